@@ -1,0 +1,159 @@
+"""Every knob of params.yaml: its type, its range, and which of its values the chosen scale takes.
+
+A value that depends on the scale is written as one mapping, `{demo: 4, laptop: 20, full: 100}`; `load` picks the one
+that `scale` names, so that there is one copy of the parameters and one switch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.errors import UserError
+
+Scale = Literal["demo", "laptop", "full"]
+SCALES = ("demo", "laptop", "full")
+Share = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+# Four poolings halve the side four times.
+Side = Annotated[int, Field(ge=32, le=1024, multiple_of=16)]
+
+
+class Group(BaseModel):
+    """A group of parameters; unknown names are refused, because they are usually misspelt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Demo(Group):
+    patients: Annotated[int, Field(ge=3, le=1000)]
+    slices: Annotated[int, Field(ge=6, le=200)]
+    size: Annotated[int, Field(ge=64, le=512)]
+
+
+class Ingest(Group):
+    patients: Annotated[int, Field(ge=3)] | None
+
+
+class Split(Group):
+    val: Share
+    test: Share
+    folds: Annotated[int, Field(ge=2, le=100)]
+
+    @model_validator(mode="after")
+    def leave_some_for_training(self) -> Split:
+        """Refuse shares that leave nothing to train on."""
+        if self.val + self.test >= 0.9:
+            raise ValueError("val and test together leave less than a tenth of the patients for training")
+        return self
+
+
+class Convert(Group):
+    shards: Annotated[int, Field(ge=1, le=1000)]
+    beam_args: list[str]
+
+
+class Augment(Group):
+    flip: bool
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    zoom: Annotated[float, Field(ge=0, le=0.5)]
+    shift: Annotated[float, Field(ge=0, le=0.5)]
+    intensity: Annotated[float, Field(ge=0, le=0.9)]
+
+
+class Training(Group):
+    """What both trainings share."""
+
+    image_size: Side
+    epochs: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    patience: Positive
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    augment: Augment
+
+
+class Classifier(Training):
+    backbone: str
+    weights: str
+    strategy: Literal["frozen", "finetune"]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Segmenter(Training):
+    filters: Annotated[list[Positive], Field(min_length=4, max_length=4)]
+    head: Literal["sigmoid", "softmax"]
+    upsampling: Literal["transpose", "nearest"]
+    loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy"]
+    tumor_share: Fraction | None
+
+
+class Assemble(Group):
+    sensitivity: Share
+
+
+class Gate(Group):
+    min_auroc: Fraction
+    min_sensitivity: Fraction
+    min_volume_dice: Fraction
+    min_pooled_dice: Fraction
+
+
+class Params(Group):
+    """The whole of params.yaml, with one value a knob."""
+
+    scale: Scale
+    source: str
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    demo: Demo
+    ingest: Ingest
+    split: Split
+    convert: Convert
+    classifier: Classifier
+    segmenter: Segmenter
+    assemble: Assemble
+    gate: Gate
+
+
+def pick(value: Any, scale: str) -> Any:
+    """Replace every mapping whose keys are the names of scales by its value for `scale`."""
+    if isinstance(value, dict):
+        if value and set(value) <= set(SCALES):
+            if scale not in value:
+                raise ValueError(f"has no value for scale {scale}")
+            return value[scale]
+        return {key: pick(inner, scale) for key, inner in value.items()}
+    return value
+
+
+def parse(tree: Any, name: str = "params.yaml") -> Params:
+    """Check a parsed params.yaml; raises UserError naming the first knob that is wrong, and how many more are."""
+    if not isinstance(tree, dict):
+        raise UserError(f"{name}: not a mapping of parameters; restore it with `git checkout {name}`")
+    scale = tree.get("scale")
+    if scale not in SCALES:
+        raise UserError(f"{name}: scale is {scale!r}; choose one of {', '.join(SCALES)}")
+    try:
+        return Params.model_validate(pick(tree, scale))
+    except ValidationError as error:
+        first, count = error.errors()[0], error.error_count()
+        knob = ".".join(str(part) for part in first["loc"])
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        raise UserError(f"{name}: {knob}: {first['msg']}; it is {first['input']!r}{more}") from error
+    except ValueError as error:
+        raise UserError(f"{name}: a value {error}; add it to the mapping") from error
+
+
+def load(path: str | Path = "params.yaml") -> Params:
+    """Read and check params.yaml."""
+    try:
+        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not here; run glioflow in the project's top folder") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not readable as YAML; restore it with `git checkout {path}`") from error
+    return parse(tree, str(path))

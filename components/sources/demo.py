@@ -1,0 +1,105 @@
+"""Synthetic patients: deterministic stand-ins for real scans, to learn the tool and to test it.
+
+The files have the shape of the LGG MRI Segmentation data (kaggle_3m): a folder a patient, a tif a slice with the
+channels pre-contrast, FLAIR, post-contrast, and a 0/255 mask beside it. A head is a stack of ellipses (scalp, skull,
+brain, ventricles); a tumour is an ellipsoid with an irregular border, bright in FLAIR, dark in pre-contrast.
+They look enough like brains to exercise every step, and prove nothing about real ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter, zoom
+from tqdm import tqdm
+
+from components.files import atomic_folder
+
+SITES = ("AA", "BB", "CC")
+NO_PRE_EVERY, NO_POST_EVERY = 9, 7  # every ninth patient lacks pre-contrast, every seventh post-contrast
+
+
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], cell: float) -> np.ndarray:
+    """Smooth random field of the given shape, zero mean, unit variance; `cell` is the size of a blob in pixels."""
+    coarse = rng.standard_normal([max(2, int(np.ceil(n / cell))) + 1 for n in shape])
+    fine = zoom(coarse, [n / c for n, c in zip(shape, coarse.shape, strict=True)], order=1, grid_mode=True, mode="nearest")
+    return (fine - fine.mean()) / (fine.std() + 1e-6)
+
+
+def patient_volume(
+    rng: np.random.Generator, slices: int, size: int, missing: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make one patient.
+
+    Returns:
+        image, uint8 [slices, size, size, 3] in 0..255, and mask, bool [slices, size, size].
+    """
+    z, y, x = np.meshgrid(
+        np.linspace(-1, 1, slices), np.linspace(-1, 1, size), np.linspace(-1, 1, size), indexing="ij", sparse=True
+    )
+    y, x = y - rng.uniform(-0.06, 0.06), x - rng.uniform(-0.06, 0.06)
+    width, length = rng.uniform(0.58, 0.68), rng.uniform(0.74, 0.86)
+    girth = np.sqrt(np.clip(1.05 - np.abs(z) ** 2.6, 0.02, None))
+    wobble = 0.03 * smooth_noise(rng, (slices, size, size), size / 4)
+    radius = np.sqrt((x / (width * girth)) ** 2 + (y / (length * girth)) ** 2) + wobble
+
+    def ellipsoid(cz: float, cy: float, cx: float, rz: float, ry: float, rx: float) -> np.ndarray:
+        return ((z - cz) / rz) ** 2 + ((y - cy) / ry) ** 2 + ((x - cx) / rx) ** 2
+
+    brain, skull, scalp = radius < 0.84, (radius >= 0.84) & (radius < 0.90), (radius >= 0.90) & (radius < 1.0)
+    folds = smooth_noise(rng, (slices, size, size), size / 26)
+    cortex = brain & (radius + 0.05 * folds > 0.70)
+    white = brain & ~cortex & (folds > -0.4)
+    ventricles = np.zeros_like(brain)
+    for side in (-1, 1):
+        ventricles |= ellipsoid(0.05, rng.uniform(-0.06, 0.02), side * 0.075, 0.35, 0.22, 0.045) + 0.25 * folds < 1
+    ventricles &= brain
+
+    depth = rng.uniform(0.28, 0.42)  # half of the tumour's share of the slices: about a third of them in all
+    angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(0.30, 0.55)
+    centre = rng.uniform(-0.25, 0.30), away * length * np.sin(angle), away * width * np.cos(angle)
+    blob = ellipsoid(*centre, depth, rng.uniform(0.16, 0.32), rng.uniform(0.16, 0.32))
+    blob = blob + 0.35 * smooth_noise(rng, (slices, size, size), size / 12)
+    tumor = (blob < 1) & brain & ~ventricles
+    core = (blob < 0.35) & tumor
+
+    #              background scalp skull grey white fluid tumour core
+    levels = {
+        "pre": (0.02, 0.62, 0.10, 0.34, 0.42, 0.14, 0.29, 0.22),
+        "flair": (0.02, 0.55, 0.08, 0.38, 0.33, 0.07, rng.uniform(0.52, 0.66), rng.uniform(0.42, 0.58)),
+        "post": (0.02, 0.64, 0.10, 0.36, 0.43, 0.14, 0.33, rng.uniform(0.30, 0.60)),
+    }
+    tissues = (scalp, skull, cortex | brain, white, ventricles, tumor, core)
+    bias = np.exp(0.10 * smooth_noise(rng, (slices, size, size), size / 2))
+    gain = rng.uniform(0.80, 1.15)
+    channels = []
+    for level in levels.values():
+        picture = np.full(brain.shape, level[0], np.float32)
+        for tissue, value in zip(tissues, level[1:], strict=True):
+            picture[tissue] = value
+        picture = gaussian_filter(picture, (0, size / 250, size / 250)) * bias * gain
+        picture = np.hypot(picture + 0.022 * rng.standard_normal(picture.shape), 0.012)  # magnitude noise is Rician
+        channels.append(np.clip(picture * 255, 0, 255).astype(np.uint8))
+    pre, flair, post = channels
+    if missing == "pre":
+        pre = flair
+    elif missing == "post":
+        post = flair
+    return np.stack([pre, flair, post], axis=-1), tumor
+
+
+def write_demo(folder: str | Path, *, patients: int, slices: int, size: int, seed: int) -> None:
+    """Write `patients` synthetic patients with about `slices` slices of `size` x `size` pixels each below `folder`."""
+    with atomic_folder(folder) as part:
+        for number in tqdm(range(patients), desc="demo", unit="patient"):
+            rng = np.random.default_rng([seed, number])
+            missing = "pre" if number % NO_PRE_EVERY == 3 else "post" if number % NO_POST_EVERY == 5 else None
+            count = slices + int(rng.integers(-2, 3))
+            image, mask = patient_volume(rng, count, size, missing)
+            name = f"DEMO_{SITES[number % len(SITES)]}_{1000 + number}_20200101"
+            (part / name).mkdir()
+            for i in range(count):
+                Image.fromarray(image[i]).save(part / name / f"{name}_{i + 1}.tif")
+                Image.fromarray(mask[i].astype(np.uint8) * 255).save(part / name / f"{name}_{i + 1}_mask.tif")
