@@ -17,7 +17,7 @@ from components.sources import open_source
 from components.tables import MANIFEST_COLUMNS
 
 
-def manifest_rows(scan: Scan) -> Iterator[dict[str, object]]:
+def manifest_rows(scan: Scan, synthetic: bool) -> Iterator[dict[str, object]]:
     """Describe each slice; `pixel_hash` is the SHA-256 of its pixels, empty for a blank (constant) slice."""
     assert scan.mask is not None
     missing = scan.missing_sequences()
@@ -26,6 +26,7 @@ def manifest_rows(scan: Scan) -> Iterator[dict[str, object]]:
         yield {
             "patient": scan.patient,
             "site": scan.site,
+            "synthetic": int(synthetic),
             "slice": number,
             "has_tumor": int(mask.any()),
             "tumor_pixels": int(mask.sum()),
@@ -58,7 +59,7 @@ def ingest(source: str | Path, scans: str | Path, manifest: str | Path, patients
             if scan.mask is None:
                 raise UserError(f"{Path(source) / name}: no reference masks; training needs one for every slice")
             write_scan(part, scan)
-            rows.extend(manifest_rows(scan))
+            rows.extend(manifest_rows(scan, opened.synthetic))
     table = pd.DataFrame(rows, columns=MANIFEST_COLUMNS)
     with atomic_file(manifest) as part_file:
         table.to_csv(part_file, index=False)

@@ -59,8 +59,13 @@ def write_scan(folder: str | Path, scan: Scan) -> None:
     volume = np.ascontiguousarray(scan.image.transpose(2, 1, 0, 3))
     nib.save(nib.Nifti1Image(volume, affine), image_path(folder, scan.patient))
     if scan.mask is not None:
-        volume = np.ascontiguousarray(scan.mask.astype(np.uint8).transpose(2, 1, 0))
-        nib.save(nib.Nifti1Image(volume, affine), mask_path(folder, scan.patient))
+        write_mask(mask_path(folder, scan.patient), scan.mask, scan.spacing)
+
+
+def write_mask(path: str | Path, mask: np.ndarray, spacing: tuple[float, float, float]) -> None:
+    """Write a mask, bool [slices, height, width], as gzipped NIfTI, {0, 1} [width, height, slices]."""
+    volume = np.ascontiguousarray(mask.astype(np.uint8).transpose(2, 1, 0))
+    nib.save(nib.Nifti1Image(volume, np.diag([*spacing[::-1], 1.0])), path)
 
 
 def read_scan(folder: str | Path, patient: str, site: str = "unknown") -> Scan:

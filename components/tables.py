@@ -8,7 +8,10 @@ import pandas as pd
 
 from components.errors import UserError
 
-MANIFEST_COLUMNS = ["patient", "site", "slice", "has_tumor", "tumor_pixels", "missing_pre", "missing_post", "pixel_hash"]
+MANIFEST_COLUMNS = [
+    *("patient", "site", "synthetic", "slice", "has_tumor", "tumor_pixels"),
+    *("missing_pre", "missing_post", "pixel_hash"),
+]
 SPLITS_COLUMNS = ["patient", "site", "split", "fold"]
 # Names and hashes may look like numbers ("007", "12e4"); they are not.
 TEXT = {"patient": str, "site": str, "pixel_hash": str, "split": str}

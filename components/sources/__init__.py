@@ -8,15 +8,16 @@ from pathlib import Path
 
 from components.errors import UserError
 from components.scan import Scan
-from components.sources import kaggle_3m
+from components.sources import demo, kaggle_3m
 
 
 @dataclass(frozen=True)
 class Source:
-    """Patients of one folder: their names, and how to read one of them."""
+    """Patients of one folder: their names, how to read one of them, and whether they are synthetic."""
 
     patients: list[str]
     read: Callable[[str], Scan]
+    synthetic: bool
 
 
 def open_source(path: str | Path) -> Source:
@@ -31,4 +32,4 @@ def open_source(path: str | Path) -> Source:
     names = kaggle_3m.patients(folder)
     if not names:
         raise UserError(f"{folder}: no scans found; expected folders <patient>/ with <patient>_<n>.tif and their _mask.tif")
-    return Source(names, lambda patient: kaggle_3m.read_patient(folder, patient))
+    return Source(names, lambda patient: kaggle_3m.read_patient(folder, patient), (folder / demo.MARKER).exists())

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from components.files import atomic_folder
 
+MARKER = "SYNTHETIC"  # an empty file of this name says that a folder holds no real patients
 SITES = ("AA", "BB", "CC")
 NO_PRE_EVERY, NO_POST_EVERY = 9, 7  # every ninth patient lacks pre-contrast, every seventh post-contrast
 
@@ -93,6 +94,7 @@ def patient_volume(
 def write_demo(folder: str | Path, *, patients: int, slices: int, size: int, seed: int) -> None:
     """Write `patients` synthetic patients with about `slices` slices of `size` x `size` pixels each below `folder`."""
     with atomic_folder(folder) as part:
+        (part / MARKER).touch()
         for number in tqdm(range(patients), desc="demo", unit="patient"):
             rng = np.random.default_rng([seed, number])
             missing = "pre" if number % NO_PRE_EVERY == 3 else "post" if number % NO_POST_EVERY == 5 else None

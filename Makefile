@@ -1,0 +1,37 @@
+# `make help` lists what there is. Needs Python 3 with pip, and make; everything else is fetched into .venv.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
+
+.PHONY: help setup run test lint format lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## install the locked environment into .venv (done by run and test, too)
+	@python3 infra/bootstrap.py
+
+run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [SET="knob=value ..."]
+	@glioflow run $(SWITCHES)
+
+test: setup lint ## lint, types and all tests
+	@pytest
+
+lint: setup ## formatting, lint, types
+	@ruff format --check --quiet .
+	@ruff check --quiet .
+	@mypy
+
+format: setup ## rewrite the code in the project's format
+	@ruff format --quiet .
+	@ruff check --quiet --fix .
+
+lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes)
+	@UV="$$(command -v uv || echo .tools/bin/uv)"; \
+	"$$UV" lock --quiet --upgrade && "$$UV" export --quiet --format requirements-txt --no-emit-project -o requirements.lock
+
+clean: ## remove what the workflow made (data, models, reports), not the registry and not .venv
+	rm -rf data artifacts reports dvc.lock

@@ -1,0 +1,82 @@
+"""Stage 1: is there a tumour in this slice? Transfer learning from a `keras.applications` backbone.
+
+Strategies: `frozen` trains only the new dense head and keeps the backbone's weights and batch-norm statistics;
+`finetune` starts from the same weights and trains the whole network, with a very small learning rate where the
+weights are pre-trained.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+
+from models import preprocessing
+
+# keras.applications average batch statistics over hundreds of steps (0.99), which suits pre-trained statistics. From
+# scratch the statistics move fast, and a model scored after a short run would be scored with stale ones.
+FROM_SCRATCH_MOMENTUM = 0.9
+
+
+class WeightsUnavailableError(RuntimeError):
+    """The pre-trained weights can't be had; the message says which and what to do."""
+
+
+def backbone(name: str, weights: str, size: int) -> keras.Model:
+    """Build `keras.applications.<name>` without its top, average-pooled.
+
+    Args:
+        name: a backbone's name, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).
+        weights: "imagenet" downloads them, a path loads that file, "none" starts at random.
+        size: side of the square input, pixels.
+
+    Raises:
+        ValueError: no such backbone.
+        WeightsUnavailableError: the download failed, the file is missing, or it belongs to another network.
+    """
+    preprocessing.for_backbone(name)
+    build = getattr(keras.applications, name)
+    source = None if weights == "none" else weights
+    if source not in (None, "imagenet") and not Path(source).is_file():
+        raise WeightsUnavailableError(f"{source}: no such file of weights; set classifier.weights to imagenet, none or a file")
+    try:
+        return build(include_top=False, weights=source, input_shape=(size, size, 3), pooling="avg")
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        if source == "imagenet":
+            raise WeightsUnavailableError(
+                f"ImageNet weights of {name}: download failed; without internet set classifier.weights "
+                "to the path of a .weights.h5 file, or to none"
+            ) from error
+        raise WeightsUnavailableError(f"{source}: not weights of {name} without its top; give that network's own file") from error
+
+
+def classifier(
+    name: str = "ResNet50",
+    *,
+    weights: str = "imagenet",
+    size: int = 256,
+    strategy: str = "finetune",
+    dropout: float = 0.2,
+    seed: int | None = None,
+) -> keras.Model:
+    """Build the slice classifier.
+
+    Returns:
+        A model from [batch, size, size, 3], whole numbers 0..255, to the tumour probability [batch, 1], float32 in
+        0..1. The backbone's own preprocessing is its first layer.
+    """
+    if strategy not in ("frozen", "finetune"):
+        raise ValueError(f"strategy {strategy!r} is neither frozen nor finetune")
+    trunk = backbone(name, weights, size)
+    trunk.trainable = strategy == "finetune"
+    if weights == "none":
+        for layer in trunk.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = FROM_SCRATCH_MOMENTUM
+    slices = keras.Input((size, size, 3), name="slices")
+    x = preprocessing.for_backbone(name)(slices)
+    # A frozen batch normalisation must also keep its statistics, hence training=False.
+    x = trunk(x, training=False) if strategy == "frozen" else trunk(x)
+    x = keras.layers.Dropout(dropout, seed=seed)(x)
+    x = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name="tumor_probability")(x)
+    return keras.Model(slices, x, name="classifier")

@@ -1,0 +1,80 @@
+"""Write the trained networks as SavedModels with explicit signatures.
+
+    serving_default   slices, uint8 [batch, height, width, 3]       -> what the network says, at the slices' own size
+    examples          serialised tf.Examples [batch]                -> the same
+    evaluate          serialised tf.Examples [batch] with masks     -> pixel counts that pool (segmenter only)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from models import examples, preprocessing
+
+SLICES = tf.TensorSpec([None, None, None, 3], tf.uint8, name="slices")
+SERIALIZED = tf.TensorSpec([None], tf.string, name="examples")
+
+
+def tumor_probability(classifier: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Slices of any size, uint8 [batch, height, width, 3], to the tumour probability, float32 [batch, 1]."""
+    size = classifier.input_shape[1]
+    return lambda slices: classifier(preprocessing.to_grid(slices, size), training=False)
+
+
+def mask_probability(segmenter: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Slices of any size, uint8 [batch, height, width, 3], to pixel probabilities, float32 [batch, height, width, 1]."""
+    size = segmenter.input_shape[1]
+
+    def predict(slices: tf.Tensor) -> tf.Tensor:
+        shape = tf.shape(slices)
+        maps = segmenter(preprocessing.to_grid(slices, size), training=False)
+        return preprocessing.from_grid(maps, shape[1], shape[2])
+
+    return predict
+
+
+def export_classifier(classifier: keras.Model, folder: str | Path) -> None:
+    """Write the classifier with the signatures serving_default and examples, both giving `tumor_probability`."""
+    predict = tumor_probability(classifier)
+    archive = keras.export.ExportArchive()
+    archive.track(classifier)
+    archive.add_endpoint("serving_default", lambda slices: {"tumor_probability": predict(slices)}, [SLICES])
+    archive.add_endpoint(
+        "examples",
+        lambda serialized: {"tumor_probability": predict(examples.parse_images(serialized))},
+        [SERIALIZED],
+    )
+    archive.write_out(str(folder), verbose=False)
+
+
+def export_segmenter(segmenter: keras.Model, folder: str | Path, threshold: float = 0.5) -> None:
+    """Write the segmenter with serving_default and examples, giving `mask_probability`, and evaluate.
+
+    `evaluate` gives, a slice each, float32 [batch, 1]: `intersection`, `predicted` and `reference`, in pixels at the
+    slice's own size, for masks of probability `threshold` or more.
+    """
+    predict = mask_probability(segmenter)
+
+    def evaluate(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = tf.cast(predict(examples.parse_images(serialized)) >= threshold, tf.float32)
+        truth = tf.cast(examples.parse_masks(serialized), tf.float32)
+
+        def count(pixels: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_sum(pixels, axis=[1, 2])
+
+        return {"intersection": count(found * truth), "predicted": count(found), "reference": count(truth)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(segmenter)
+    archive.add_endpoint("serving_default", lambda slices: {"mask_probability": predict(slices)}, [SLICES])
+    archive.add_endpoint(
+        "examples",
+        lambda serialized: {"mask_probability": predict(examples.parse_images(serialized))},
+        [SERIALIZED],
+    )
+    archive.add_endpoint("evaluate", evaluate, [SERIALIZED])
+    archive.write_out(str(folder), verbose=False)

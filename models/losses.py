@@ -1,0 +1,63 @@
+"""Losses of the segmenter, on probabilities, pooled over the batch, computed in float32.
+
+Pooling over the batch instead of averaging over slices keeps slices without tumour harmless: alone they would give
+0/0, here they add only their false positives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+SMOOTH = 1.0  # pixels; keeps the index at 1 and its gradient finite where reference and prediction are both empty
+
+
+def tversky_index(y_true: Any, y_pred: Any, alpha: float = 0.7) -> Any:
+    """Tversky index, 0..1: TP / (TP + alpha FN + (1 - alpha) FP) (Salehi et al. 2017, arXiv 1706.05721, eq. 3).
+
+    Args:
+        y_true: reference, {0, 1}, any shape.
+        y_pred: tumour probability, same shape.
+        alpha: weight of false negatives; 0.5 gives Dice.
+    """
+    y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+    tp = ops.sum(y_true * y_pred)
+    fn = ops.sum(y_true * (1.0 - y_pred))
+    fp = ops.sum((1.0 - y_true) * y_pred)
+    return (tp + SMOOTH) / (tp + alpha * fn + (1.0 - alpha) * fp + SMOOTH)
+
+
+def tversky(y_true: Any, y_pred: Any) -> Any:
+    """1 - Tversky index, alpha 0.7."""
+    return 1.0 - tversky_index(y_true, y_pred)
+
+
+def focal_tversky(y_true: Any, y_pred: Any) -> Any:
+    """(1 - Tversky index) ** 0.75, alpha 0.7 (Abraham and Khan 2018, arXiv 1810.07842; there as the power 1 / gamma, gamma = 4/3).
+
+    The power's slope is infinite at 0, hence the small offset.
+    """
+    return ops.power(ops.maximum(tversky(y_true, y_pred), 1e-6), 0.75)
+
+
+def dice(y_true: Any, y_pred: Any) -> Any:
+    """Soft Dice loss: 1 - 2 TP / (2 TP + FN + FP)."""
+    return 1.0 - tversky_index(y_true, y_pred, alpha=0.5)
+
+
+def crossentropy(y_true: Any, y_pred: Any) -> Any:
+    """Mean cross-entropy per pixel, in nats; over two classes it is the same for a sigmoid and a softmax head."""
+    y_true, y_pred = ops.cast(y_true, "float32"), ops.clip(ops.cast(y_pred, "float32"), 1e-6, 1.0 - 1e-6)
+    return -ops.mean(y_true * ops.log(y_pred) + (1.0 - y_true) * ops.log(1.0 - y_pred))
+
+
+def dice_crossentropy(y_true: Any, y_pred: Any) -> Any:
+    """Dice loss plus cross-entropy, equally weighted, as nnU-Net trains (Isensee et al. 2021)."""
+    return dice(y_true, y_pred) + crossentropy(y_true, y_pred)
+
+
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    loss.__name__: loss for loss in (focal_tversky, tversky, dice, dice_crossentropy, crossentropy)
+}

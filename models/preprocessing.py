@@ -1,0 +1,58 @@
+"""What happens to a slice before a network sees it. Part of every model's graph, so training and serving can't differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def to_grid(images: Any, size: int) -> Any:
+    """Bring slices to the network's grid.
+
+    Args:
+        images: [batch, height, width, channels], uint8 or whole numbers 0..255, any height and width.
+        size: side of the square that the network works on, pixels.
+
+    Returns:
+        float32 [batch, size, size, channels]: whole numbers 0..255, so that a uint8 cache of them loses nothing.
+        Larger slices are low-pass filtered on the way down (bilinear, antialiased).
+    """
+    images = ops.cast(images, "float32")
+    if tuple(images.shape[1:3]) == (size, size):
+        return images
+    resized = ops.image.resize(images, (size, size), interpolation="bilinear", antialias=True)
+    return ops.round(ops.clip(resized, 0.0, 255.0))
+
+
+def mask_to_grid(masks: Any, size: int) -> Any:
+    """Bring masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 where at least half a pixel is tumour."""
+    masks = ops.cast(masks, "float32")
+    if tuple(masks.shape[1:3]) == (size, size):
+        return masks
+    resized = ops.image.resize(masks, (size, size), interpolation="bilinear", antialias=True)
+    return ops.cast(resized >= 0.5, "float32")
+
+
+def from_grid(probabilities: Any, height: Any, width: Any) -> Any:
+    """Bring probability maps [batch, size, size, 1] back to the slice's own height and width (bilinear)."""
+    return ops.image.resize(ops.cast(probabilities, "float32"), (height, width), interpolation="bilinear")
+
+
+def unit(images: Any) -> Any:
+    """Scale 0..255 to -1..1. Intensities stay comparable between the slices of a patient, as ingest made them."""
+    return images / 127.5 - 1.0
+
+
+def for_backbone(name: str) -> Callable[[Any], Any]:
+    """The scaling that a `keras.applications` backbone was pre-trained with, by the backbone's name.
+
+    Raises:
+        ValueError: there is no such backbone; the message lists a few that exist.
+    """
+    for module in vars(keras.applications).values():
+        if hasattr(module, name) and hasattr(module, "preprocess_input"):
+            return module.preprocess_input
+    raise ValueError(f"no backbone {name!r} in keras.applications; choose e.g. ResNet50, MobileNet or EfficientNetB0")

@@ -1,0 +1,86 @@
+"""Stage 2: where is the tumour? A U-Net (arXiv 1505.04597) with residual blocks (as in ResUNet-a, arXiv 1904.00592)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from models import preprocessing
+
+
+def conv_block(x: Any, filters: int) -> Any:
+    """First encoder block: 3x3 convolution, ReLU, batch normalisation, twice."""
+    for _ in range(2):
+        x = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(x)
+        x = keras.layers.ReLU()(x)
+        x = keras.layers.BatchNormalization()(x)
+    return x
+
+
+def res_block(x: Any, filters: int) -> Any:
+    """1x1 and 3x3 convolution beside a 1x1 shortcut, each batch-normalised, added, ReLU."""
+    shortcut = keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(x)
+    shortcut = keras.layers.BatchNormalization()(shortcut)
+    x = keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(x)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.ReLU()(x)
+    x = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(x)
+    x = keras.layers.BatchNormalization()(x)
+    return keras.layers.ReLU()(keras.layers.Add()([x, shortcut]))
+
+
+def up(x: Any, filters: int, kind: str) -> Any:
+    """Double height and width: a 2x2 up-sampling convolution ("transpose"), or pixel repetition ("nearest")."""
+    if kind == "transpose":
+        return keras.layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer="he_normal")(x)
+    if kind == "nearest":
+        return keras.layers.UpSampling2D(2)(x)
+    raise ValueError(f"up-sampling {kind!r} is neither transpose nor nearest")
+
+
+def resunet(
+    filters: Sequence[int] = (16, 32, 64, 128),
+    *,
+    size: int = 256,
+    head: str = "sigmoid",
+    upsampling: str = "transpose",
+) -> keras.Model:
+    """Build the segmenter.
+
+    Encoder: a convolution block, then res-blocks, each followed by 2x2 max pooling. Bottleneck: a res-block of twice
+    the last encoder's filters. Decoder: up-sampling, concatenation with the encoder's features of the same size, a
+    res-block; at last a 1x1 convolution.
+
+    Args:
+        filters: feature maps of the encoder blocks, in order.
+        size: side of the square input and output, pixels; a multiple of 2 ** len(filters).
+        head: "sigmoid" (one class) or "softmax" (background and tumour), formed per pixel.
+        upsampling: "transpose" or "nearest", see `up`.
+
+    Returns:
+        A model from [batch, size, size, 3], whole numbers 0..255, to the tumour probability of each pixel
+        [batch, size, size, 1], float32 in 0..1, whatever the head.
+    """
+    if size % 2 ** len(filters):
+        raise ValueError(f"size {size} is not a multiple of {2 ** len(filters)}, which {len(filters)} poolings need")
+    slices = keras.Input((size, size, 3), name="slices")
+    x = preprocessing.unit(slices)
+    skips = []
+    for depth, width in enumerate(filters):
+        x = conv_block(x, width) if depth == 0 else res_block(x, width)
+        skips.append(x)
+        x = keras.layers.MaxPooling2D(2)(x)
+    x = res_block(x, 2 * filters[-1])
+    for width, skip in zip(reversed(filters), reversed(skips), strict=True):
+        x = keras.layers.Concatenate()([up(x, width, upsampling), skip])
+        x = res_block(x, width)
+    if head == "sigmoid":
+        x = keras.layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="tumor")(x)
+    elif head == "softmax":
+        x = keras.layers.Conv2D(2, 1, dtype="float32", name="classes")(x)
+        x = keras.layers.Softmax(dtype="float32")(x)[..., 1:]
+    else:
+        raise ValueError(f"head {head!r} is neither sigmoid nor softmax")
+    return keras.Model(slices, x, name="segmenter")

@@ -1,0 +1,40 @@
+"""Keep a trained network as the arguments it was built with and its weights, which every backend and lane reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from models.classifier import classifier
+from models.resunet import resunet
+
+BUILDERS = {"classifier": classifier, "segmenter": resunet}
+
+
+def build(name: str, arguments: dict[str, Any]) -> keras.Model:
+    """Build the network `name` ("classifier" or "segmenter")."""
+    return BUILDERS[name](**arguments)
+
+
+def save_network(folder: str | Path, network: keras.Model, arguments: dict[str, Any]) -> None:
+    """Write `network.json` and `network.weights.h5` below `folder`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"network": network.name, "arguments": arguments}
+    (folder / "network.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    network.save_weights(folder / "network.weights.h5")
+
+
+def load_network(folder: str | Path) -> keras.Model:
+    """Read back what `save_network` wrote; pre-trained weights are not fetched again."""
+    folder = Path(folder)
+    record = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+    arguments = dict(record["arguments"])
+    if "weights" in arguments:
+        arguments["weights"] = "none"
+    network = build(record["network"], arguments)
+    network.load_weights(folder / "network.weights.h5")
+    return network

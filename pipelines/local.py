@@ -1,0 +1,56 @@
+"""Run TFX nodes on this machine, inside a DVC stage: a throw-away metadata store, no cache; DVC owns versions."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+
+from components.errors import UserError
+
+
+class Outputs:
+    """Where the nodes of a finished run put their artifacts."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, node: str, output: str) -> Path:
+        """Folder of the one artifact `output` of the node with the id `node`."""
+        (only,) = (self.root / node / output).iterdir()
+        return only
+
+
+@contextmanager
+def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Iterator[Outputs]:
+    """Run `nodes` as a TFX pipeline and yield its outputs; they are gone when the block ends.
+
+    Raises:
+        UserError: a node ended with one; TFX's own chain of exceptions is taken off.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"glioflow-{name}-") as folder:
+        root = Path(folder) / "root"
+        pipeline = Pipeline(
+            pipeline_name=name,
+            pipeline_root=str(root),
+            components=list(nodes),
+            enable_cache=False,
+            metadata_connection_config=sqlite_metadata_connection_config(str(Path(folder) / "metadata.db")),
+            beam_pipeline_args=list(beam_args),
+        )
+        try:
+            LocalDagRunner().run(pipeline)
+        except Exception as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, UserError):
+                cause = cause.__cause__ or cause.__context__
+            if cause is None:
+                raise
+            raise UserError(str(cause)) from error
+        yield Outputs(root)

@@ -1,0 +1,19 @@
+"""Silence the start-up noise of TensorFlow, TFX and Beam, so that what is printed is about the user's own run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+
+
+def silence() -> None:
+    """Set what these libraries read when they are imported; call it before any of them is."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", category=UserWarning)
+    for name in ("absl", "apache_beam", "tensorflow", "root"):
+        logging.getLogger(name).setLevel(logging.ERROR)

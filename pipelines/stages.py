@@ -1,0 +1,150 @@
+"""The stages of dvc.yaml: each binds the parameters and the paths of one step. Heavy imports wait until a stage runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from components.files import atomic_folder, read_json, write_json
+from components.params import Params
+
+DEMO = Path("data/demo")
+SCANS = Path("data/scans")
+MANIFEST = Path("data/manifest.csv")
+SPLITS = Path("data/splits.csv")
+EXAMPLES = Path("data/examples")
+VALIDATION = Path("data/validation")
+ARTIFACTS = Path("artifacts")
+LAYERED = ARTIFACTS / "layered"
+PREDICTIONS = ARTIFACTS / "predictions"
+BLESSING = ARTIFACTS / "blessing"
+REGISTRY = Path("registry")
+METRICS = Path("reports/metrics.json")
+PUSHED = Path("reports/push.json")
+REPORT = Path("reports/report.html")
+PLOTS = Path("reports/plots")
+
+
+def demo(params: Params) -> None:
+    """Write the synthetic patients."""
+    from components.sources.demo import write_demo
+
+    knobs = params.demo
+    write_demo(DEMO, patients=knobs.patients, slices=knobs.slices, size=knobs.size, seed=params.seed)
+
+
+def ingest(params: Params) -> None:
+    """Read the source into scans and a manifest."""
+    from components.ingest import ingest
+
+    ingest(params.source, SCANS, MANIFEST, params.ingest.patients)
+
+
+def split(params: Params) -> None:
+    """Split the patients and audit the split."""
+    from components.split import split
+
+    knobs = params.split
+    table = split(MANIFEST, SPLITS, val=knobs.val, test=knobs.test, folds=knobs.folds, seed=params.seed)
+    counts = table["split"].value_counts()
+    print("patients: " + ", ".join(f"{side} {counts[side]}" for side in ("train", "val", "test")))
+
+
+def convert(params: Params) -> None:
+    """Write the TFRecord shards with Beam."""
+    from components.convert import convert
+
+    convert(SCANS, SPLITS, EXAMPLES, shards=params.convert.shards, beam_args=params.convert.beam_args)
+
+
+def validate(params: Params) -> None:
+    """Check the examples against the schema with TFX; keep statistics and anomalies, then fail on an anomaly."""
+    from components import validate
+    from pipelines import local, training
+
+    examples = training.import_examples(str(EXAMPLES.resolve()))
+    nodes = training.data_validation(examples.outputs["result"], validate.SCHEMA)
+    with local.run("validate", [examples, *nodes], params.convert.beam_args) as outputs:
+        with atomic_folder(VALIDATION) as part:
+            shutil.copytree(outputs.path("StatisticsGen", "statistics"), part / "statistics")
+            shutil.copytree(outputs.path("ExampleValidator", "anomalies"), part / "anomalies")
+        validate.check(VALIDATION / "anomalies")
+
+
+def train(params: Params, network: str) -> None:
+    """Train one network with the TFX Trainer; keep its SavedModel, weights and history."""
+    from pipelines import local, training
+
+    examples = training.import_examples(str(EXAMPLES.resolve()))
+    trainer = training.trainer(network, examples.outputs["result"], params)
+    with (
+        local.run(f"train-{network}", [examples, trainer], params.convert.beam_args) as outputs,
+        atomic_folder(ARTIFACTS / network) as part,
+    ):
+        shutil.copytree(outputs.path(trainer.id, "model"), part, dirs_exist_ok=True)
+        shutil.copytree(outputs.path(trainer.id, "model_run"), part, dirs_exist_ok=True)
+
+
+def assemble(params: Params) -> None:
+    """Choose the thresholds and write the layered model."""
+    from components.assemble import assemble
+
+    record = assemble(
+        ARTIFACTS / "classifier", ARTIFACTS / "segmenter", SCANS, SPLITS, LAYERED, sensitivity=params.assemble.sensitivity
+    )
+    print(f"thresholds: tumour {record['tumor_threshold']:.4f}, mask {record['mask_threshold']:.1f}")
+
+
+def evaluate(params: Params) -> None:
+    """Measure slices with the TFX Evaluator and patients with the layered model; write metrics and the verdict."""
+    from components import evaluate, gate, slice_metrics
+    from pipelines import local, training
+
+    networks = ("classifier", "segmenter")
+    examples = training.import_examples(str(EXAMPLES.resolve()))
+    models = [training.import_model(str((ARTIFACTS / network).resolve()), network) for network in networks]
+    evaluators = [
+        training.evaluator(network, examples.outputs["result"], model.outputs["result"], params)
+        for network, model in zip(networks, models, strict=True)
+    ]
+    refusals, tfma = [], {}
+    with local.run("evaluate", [examples, *models, *evaluators], params.convert.beam_args) as outputs:
+        for network, node in zip(networks, evaluators, strict=True):
+            evaluation = outputs.path(node.id, "evaluation")
+            tfma[network] = slice_metrics.read_metrics(evaluation)
+            refusals += slice_metrics.refusals(network, evaluation)
+    evaluate.predict_patients(LAYERED, SCANS, SPLITS, PREDICTIONS)
+    metrics = evaluate.summarise(PREDICTIONS, LAYERED, MANIFEST, params.seed)
+    metrics["segmenter"]["pooled_dice"] = tfma["segmenter"]["overall"].get("pooled_dice")
+    verdict = gate.verdict(gate.floors(metrics, params.gate), refusals)
+    gate.write_blessing(BLESSING, verdict)
+    write_json(METRICS, {"verdict": verdict["verdict"], **metrics, "tfma": tfma})
+    print("\n".join([verdict["verdict"], *verdict["reasons"]]))
+
+
+def report(params: Params) -> None:
+    """Write the report and its plots."""
+    from components.report import write_report
+
+    write_report(
+        REPORT, PLOTS, params=params, metrics=read_json(METRICS), verdict=read_json(BLESSING / "verdict.json"),
+        artifacts=ARTIFACTS, predictions=PREDICTIONS, scans=SCANS, manifest=MANIFEST, splits=SPLITS,
+    )  # fmt: skip
+
+
+def push(params: Params) -> None:
+    """Let the TFX Pusher put the layered model into the registry, if the gate blessed it."""
+    from components import gate
+    from components.push import versions
+    from pipelines import local, training
+
+    REGISTRY.mkdir(exist_ok=True)
+    before = versions(REGISTRY)
+    model = training.import_model(str(LAYERED.resolve()), "layered")
+    blessing = training.import_blessing(str(BLESSING.resolve()), gate.is_blessed(BLESSING))
+    pusher = training.pusher(model.outputs["result"], blessing.outputs["result"], str(REGISTRY.resolve()))
+    with local.run("push", [model, blessing, pusher], params.convert.beam_args):
+        pass
+    added = [version for version in versions(REGISTRY) if version not in before]
+    write_json(PUSHED, {"pushed": bool(added), "version": added[0] if added else None})
+    print(f"pushed: {REGISTRY / added[0]}" if added else "nothing pushed: the model is not blessed")

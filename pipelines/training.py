@@ -1,0 +1,91 @@
+"""The one place that builds TFX nodes. Runners put them into pipelines; they choose no component of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.pusher.component import Pusher
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.importer import Importer
+from tfx.proto import pusher_pb2, trainer_pb2
+from tfx.types import channel, standard_artifacts
+
+from components.params import Params
+from components.split import SIDES
+
+
+def import_examples(uri: str) -> Importer:
+    """Examples that `convert` wrote below `uri`."""
+    node = Importer(
+        source_uri=uri,
+        artifact_type=standard_artifacts.Examples,
+        reimport=True,
+        properties={"split_names": json.dumps(list(SIDES))},
+        custom_properties={"file_format": "tfrecords_gzip"},
+    )
+    return node.with_id("ImportExamples")
+
+
+def import_model(uri: str, name: str) -> Importer:
+    """A model that a training or `assemble` wrote; its SavedModel lies in `uri`/Format-Serving."""
+    node = Importer(source_uri=uri, artifact_type=standard_artifacts.Model, reimport=True)
+    return node.with_id(f"Import{name.capitalize()}")
+
+
+def import_blessing(uri: str, blessed: bool) -> Importer:
+    """The gate's verdict, as Pusher reads it."""
+    node = Importer(
+        source_uri=uri,
+        artifact_type=standard_artifacts.ModelBlessing,
+        reimport=True,
+        custom_properties={"blessed": int(blessed)},
+    )
+    return node.with_id("ImportBlessing")
+
+
+def data_validation(examples: channel.BaseChannel, schema: Path) -> list[BaseNode]:
+    """Statistics of the examples, the curated schema, and what of the first contradicts the second."""
+    from components.validate import stats_options
+
+    statistics = StatisticsGen(examples=examples, stats_options=stats_options())
+    imported = ImportSchemaGen(schema_file=str(schema))
+    validator = ExampleValidator(statistics=statistics.outputs["statistics"], schema=imported.outputs["schema"])
+    return [statistics, imported, validator]
+
+
+def trainer(network: str, examples: channel.BaseChannel, params: Params) -> Trainer:
+    """Trainer of `network` ("classifier" or "segmenter"): trains on the side train, watches val, never sees test."""
+    node = Trainer(
+        run_fn="components.train.run_fn",
+        examples=examples,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["val"]),
+        custom_config={"network": network, "params": params.model_dump(mode="json")},
+    )
+    return node.with_id(f"Train{network.capitalize()}")
+
+
+def evaluator(
+    network: str, examples: channel.BaseChannel, model: channel.BaseChannel, params: Params
+) -> Evaluator:
+    """Evaluator of `network` on the test side, with the gate's floors as thresholds."""
+    from components.slice_metrics import eval_config
+
+    node = Evaluator(
+        examples=examples, model=model, example_splits=["test"], eval_config=eval_config(network, params.gate)
+    )
+    return node.with_id(f"Evaluate{network.capitalize()}")
+
+
+def pusher(model: channel.BaseChannel, blessing: channel.BaseChannel, registry: str) -> Pusher:
+    """Pusher of the layered model into a folder, one numbered version each; without a blessing it pushes nothing."""
+    destination = pusher_pb2.PushDestination(
+        filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=registry)
+    )
+    return Pusher(model=model, model_blessing=blessing, push_destination=destination)

@@ -1,0 +1,73 @@
+"""The whole workflow in one call: write the switches to params.yaml, let DVC run what they change, show the result."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from components import params
+from components.errors import UserError
+from components.files import atomic_file, read_json
+from pipelines import stages
+
+PARAMS = Path("params.yaml")
+
+
+def apply(settings: list[str]) -> params.Params:
+    """Set `knob=value` pairs in params.yaml, keeping its comments; a wrong one leaves the file as it was."""
+    if not PARAMS.exists() or not settings:
+        return params.load(PARAMS)
+    from dvc.utils.hydra import apply_overrides
+    from hydra.errors import HydraException
+
+    with atomic_file(PARAMS) as part:
+        shutil.copy(PARAMS, part)
+        try:
+            apply_overrides(part, settings)
+        except (HydraException, ValueError) as error:
+            raise UserError(f"{PARAMS}: can't set {' '.join(settings)}; write knob=value with a knob it has") from error
+        return params.parse(yaml.safe_load(part.read_text(encoding="utf-8")))
+
+
+def run(settings: list[str]) -> int:
+    """Check the parameters and the source first, then `dvc repro`; returns its exit status."""
+    checked = apply(settings)
+    if Path(checked.source) != stages.DEMO:
+        from components.sources import open_source
+
+        open_source(checked.source)
+    dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
+    status = subprocess.run([dvc, "repro"], check=False).returncode
+    if status == 0:
+        print("\n" + summary())
+    return status
+
+
+def summary() -> str:
+    """Verdict, headline numbers and the report's path of the last run."""
+    if not stages.METRICS.exists():
+        raise UserError(f"{stages.METRICS}: no run has finished yet; start one with `make run`")
+    metrics = read_json(stages.METRICS)
+    verdict = read_json(stages.BLESSING / "verdict.json")
+    pushed = read_json(stages.PUSHED)
+    layered = metrics["layered"]
+    interval = f"95 % interval {_number(layered['volume_dice_mean_low95'])} to {_number(layered['volume_dice_mean_high95'])}"
+    rows = [
+        ("Data", f"{layered['patients']} test patients" + (", SYNTHETIC" if metrics["data"] == "synthetic" else "")),
+        ("Classifier AUROC, slices", _number(metrics["classifier"]["auroc"])),
+        ("Volume Dice, mean", f"{_number(layered['volume_dice_mean'])}  ({interval})"),
+        ("Volume Dice, median", _number(layered["volume_dice_median"])),
+        ("Verdict", verdict["verdict"]),
+        *(("", reason) for reason in verdict["reasons"]),
+        ("Registry", str(stages.REGISTRY / pushed["version"]) if pushed["pushed"] else "nothing pushed"),
+        ("Report", str(stages.REPORT.resolve())),
+    ]
+    return "\n".join(f"{name:<26}{value}" for name, value in rows)
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"
