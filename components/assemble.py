@@ -11,14 +11,13 @@ from tqdm import tqdm
 from components import scoring
 from components.errors import UserError
 from components.files import atomic_folder, write_json
+from components.layout import LAYERED, SERVING
 from components.scan import read_scan
 from components.tables import read_splits
-from models.export import mask_probability, tumor_probability
 from models.layered import Layered
 from models.storage import load_network
 
-MASK_THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.1), 2)
-SERVING = "Format-Serving"  # where TFX looks for a model inside an artifact
+MASK_THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 BATCH = 16
 
 
@@ -54,18 +53,17 @@ def assemble(
     Returns:
         What layered.json says.
     """
-    stage1, stage2 = load_network(classifier), load_network(segmenter)
-    probability_of, maps_of = tumor_probability(stage1), mask_probability(stage2)
+    model = Layered(load_network(classifier), load_network(segmenter))
     patients = read_splits(splits).query("split == 'val'")
     labels, probabilities = [], []
     dice: dict[str, np.ndarray] = {}
     for name in tqdm(patients["patient"], desc="assemble", unit="patient"):
         scan = read_scan(scans, name)
         assert scan.mask is not None
-        batches = [scan.image[i : i + BATCH] for i in range(0, len(scan.image), BATCH)]
-        probabilities.append(np.concatenate([np.asarray(probability_of(b))[:, 0] for b in batches]))
+        outputs = [model.stages(scan.image[i : i + BATCH]) for i in range(0, len(scan.image), BATCH)]
+        probabilities.append(np.concatenate([output["tumor_probability"] for output in outputs]))
         labels.append(scan.mask.any(axis=(1, 2)))
-        maps = np.concatenate([np.asarray(maps_of(b))[..., 0] for b in batches])
+        maps = np.concatenate([output["mask_probability"] for output in outputs])
         if scan.mask.any():
             dice[name] = np.array([scoring.dice(scan.mask, maps >= t) for t in MASK_THRESHOLDS])
     if not dice:
@@ -77,10 +75,9 @@ def assemble(
         "mask_threshold": float(found.idxmax()),
         "validation_volume_dice_mean": float(found.max()),
     }
-    model = Layered(
-        stage1, stage2, tumor_threshold=record["tumor_threshold"], mask_threshold=record["mask_threshold"]
-    )
+    model.tumor_threshold.assign(record["tumor_threshold"])
+    model.mask_threshold.assign(record["mask_threshold"])
     with atomic_folder(layered) as part:
         model.save(part / SERVING)
-        write_json(part / "layered.json", record)
+        write_json(part / LAYERED, record)
     return record

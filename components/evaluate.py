@@ -11,12 +11,12 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from components import scoring
-from components.assemble import BATCH, SERVING
+from components.assemble import BATCH
 from components.files import atomic_folder, read_json
+from components.layout import LAYERED, PATIENTS, SERVING, SLICES
 from components.scan import mask_path, read_scan, write_mask
 from components.tables import read_manifest, read_splits
 
-PATIENTS, SLICES = "patients.csv", "slices.csv"
 COHORTS = ("site", "missing_sequence")
 
 
@@ -50,7 +50,7 @@ def predict_patients(layered: str | Path, scans: str | Path, splits: str | Path,
         folder: folder to write: `<patient>_mask.nii.gz`, patients.csv (scores with and without stage 1's gate, one
             row a patient) and slices.csv (label and tumour probability, one row a slice).
     """
-    record = read_json(Path(layered) / "layered.json")
+    record = read_json(Path(layered) / LAYERED)
     model = tf.saved_model.load(str(Path(layered) / SERVING))
     patients, slices = [], []
     with atomic_folder(folder) as part:
@@ -77,7 +77,7 @@ def summarise(predictions: str | Path, layered: str | Path, manifest: str | Path
     described = describe_patients(read_manifest(manifest))
     patients = patients.merge(described, on="patient", validate="many_to_one")
     gated, alone = patients[patients["gate"] == "on"], patients[patients["gate"] == "off"]
-    record = read_json(Path(layered) / "layered.json")
+    record = read_json(Path(layered) / LAYERED)
     return {
         "data": "synthetic" if bool(patients["synthetic"].any()) else "scans",
         "classifier": scoring.classifier_scores(

@@ -81,6 +81,7 @@ class Classifier(Training):
     backbone: str
     weights: str
     strategy: Literal["frozen", "finetune"]
+    pooling: Literal["avg", "max"]
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -48,6 +48,3 @@ class _PoolCounts(beam.CombineFn):
     def extract_output(self, accumulator: np.ndarray) -> dict[tfma.metrics.MetricKey, float]:
         intersection, total = accumulator
         return {self.key: float(2 * intersection / total) if total else 1.0}
-
-
-tfma.metrics.register_metric(PooledDice)

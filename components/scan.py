@@ -62,6 +62,11 @@ def write_scan(folder: str | Path, scan: Scan) -> None:
         write_mask(mask_path(folder, scan.patient), scan.mask, scan.spacing)
 
 
+def read_mask(path: str | Path) -> np.ndarray:
+    """Read a mask that `write_mask` wrote: bool [slices, height, width]."""
+    return np.asarray(nib.load(path).dataobj).transpose(2, 1, 0) > 0
+
+
 def write_mask(path: str | Path, mask: np.ndarray, spacing: tuple[float, float, float]) -> None:
     """Write a mask, bool [slices, height, width], as gzipped NIfTI, {0, 1} [width, height, slices]."""
     volume = np.ascontiguousarray(mask.astype(np.uint8).transpose(2, 1, 0))
@@ -76,7 +81,7 @@ def read_scan(folder: str | Path, patient: str, site: str = "unknown") -> Scan:
         image = np.asarray(picture.dataobj).transpose(2, 1, 0, 3)
         mask = None
         if mask_path(folder, patient).exists():
-            mask = np.asarray(nib.load(mask_path(folder, patient)).dataobj).transpose(2, 1, 0) > 0
+            mask = read_mask(mask_path(folder, patient))
     except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
         raise UserError(f"{path}: not readable as a scan; run `dvc repro ingest` again") from error
     spacing = tuple(float(z) for z in picture.header.get_zooms()[2::-1])

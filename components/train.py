@@ -12,13 +12,14 @@ import tensorflow as tf
 
 from components import training_data
 from components.errors import UserError
+from components.layout import HISTORY
 from components.params import Params
 from models import export, losses, storage
 from models.augment import AugmentedModel, Augmenter
 from models.classifier import WeightsUnavailableError
 from models.metrics import PooledDice
 
-HISTORY = "history.csv"
+
 
 
 def network_arguments(params: Params, network: str) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def network_arguments(params: Params, network: str) -> dict[str, Any]:
             "weights": knobs.weights,
             "size": knobs.image_size,
             "strategy": knobs.strategy,
+            "pooling": knobs.pooling,
             "dropout": knobs.dropout,
             "seed": params.seed,
         }
@@ -90,6 +92,8 @@ def train(network: str, params: Params, train_files: list[str], val_files: list[
         metrics=[metric],
         jit_compile=on_gpu,  # XLA makes these networks slower on CPUs
     )
+    # Built now: variables that first appear inside the compiled step make TensorFlow trace it twice (3x the start-up).
+    model.optimizer.build(model.trainable_variables)
     run_dir.mkdir(parents=True, exist_ok=True)
     model.fit(
         batches,

@@ -82,6 +82,7 @@ class AugmentedModel(keras.Model):
 
     def train_step(self, *args: Any) -> Any:
         """Augment, then do what Keras does."""
-        *state, (images, targets) = args
+        *state, batch = args
+        images, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
         images, masks = self.augmenter(images, targets if self.with_masks else None)
-        return super().train_step(*state, (images, masks if self.with_masks else targets))
+        return super().train_step(*state, (images, masks if self.with_masks else targets, weights))

@@ -22,13 +22,14 @@ class WeightsUnavailableError(RuntimeError):
     """The pre-trained weights can't be had; the message says which and what to do."""
 
 
-def backbone(name: str, weights: str, size: int) -> keras.Model:
-    """Build `keras.applications.<name>` without its top, average-pooled.
+def backbone(name: str, weights: str, size: int, pooling: str = "avg") -> keras.Model:
+    """Build `keras.applications.<name>` without its top, pooled to a vector.
 
     Args:
         name: a backbone's name, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).
         weights: "imagenet" downloads them, a path loads that file, "none" starts at random.
         size: side of the square input, pixels.
+        pooling: "avg" or "max", over the last feature maps.
 
     Raises:
         ValueError: no such backbone.
@@ -40,7 +41,7 @@ def backbone(name: str, weights: str, size: int) -> keras.Model:
     if source not in (None, "imagenet") and not Path(source).is_file():
         raise WeightsUnavailableError(f"{source}: no such file of weights; set classifier.weights to imagenet, none or a file")
     try:
-        return build(include_top=False, weights=source, input_shape=(size, size, 3), pooling="avg")
+        return build(include_top=False, weights=source, input_shape=(size, size, 3), pooling=pooling)
     except Exception as error:  # Keras raises a bare Exception when a download fails
         if source == "imagenet":
             raise WeightsUnavailableError(
@@ -56,6 +57,7 @@ def classifier(
     weights: str = "imagenet",
     size: int = 256,
     strategy: str = "finetune",
+    pooling: str = "avg",
     dropout: float = 0.2,
     seed: int | None = None,
 ) -> keras.Model:
@@ -67,7 +69,7 @@ def classifier(
     """
     if strategy not in ("frozen", "finetune"):
         raise ValueError(f"strategy {strategy!r} is neither frozen nor finetune")
-    trunk = backbone(name, weights, size)
+    trunk = backbone(name, weights, size, pooling)
     trunk.trainable = strategy == "finetune"
     if weights == "none":
         for layer in trunk.layers:

@@ -22,23 +22,30 @@ class Layered(tf.Module):
         classifier, segmenter: the trained networks.
         tumor_threshold: a slice passes stage 1 at this tumour probability or more.
         mask_threshold: a pixel belongs to the mask at this probability or more.
+
+    The thresholds are variables, so that they can be chosen with the same graph that is saved.
     """
 
     def __init__(
-        self, classifier: keras.Model, segmenter: keras.Model, *, tumor_threshold: float, mask_threshold: float
+        self,
+        classifier: keras.Model,
+        segmenter: keras.Model,
+        *,
+        tumor_threshold: float = 0.5,
+        mask_threshold: float = 0.5,
     ) -> None:
         super().__init__(name="layered")
         self.classifier, self.segmenter = classifier, segmenter
         self._tumor_probability, self._mask_probability = tumor_probability(classifier), mask_probability(segmenter)
-        self.tumor_threshold = tf.constant(tumor_threshold, tf.float32)
-        self.mask_threshold = tf.constant(mask_threshold, tf.float32)
+        self.tumor_threshold = tf.Variable(tumor_threshold, trainable=False, dtype=tf.float32)
+        self.mask_threshold = tf.Variable(mask_threshold, trainable=False, dtype=tf.float32)
 
     @tf.function(input_signature=[SLICES])
     def serve(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Detect and outline.
 
         Args:
-            slices: uint8 [batch, height, width, 3], channels pre-contrast, FLAIR, post-contrast; batch may be 0.
+            slices: uint8 [batch, height, width, 3], channels pre-contrast, FLAIR, post-contrast; batch 1 or more.
 
         Returns:
             tumor_probability: float32 [batch], 0..1.
@@ -47,10 +54,14 @@ class Layered(tf.Module):
         """
         probability = self._tumor_probability(slices)[:, 0]
         has_tumor = probability >= self.tumor_threshold
-        passed = tf.where(has_tumor)
-        maps = self._mask_probability(tf.gather_nd(slices, passed))[..., 0]
-        found = tf.cast(maps >= self.mask_threshold, tf.uint8)
-        mask = tf.scatter_nd(passed, found, tf.shape(slices, out_type=tf.int64)[:3])
+        passed, shape = tf.where(has_tumor), tf.shape(slices, out_type=tf.int64)[:3]
+
+        def outline() -> tf.Tensor:
+            maps = self._mask_probability(tf.gather_nd(slices, passed))[..., 0]
+            return tf.scatter_nd(passed, tf.cast(maps >= self.mask_threshold, tf.uint8), shape)
+
+        # Convolutions refuse a batch of none.
+        mask = tf.cond(tf.reduce_any(has_tumor), outline, lambda: tf.zeros(shape, tf.uint8))
         return {"tumor_probability": probability, "has_tumor": has_tumor, "mask": mask}
 
     @tf.function(input_signature=[SERIALIZED])

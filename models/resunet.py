@@ -9,25 +9,29 @@ import keras
 
 from models import preprocessing
 
+# Keras averages batch statistics over hundreds of steps (0.99); in runs of a few hundred steps a model would be scored
+# with stale ones.
+MOMENTUM = 0.9
+
 
 def conv_block(x: Any, filters: int) -> Any:
     """First encoder block: 3x3 convolution, ReLU, batch normalisation, twice."""
     for _ in range(2):
         x = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(x)
         x = keras.layers.ReLU()(x)
-        x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.BatchNormalization(momentum=MOMENTUM)(x)
     return x
 
 
 def res_block(x: Any, filters: int) -> Any:
     """1x1 and 3x3 convolution beside a 1x1 shortcut, each batch-normalised, added, ReLU."""
     shortcut = keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(x)
-    shortcut = keras.layers.BatchNormalization()(shortcut)
+    shortcut = keras.layers.BatchNormalization(momentum=MOMENTUM)(shortcut)
     x = keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(x)
-    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.BatchNormalization(momentum=MOMENTUM)(x)
     x = keras.layers.ReLU()(x)
     x = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(x)
-    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.BatchNormalization(momentum=MOMENTUM)(x)
     return keras.layers.ReLU()(keras.layers.Add()([x, shortcut]))
 
 

@@ -92,7 +92,7 @@ def assemble(params: Params) -> None:
     record = assemble(
         ARTIFACTS / "classifier", ARTIFACTS / "segmenter", SCANS, SPLITS, LAYERED, sensitivity=params.assemble.sensitivity
     )
-    print(f"thresholds: tumour {record['tumor_threshold']:.4f}, mask {record['mask_threshold']:.1f}")
+    print(f"thresholds: tumour {record['tumor_threshold']:.4f}, mask {record['mask_threshold']:.2f}")
 
 
 def evaluate(params: Params) -> None:
