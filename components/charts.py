@@ -25,6 +25,7 @@ STYLE = {
     "xtick.color": INK,
     "ytick.color": INK,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#e8edf2",
 }
 

@@ -54,7 +54,9 @@ def predict_patients(layered: str | Path, scans: str | Path, splits: str | Path,
     model = tf.saved_model.load(str(Path(layered) / SERVING))
     patients, slices = [], []
     with atomic_folder(folder) as part:
-        for row in tqdm(list(read_splits(splits).query("split == 'test'").itertuples()), desc="evaluate", unit="patient"):
+        for row in tqdm(
+            list(read_splits(splits).query("split == 'test'").itertuples()), desc="evaluate", unit="patient"
+        ):
             scan = read_scan(scans, row.patient, row.site)
             assert scan.mask is not None
             found = run_model(model, scan.image, record["mask_threshold"])

@@ -1,4 +1,4 @@
-"""The gate: absolute floors on the test patients. A metric that is missing or not a number is a refusal, never a pass."""
+"""The gate: absolute floors on the test patients. A metric that is missing or not a number never passes."""
 
 from __future__ import annotations
 

@@ -17,9 +17,7 @@ class PooledDice(tfma.metrics.Metric):
         super().__init__(_computations, name=name)
 
 
-def _computations(
-    name: str, model_names: Iterable[str] = ("",), **_: Any
-) -> list[tfma.metrics.MetricComputation]:
+def _computations(name: str, model_names: Iterable[str] = ("",), **_: Any) -> list[tfma.metrics.MetricComputation]:
     return [
         tfma.metrics.MetricComputation(keys=[key], preprocessors=None, combiner=_PoolCounts(key))
         for key in (tfma.metrics.MetricKey(name=name, model_name=model) for model in model_names)
@@ -40,7 +38,7 @@ class _PoolCounts(beam.CombineFn):
         intersection, predicted, reference = (
             float(np.sum(counts[name])) for name in ("intersection", "predicted", "reference")
         )
-        return accumulator + (intersection, predicted + reference)
+        return accumulator + np.array([intersection, predicted + reference])
 
     def merge_accumulators(self, accumulators: Iterable[np.ndarray]) -> np.ndarray:
         return np.sum(list(accumulators), axis=0)

@@ -14,10 +14,10 @@ from sklearn.metrics import roc_curve
 
 from components import charts
 from components.files import atomic_file, atomic_folder
+from components.layout import HISTORY, PATIENTS, SLICES
 from components.params import Params
 from components.scan import FLAIR, mask_path, read_mask, read_scan
 from components.tables import read_manifest, read_splits
-from components.layout import HISTORY, PATIENTS, SLICES
 
 CURVES = {"classifier": ("auroc", "AUROC"), "segmenter": ("pooled_dice", "pooled Dice")}
 
@@ -111,7 +111,7 @@ def write_report(
         metrics=metrics,
         verdict=verdict,
         curves=curves,
-        roc=charts.roc(*rates[:2], (1 - classifier["specificity"], classifier["sensitivity"])),
+        roc=charts.roc(rates[0], rates[1], (1 - classifier["specificity"], classifier["sensitivity"])),
         bars=charts.patient_bars(
             patients["patient"].tolist(), patients["volume_dice"].tolist(), params.gate.min_volume_dice
         ),

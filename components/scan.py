@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 
 from components.errors import UserError
 
@@ -35,9 +36,7 @@ class Scan:
     def missing_sequences(self) -> dict[str, bool]:
         """Tell which sequences are a copy of FLAIR, which is how kaggle_3m fills the gap of a missing one."""
         flair = self.image[..., FLAIR]
-        return {
-            name: bool(np.array_equal(self.image[..., i], flair)) for i, name in enumerate(CHANNELS) if i != FLAIR
-        }
+        return {name: bool(np.array_equal(self.image[..., i], flair)) for i, name in enumerate(CHANNELS) if i != FLAIR}
 
 
 def image_path(folder: str | Path, patient: str) -> Path:
@@ -82,7 +81,7 @@ def read_scan(folder: str | Path, patient: str, site: str = "unknown") -> Scan:
         mask = None
         if mask_path(folder, patient).exists():
             mask = read_mask(mask_path(folder, patient))
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
+    except (OSError, EOFError, ValueError, ImageFileError) as error:
         raise UserError(f"{path}: not readable as a scan; run `dvc repro ingest` again") from error
     spacing = tuple(float(z) for z in picture.header.get_zooms()[2::-1])
     return Scan(patient, site, image, mask, spacing)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 
@@ -31,9 +32,10 @@ def eval_config(network: str, gate: Gate) -> tfma.EvalConfig:
 
 def _threshold(class_name: str, floor: float, *, config: str = "", module: str = "") -> str:
     """Text of a metric with a lower bound on the overall slice alone (`threshold` would apply to every slice)."""
-    bound = f"per_slice_thresholds {{ slicing_specs {{}} threshold {{ value_threshold {{ lower_bound {{ value: {floor} }} }} }} }}"
+    bound = f"value_threshold {{ lower_bound {{ value: {floor} }} }}"
+    per_slice = f"per_slice_thresholds {{ slicing_specs {{}} threshold {{ {bound} }} }}"
     where = f"module: '{module}'" if module else ""
-    return f"metrics {{ class_name: '{class_name}' {where} config: '{config}' {bound} }}"
+    return f"metrics {{ class_name: '{class_name}' {where} config: '{config}' {per_slice} }}"
 
 
 def read_metrics(folder: str | Path) -> dict[str, dict[str, float]]:
@@ -43,7 +45,9 @@ def read_metrics(folder: str | Path) -> dict[str, dict[str, float]]:
     for key, outputs in result.slicing_metrics:
         name = ", ".join(f"{feature}={value}" for feature, value in key) or "overall"
         values = outputs[""][""]
-        table[name] = {metric: value["doubleValue"] for metric, value in sorted(values.items()) if "doubleValue" in value}
+        table[name] = {
+            metric: value["doubleValue"] for metric, value in sorted(values.items()) if "doubleValue" in value
+        }
     return dict(sorted(table.items(), key=lambda item: (item[0] != "overall", item[0])))
 
 

@@ -43,7 +43,9 @@ def split_patients(manifest: pd.DataFrame, *, val: float, test: float, folds: in
     quota = {side: max(1, round(share * len(patients))) for side, share in shares.items() if side != "train"}
     quota["train"] = len(patients) - sum(quota.values())
     if quota["train"] < 1:
-        raise UserError(f"data/manifest.csv: {len(patients)} patients are too few for this split; lower split.val and split.test")
+        raise UserError(
+            f"data/manifest.csv: {len(patients)} patients are too few for this split; lower split.val and split.test"
+        )
     given = dict.fromkeys(quota, 0)
     sides = []
     for position in range(1, len(patients) + 1):
@@ -70,9 +72,7 @@ def find_leaks(manifest: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
     return leaks
 
 
-def split(
-    manifest: str | Path, splits: str | Path, *, val: float, test: float, folds: int, seed: int
-) -> pd.DataFrame:
+def split(manifest: str | Path, splits: str | Path, *, val: float, test: float, folds: int, seed: int) -> pd.DataFrame:
     """Read the manifest, write `splits` (CSV, one row a patient); raises UserError where the audit finds a leak."""
     slices = read_manifest(manifest)
     patients = split_patients(slices, val=val, test=test, folds=folds, seed=seed)

@@ -20,8 +20,6 @@ from models.classifier import WeightsUnavailableError
 from models.metrics import PooledDice
 
 
-
-
 def network_arguments(params: Params, network: str) -> dict[str, Any]:
     """Arguments of the builder of `network` ("classifier" or "segmenter")."""
     if network == "classifier":

@@ -58,7 +58,17 @@ def find_uv():
     if uv:
         return uv
     print("fetching uv ...", flush=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(TOOLS), "uv"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--target",
+        str(TOOLS),
+        "uv",
+    ]
     if subprocess.run(pip).returncode or not (TOOLS / "bin" / "uv").exists():
         sys.exit("infra/bootstrap.py: could not fetch uv with pip; install uv (or Python's pip) and run make again")
     return str(TOOLS / "bin" / "uv")
@@ -85,7 +95,7 @@ def main():
         ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(ROOT / "requirements.lock")],
         ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
     ):
-        if subprocess.run([uv] + command, env=environment, cwd=str(ROOT)).returncode:
+        if subprocess.run([uv, *command], env=environment, cwd=str(ROOT)).returncode:
             sys.exit("infra/bootstrap.py: `uv {}` failed; the lines above say why".format(" ".join(command[:2])))
     STAMP.write_text(fingerprint())
 

@@ -39,7 +39,9 @@ def backbone(name: str, weights: str, size: int, pooling: str = "avg") -> keras.
     build = getattr(keras.applications, name)
     source = None if weights == "none" else weights
     if source not in (None, "imagenet") and not Path(source).is_file():
-        raise WeightsUnavailableError(f"{source}: no such file of weights; set classifier.weights to imagenet, none or a file")
+        raise WeightsUnavailableError(
+            f"{source}: no such file of weights; set classifier.weights to imagenet, none or a file"
+        )
     try:
         return build(include_top=False, weights=source, input_shape=(size, size, 3), pooling=pooling)
     except Exception as error:  # Keras raises a bare Exception when a download fails
@@ -48,7 +50,9 @@ def backbone(name: str, weights: str, size: int, pooling: str = "avg") -> keras.
                 f"ImageNet weights of {name}: download failed; without internet set classifier.weights "
                 "to the path of a .weights.h5 file, or to none"
             ) from error
-        raise WeightsUnavailableError(f"{source}: not weights of {name} without its top; give that network's own file") from error
+        raise WeightsUnavailableError(
+            f"{source}: not weights of {name} without its top; give that network's own file"
+        ) from error
 
 
 def classifier(

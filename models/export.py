@@ -1,8 +1,8 @@
 """Write the trained networks as SavedModels with explicit signatures.
 
-    serving_default   slices, uint8 [batch, height, width, 3]       -> what the network says, at the slices' own size
-    examples          serialised tf.Examples [batch]                -> the same
-    evaluate          serialised tf.Examples [batch] with masks     -> pixel counts that pool (segmenter only)
+serving_default   slices, uint8 [batch, height, width, 3]       -> what the network says, at the slices' own size
+examples          serialised tf.Examples [batch]                -> the same
+evaluate          serialised tf.Examples [batch] with masks     -> pixel counts that pool (segmenter only)
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def tumor_probability(classifier: keras.Model) -> Callable[[tf.Tensor], tf.Tenso
 
 
 def mask_probability(segmenter: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Slices of any size, uint8 [batch, height, width, 3], to pixel probabilities, float32 [batch, height, width, 1]."""
+    """Slices of any size, uint8 [batch, height, width, 3], to pixel probabilities, float32 [.., height, width, 1]."""
     size = segmenter.input_shape[1]
 
     def predict(slices: tf.Tensor) -> tf.Tensor:

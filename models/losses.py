@@ -35,7 +35,7 @@ def tversky(y_true: Any, y_pred: Any) -> Any:
 
 
 def focal_tversky(y_true: Any, y_pred: Any) -> Any:
-    """(1 - Tversky index) ** 0.75, alpha 0.7 (Abraham and Khan 2018, arXiv 1810.07842; there as the power 1 / gamma, gamma = 4/3).
+    """(1 - Tversky index) ** 0.75, alpha 0.7 (Abraham and Khan 2018, arXiv 1810.07842, whose gamma is 4/3).
 
     The power's slope is infinite at 0, hence the small offset.
     """

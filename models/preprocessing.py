@@ -1,4 +1,4 @@
-"""What happens to a slice before a network sees it. Part of every model's graph, so training and serving can't differ."""
+"""What happens to a slice before a network sees it: part of every model's graph, equal in training and serving."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def to_grid(images: Any, size: int) -> Any:
 
 
 def mask_to_grid(masks: Any, size: int) -> Any:
-    """Bring masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 where at least half a pixel is tumour."""
+    """Bring masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 where half a pixel is tumour."""
     masks = ops.cast(masks, "float32")
     if tuple(masks.shape[1:3]) == (size, size):
         return masks

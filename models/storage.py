@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import keras
 from models.classifier import classifier
 from models.resunet import resunet
 
-BUILDERS = {"classifier": classifier, "segmenter": resunet}
+BUILDERS: dict[str, Callable[..., keras.Model]] = {"classifier": classifier, "segmenter": resunet}
 
 
 def build(name: str, arguments: dict[str, Any]) -> keras.Model:

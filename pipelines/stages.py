@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml: each binds the parameters and the paths of one step. Heavy imports wait until a stage runs."""
+"""The stages of dvc.yaml: each binds parameters and paths of one step. Heavy imports wait until a stage runs."""
 
 from __future__ import annotations
 
@@ -90,7 +90,12 @@ def assemble(params: Params) -> None:
     from components.assemble import assemble
 
     record = assemble(
-        ARTIFACTS / "classifier", ARTIFACTS / "segmenter", SCANS, SPLITS, LAYERED, sensitivity=params.assemble.sensitivity
+        ARTIFACTS / "classifier",
+        ARTIFACTS / "segmenter",
+        SCANS,
+        SPLITS,
+        LAYERED,
+        sensitivity=params.assemble.sensitivity,
     )
     print(f"thresholds: tumour {record['tumor_threshold']:.4f}, mask {record['mask_threshold']:.2f}")
 

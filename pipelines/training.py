@@ -71,9 +71,7 @@ def trainer(network: str, examples: channel.BaseChannel, params: Params) -> Trai
     return node.with_id(f"Train{network.capitalize()}")
 
 
-def evaluator(
-    network: str, examples: channel.BaseChannel, model: channel.BaseChannel, params: Params
-) -> Evaluator:
+def evaluator(network: str, examples: channel.BaseChannel, model: channel.BaseChannel, params: Params) -> Evaluator:
     """Evaluator of `network` on the test side, with the gate's floors as thresholds."""
     from components.slice_metrics import eval_config
 
@@ -85,7 +83,5 @@ def evaluator(
 
 def pusher(model: channel.BaseChannel, blessing: channel.BaseChannel, registry: str) -> Pusher:
     """Pusher of the layered model into a folder, one numbered version each; without a blessing it pushes nothing."""
-    destination = pusher_pb2.PushDestination(
-        filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=registry)
-    )
+    destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=registry))
     return Pusher(model=model, model_blessing=blessing, push_destination=destination)

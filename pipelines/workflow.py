@@ -55,7 +55,9 @@ def summary() -> str:
     verdict = read_json(stages.BLESSING / "verdict.json")
     pushed = read_json(stages.PUSHED)
     layered = metrics["layered"]
-    interval = f"95 % interval {_number(layered['volume_dice_mean_low95'])} to {_number(layered['volume_dice_mean_high95'])}"
+    interval = (
+        f"95 % interval {_number(layered['volume_dice_mean_low95'])} to {_number(layered['volume_dice_mean_high95'])}"
+    )
     rows = [
         ("Data", f"{layered['patients']} test patients" + (", SYNTHETIC" if metrics["data"] == "synthetic" else "")),
         ("Classifier AUROC, slices", _number(metrics["classifier"]["auroc"])),

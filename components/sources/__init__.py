@@ -28,8 +28,12 @@ def open_source(path: str | Path) -> Source:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder of scans; give one with `make run SOURCE=DIR` (or `source` in params.yaml)")
+        raise UserError(
+            f"{folder}: no such folder of scans; give one with `make run SOURCE=DIR` (or `source` in params.yaml)"
+        )
     names = kaggle_3m.patients(folder)
     if not names:
-        raise UserError(f"{folder}: no scans found; expected folders <patient>/ with <patient>_<n>.tif and their _mask.tif")
+        raise UserError(
+            f"{folder}: no scans found; expected folders <patient>/ with <patient>_<n>.tif and their _mask.tif"
+        )
     return Source(names, lambda patient: kaggle_3m.read_patient(folder, patient), (folder / demo.MARKER).exists())

@@ -25,7 +25,9 @@ NO_PRE_EVERY, NO_POST_EVERY = 9, 7  # every ninth patient lacks pre-contrast, ev
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], cell: float) -> np.ndarray:
     """Smooth random field of the given shape, zero mean, unit variance; `cell` is the size of a blob in pixels."""
     coarse = rng.standard_normal([max(2, int(np.ceil(n / cell))) + 1 for n in shape])
-    fine = zoom(coarse, [n / c for n, c in zip(shape, coarse.shape, strict=True)], order=1, grid_mode=True, mode="nearest")
+    fine = zoom(
+        coarse, [n / c for n, c in zip(shape, coarse.shape, strict=True)], order=1, grid_mode=True, mode="nearest"
+    )
     return (fine - fine.mean()) / (fine.std() + 1e-6)
 
 

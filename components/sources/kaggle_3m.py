@@ -25,9 +25,7 @@ def site_of(patient: str) -> str:
 
 def patients(folder: Path) -> list[str]:
     """Names of the patients below `folder`, sorted: every sub-folder that holds a `<name>_<n>.tif`."""
-    return sorted(
-        entry.name for entry in folder.iterdir() if entry.is_dir() and any(entry.glob(f"{entry.name}_*.tif"))
-    )
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(entry.glob(f"{entry.name}_*.tif")))
 
 
 def read_patient(folder: Path, patient: str) -> Scan:
