@@ -18,7 +18,6 @@ from models.layered import Layered
 from models.storage import load_network
 
 MASK_THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
-BATCH = 16
 
 
 def tumor_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: float) -> float:
@@ -60,7 +59,7 @@ def assemble(
     for name in tqdm(patients["patient"], desc="assemble", unit="patient"):
         scan = read_scan(scans, name)
         assert scan.mask is not None
-        outputs = [model.stages(scan.image[i : i + BATCH]) for i in range(0, len(scan.image), BATCH)]
+        outputs = [model.stages(batch) for batch in scan.batches()]
         probabilities.append(np.concatenate([output["tumor_probability"] for output in outputs]))
         labels.append(scan.mask.any(axis=(1, 2)))
         maps = np.concatenate([output["mask_probability"] for output in outputs])

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
+from tqdm import tqdm
 
 from components.files import atomic_folder
 from components.scan import CHANNELS, Scan, read_scan
-from components.split import SIDES
-from components.tables import read_splits
+from components.tables import SIDES, read_splits
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -76,7 +76,7 @@ class WriteShard(beam.DoFn):
         (side, number), patients = element
         path = f"{self.folder}/Split-{side}/examples-{number:05d}-of-{self.shards:05d}.tfrecord.gz"
         with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)) as writer:
-            for patient, site in sorted(patients):
+            for patient, site in tqdm(sorted(patients), desc=f"convert {side} {number}", unit="patient"):
                 for example in examples(read_scan(self.scans, patient, site)):
                     writer.write(example)
 
@@ -86,9 +86,7 @@ def jobs(splits: pd.DataFrame, shards: int) -> list[tuple[tuple[str, int], tuple
     return [((row.split, shard_of(row.patient, shards)), (row.patient, row.site)) for row in splits.itertuples()]
 
 
-def convert(
-    scans: str | Path, splits: str | Path, folder: str | Path, *, shards: int, beam_args: list[str]
-) -> dict[str, int]:
+def convert(scans: str | Path, splits: str | Path, folder: str | Path, *, shards: int, beam_args: list[str]) -> None:
     """Write `folder/Split-{train,val,test}/`.
 
     Args:

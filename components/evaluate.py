@@ -11,25 +11,23 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from components import scoring
-from components.assemble import BATCH
 from components.files import atomic_folder, read_json
 from components.layout import LAYERED, PATIENTS, SERVING, SLICES
-from components.scan import mask_path, read_scan, write_mask
+from components.scan import Scan, mask_path, read_scan, write_mask
 from components.tables import read_manifest, read_splits
 
 COHORTS = ("site", "missing_sequence")
 
 
-def run_model(model: Any, image: np.ndarray, mask_threshold: float) -> dict[str, np.ndarray]:
-    """Run the SavedModel on a scan, [slices, height, width, 3], in batches.
+def run_model(model: Any, scan: Scan, mask_threshold: float) -> dict[str, np.ndarray]:
+    """Run the SavedModel on a scan.
 
     Returns:
         tumor_probability [slices]; mask, bool [slices, height, width], as served, stage 2 only where stage 1 said yes;
         ungated, bool, the same shape: what stage 2 alone draws.
     """
     parts = []
-    for start in range(0, len(image), BATCH):
-        batch = tf.constant(image[start : start + BATCH])
+    for batch in map(tf.constant, scan.batches()):
         served = model.signatures["serving_default"](slices=batch)
         alone = model.signatures["stages"](slices=batch)
         parts.append(
@@ -59,7 +57,7 @@ def predict_patients(layered: str | Path, scans: str | Path, splits: str | Path,
         ):
             scan = read_scan(scans, row.patient, row.site)
             assert scan.mask is not None
-            found = run_model(model, scan.image, record["mask_threshold"])
+            found = run_model(model, scan, record["mask_threshold"])
             write_mask(mask_path(part, row.patient), found["mask"], scan.spacing)
             for gate, mask in (("on", found["mask"]), ("off", found["ungated"])):
                 patients.append({"patient": row.patient, "gate": gate, **scoring.patient_scores(scan.mask, mask)})

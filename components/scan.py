@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,11 @@ class Scan:
     image: np.ndarray
     mask: np.ndarray | None
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def batches(self, size: int = 16) -> Iterator[np.ndarray]:
+        """Yield the slices in order, at most `size` at once: uint8 [batch, height, width, 3]."""
+        for start in range(0, len(self.image), size):
+            yield self.image[start : start + size]
 
     def missing_sequences(self) -> dict[str, bool]:
         """Tell which sequences are a copy of FLAIR, which is how kaggle_3m fills the gap of a missing one."""

@@ -15,8 +15,6 @@ from components.errors import UserError
 from components.files import atomic_file
 from components.tables import read_manifest
 
-SIDES = ("train", "val", "test")
-
 
 def split_patients(manifest: pd.DataFrame, *, val: float, test: float, folds: int, seed: int) -> pd.DataFrame:
     """Assign every patient to a side and to a fold, balanced over sites and tumour burden.

@@ -8,6 +8,7 @@ import pandas as pd
 
 from components.errors import UserError
 
+SIDES = ("train", "val", "test")
 MANIFEST_COLUMNS = [
     *("patient", "site", "synthetic", "slice", "has_tumor", "tumor_pixels"),
     *("missing_pre", "missing_post", "pixel_hash"),

@@ -62,7 +62,7 @@ def train(network: str, params: Params, train_files: list[str], val_files: list[
 
     train_slices = training_data.cached_slices(train_files, knobs.image_size)
     val_slices = training_data.cached_slices(val_files, knobs.image_size)
-    steps = math.ceil(training_data.count(train_slices) / knobs.batch_size)
+    steps = math.ceil(len(train_slices) / knobs.batch_size)
     augmenter = Augmenter(**knobs.augment.model_dump(), seed=params.seed)
     if network == "classifier":
         batches = training_data.classifier_batches(train_slices, knobs.batch_size, seed=params.seed).repeat()

@@ -33,19 +33,21 @@ def cached_slices(patterns: Sequence[str], size: int) -> tf.data.Dataset:
         return tf.cast(images, tf.uint8), tf.cast(masks, tf.uint8), examples.parse_labels(serialized)
 
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-    return records.batch(READ_BATCH).map(decode, num_parallel_calls=tf.data.AUTOTUNE).unbatch().cache()
+    slices = records.batch(READ_BATCH).map(decode, num_parallel_calls=tf.data.AUTOTUNE).unbatch().cache()
+    return _counted(slices)
 
 
-def count(slices: tf.data.Dataset) -> int:
-    """Number of slices; the first call also fills the cache."""
-    return int(slices.reduce(0, lambda n, *_: n + 1))
+def _counted(slices: tf.data.Dataset) -> tf.data.Dataset:
+    """Walk a cached dataset once, which fills its cache, so that it knows its length from then on."""
+    length = slices.reduce(tf.constant(0, tf.int64), lambda n, *_: n + 1)
+    return slices.apply(tf.data.experimental.assert_cardinality(length))
 
 
 def classifier_batches(slices: tf.data.Dataset, batch: int, *, seed: int | None = None) -> tf.data.Dataset:
     """Batches of (image, label); with a seed shuffled anew each epoch, without one in the files' order."""
     pairs = slices.map(lambda image, mask, label: (image, label))
     if seed is not None:
-        pairs = pairs.shuffle(max(1, count(slices)), seed=seed)
+        pairs = pairs.shuffle(len(slices), seed=seed)
     return pairs.batch(batch).prefetch(1)
 
 
@@ -63,11 +65,17 @@ def segmenter_batches(
 
     if seed is None:
         return slices.map(pairs).batch(batch).prefetch(1)
-    everything = max(1, count(slices))
     if tumor_share is None:
-        return slices.map(pairs).shuffle(everything, seed=seed).repeat().batch(batch).prefetch(1)
+        return slices.map(pairs).shuffle(len(slices), seed=seed).repeat().batch(batch).prefetch(1)
     # Both kinds stay in their own cache: filtering the shared one would walk all slices for each epoch of few.
-    kinds = [slices.filter(lambda i, m, label, want=want: label[0] == want).map(pairs).cache() for want in (1.0, 0.0)]
-    endless = [kind.shuffle(everything, seed=seed + n).repeat() for n, kind in enumerate(kinds)]
-    mixed = tf.data.Dataset.sample_from_datasets(endless, [tumor_share, 1.0 - tumor_share], seed=seed)
+    kinds = [
+        _counted(slices.filter(lambda image, mask, label, want=want: label[0] == want).map(pairs).cache())
+        for want in (1.0, 0.0)
+    ]
+    shares = [tumor_share, 1.0 - tumor_share]
+    for name, kind, share in zip(("with", "without"), kinds, shares, strict=True):
+        if share and not len(kind):
+            raise UserError(f"params.yaml: segmenter.tumor_share: no training slice {name} tumour; set it to null")
+    endless = [kind.shuffle(max(1, len(kind)), seed=seed + n).repeat() for n, kind in enumerate(kinds)]
+    mixed = tf.data.Dataset.sample_from_datasets(endless, shares, seed=seed)
     return mixed.batch(batch).prefetch(1)

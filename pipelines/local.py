@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
 from components.errors import UserError
+
+
+def _show_nodes(record: logging.LogRecord) -> bool:
+    """Of all that TFX logs, show which node starts; keep errors."""
+    if record.msg == "Component %s is running.":
+        click.echo(f"TFX: {record.args[0]}")  # type: ignore[index]
+    return record.levelno >= logging.ERROR
 
 
 class Outputs:
@@ -44,6 +53,10 @@ def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Itera
             metadata_connection_config=sqlite_metadata_connection_config(str(Path(folder) / "metadata.db")),
             beam_pipeline_args=list(beam_args),
         )
+        absl = logging.getLogger("absl")
+        level = absl.level
+        absl.setLevel(logging.INFO)
+        absl.addFilter(_show_nodes)
         try:
             LocalDagRunner().run(pipeline)
         except Exception as error:
@@ -53,4 +66,7 @@ def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Itera
             if cause is None:
                 raise
             raise UserError(str(cause)) from error
+        finally:
+            absl.removeFilter(_show_nodes)
+            absl.setLevel(level)
         yield Outputs(root)

@@ -17,7 +17,7 @@ from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
 from components.params import Params
-from components.split import SIDES
+from components.tables import SIDES
 
 
 def import_examples(uri: str) -> Importer:

@@ -17,34 +17,39 @@ from pipelines import stages
 PARAMS = Path("params.yaml")
 
 
-def apply(settings: list[str]) -> params.Params:
+def apply(settings: list[str]) -> None:
     """Set `knob=value` pairs in params.yaml, keeping its comments; a wrong one leaves the file as it was."""
-    if not PARAMS.exists() or not settings:
-        return params.load(PARAMS)
+    params.load(PARAMS)
+    from dvc.exceptions import InvalidArgumentError
     from dvc.utils.hydra import apply_overrides
-    from hydra.errors import HydraException
 
     with atomic_file(PARAMS) as part:
         shutil.copy(PARAMS, part)
         try:
             apply_overrides(part, settings)
-        except (HydraException, ValueError) as error:
+        except InvalidArgumentError as error:
             raise UserError(f"{PARAMS}: can't set {' '.join(settings)}; write knob=value with a knob it has") from error
-        return params.parse(yaml.safe_load(part.read_text(encoding="utf-8")))
+        check(params.parse(yaml.safe_load(part.read_text(encoding="utf-8")), str(PARAMS)))
+
+
+def check(chosen: params.Params) -> None:
+    """Refuse a source that isn't there now, and not after the first stages."""
+    if Path(chosen.source) != stages.DEMO:
+        from components.sources import open_source
+
+        open_source(chosen.source)
 
 
 def run(settings: list[str]) -> int:
-    """Check the parameters and the source first, then `dvc repro`; returns its exit status."""
-    checked = apply(settings)
-    if Path(checked.source) != stages.DEMO:
-        from components.sources import open_source
-
-        open_source(checked.source)
+    """Check the parameters and the source first, then `dvc repro`; returns 0, or 2 where a stage failed."""
+    if settings:
+        apply(settings)
+    check(params.load(PARAMS))
     dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
     status = subprocess.run([dvc, "repro"], check=False).returncode
     if status == 0:
         print("\n" + summary())
-    return status
+    return 2 if status else 0
 
 
 def summary() -> str:

@@ -8,10 +8,11 @@ folders are never read for identity, because the ones in circulation name the wr
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from components.errors import UserError
 from components.scan import Scan
@@ -52,9 +53,12 @@ def read_patient(folder: Path, patient: str) -> Scan:
 def _read(path: Path, channels: int) -> np.ndarray:
     """Read a picture as uint8 [height, width, 3], or [height, width] for one channel."""
     try:
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture)
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+        # Pillow only warns about some damage, and about pictures large enough to exhaust the memory.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(path) as picture:
+                pixels = np.asarray(picture)
+    except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
         raise UserError(f"{path}: not a readable picture; copy it again from its source") from error
     if pixels.dtype != np.uint8 or pixels.shape[2:] != ((3,) if channels == 3 else ()):
         raise UserError(f"{path}: {pixels.dtype} {pixels.shape} where uint8 with {channels} channel(s) is expected")

@@ -1,0 +1,86 @@
+"""Shared fixtures: a tiny synthetic source and what each step makes of it, built once a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import quiet
+
+quiet.silence()
+
+ROOT = Path(__file__).resolve().parent.parent
+LGG = ROOT.parent / "shared" / "lgg"
+
+# Sizes at which a test of the machinery takes seconds; nothing is learned at them.
+TINY = {
+    "scale": "demo",
+    "demo.patients": 9,
+    "demo.slices": 8,
+    "demo.size": 64,
+    "classifier.image_size": 32,
+    "classifier.epochs": 1,
+    "segmenter.filters": [4, 4, 8, 8],
+    "segmenter.image_size": 32,
+    "segmenter.epochs": 2,
+}
+
+
+def tiny_tree() -> dict:
+    """params.yaml as a tree, at tiny sizes."""
+    import yaml
+
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    for knob, value in TINY.items():
+        *groups, name = knob.split(".")
+        place = tree
+        for group in groups:
+            place = place[group]
+        place[name] = value
+    return tree
+
+
+@pytest.fixture(scope="session")
+def tiny_params():
+    from components import params
+
+    return params.parse(tiny_tree())
+
+
+@pytest.fixture(scope="session")
+def demo_source(tmp_path_factory, tiny_params) -> Path:
+    from components.sources.demo import write_demo
+
+    folder = tmp_path_factory.mktemp("source") / "demo"
+    knobs = tiny_params.demo
+    write_demo(folder, patients=knobs.patients, slices=knobs.slices, size=knobs.size, seed=tiny_params.seed)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory, demo_source, tiny_params) -> Path:
+    """Folder with scans/, manifest.csv, splits.csv and examples/ of the tiny source."""
+    from components.convert import convert
+    from components.ingest import ingest
+    from components.split import split
+
+    folder = tmp_path_factory.mktemp("data")
+    ingest(demo_source, folder / "scans", folder / "manifest.csv")
+    knobs = tiny_params.split
+    split(
+        folder / "manifest.csv",
+        folder / "splits.csv",
+        val=knobs.val,
+        test=knobs.test,
+        folds=knobs.folds,
+        seed=tiny_params.seed,
+    )
+    convert(
+        folder / "scans",
+        folder / "splits.csv",
+        folder / "examples",
+        shards=2,
+        beam_args=tiny_params.convert.beam_args,
+    )
+    return folder

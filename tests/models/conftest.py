@@ -1,0 +1,145 @@
+"""Tiny networks and slices that the tests of the networks share. Nobody may train or change the shared networks."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # what TensorFlow imports warns about this Python, and warnings are errors here
+    import keras
+    import numpy as np
+    import pytest
+    import tensorflow as tf
+    from PIL import Image
+
+from models import examples
+from models.classifier import classifier
+from models.resunet import resunet
+
+SIZE = 32
+FILTERS = (4, 8, 8, 8)
+
+
+def settle(network: keras.Model, images: object, seed: int) -> None:
+    """Give the batch normalisations statistics that fit `images` and differ from those of any batch.
+
+    Without it the signal of a deep random network fades: its outputs would be the same for all slices.
+    """
+    random = np.random.default_rng(seed)
+    norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momentums = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    network(images, training=True)
+    for norm, momentum in zip(norms, momentums, strict=True):
+        norm.momentum = momentum
+        mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
+        norm.moving_mean.assign(mean + random.normal(0.0, 0.2, mean.shape) * np.sqrt(variance))
+        norm.moving_variance.assign(variance * random.uniform(0.7, 1.4, variance.shape))
+        norm.gamma.assign(random.uniform(0.7, 1.4, variance.shape))
+        norm.beta.assign(random.normal(0.0, 0.2, variance.shape))
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    keras.utils.set_random_seed(7)
+
+
+@pytest.fixture(scope="session")
+def slices() -> np.ndarray:
+    """Five uint8 slices of 40 x 48 pixels, neither square nor the networks' size, dark ones and bright ones."""
+    random = np.random.default_rng(3)
+    coarse = random.integers(0, 256, (5, 10, 12, 3)) * np.linspace(0.2, 1.0, 5)[:, None, None, None]
+    return np.kron(coarse, np.ones((1, 4, 4, 1))).astype("uint8")
+
+
+@pytest.fixture(scope="session")
+def masks() -> np.ndarray:
+    """Reference masks {0, 1} of `slices`: squares, the first one empty."""
+    drawn = np.zeros((5, 40, 48, 1), "uint8")
+    for index in range(1, 5):
+        drawn[index, 4 : 8 + 4 * index, 10 : 20 + 3 * index] = 1
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def small_slices(slices: np.ndarray) -> tf.Tensor:
+    """The `slices` at 32 x 32 pixels, 0..255."""
+    return tf.image.resize(tf.cast(slices, tf.float32), (SIZE, SIZE), antialias=True)
+
+
+@pytest.fixture(scope="session")
+def backbone_weights(small_slices: tf.Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of weights for MobileNet whose features differ from slice to slice."""
+    keras.utils.set_random_seed(7)
+    backbone = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+    settle(backbone, small_slices / 127.5 - 1, seed=1)
+    path = tmp_path_factory.mktemp("weights") / "backbone.weights.h5"
+    backbone.save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def slice_classifier(small_slices: tf.Tensor, backbone_weights: Path) -> keras.Model:
+    """A MobileNet whose head spreads the slices' probabilities, so that wrong outputs can't look right."""
+    keras.utils.set_random_seed(7)
+    network = classifier("MobileNet", weights=str(backbone_weights), size=SIZE, pooling="max", seed=7)
+    head = network.get_layer("tumor_probability")
+    features = keras.Model(network.input, head.input)(small_slices, training=False).numpy()
+    kernel, _ = head.get_weights()
+    logits = features @ kernel
+    scale = 2.0 / logits.std()
+    head.set_weights([kernel * scale, -scale * np.median(logits, axis=0)])
+    return network
+
+
+@pytest.fixture(scope="session")
+def segmenter(small_slices: tf.Tensor) -> keras.Model:
+    """A small segmenter at 32 pixels."""
+    keras.utils.set_random_seed(7)
+    network = resunet(FILTERS, size=SIZE)
+    settle(network, small_slices, seed=2)
+    return network
+
+
+def png(picture: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def example_values() -> Callable[..., dict[str, object]]:
+    """Give the values of one tf.Example: of a slice [h, w, 3] and its mask {0, 1} [h, w, 1]."""
+
+    def values(picture: np.ndarray, mask: np.ndarray, **changes: object) -> dict[str, object]:
+        made: dict[str, object] = {
+            "scan": "scan-1",
+            "patient": "patient-1",
+            "site": "CS",
+            "slice": 11,
+            "image": png(picture),
+            "mask": png(255 * mask[..., 0]),
+            "has_tumor": int(mask.any()),
+            "tumor_pixels": int(mask.sum()),
+            "missing_pre": 0,
+            "missing_post": 1,
+        }
+        for order, name in enumerate(examples.INTENSITIES):
+            made[name] = 10.5 + order
+        return made | changes
+
+    return values
+
+
+@pytest.fixture(scope="session")
+def serialized(slices: np.ndarray, masks: np.ndarray, example_values: Callable[..., dict[str, object]]) -> list[bytes]:
+    """The `slices` and `masks` as serialised tf.Examples."""
+    pairs = zip(slices, masks, strict=True)
+    return [examples.encode_example(example_values(picture, mask)) for picture, mask in pairs]

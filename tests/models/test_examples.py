@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import examples
+
+
+def test_slices_masks_and_labels_come_back_as_they_were_written(slices, masks, serialized):
+    images = examples.parse_images(serialized)
+    assert images.dtype == tf.uint8
+    assert np.array_equal(images, slices)
+    found = examples.parse_masks(serialized)
+    assert found.dtype == tf.uint8
+    assert np.array_equal(found, masks)
+    labels = examples.parse_labels(serialized)
+    assert labels.dtype == tf.float32
+    assert labels.numpy().tolist() == [[0.0], [1.0], [1.0], [1.0], [1.0]]
+
+
+def test_every_feature_comes_back_as_it_was_written(slices, masks, example_values):
+    values = example_values(slices[1], masks[1], patient="pätient", site=b"CS")
+    parsed = tf.io.parse_single_example(examples.encode_example(values), examples.FEATURES)
+    for name, value in values.items():
+        expected = value.encode() if isinstance(value, str) else value
+        assert parsed[name].numpy() == expected, name
+
+
+def test_parsing_works_in_a_graph_that_does_not_know_the_batch(slices, masks, serialized):
+    def parse(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return examples.parse_images(batch), examples.parse_masks(batch), examples.parse_labels(batch)
+
+    graph = tf.function(parse, input_signature=[tf.TensorSpec([None], tf.string)])
+    shapes = [tensor.shape.as_list() for tensor in graph.get_concrete_function().outputs]
+    assert shapes == [[None, None, None, 3], [None, None, None, 1], [None, 1]]
+    for batch in (serialized, serialized[:1]):
+        images, found, _ = graph(tf.constant(batch))
+        assert np.array_equal(images, slices[: len(batch)])
+        assert np.array_equal(found, masks[: len(batch)])
+
+
+def test_slices_need_no_mask_and_no_label_beside_them(slices, masks, example_values):
+    image = tf.train.Feature(bytes_list=tf.train.BytesList(value=[example_values(slices[2], masks[2])["image"]]))
+    bare = tf.train.Example(features=tf.train.Features(feature={"image": image})).SerializeToString()
+    assert np.array_equal(examples.parse_images([bare]), slices[2:3])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="mask"):
+        examples.parse_masks([bare])
+
+
+def test_slices_of_different_sizes_in_a_batch_are_refused(slices, masks, example_values):
+    smaller = examples.encode_example(example_values(slices[0, :16], masks[0, :16]))
+    whole = examples.encode_example(example_values(slices[0], masks[0]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="shape"):
+        tf.function(examples.parse_images)(tf.constant([whole, smaller]))
+
+
+@pytest.mark.parametrize("name", sorted(examples.FEATURES))
+def test_an_example_without_one_of_its_features_is_refused(name, slices, masks, example_values):
+    values = example_values(slices[0], masks[0])
+    del values[name]
+    with pytest.raises(ValueError, match="needs exactly the features"):
+        examples.encode_example(values)
+
+
+def test_an_example_with_a_feature_too_many_is_refused(slices, masks, example_values):
+    with pytest.raises(ValueError, match="needs exactly the features"):
+        examples.encode_example(example_values(slices[0], masks[0], age=61))
+
+
+def test_the_bytes_do_not_depend_on_the_order_of_the_values(slices, masks, example_values):
+    values = example_values(slices[1], masks[1])
+    backwards = dict(reversed(values.items()))
+    assert list(backwards) != list(values)
+    assert examples.encode_example(values) == examples.encode_example(backwards)
+    assert examples.encode_example(values) != examples.encode_example(values | {"slice": 12})

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import preprocessing
+from models.layered import Layered
+
+MASK_THRESHOLD = 0.4
+
+
+@pytest.fixture(scope="module")
+def stage_outputs(slice_classifier, segmenter, slices):
+    """What the two networks say on their own: probability [batch] and maps [batch, height, width]."""
+    grid = preprocessing.to_grid(slices, 32)
+    maps = tf.image.resize(segmenter(grid, training=False), slices.shape[1:3])
+    return slice_classifier(grid, training=False).numpy()[:, 0], maps.numpy()[..., 0]
+
+
+@pytest.fixture(scope="module")
+def mixed_threshold(stage_outputs):
+    """Lets two of the five slices pass, none of them near the threshold."""
+    ordered = np.sort(stage_outputs[0])
+    assert ordered[3] - ordered[2] > 0.01
+    return float((ordered[3] + ordered[2]) / 2)
+
+
+@pytest.fixture(scope="module")
+def saved(slice_classifier, segmenter, mixed_threshold, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("layered")
+    layered = Layered(slice_classifier, segmenter, tumor_threshold=mixed_threshold, mask_threshold=MASK_THRESHOLD)
+    layered.save(folder)
+    return tf.saved_model.load(str(folder))
+
+
+@pytest.fixture
+def with_threshold(saved, mixed_threshold):
+    """Change the saved model's threshold of stage 1 for a test."""
+    yield saved.tumor_threshold.assign
+    saved.tumor_threshold.assign(mixed_threshold)
+
+
+def serve(saved: tf.Module, slices: np.ndarray) -> dict[str, np.ndarray]:
+    served = saved.signatures["serving_default"](slices=tf.constant(slices))
+    return {name: tensor.numpy() for name, tensor in served.items()}
+
+
+def check(served: dict[str, np.ndarray], probability: np.ndarray, maps: np.ndarray, threshold: float) -> None:
+    """Compare with the two networks, composed by hand."""
+    passed = probability >= threshold
+    assert set(served) == {"tumor_probability", "has_tumor", "mask"}
+    assert [served[name].dtype for name in ("tumor_probability", "has_tumor", "mask")] == ["float32", "bool", "uint8"]
+    assert np.allclose(served["tumor_probability"], probability, atol=1e-5)
+    assert np.array_equal(served["has_tumor"], passed)
+    expected = (maps >= MASK_THRESHOLD) & passed[:, None, None]
+    decided = np.abs(maps - MASK_THRESHOLD) > 1e-5  # rounding may tip the others either way
+    assert decided.mean() > 0.999
+    assert served["mask"].shape == expected.shape
+    assert np.array_equal(served["mask"][decided], expected[decided].astype("uint8"))
+    assert not served["mask"][~passed].any()
+
+
+def test_the_saved_model_is_both_networks_composed_by_hand(saved, slices, stage_outputs, mixed_threshold):
+    served = serve(saved, slices)
+    check(served, *stage_outputs, mixed_threshold)
+    assert served["has_tumor"].sum() == 2
+    assert 0 < served["mask"][served["has_tumor"]].mean() < 1
+
+
+@pytest.mark.parametrize(("threshold", "passing"), [(0.0, 5), (1.1, 0)])
+def test_all_slices_may_pass_stage_1_or_none(threshold, passing, saved, slices, stage_outputs, with_threshold):
+    with_threshold(threshold)
+    served = serve(saved, slices)
+    check(served, *stage_outputs, threshold)
+    assert served["has_tumor"].sum() == passing
+    assert served["mask"].any() == (passing > 0)
+
+
+def test_single_slices_are_served_alike(saved, slices, stage_outputs, mixed_threshold):
+    probability, maps = stage_outputs
+    for index in range(len(slices)):
+        one = slice(index, index + 1)
+        check(serve(saved, slices[one]), probability[one], maps[one], mixed_threshold)
+
+
+def test_a_slice_exactly_at_the_threshold_passes(saved, slices, with_threshold):
+    probability = serve(saved, slices)["tumor_probability"]
+    with_threshold(probability[1])
+    assert np.array_equal(serve(saved, slices)["has_tumor"], probability >= probability[1])
+
+
+def test_examples_give_the_same_as_slices(saved, slices, serialized):
+    from_examples = saved.signatures["examples"](examples=tf.constant(serialized))
+    from_slices = serve(saved, slices)
+    assert set(from_examples) == set(from_slices)
+    assert np.allclose(from_examples["tumor_probability"], from_slices["tumor_probability"], atol=1e-6)
+    assert np.array_equal(from_examples["has_tumor"], from_slices["has_tumor"])
+    assert (from_examples["mask"].numpy() != from_slices["mask"]).mean() < 0.001
+
+
+def test_stages_run_both_networks_on_every_slice(saved, slices, stage_outputs, with_threshold):
+    with_threshold(1.1)
+    stages = saved.signatures["stages"](slices=tf.constant(slices))
+    assert set(stages) == {"tumor_probability", "mask_probability"}
+    assert np.allclose(stages["tumor_probability"], stage_outputs[0], atol=1e-5)
+    assert np.allclose(stages["mask_probability"], stage_outputs[1], atol=1e-5)
+
+
+def test_the_thresholds_can_be_chosen_before_saving(slice_classifier, segmenter, slices, stage_outputs):
+    layered = Layered(slice_classifier, segmenter)
+    assert (layered.tumor_threshold.numpy(), layered.mask_threshold.numpy()) == (0.5, 0.5)
+    layered.tumor_threshold.assign(0.0)
+    layered.mask_threshold.assign(MASK_THRESHOLD)
+    served = {name: tensor.numpy() for name, tensor in layered.serve(tf.constant(slices)).items()}
+    check(served, *stage_outputs, 0.0)
+    layered.mask_threshold.assign(1.1)
+    assert not layered.serve(tf.constant(slices))["mask"].numpy().any()

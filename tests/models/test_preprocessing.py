@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from models import preprocessing
+
+
+def noise(height: int, width: int, batch: int = 2) -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 256, (batch, height, width, 3)).astype("uint8")
+
+
+def pillow(images: np.ndarray, size: int) -> np.ndarray:
+    """Pillow's antialiased bilinear resize, channel by channel, unrounded."""
+
+    def shrink(plane: np.ndarray) -> np.ndarray:
+        picture = Image.fromarray(plane.astype("float32"))
+        return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+
+    return np.stack([np.stack([shrink(image[..., c]) for c in range(3)], axis=-1) for image in images])
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (45, 70), (20, 12), (96, 24)])
+def test_to_grid_gives_whole_numbers_close_to_what_pillow_makes(height, width):
+    images = noise(height, width)
+    grid = keras.ops.convert_to_numpy(preprocessing.to_grid(images, 32))
+    assert grid.shape == (2, 32, 32, 3)
+    assert grid.dtype == np.float32
+    assert np.array_equal(grid, np.round(grid))
+    assert grid.min() >= 0
+    assert grid.max() <= 255
+    assert np.abs(grid - pillow(images, 32)).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_to_grid_changes_nothing_at_the_same_size(dtype):
+    images = noise(32, 32).astype(dtype)
+    assert np.array_equal(preprocessing.to_grid(images, 32), images.astype("float32"))
+
+
+def test_to_grid_changes_nothing_at_the_same_size_where_the_graph_does_not_know_the_size():
+    images = noise(32, 32)
+    unknown = tf.TensorSpec([None, None, None, 3], tf.uint8)
+    graph = tf.function(lambda x: preprocessing.to_grid(x, 32), input_signature=[unknown])
+    assert np.array_equal(graph(images), images.astype("float32"))
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (50, 41), (16, 20)])
+def test_a_uint8_cache_of_the_grid_loses_nothing(shape):
+    grid = preprocessing.to_grid(noise(*shape), 32)
+    cache = keras.ops.cast(grid, "uint8")
+    assert np.array_equal(preprocessing.to_grid(cache, 32), grid)
+
+
+def test_to_grid_sees_every_pixel_of_a_larger_slice():
+    thin = np.zeros((1, 128, 128, 3), "uint8")
+    thin[:, :, ::4] = 200  # a sampling of every fourth column without low-pass filter misses all of these
+    grid = keras.ops.convert_to_numpy(preprocessing.to_grid(thin, 32))
+    assert np.abs(grid[:, :, 1:-1] - 50).max() <= 1
+
+
+@pytest.mark.parametrize("size", [20, 32, 64])
+def test_mask_to_grid_keeps_empty_and_full_masks_and_gives_only_0_and_1(size):
+    masks = np.zeros((3, 40, 48, 1), "uint8")
+    masks[1] = 1
+    masks[2, 10:30, 12:36] = 1
+    grid = keras.ops.convert_to_numpy(preprocessing.mask_to_grid(masks, size))
+    assert grid.shape == (3, size, size, 1)
+    assert grid.dtype == np.float32
+    assert not grid[0].any()
+    assert grid[1].all()
+    assert set(np.unique(grid[2])) == {0.0, 1.0}
+    assert grid[2].mean() == pytest.approx(masks[2].mean(), abs=2 / size)
+
+
+def test_mask_to_grid_draws_the_border_where_half_a_pixel_is_tumour():
+    masks = np.zeros((3, 8, 8, 1), "uint8")
+    masks[0, :, :2] = 1
+    masks[1, :, :3] = 1  # half of the second pixel
+    masks[2, :, :4] = 1
+    grid = keras.ops.convert_to_numpy(preprocessing.mask_to_grid(masks, 4))
+    assert grid[:, 0, :, 0].tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]]
+
+
+def test_mask_to_grid_changes_nothing_at_the_same_size():
+    masks = np.random.default_rng(5).integers(0, 2, (2, 32, 32, 1)).astype("uint8")
+    assert np.array_equal(preprocessing.mask_to_grid(masks, 32), masks.astype("float32"))
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 48), (32, 32), (20, 64)])
+def test_from_grid_gives_float32_maps_of_the_slices_own_size(height, width):
+    maps = np.random.default_rng(5).uniform(size=(2, 32, 32, 1)).astype("float32")
+    maps[1] = 0.25
+    back = preprocessing.from_grid(keras.ops.cast(maps, "bfloat16"), height, width)
+    assert keras.ops.dtype(back) == "float32"
+    back = keras.ops.convert_to_numpy(back)
+    assert back.shape == (2, height, width, 1)
+    assert back.min() >= 0
+    assert back.max() <= 1
+    assert np.allclose(back[1], 0.25)
+    expected = tf.image.resize(tf.cast(tf.cast(maps, tf.bfloat16), tf.float32), (height, width))
+    assert np.allclose(back, expected, atol=1e-6)
+
+
+def test_unit_scales_0_to_255_to_minus_1_to_1():
+    assert np.allclose(preprocessing.unit(np.array([0.0, 127.5, 255.0])), [-1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("ResNet50", keras.applications.resnet),
+        ("MobileNet", keras.applications.mobilenet),
+        ("EfficientNetB0", keras.applications.efficientnet),
+        ("VGG16", keras.applications.vgg16),
+        ("DenseNet121", keras.applications.densenet),
+    ],
+)
+def test_for_backbone_scales_as_keras_does_for_that_backbone(name, module):
+    images = noise(8, 8).astype("float32")
+    scaled = preprocessing.for_backbone(name)(images.copy())
+    assert np.array_equal(scaled, module.preprocess_input(images.copy()))
+
+
+def test_for_backbone_scales_a_pixel_as_the_papers_say():
+    pixel = np.array([[[[10.0, 100.0, 200.0]]]], "float32")
+    caffe = preprocessing.for_backbone("ResNet50")(pixel.copy())
+    assert np.allclose(caffe, [[[[200 - 103.939, 100 - 116.779, 10 - 123.68]]]], atol=1e-4)
+    tensorflow = preprocessing.for_backbone("MobileNet")(pixel.copy())
+    assert np.allclose(tensorflow, pixel / 127.5 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["ResNet51", "resnet50", ""])
+def test_for_backbone_refuses_a_name_that_keras_does_not_know(name):
+    with pytest.raises(ValueError, match=f"no backbone '{name}'.*ResNet50"):
+        preprocessing.for_backbone(name)

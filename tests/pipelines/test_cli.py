@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, tiny_tree
+
+GLIOFLOW = Path(sys.executable).with_name("glioflow")
+
+
+def glioflow(*arguments, cwd):
+    return subprocess.run([GLIOFLOW, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder with a tiny params.yaml in it."""
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
+    return tmp_path
+
+
+def set_knob(project, knob, value):
+    tree = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    *groups, name = knob.split(".")
+    place = tree
+    for group in groups:
+        place = place[group]
+    place[name] = value
+    (project / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from click.testing import CliRunner; from pipelines.cli import cli; "
+        "result = CliRunner().invoke(cli, ['--help']); assert result.exit_code == 0, result; "
+        "heavy = {'tensorflow', 'keras', 'tfx', 'apache_beam', 'pandas', 'numpy', 'dvc'} & set(sys.modules); "
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_the_first_stages_run_by_hand(project):
+    for stage in ("demo", "ingest", "split"):
+        result = glioflow("stage", stage, cwd=project)
+        assert result.returncode == 0, result.stderr
+    assert (project / "data" / "splits.csv").exists()
+    assert "train" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "says"),
+    [
+        ("source", "nowhere", "nowhere: no such folder of scans"),
+        ("source", "empty", "empty: no scans found"),
+        ("scale", "huge", "params.yaml: scale"),
+        ("segmenter.image_size", 100, "params.yaml: segmenter.image_size"),
+    ],
+)
+def test_bad_input_ends_with_2_and_one_line(project, knob, value, says):
+    (project / "empty").mkdir()
+    set_knob(project, knob, value)
+    result = glioflow("stage", "ingest", cwd=project)
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith(f"glioflow: {says}")
+    assert not list((project / "data").iterdir()) if (project / "data").exists() else True
+
+
+def test_a_patient_without_masks_leaves_nothing_half_written(project):
+    assert glioflow("stage", "demo", cwd=project).returncode == 0
+    for mask in (project / "data" / "demo" / "DEMO_AA_1003_20200101").glob("*_mask.tif"):
+        mask.unlink()
+    result = glioflow("stage", "ingest", cwd=project)
+    assert result.returncode == 2
+    assert result.stderr.strip().splitlines()[-1].startswith("glioflow: data/demo/DEMO_AA_1003_20200101/")
+    assert "missing mask" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in (project / "data").iterdir()] == ["demo"]
+
+
+def test_a_stage_before_its_input_names_the_stage_to_run(project):
+    result = glioflow("stage", "split", cwd=project)
+    assert result.returncode == 2
+    assert "data/manifest.csv: not readable as a table; run `dvc repro ingest`" in result.stderr
+
+
+def test_outside_a_project_it_says_so(tmp_path):
+    result = glioflow("stage", "ingest", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.strip() == ("glioflow: params.yaml: not here; run glioflow in the project's top folder")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--source", "nowhere"], ["-S", "gate.min_auroc=7"], ["-S", "nonsense"], ["-S", "clasifier.epochs=1"]],
+)
+def test_run_refuses_before_it_changes_anything(project, arguments):
+    before = (project / "params.yaml").read_text(encoding="utf-8")
+    result = glioflow("run", *arguments, cwd=project)
+    assert result.returncode == 2
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("glioflow: ")
+    assert (project / "params.yaml").read_text(encoding="utf-8") == before
+    assert [path.name for path in project.iterdir()] == ["params.yaml"]
+
+
+def test_summary_before_a_run_says_what_to_do(project):
+    result = glioflow("summary", cwd=project)
+    assert result.returncode == 2
+    assert "make run" in result.stderr
+
+
+def test_doctor_tells_the_lane():
+    result = glioflow("doctor", cwd=ROOT)
+    assert result.returncode == 0
+    expected = "classic" if sys.version_info < (3, 11) else "modern"
+    assert result.stdout.startswith(f"lane        {expected}: ")
+    assert "missing" not in result.stdout

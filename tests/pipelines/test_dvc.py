@@ -1,0 +1,108 @@
+"""dvc.yaml against the code: a stage that runs a module must depend on it, or `dvc repro` would miss a change."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+ROOMS = ("components", "models", "pipelines")
+# Shared by all stages, and without influence on what they write: parameters are tracked as parameters.
+COMMON = {
+    "components/__init__.py",
+    "components/errors.py",
+    "components/files.py",
+    "components/layout.py",
+    "components/params.py",
+    "components/tables.py",
+    "models/__init__.py",
+    "pipelines/__init__.py",
+    "pipelines/stages.py",
+}
+
+
+def module_file(name):
+    path = ROOT / Path(*name.split("."))
+    if path.is_dir():
+        return (path / "__init__.py").relative_to(ROOT).as_posix()
+    return path.with_suffix(".py").relative_to(ROOT).as_posix() if path.with_suffix(".py").exists() else None
+
+
+def imports(tree):
+    """Project modules that a piece of code imports, at its top or inside functions."""
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        yield from (module_file(n) for n in names if n.split(".")[0] in ROOMS and module_file(n))
+
+
+def closure(start):
+    seen, todo = set(), list(start)
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += imports(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+    return seen
+
+
+def stage_function(name):
+    tree = ast.parse((ROOT / "pipelines" / "stages.py").read_text(encoding="utf-8"))
+    return next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+
+
+def covered(path, deps):
+    return any(path == dep or path.startswith(f"{dep}/") for dep in deps)
+
+
+# TFX loads these by name, so no import shows them.
+BY_NAME = {"train": {"components/train.py"}, "evaluate": {"components/pooled_dice.py"}}
+# The factory serves every stage; each runs only its own part of it.
+FACTORY_ONLY = {
+    "components/gate.py",
+    "components/pooled_dice.py",
+    "components/slice_metrics.py",
+    "components/validate.py",
+}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_every_module_it_runs(name):
+    deps = STAGES[name].get("do", STAGES[name])["deps"]
+    direct = set(imports(stage_function(name))) | BY_NAME.get(name, set())
+    own = closure(direct - {"pipelines/training.py"})
+    needed = own | (closure(direct) - FACTORY_ONLY)
+    assert {path for path in needed - COMMON if not covered(path, deps)} == set()
+
+
+def test_deps_that_are_files_exist():
+    for stage in STAGES.values():
+        for dep in stage.get("do", stage)["deps"]:
+            if str(dep).startswith(ROOMS):
+                assert (ROOT / dep).exists(), dep
+
+
+def test_arrows_run_one_way():
+    allowed = {"models": {"models"}, "components": {"components", "models"}, "pipelines": set(ROOMS)}
+    for room, below in allowed.items():
+        for path in (ROOT / room).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert {found.split("/")[0] for found in imports(tree)} <= below, path
+
+
+def test_networks_losses_and_metrics_know_keras_alone():
+    for name in ("augment", "classifier", "losses", "metrics", "preprocessing", "resunet", "storage"):
+        tree = ast.parse((ROOT / "models" / f"{name}.py").read_text(encoding="utf-8"))
+        top = {
+            (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else node.names[0].name.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+        }
+        assert "tensorflow" not in top, name

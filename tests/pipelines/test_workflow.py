@@ -1,0 +1,161 @@
+"""The whole chain, for real: DVC runs every stage in a copy of the project, at tiny sizes."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import ROOT, TINY
+
+BIN = Path(sys.executable).parent
+FILES = ["dvc.yaml", "params.yaml", "pyproject.toml", "components", "models", "pipelines", ".dvc/config", ".dvcignore"]
+# Two epochs at 32 pixels learn nothing, so the floors are off until a test raises one.
+NO_FLOORS = {f"gate.min_{name}": 0 for name in ("auroc", "sensitivity", "volume_dice", "pooled_dice")}
+
+
+def command(*arguments, cwd):
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(cwd)}
+    return subprocess.run(
+        [BIN / arguments[0], *arguments[1:]], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def settings(knobs):
+    """As `-S` options; a list knob is set for its scale, because a list can't replace a mapping."""
+    for knob, value in knobs.items():
+        name = f"{knob}.demo" if isinstance(value, list) else knob
+        yield from ("-S", f"{name}={json.dumps(value) if isinstance(value, list) else value}")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project in which `glioflow run` has finished once."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in FILES:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(ROOT / name) if (ROOT / name).is_dir() else (folder / name).write_bytes(
+            (ROOT / name).read_bytes()
+        )
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    result = command("glioflow", "run", *settings({**TINY, **NO_FLOORS}), cwd=folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (folder / "run.log").write_text(result.stdout + "\n--- stderr ---\n" + result.stderr, encoding="utf-8")
+    return folder
+
+
+def test_the_run_ends_with_a_table_and_the_reports_path(project):
+    log = (project / "run.log").read_text(encoding="utf-8").split("--- stderr ---")[0]
+    table = log[log.rindex("\n\n") :]
+    assert "SYNTHETIC" in table
+    assert re.search(r"AUROC, slices +0\.\d{3}", table)
+    assert re.search(r"Volume Dice, mean +0\.\d{3}", table)
+    assert re.search(r"Verdict +BLESSED", table)
+    assert str(project / "reports" / "report.html") in table
+
+
+def test_progress_is_seen_and_noise_is_not(project):
+    log = (project / "run.log").read_text(encoding="utf-8")
+    for progress in ("demo:", "ingest:", "convert train", "TFX: StatisticsGen", "Epoch 1/2", "assemble:", "evaluate:"):
+        assert progress in log, progress
+    for noise in ("Traceback", "Warning", "WARNING", "cuda", "oneDNN", "TF-TRT", "absl"):
+        assert noise not in log, noise
+
+
+def test_a_second_run_changes_nothing(project):
+    lock = (project / "dvc.lock").read_bytes()
+    result = command("dvc", "repro", cwd=project)
+    assert result.returncode == 0
+    assert "Data and pipelines are up to date." in result.stdout
+    assert "Running stage" not in result.stdout
+    assert (project / "dvc.lock").read_bytes() == lock
+
+
+def test_dvc_shows_metrics_params_and_plots(project):
+    metrics = json.loads(command("dvc", "metrics", "show", "--json", cwd=project).stdout)
+    shown = metrics[""]["data"]["reports/metrics.json"]["data"]
+    assert 0 <= shown["layered"]["volume_dice_mean"] <= 1
+    plots = command("dvc", "plots", "show", "--out", "plots", cwd=project)
+    assert plots.returncode == 0, plots.stderr
+    page = (project / "plots" / "index.html").read_text(encoding="utf-8")
+    for curve in ("val_auroc", "val_pooled_dice", "true_positive_rate", "volume_dice"):
+        assert curve in page
+
+
+def test_the_metrics_are_those_of_the_masks_on_disk(project):
+    metrics = json.loads((project / "reports" / "metrics.json").read_text(encoding="utf-8"))
+    dice = []
+    for found in sorted((project / "artifacts" / "predictions").glob("*_mask.nii.gz")):
+        prediction = np.asarray(nib.load(found).dataobj) > 0
+        reference = np.asarray(nib.load(project / "data" / "scans" / found.name).dataobj) > 0
+        dice.append(2 * (prediction & reference).sum() / (prediction.sum() + reference.sum()))
+    assert metrics["layered"]["patients"] == len(dice)
+    assert metrics["layered"]["volume_dice_mean"] == pytest.approx(np.mean(dice))
+
+
+def test_tfma_agrees_with_the_evaluation_by_patient(project):
+    metrics = json.loads((project / "reports" / "metrics.json").read_text(encoding="utf-8"))
+    overall = metrics["tfma"]["classifier"]["overall"]
+    assert overall["auroc"] == pytest.approx(metrics["classifier"]["auroc"], abs=2e-3)
+    assert overall["example_count"] == metrics["classifier"]["slices"]
+    assert {"site=AA", "site=BB", "site=CC"} <= set(metrics["tfma"]["segmenter"])
+
+
+def test_the_pushed_model_runs_on_slices(project):
+    pushed = json.loads((project / "reports" / "push.json").read_text(encoding="utf-8"))
+    assert pushed["pushed"]
+    model = tf.saved_model.load(str(project / "registry" / pushed["version"]))
+    slices = np.random.default_rng(0).integers(0, 256, (3, 50, 70, 3), dtype=np.uint8)
+    outputs = model.signatures["serving_default"](slices=tf.constant(slices))
+    assert outputs["mask"].shape == (3, 50, 70)
+    assert outputs["tumor_probability"].shape == (3,)
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a page would load, and pictures without an alternative text."""
+
+    def __init__(self):
+        super().__init__()
+        self.loads, self.mute = [], []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        if tag in ("img", "script", "link", "iframe"):
+            self.loads.append(values.get("src") or values.get("href") or "")
+        if tag == "img" and not values.get("alt"):
+            self.mute.append(values)
+
+
+def test_the_report_is_self_contained_and_says_synthetic(project):
+    text = (project / "reports" / "report.html").read_text(encoding="utf-8")
+    page = Page()
+    page.feed(text)
+    assert page.loads
+    assert all(link.startswith("data:") for link in page.loads)
+    assert page.mute == []
+    body = re.sub(r"<svg.*?</svg>|<style.*?</style>", "", text, flags=re.DOTALL)
+    for heading in re.findall(r"<h2>(.*?)</h2>", body):
+        if heading not in ("The gate", "Exact parameters"):
+            assert "synthetic" in heading, heading
+
+
+def test_a_floor_out_of_reach_refuses_and_pushes_nothing(project):
+    before = sorted(path.name for path in (project / "registry").iterdir())
+    result = command("glioflow", "run", "-S", "gate.min_volume_dice=1", "-S", "gate.min_pooled_dice=1", cwd=project)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"Verdict +NOT BLESSED", result.stdout)
+    assert re.search(r"layered model: volume_dice_mean 0\.\d+ is below its floor 1", result.stdout)
+    assert re.search(r"segmenter \(TFX Evaluator\): pooled_dice 0\.\d+ is below its floor 1", result.stdout)
+    assert "nothing pushed" in result.stdout
+    assert sorted(path.name for path in (project / "registry").iterdir()) == before
+    assert "Running stage 'train@segmenter'" not in result.stdout
+    report = (project / "reports" / "report.html").read_text(encoding="utf-8")
+    assert "NOT BLESSED" in report
