@@ -15,5 +15,6 @@ def silence() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=UserWarning)
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="tensorflow_model_analysis")
     for name in ("absl", "apache_beam", "tensorflow", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)
