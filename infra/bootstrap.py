@@ -63,13 +63,14 @@ def find_uv():
         "-m",
         "pip",
         "install",
-        "--quiet",
+        "-qq",
         "--disable-pip-version-check",
         "--target",
         str(TOOLS),
         "uv",
     ]
-    if subprocess.run(pip).returncode or not (TOOLS / "bin" / "uv").exists():
+    environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
+    if subprocess.run(pip, env=environment).returncode or not (TOOLS / "bin" / "uv").exists():
         sys.exit("infra/bootstrap.py: could not fetch uv with pip; install uv (or Python's pip) and run make again")
     return str(TOOLS / "bin" / "uv")
 
@@ -90,6 +91,9 @@ def main():
     print("setting up .venv with Python {} (about 3 GB, once) ...".format(python), flush=True)
     environment = dict(os.environ, VIRTUAL_ENV=str(VENV), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink"))
     environment.pop("PYTHONPATH", None)
+    # Trust what the machine trusts: many hospitals' networks bring their own certificate (old and new name of the knob).
+    environment.setdefault("UV_SYSTEM_CERTS", "true")
+    environment.setdefault("UV_NATIVE_TLS", "true")
     for command in (
         ["venv", "--quiet", "--clear", "--python", python, str(VENV)],
         ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(ROOT / "requirements.lock")],
