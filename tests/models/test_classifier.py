@@ -64,14 +64,7 @@ def test_finetune_trains_every_weight_and_moves_the_statistics(backbone_weights)
         assert not np.array_equal(variable, old), variable.path
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_the_output_is_a_float32_probability_a_slice_also_in_mixed_precision(precision, backbone_weights):
-    keras.mixed_precision.set_dtype_policy(precision)
-    try:
-        network = tiny(weights=str(backbone_weights))
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
-    probability = network(noise(3))
+def check_probability(probability: object) -> None:
     assert keras.ops.dtype(probability) == "float32"
     probability = keras.ops.convert_to_numpy(probability)
     assert probability.shape == (3, 1)
@@ -79,12 +72,25 @@ def test_the_output_is_a_float32_probability_a_slice_also_in_mixed_precision(pre
     assert len(np.unique(probability)) == 3
 
 
-def test_the_backbones_own_scaling_is_inside_the_network(backbone_weights):
-    network = tiny(weights=str(backbone_weights))
-    head = network.get_layer("tumor_probability")
-    features = trunk(network)(noise(3) / 127.5 - 1, training=False)
+def test_the_output_is_a_float32_probability_a_slice(slice_classifier):
+    check_probability(slice_classifier(noise(3)))
+
+
+def test_the_output_is_float32_in_mixed_precision_too(backbone_weights):
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = tiny(weights=str(backbone_weights))
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert trunk(network).compute_dtype == "bfloat16"
+    check_probability(network(noise(3)))
+
+
+def test_the_backbones_own_scaling_is_inside_the_network(slice_classifier):
+    head = slice_classifier.get_layer("tumor_probability")
+    features = trunk(slice_classifier)(noise(3) / 127.5 - 1, training=False)
     assert keras.ops.convert_to_numpy(features).std(axis=0).max() > 0.1
-    assert np.allclose(network(noise(3), training=False), head(features), atol=1e-6)
+    assert np.allclose(slice_classifier(noise(3), training=False), head(features), atol=1e-5)
 
 
 def test_only_a_network_from_scratch_gets_the_short_memory_of_statistics():
@@ -136,13 +142,12 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path):
         tiny(weights=str(path))
 
 
-def test_a_backbones_own_weights_come_from_the_file(backbone_weights):
+def test_a_backbones_own_weights_come_from_the_file(slice_classifier, backbone_weights):
     own = keras.applications.MobileNet((32, 32, 3), include_top=False, weights=None)
     own.load_weights(backbone_weights)
-    network = tiny(weights=str(backbone_weights))
-    for loaded, saved in zip(trunk(network).get_weights(), own.get_weights(), strict=True):
+    for loaded, saved in zip(trunk(slice_classifier).get_weights(), own.get_weights(), strict=True):
         assert np.array_equal(loaded, saved)
-    assert {bn.momentum for bn in batch_norms(network)} == {0.99}
+    assert {bn.momentum for bn in batch_norms(slice_classifier)} == {0.99}
 
 
 def test_a_failed_download_is_reported_with_the_backbones_name(monkeypatch, tmp_path):

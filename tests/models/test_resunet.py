@@ -92,11 +92,11 @@ def test_training_on_bright_squares_lowers_the_loss_and_moves_every_weight(head,
         masks[index, row : row + 12, column : column + 12] = 1
     images = 60 + 120 * masks + random.integers(0, 40, (6, 32, 32, 3))
     network = resunet((4, 8), size=32, head=head, upsampling=upsampling)
-    network.compile(keras.optimizers.Adam(0.01), loss=losses.focal_tversky)
+    network.compile(keras.optimizers.Adam(0.01), loss=losses.focal_tversky, run_eagerly=True)
     before = network.get_weights()
     history = [float(network.train_on_batch(images, masks))]
     for variable, old in zip(network.weights, before, strict=True):
         assert not np.array_equal(variable, old), variable.path
-    history += [float(network.train_on_batch(images, masks)) for _ in range(14)]
+    history += [float(network.train_on_batch(images, masks)) for _ in range(11)]
     assert np.isfinite(history).all()
     assert history[-1] < 0.8 * history[0]
