@@ -18,10 +18,10 @@ from components.errors import UserError
 
 
 def _show_nodes(record: logging.LogRecord) -> bool:
-    """Of all that TFX logs, show which node starts; keep errors."""
+    """Of all that TFX logs, show which node starts; keep errors, but not the one that an exception follows anyway."""
     if record.msg == "Component %s is running.":
         click.echo(f"TFX: {record.args[0]}")  # type: ignore[index]
-    return record.levelno >= logging.ERROR
+    return record.levelno >= logging.ERROR and record.msg != "Execution %d failed."
 
 
 class Outputs:

@@ -68,6 +68,14 @@ def test_the_same_parameters_give_the_same_weights(tmp_path, data, tiny_params, 
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a" / HISTORY), pd.read_csv(tmp_path / "b" / HISTORY))
 
 
+def test_mixed_precision_trains_and_leaves_a_float32_model(tmp_path, data, tiny_params):
+    knobs = tiny_params.segmenter.model_copy(update={"precision": "mixed_bfloat16", "epochs": 1})
+    params = tiny_params.model_copy(update={"segmenter": knobs})
+    trained = train.train("segmenter", params, patterns(data, "train"), patterns(data, "val"), tmp_path)
+    assert {layer.dtype_policy.name for layer in trained.layers} == {"float32"}
+    assert np.isfinite(pd.read_csv(tmp_path / HISTORY)["loss"]).all()
+
+
 def test_another_seed_gives_other_weights(tmp_path, data, tiny_params):
     weights = []
     for seed in (1, 2):

@@ -1,0 +1,40 @@
+"""Draw the README's picture from a finished demo run: `python docs/pictures.py`. Synthetic scans only."""
+
+from __future__ import annotations
+
+import sys
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from components.charts import PREDICTED, REFERENCE
+from components.layout import PATIENTS
+from components.scan import FLAIR, mask_path, read_mask, read_scan
+from components.tables import read_manifest
+from pipelines import stages
+
+
+def main() -> None:
+    """Draw four test patients, from the best to the worst."""
+    if not read_manifest(stages.MANIFEST)["synthetic"].all():
+        sys.exit("docs/pictures.py: real scans; run it after `make run` on the demo")
+    table = pd.read_csv(stages.PREDICTIONS / PATIENTS).query("gate == 'on'").sort_values("volume_dice", ascending=False)
+    picks = [table.iloc[round(i * (len(table) - 1) / 3)] for i in range(4)]
+    figure = Figure(figsize=(8, 2.25), dpi=120, facecolor="black")
+    for axes, row in zip(figure.subplots(1, 4), picks, strict=True):
+        scan = read_scan(stages.SCANS, row["patient"])
+        found = read_mask(mask_path(stages.PREDICTIONS, row["patient"]))
+        assert scan.mask is not None
+        at = int(scan.mask.sum(axis=(1, 2)).argmax())
+        axes.imshow(scan.image[at, ..., FLAIR], cmap="gray", vmin=0, vmax=200)
+        axes.contour(scan.mask[at], levels=[0.5], colors=REFERENCE, linewidths=1.6)
+        if found[at].any():
+            axes.contour(found[at], levels=[0.5], colors=PREDICTED, linewidths=1.1)
+        axes.set_title(f"volume Dice {row['volume_dice']:.2f}", color="white", fontsize=9)
+        axes.axis("off")
+    figure.subplots_adjust(0, 0, 1, 0.9, 0.02)
+    figure.savefig("docs/images/demo.png")
+
+
+if __name__ == "__main__":
+    main()
