@@ -91,7 +91,7 @@ def main():
     print("setting up .venv with Python {} (about 3 GB, once) ...".format(python), flush=True)
     environment = dict(os.environ, VIRTUAL_ENV=str(VENV), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink"))
     environment.pop("PYTHONPATH", None)
-    # Trust what the machine trusts: many hospitals' networks bring their own certificate (old and new name of the knob).
+    # Trust what the machine trusts: a hospital's network may bring its own certificate (old and new name of the knob).
     environment.setdefault("UV_SYSTEM_CERTS", "true")
     environment.setdefault("UV_NATIVE_TLS", "true")
     for command in (
