@@ -20,7 +20,7 @@ def eval_config(network: str, gate: Gate) -> tfma.EvalConfig:
         spec = "signature_name: 'examples' prediction_key: 'tumor_probability' label_key: 'has_tumor'"
         floor = _threshold("AUC", gate.min_auroc, config='"name": "auroc", "num_thresholds": 10000')
         others = "metrics { class_name: 'AUCPrecisionRecall' config: '\"name\": \"pr_auc\"' }"
-        others += " metrics { class_name: 'Calibration' } metrics { class_name: 'ExampleCount' }"
+        others += " metrics { class_name: 'ExampleCount' }"
     else:
         spec = "signature_name: 'evaluate' prediction_key: 'predicted' label_key: 'tumor_pixels'"
         floor = _threshold("PooledDice", gate.min_pooled_dice, module="components.pooled_dice")
@@ -39,14 +39,17 @@ def _threshold(class_name: str, floor: float, *, config: str = "", module: str =
 
 
 def read_metrics(folder: str | Path) -> dict[str, dict[str, float]]:
-    """Metrics of an Evaluator's output, by cohort: {"overall": {"auroc": ..}, "site=DU": {..}}."""
+    """Metrics of an Evaluator's output, by cohort: {"overall": {"auroc": ..}, "site=DU": {..}}, to six decimals.
+
+    Beam adds floats up in an order that varies from run to run, which shows in the digits behind those.
+    """
     result = tfma.load_eval_result(str(folder))
     table = {}
     for key, outputs in result.slicing_metrics:
         name = ", ".join(f"{feature}={value}" for feature, value in key) or "overall"
         values = outputs[""][""]
         table[name] = {
-            metric: value["doubleValue"] for metric, value in sorted(values.items()) if "doubleValue" in value
+            metric: round(value["doubleValue"], 6) for metric, value in sorted(values.items()) if "doubleValue" in value
         }
     return dict(sorted(table.items(), key=lambda item: (item[0] != "overall", item[0])))
 

@@ -37,18 +37,26 @@ def mask_probability(segmenter: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]
     return predict
 
 
+def _write(
+    network: keras.Model,
+    folder: str | Path,
+    output: str,
+    predict: Callable[[tf.Tensor], tf.Tensor],
+    evaluate: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None,
+) -> None:
+    """Write `network` with the signatures that all networks share, and `evaluate` where there is one."""
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint("serving_default", lambda slices: {output: predict(slices)}, [SLICES])
+    archive.add_endpoint("examples", lambda records: {output: predict(examples.parse_images(records))}, [SERIALIZED])
+    if evaluate is not None:
+        archive.add_endpoint("evaluate", evaluate, [SERIALIZED])
+    archive.write_out(str(folder), verbose=False)
+
+
 def export_classifier(classifier: keras.Model, folder: str | Path) -> None:
     """Write the classifier with the signatures serving_default and examples, both giving `tumor_probability`."""
-    predict = tumor_probability(classifier)
-    archive = keras.export.ExportArchive()
-    archive.track(classifier)
-    archive.add_endpoint("serving_default", lambda slices: {"tumor_probability": predict(slices)}, [SLICES])
-    archive.add_endpoint(
-        "examples",
-        lambda serialized: {"tumor_probability": predict(examples.parse_images(serialized))},
-        [SERIALIZED],
-    )
-    archive.write_out(str(folder), verbose=False)
+    _write(classifier, folder, "tumor_probability", tumor_probability(classifier))
 
 
 def export_segmenter(segmenter: keras.Model, folder: str | Path, threshold: float = 0.5) -> None:
@@ -68,13 +76,4 @@ def export_segmenter(segmenter: keras.Model, folder: str | Path, threshold: floa
 
         return {"intersection": count(found * truth), "predicted": count(found), "reference": count(truth)}
 
-    archive = keras.export.ExportArchive()
-    archive.track(segmenter)
-    archive.add_endpoint("serving_default", lambda slices: {"mask_probability": predict(slices)}, [SLICES])
-    archive.add_endpoint(
-        "examples",
-        lambda serialized: {"mask_probability": predict(examples.parse_images(serialized))},
-        [SERIALIZED],
-    )
-    archive.add_endpoint("evaluate", evaluate, [SERIALIZED])
-    archive.write_out(str(folder), verbose=False)
+    _write(segmenter, folder, "mask_probability", predict, evaluate)
