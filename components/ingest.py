@@ -36,6 +36,13 @@ def manifest_rows(scan: Scan, synthetic: bool) -> Iterator[dict[str, object]]:
         }
 
 
+def spread(names: list[str], count: int | None) -> list[str]:
+    """Pick `count` of the sorted names at even distances, so that every site has its share; None picks all."""
+    if count is None or count >= len(names):
+        return names
+    return [names[i * len(names) // count] for i in range(count)]
+
+
 def ingest(source: str | Path, scans: str | Path, manifest: str | Path, patients: int | None = None) -> pd.DataFrame:
     """Read `source` and write `scans` (a folder) and `manifest` (CSV).
 
@@ -43,13 +50,13 @@ def ingest(source: str | Path, scans: str | Path, manifest: str | Path, patients
         source: folder of scans in a known format.
         scans: folder to write; replaced as a whole, or left as it was where anything fails.
         manifest: CSV to write, columns `MANIFEST_COLUMNS`.
-        patients: take only the first so many patients by name; None takes all.
+        patients: take only so many patients, see `spread`; None takes all.
 
     Returns:
         The manifest.
     """
     opened = open_source(source)
-    names = opened.patients[:patients]
+    names = spread(opened.patients, patients)
     if len(names) < 3:
         raise UserError(f"{source}: {len(names)} patient(s); train, val and test need at least one each, so 3 or more")
     rows: list[dict[str, object]] = []

@@ -87,6 +87,7 @@ class Classifier(Training):
 
 class Segmenter(Training):
     filters: Annotated[list[Positive], Field(min_length=4, max_length=4)]
+    normalization: Literal["slice", "unit"]
     head: Literal["sigmoid", "softmax"]
     upsampling: Literal["transpose", "nearest"]
     loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy"]

@@ -37,6 +37,7 @@ def network_arguments(params: Params, network: str) -> dict[str, Any]:
     return {
         "filters": list(shape.filters),
         "size": shape.image_size,
+        "normalization": shape.normalization,
         "head": shape.head,
         "upsampling": shape.upsampling,
     }

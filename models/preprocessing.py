@@ -46,6 +46,20 @@ def unit(images: Any) -> Any:
     return images / 127.5 - 1.0
 
 
+def standardise(images: Any) -> Any:
+    """Give every slice and channel zero mean and unit variance over its own pixels.
+
+    Scanners and exports differ in brightness more than tumours differ from brain; this takes that away. A constant
+    channel becomes 0.
+    """
+    mean = ops.mean(images, axis=(1, 2), keepdims=True)
+    deviation = ops.sqrt(ops.mean(ops.square(images - mean), axis=(1, 2), keepdims=True))
+    return (images - mean) / ops.maximum(deviation, 1.0)
+
+
+NORMALIZATIONS: dict[str, Callable[[Any], Any]] = {"unit": unit, "slice": standardise}
+
+
 def for_backbone(name: str) -> Callable[[Any], Any]:
     """The scaling that a `keras.applications` backbone was pre-trained with, by the backbone's name.
 

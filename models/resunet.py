@@ -48,6 +48,7 @@ def resunet(
     filters: Sequence[int] = (16, 32, 64, 128),
     *,
     size: int = 256,
+    normalization: str = "slice",
     head: str = "sigmoid",
     upsampling: str = "transpose",
 ) -> keras.Model:
@@ -60,6 +61,7 @@ def resunet(
     Args:
         filters: feature maps of the encoder blocks, in order.
         size: side of the square input and output, pixels; a multiple of 2 ** len(filters).
+        normalization: "slice" (zero mean, unit variance of each slice) or "unit" (0..255 to -1..1).
         head: "sigmoid" (one class) or "softmax" (background and tumour), formed per pixel.
         upsampling: "transpose" or "nearest", see `up`.
 
@@ -69,8 +71,10 @@ def resunet(
     """
     if size % 2 ** len(filters):
         raise ValueError(f"size {size} is not a multiple of {2 ** len(filters)}, which {len(filters)} poolings need")
+    if normalization not in preprocessing.NORMALIZATIONS:
+        raise ValueError(f"normalization {normalization!r} is none of {', '.join(preprocessing.NORMALIZATIONS)}")
     slices = keras.Input((size, size, 3), name="slices")
-    x = preprocessing.unit(slices)
+    x = preprocessing.NORMALIZATIONS[normalization](slices)
     skips = []
     for depth, width in enumerate(filters):
         x = conv_block(x, width) if depth == 0 else res_block(x, width)

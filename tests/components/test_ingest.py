@@ -6,7 +6,7 @@ import pytest
 from test_kaggle_3m import NAME, write_patient
 
 from components.errors import UserError
-from components.ingest import ingest
+from components.ingest import ingest, spread
 from components.scan import image_path, mask_path, read_scan
 from components.sources import open_source
 from components.tables import read_manifest
@@ -68,6 +68,16 @@ def test_two_patients_are_too_few(tmp_path):
         write_patient(tmp_path / "source", name=name, slices=2)
     with pytest.raises(UserError, match="3 or more"):
         ingest(tmp_path / "source", tmp_path / "scans", tmp_path / "manifest.csv")
+
+
+@pytest.mark.parametrize(("count", "expected"), [(None, 10), (10, 10), (99, 10), (4, 4), (1, 1)])
+def test_a_subset_is_spread_over_the_names(count, expected):
+    names = [f"p{i}" for i in range(10)]
+    picked = spread(names, count)
+    assert len(set(picked)) == len(picked) == expected
+    assert picked == sorted(picked)
+    if count == 4:
+        assert picked == ["p0", "p2", "p5", "p7"]
 
 
 def test_a_blank_slice_has_no_hash(tmp_path):

@@ -110,6 +110,17 @@ def test_shift_moves_both_axes_up_to_its_share_of_the_side():
     assert abs(np.corrcoef(moved.T)[0, 1]) < 0.5
 
 
+def test_turning_flipping_and_zooming_together_keep_angles_and_proportions():
+    augment = augmenter(**(MOVES | {"rotate": 40.0}))
+    a, b, _, c, d, *_ = keras.ops.convert_to_numpy(augment.transforms(64, SIZE)).T
+    area = a * d - b * c
+    assert np.allclose(a * b + c * d, 0, atol=1e-5)
+    assert np.allclose(a**2 + c**2, np.abs(area), atol=1e-5)
+    assert np.allclose(b**2 + d**2, np.abs(area), atol=1e-5)
+    assert np.abs(np.sqrt(np.abs(area)) - 1).max() <= 0.1 + 1e-5
+    assert 16 < (area < 0).sum() < 48
+
+
 def test_intensity_changes_contrast_and_brightness_of_the_slice_and_never_the_mask():
     images = np.full((64, SIZE, SIZE, 3), 60, "uint8")
     images[:, ::2] = 160

@@ -75,6 +75,7 @@ def test_a_side_that_the_poolings_cannot_halve_is_refused():
         resunet(size=250)
     with pytest.raises(ValueError, match="size 36 is not a multiple of 8"):
         resunet((4, 8, 8), size=36)
+    assert resunet((4, 8, 8), size=40).output_shape == (None, 40, 40, 1)
 
 
 def test_an_unknown_head_or_up_sampling_is_refused():
