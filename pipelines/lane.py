@@ -41,11 +41,11 @@ def describe() -> str:
         why = f"Python {platform.python_version()}; {found} would allow the modern lane with Python 3.11 to 3.13"
     else:
         why = f"{found}; the modern lane needs glibc {MODERN_GLIBC[0]}.{MODERN_GLIBC[1]} (Debian 13, Ubuntu 24.04)"
-    lines = [f"lane        {current()}: {why}"]
+    lines = [f"lane            {current()}: {why}"]
     for package in ("tfx", "tensorflow-cpu", "keras", "apache-beam", "dvc"):
         try:
-            lines.append(f"{package:<12}{version(package)}")
+            lines.append(f"{package:<16}{version(package)}")
         except PackageNotFoundError:
-            lines.append(f"{package:<12}missing; run `make setup`")
-    lines.append(f"processors  {os.cpu_count()}")
+            lines.append(f"{package:<16}missing; run `make setup`")
+    lines.append(f"processors      {os.cpu_count()}")
     return "\n".join(lines)

@@ -117,5 +117,5 @@ def test_doctor_tells_the_lane():
     result = glioflow("doctor", cwd=ROOT)
     assert result.returncode == 0
     expected = "classic" if sys.version_info < (3, 11) else "modern"
-    assert result.stdout.startswith(f"lane        {expected}: ")
+    assert result.stdout.startswith(f"lane            {expected}: ")
     assert "missing" not in result.stdout
