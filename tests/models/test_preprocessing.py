@@ -108,6 +108,34 @@ def test_unit_scales_0_to_255_to_minus_1_to_1():
     assert np.allclose(preprocessing.unit(np.array([0.0, 127.5, 255.0])), [-1, 0, 1])
 
 
+def test_standardise_gives_every_slice_and_channel_zero_mean_and_unit_variance():
+    images = noise(20, 24).astype("float32") * np.linspace(0.1, 1, 6).reshape(2, 1, 1, 3)
+    images[1, ..., 2] = 90  # a missing modality is constant
+    standard = keras.ops.convert_to_numpy(preprocessing.standardise(images))
+    mean, deviation = standard.mean(axis=(1, 2)), standard.std(axis=(1, 2))
+    assert np.abs(mean).max() < 1e-4
+    assert np.allclose(deviation, [[1, 1, 1], [1, 1, 0]], atol=1e-4)
+    assert np.abs(standard[1, ..., 2]).max() < 1e-4
+    single = keras.ops.convert_to_numpy(preprocessing.standardise(images[:1]))
+    assert np.allclose(single, standard[:1], atol=1e-5)  # whatever else is in the batch
+
+
+@pytest.mark.parametrize("normalize", [preprocessing.standardise, preprocessing.stretch])
+def test_normalising_a_slice_takes_its_brightness_and_contrast_away(normalize):
+    images = noise(20, 24).astype("float32")
+    assert np.allclose(normalize(images), normalize(0.4 * images + 30), atol=1e-2)
+
+
+def test_stretch_gives_0_to_255_with_a_mean_of_a_quarter():
+    stretched = keras.ops.convert_to_numpy(preprocessing.stretch(noise(20, 24)[..., :3].astype("float32")))
+    assert stretched.min() == 0
+    assert stretched.max() <= 255
+    assert np.allclose(preprocessing.stretch(np.full((1, 4, 4, 3), 200.0)), 64)
+    half = np.zeros((1, 4, 4, 3))
+    half[:, :2] = 200
+    assert np.allclose(preprocessing.stretch(half), np.where(half > 0, 128, 0))
+
+
 @pytest.mark.parametrize(
     ("name", "module"),
     [

@@ -70,6 +70,17 @@ def test_the_softmax_head_gives_the_second_class():
     assert np.allclose(network(images)[..., 0], 1 / (1 + np.exp(background - tumor)), atol=1e-6)
 
 
+def test_slice_normalization_takes_a_slices_brightness_away_and_unit_keeps_it():
+    images = np.random.default_rng(5).integers(0, 256, (2, 32, 32, 3)).astype("float32")
+    by_slice, unit = resunet((4, 8), size=32), resunet((4, 8), size=32, normalization="unit")
+    unit.set_weights(by_slice.get_weights())
+    dimmed = 0.5 * images + 20
+    assert np.allclose(by_slice(dimmed), by_slice(images), atol=1e-4)
+    assert not np.allclose(unit(dimmed), unit(images), atol=0.01)
+    standard = (images - images.mean(axis=(1, 2), keepdims=True)) / images.std(axis=(1, 2), keepdims=True)
+    assert np.allclose(unit(127.5 * (standard + 1)), by_slice(images), atol=1e-4)
+
+
 def test_a_side_that_the_poolings_cannot_halve_is_refused():
     with pytest.raises(ValueError, match="size 250 is not a multiple of 16"):
         resunet(size=250)
@@ -78,7 +89,9 @@ def test_a_side_that_the_poolings_cannot_halve_is_refused():
     assert resunet((4, 8, 8), size=40).output_shape == (None, 40, 40, 1)
 
 
-def test_an_unknown_head_or_up_sampling_is_refused():
+def test_an_unknown_head_up_sampling_or_normalization_is_refused():
+    with pytest.raises(ValueError, match="normalization 'volume' is none of unit, slice"):
+        resunet((4, 8), size=32, normalization="volume")
     with pytest.raises(ValueError, match="head 'relu' is neither sigmoid nor softmax"):
         resunet((4, 8), size=32, head="relu")
     with pytest.raises(ValueError, match="up-sampling 'cubic' is neither transpose nor nearest"):

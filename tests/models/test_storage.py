@@ -6,7 +6,13 @@ import numpy as np
 
 from models import storage
 
-SEGMENTER = {"filters": [4, 8, 8, 8], "size": 32, "head": "sigmoid", "upsampling": "transpose"}
+SEGMENTER = {
+    "filters": [4, 8, 8, 8],
+    "size": 32,
+    "normalization": "slice",
+    "head": "sigmoid",
+    "upsampling": "transpose",
+}
 CLASSIFIER = {
     "name": "MobileNet",
     "weights": "none",
@@ -46,7 +52,7 @@ def test_the_segmenter_comes_back_with_identical_outputs(segmenter, tmp_path):
 
 
 def test_build_passes_on_all_arguments(tmp_path):
-    arguments = {"filters": [4, 6], "size": 16, "head": "softmax", "upsampling": "nearest"}
+    arguments = {"filters": [4, 6], "size": 16, "normalization": "unit", "head": "softmax", "upsampling": "nearest"}
     built = storage.build("segmenter", arguments)
     assert built.input_shape == (None, 16, 16, 3)
     kinds = [type(layer).__name__ for layer in built.layers]
