@@ -1,0 +1,79 @@
+"""The environment's promises: one lock for both lanes, every package by hash, no CUDA, no address."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from pipelines import lane
+
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+REQUIREMENTS = [block for block in re.split(r"\n(?=[a-z0-9])", LOCK) if re.match(r"[a-z0-9]", block)]
+
+
+def test_every_requirement_is_pinned_and_hashed():
+    assert len(REQUIREMENTS) > 300
+    for block in REQUIREMENTS:
+        assert re.match(r"[\w.\[\]-]+==\S+", block), block[:80]
+        assert "--hash=sha256:" in block, block[:80]
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "marker"),
+    [
+        ("tfx", "1.16.0", "< '3.11'"),
+        ("tfx", "1.21.0", ">= '3.11'"),
+        ("tensorflow-cpu", "2.16.2", "< '3.11'"),
+        ("tensorflow-cpu", "2.21.0", ">= '3.11'"),
+        ("tf-keras", "2.16.0", "< '3.11'"),
+    ],
+)
+def test_the_lock_holds_both_lanes(name, version, marker):
+    (block,) = [b for b in REQUIREMENTS if b.startswith(f"{name}=={version} ")]
+    assert marker in block.splitlines()[0]
+
+
+def test_cpu_machines_pull_no_cuda():
+    assert not [block for block in REQUIREMENTS if re.match(r"nvidia-cu|nvidia-nccl|tensorflow==", block)]
+
+
+def test_no_tracked_file_names_an_index():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert "uv.lock" not in files
+    index = re.compile(r"pypi\.o" + r"rg|pythonhosted|--(extra-)?index-url|--find-links")
+    for name in files:
+        path = ROOT / name
+        if path.suffix != ".png" and path.is_file():
+            assert not index.search(path.read_text(encoding="utf-8")), name
+
+
+@pytest.mark.parametrize(("glibc", "first"), [((2, 39), "3.12"), ((2, 41), "3.12"), ((2, 36), "3.10"), (None, "3.10")])
+def test_the_c_library_chooses_the_lane(monkeypatch, glibc, first):
+    monkeypatch.setattr(lane, "glibc", lambda: glibc)
+    assert lane.pythons()[0] == first
+    assert lane.pythons()[-1] == "3.10"
+
+
+def test_an_environment_that_matches_the_lock_is_left_alone(tmp_path):
+    for name in (
+        "requirements.lock",
+        "pyproject.toml",
+        "infra/bootstrap.py",
+        "pipelines/__init__.py",
+        "pipelines/lane.py",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    code = "import sys; sys.path.insert(0, 'infra'); import bootstrap; print(bootstrap.fingerprint(), end='')"
+    run = [sys.executable, "-c", code]
+    stamp = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "lock.sha256").write_text(stamp, encoding="utf-8")
+    bootstrap = [sys.executable, "infra/bootstrap.py"]
+    assert subprocess.run(bootstrap, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == ""
+    (tmp_path / "requirements.lock").write_text("changed", encoding="utf-8")
+    assert subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout != stamp
