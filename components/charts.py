@@ -80,7 +80,7 @@ def patient_bars(names: Sequence[str], dice: Sequence[float], floor: float) -> s
         axes.axvline(floor, color=PREDICTED, linestyle="--", label=f"floor on the mean, {floor:g}")
         axes.set(xlabel="volume Dice", xlim=(0, 1))
         axes.grid(axis="y", visible=False)
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 1.15))
+        figure.legend(frameon=False, loc="outside upper left")
         return _svg(figure)
 
 

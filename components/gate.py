@@ -44,6 +44,7 @@ def floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
     return [
         check("classifier", "auroc", classifier.get("auroc"), gate.min_auroc),
         check("classifier", "sensitivity", classifier.get("sensitivity"), gate.min_sensitivity),
+        check("classifier", "specificity", classifier.get("specificity"), gate.min_specificity),
         check("segmenter", "pooled_dice", segmenter.get("pooled_dice"), gate.min_pooled_dice),
         check("layered model", "volume_dice_mean", layered.get("volume_dice_mean"), gate.min_volume_dice),
     ]

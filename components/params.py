@@ -101,6 +101,7 @@ class Assemble(Group):
 class Gate(Group):
     min_auroc: Fraction
     min_sensitivity: Fraction
+    min_specificity: Fraction
     min_volume_dice: Fraction
     min_pooled_dice: Fraction
 

@@ -5,10 +5,11 @@ import pytest
 from components import gate
 from components.params import Gate
 
-FLOORS = Gate(min_auroc=0.9, min_sensitivity=0.8, min_volume_dice=0.6, min_pooled_dice=0.7)
+FLOORS = Gate(min_auroc=0.9, min_sensitivity=0.8, min_specificity=0.5, min_volume_dice=0.6, min_pooled_dice=0.7)
 PLACES = {
     "min_auroc": ("classifier", "auroc"),
     "min_sensitivity": ("classifier", "sensitivity"),
+    "min_specificity": ("classifier", "specificity"),
     "min_volume_dice": ("layered", "volume_dice_mean"),
     "min_pooled_dice": ("segmenter", "pooled_dice"),
 }
@@ -17,7 +18,7 @@ PLACES = {
 def metrics(**changes):
     """Metrics a bit above every floor, each by another amount, so that mixing two of them up shows."""
     table = {
-        "classifier": {"auroc": 0.91, "sensitivity": 0.82},
+        "classifier": {"auroc": 0.91, "sensitivity": 0.82, "specificity": 0.55},
         "segmenter": {"pooled_dice": 0.73, "volume_dice_mean": 0.1},
         "layered": {"volume_dice_mean": 0.64},
     }
@@ -34,7 +35,7 @@ def test_a_model_above_every_floor_is_blessed():
     result = gate.verdict(gate.floors(metrics(), FLOORS))
     assert result["verdict"] == "BLESSED"
     assert result["reasons"] == []
-    assert len(result["checks"]) == 4
+    assert len(result["checks"]) == len(PLACES)
 
 
 @pytest.mark.parametrize("floor", PLACES)

@@ -6,6 +6,9 @@ import pytest
 
 from models.augment import AugmentedModel, Augmenter
 
+pytest_plugins = ["tiny_networks"]
+pytestmark = pytest.mark.usefixtures("seeded")
+
 OFF = {"flip": False, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, "intensity": 0.0}
 MOVES = {"flip": True, "rotate": 15.0, "zoom": 0.1, "shift": 0.1, "intensity": 0.0}
 SIZE = 33  # odd, so that a pixel is the centre

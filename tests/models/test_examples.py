@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from models import examples
 
+pytest_plugins = ["tiny_networks"]
+
 
 def test_slices_masks_and_labels_come_back_as_they_were_written(slices, masks, serialized):
     images = examples.parse_images(serialized)

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from models import export, preprocessing
 
+pytest_plugins = ["tiny_networks"]
+
 THRESHOLD = 0.4
 
 

@@ -7,6 +7,8 @@ import tensorflow as tf
 from models import preprocessing
 from models.layered import Layered
 
+pytest_plugins = ["tiny_networks"]
+
 MASK_THRESHOLD = 0.4
 
 

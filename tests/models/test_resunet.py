@@ -7,6 +7,9 @@ import pytest
 from models import losses
 from models.resunet import resunet
 
+pytest_plugins = ["tiny_networks"]
+pytestmark = pytest.mark.usefixtures("seeded")
+
 
 def layers(network: keras.Model, kind: type) -> list[keras.layers.Layer]:
     return [layer for layer in network.layers if isinstance(layer, kind)]

@@ -3,8 +3,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from models import storage
+
+pytest_plugins = ["tiny_networks"]
+pytestmark = pytest.mark.usefixtures("seeded")
 
 SEGMENTER = {
     "filters": [4, 8, 8, 8],

@@ -1,22 +1,19 @@
-"""Tiny networks and slices that the tests of the networks share. Nobody may train or change the shared networks."""
+"""Tiny networks and slices that the tests of the networks share, as a pytest plugin. Nobody may train or change them.
+
+Not a conftest.py: a second one would hide `tests/conftest.py` from the tests that import from it.
+"""
 
 from __future__ import annotations
 
 import io
-import os
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # what TensorFlow imports warns about this Python, and warnings are errors here
-    import keras
-    import numpy as np
-    import pytest
-    import tensorflow as tf
-    from PIL import Image
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
 
 from models import examples
 from models.classifier import classifier
@@ -48,8 +45,9 @@ def settle(network: keras.Model, low: float, high: float, seed: int) -> None:
         norm.beta.assign(random.normal(0.0, 0.1, variance.shape))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def seeded() -> None:
+    """Random weights are the same in every run."""
     keras.utils.set_random_seed(7)
 
 
