@@ -24,9 +24,13 @@ STAMP = VENV / "lock.sha256"
 
 
 def candidates(names):
-    """Interpreters of the given versions, best first: on the PATH, then below ~/.pyenv/versions."""
+    """Interpreters of the given versions, best first: on the PATH, then below ~/.pyenv/versions.
+
+    Not .venv's own, which make puts on the PATH: it is about to be replaced.
+    """
+    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if Path(p) != VENV / "bin")
     for name in names:
-        found = shutil.which("python" + name)
+        found = shutil.which("python" + name, path=path)
         if found:
             yield found
         for folder in sorted((Path.home() / ".pyenv" / "versions").glob(name + ".*"), reverse=True):

@@ -58,6 +58,21 @@ def test_the_c_library_chooses_the_lane(monkeypatch, glibc, first):
     assert lane.pythons()[-1] == "3.10"
 
 
+def test_a_new_environment_is_not_built_from_the_old_one(tmp_path):
+    """Make puts .venv/bin on the PATH; an interpreter that replaces itself is a link to itself."""
+    code = "import sys; sys.path.insert(0, 'infra'); import bootstrap; print(bootstrap.choose_python())"
+    path = f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PATH": path, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert str(ROOT / ".venv") not in run.stdout
+
+
 def test_an_environment_that_matches_the_lock_is_left_alone(tmp_path):
     for name in (
         "requirements.lock",
