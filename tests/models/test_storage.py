@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models import storage
+from models.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = pytest.mark.usefixtures("seeded")
@@ -62,6 +63,9 @@ def test_build_passes_on_all_arguments(tmp_path):
     kinds = [type(layer).__name__ for layer in built.layers]
     assert kinds.count("UpSampling2D") == 2
     assert kinds.count("Softmax") == 1
+    direct = resunet(**arguments)
+    direct.set_weights(built.get_weights())
+    check_same(built, direct)
     storage.save_network(tmp_path, built, arguments)
     loaded = storage.load_network(tmp_path)
     assert [type(layer).__name__ for layer in loaded.layers] == kinds
