@@ -84,5 +84,14 @@ class AugmentedModel(keras.Model):
         """Augment, then do what Keras does."""
         *state, batch = args
         images, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
-        images, masks = self.augmenter(images, targets if self.with_masks else None)
+        reference = targets if self.with_masks else None
+        if state:
+            # JAX hands over the values of all variables, which hold none of their own while a step is compiled.
+            trainable, fixed, *others = state[0]
+            with keras.StatelessScope(list(zip(self.non_trainable_variables, fixed, strict=True))) as scope:
+                images, masks = self.augmenter(images, reference)
+            fixed = [scope.get_current_value(variable) for variable in self.non_trainable_variables]
+            state = [(trainable, fixed, *others)]
+        else:
+            images, masks = self.augmenter(images, reference)
         return super().train_step(*state, (images, masks if self.with_masks else targets, weights))

@@ -32,26 +32,29 @@ def backbone(name: str, weights: str, size: int, pooling: str = "avg") -> keras.
         pooling: "avg" or "max", over the last feature maps.
 
     Raises:
-        ValueError: no such backbone.
+        ValueError: no such backbone, or a size it can't take.
         WeightsUnavailableError: the download failed, the file is missing, or it belongs to another network.
     """
     preprocessing.for_backbone(name)
     build = getattr(keras.applications, name)
-    source = None if weights == "none" else weights
-    if source not in (None, "imagenet") and not Path(source).is_file():
+    shape = {"include_top": False, "input_shape": (size, size, 3), "pooling": pooling}
+    if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise WeightsUnavailableError(
-            f"{source}: no such file of weights; set classifier.weights to imagenet, none or a file"
+            f"{weights}: no such file of weights; set classifier.weights to imagenet, none or a file"
         )
+    plain = build(weights=None, **shape)  # whatever is wrong with the arguments shows here
+    if weights == "none":
+        return plain
     try:
-        return build(include_top=False, weights=source, input_shape=(size, size, 3), pooling=pooling)
+        return build(weights=weights, **shape)
     except Exception as error:  # Keras raises a bare Exception when a download fails
-        if source == "imagenet":
+        if weights == "imagenet":
             raise WeightsUnavailableError(
                 f"ImageNet weights of {name}: download failed; without internet set classifier.weights "
                 "to the path of a .weights.h5 file, or to none"
             ) from error
         raise WeightsUnavailableError(
-            f"{source}: not weights of {name} without its top; give that network's own file"
+            f"{weights}: not weights of {name} without its top; give that network's own file"
         ) from error
 
 
@@ -73,6 +76,8 @@ def classifier(
     """
     if strategy not in ("frozen", "finetune"):
         raise ValueError(f"strategy {strategy!r} is neither frozen nor finetune")
+    if strategy == "frozen" and weights == "none":
+        raise ValueError("strategy frozen needs pre-trained weights: a head on random features learns nothing")
     trunk = backbone(name, weights, size, pooling)
     trunk.trainable = strategy == "finetune"
     if trunk.trainable:
@@ -81,8 +86,7 @@ def classifier(
                 layer.momentum = MOMENTUM
     slices = keras.Input((size, size, 3), name="slices")
     x = preprocessing.for_backbone(name)(slices)
-    # A frozen batch normalisation must also keep its statistics, hence training=False.
-    x = trunk(x, training=False) if strategy == "frozen" else trunk(x)
+    x = trunk(x)  # a batch normalisation that is not trainable keeps its statistics, too
     x = keras.layers.Dropout(dropout, seed=seed)(x)
     x = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name="tumor_probability")(x)
     return keras.Model(slices, x, name="classifier")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,7 @@ def for_backbone(name: str) -> Callable[[Any], Any]:
         ValueError: there is no such backbone; the message lists a few that exist.
     """
     for module in vars(keras.applications).values():
-        if hasattr(module, name) and hasattr(module, "preprocess_input"):
+        # Only a function of keras.applications itself is a backbone.
+        if inspect.isfunction(getattr(keras.applications, name, None)) and hasattr(module, name):
             return module.preprocess_input
     raise ValueError(f"no backbone {name!r} in keras.applications; choose e.g. ResNet50, MobileNet or EfficientNetB0")

@@ -96,11 +96,28 @@ def test_the_backbones_own_scaling_is_inside_the_network(slice_classifier):
     assert np.allclose(slice_classifier(noise(3), training=False), head(features), atol=1e-5)
 
 
-def test_only_a_backbone_that_is_trained_gets_the_short_memory_of_statistics(slice_classifier):
+def test_only_a_backbone_that_is_trained_gets_the_short_memory_of_statistics(slice_classifier, backbone_weights):
     assert MOMENTUM < 0.99
     assert {bn.momentum for bn in batch_norms(tiny())} == {MOMENTUM}
     assert {bn.momentum for bn in batch_norms(slice_classifier)} == {MOMENTUM}
-    assert {bn.momentum for bn in batch_norms(tiny("frozen"))} == {0.99}
+    assert {bn.momentum for bn in batch_norms(tiny("frozen", weights=str(backbone_weights)))} == {0.99}
+
+
+def test_a_head_on_frozen_random_features_is_refused():
+    with pytest.raises(ValueError, match="needs pre-trained weights"):
+        tiny("frozen", weights="none")
+
+
+@pytest.mark.parametrize("name", ["preprocess_input", "decode_predictions", "__name__", "resnet"])
+def test_what_is_in_keras_applications_but_no_backbone_is_refused(name):
+    with pytest.raises(ValueError, match="no backbone"):
+        classifier(name, weights="none", size=32)
+
+
+def test_a_size_the_backbone_cannot_take_is_not_blamed_on_weights(backbone_weights):
+    for weights in ("none", "imagenet", str(backbone_weights)):
+        with pytest.raises(ValueError, match="at least"):
+            classifier("MobileNet", weights=weights, size=16)
 
 
 def test_the_seed_repeats_the_dropout(backbone_weights):
