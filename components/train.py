@@ -91,7 +91,7 @@ def train(network: str, params: Params, train_files: list[str], val_files: list[
         metrics=[metric],
         jit_compile=on_gpu,  # XLA makes these networks slower on CPUs
     )
-    # Built now: variables that first appear inside the compiled step make TensorFlow trace it twice (3x the start-up).
+    # Built now: variables that first appear inside the compiled step make TensorFlow trace it twice.
     model.optimizer.build(model.trainable_variables)
     run_dir.mkdir(parents=True, exist_ok=True)
     model.fit(
