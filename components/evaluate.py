@@ -14,7 +14,7 @@ from components import scoring
 from components.files import atomic_folder, read_json
 from components.layout import LAYERED, PATIENTS, SERVING, SLICES
 from components.scan import Scan, mask_path, read_scan, write_mask
-from components.tables import read_manifest, read_splits
+from components.tables import TEXT, read_manifest, read_splits
 
 COHORTS = ("site", "missing_sequence")
 
@@ -71,9 +71,8 @@ def predict_patients(layered: str | Path, scans: str | Path, splits: str | Path,
 
 def summarise(predictions: str | Path, layered: str | Path, manifest: str | Path, seed: int) -> dict[str, Any]:
     """Metrics of what `predict_patients` wrote: classifier, segmenter (gate off), layered (gate on), by cohort."""
-    text = {"patient": str}
-    patients = pd.read_csv(Path(predictions) / PATIENTS, dtype=text)
-    slices = pd.read_csv(Path(predictions) / SLICES, dtype=text)
+    patients = pd.read_csv(Path(predictions) / PATIENTS, dtype=TEXT)
+    slices = pd.read_csv(Path(predictions) / SLICES, dtype=TEXT)
     described = describe_patients(read_manifest(manifest))
     patients = patients.merge(described, on="patient", validate="many_to_one")
     gated, alone = patients[patients["gate"] == "on"], patients[patients["gate"] == "off"]

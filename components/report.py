@@ -17,7 +17,7 @@ from components.files import atomic_file, atomic_folder
 from components.layout import HISTORY, PATIENTS, SLICES
 from components.params import Params
 from components.scan import FLAIR, mask_path, read_mask, read_scan
-from components.tables import read_manifest, read_splits
+from components.tables import SIDES, TEXT, read_manifest, read_splits
 
 CURVES = {"classifier": ("auroc", "AUROC"), "segmenter": ("pooled_dice", "pooled Dice")}
 
@@ -49,7 +49,7 @@ def data_card(manifest: pd.DataFrame, splits: pd.DataFrame) -> list[dict[str, An
     """Counts a side: patients, sites, slices, tumour slices, missing sequences."""
     slices = manifest.merge(splits[["patient", "split"]], on="patient")
     card = []
-    for side in ("train", "val", "test"):
+    for side in SIDES:
         part = slices[slices["split"] == side]
         by_patient = part.groupby("patient")
         card.append(
@@ -90,10 +90,9 @@ def write_report(
     splits: Path,
 ) -> None:
     """Write the page to `report` and the curves below `plots`, from what the stages before left behind."""
-    text = {"patient": str}
-    table = pd.read_csv(predictions / PATIENTS, dtype=text)
+    table = pd.read_csv(predictions / PATIENTS, dtype=TEXT)
     patients = table[(table["gate"] == "on") & table["volume_dice"].notna()]
-    slices = pd.read_csv(predictions / SLICES, dtype=text)
+    slices = pd.read_csv(predictions / SLICES, dtype=TEXT)
     rates = roc_curve(slices["has_tumor"], slices["tumor_probability"], drop_intermediate=False)
     roc = pd.DataFrame({"false_positive_rate": rates[0], "true_positive_rate": rates[1]})
     write_plots(plots, artifacts, patients, roc)

@@ -43,11 +43,12 @@ def ingest(params: Params) -> None:
 def split(params: Params) -> None:
     """Split the patients and audit the split."""
     from components.split import split
+    from components.tables import SIDES
 
     knobs = params.split
     table = split(MANIFEST, SPLITS, val=knobs.val, test=knobs.test, folds=knobs.folds, seed=params.seed)
     counts = table["split"].value_counts()
-    print("patients: " + ", ".join(f"{side} {counts[side]}" for side in ("train", "val", "test")))
+    print("patients: " + ", ".join(f"{side} {counts[side]}" for side in SIDES))
 
 
 def convert(params: Params) -> None:

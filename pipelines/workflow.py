@@ -54,8 +54,6 @@ def run(settings: list[str]) -> int:
 
 def summary() -> str:
     """Verdict, headline numbers and the report's path of the last run."""
-    if not stages.METRICS.exists():
-        raise UserError(f"{stages.METRICS}: no run has finished yet; start one with `make run`")
     metrics = read_json(stages.METRICS)
     verdict = read_json(stages.BLESSING / "verdict.json")
     pushed = read_json(stages.PUSHED)

@@ -110,7 +110,9 @@ def test_run_refuses_before_it_changes_anything(project, arguments):
 def test_summary_before_a_run_says_what_to_do(project):
     result = glioflow("summary", cwd=project)
     assert result.returncode == 2
-    assert "make run" in result.stderr
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith("glioflow: reports/metrics.json: ")
+    assert "make run" in line
 
 
 def test_doctor_tells_the_lane():
