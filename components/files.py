@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     The temporary name keeps the suffixes of `path`, because writers choose their format by them.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=path.name)
+    handle, name = tempfile.mkstemp(dir=_swept(path), prefix=_prefix(), suffix=f"-{path.name}")
     os.close(handle)
     part = Path(name)
     try:
@@ -35,18 +35,52 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; it replaces `path` when the block ends well."""
+    """Yield an empty temporary folder beside `path`; it replaces `path` when the block ends well.
+
+    Whatever moment the process is killed at, `path` is the old folder as a whole, the new one, or absent.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".part-{path.name}-"))
+    part = Path(tempfile.mkdtemp(dir=_swept(path), prefix=_prefix(), suffix=f"-{path.name}"))
+    old = part.with_name(f"{part.name}-old-{path.name}")
     try:
         yield part
         part.chmod(0o755)
         if path.exists():
-            shutil.rmtree(path)
-        part.rename(path)
+            path.rename(old)
+        try:
+            part.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _prefix() -> str:
+    """Temporary names tell who writes them, so that those of a killed process can be cleared away."""
+    return f".part-{socket.gethostname()}-{os.getpid()}-"
+
+
+def _swept(path: Path) -> Path:
+    """The folder of `path`, made where there is none, without what killed processes left there for `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".part-{socket.gethostname()}-*-{path.name}"):
+        process = left.name.removeprefix(f".part-{socket.gethostname()}-").partition("-")[0]
+        if process.isdigit() and not _runs(int(process)):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+    return path.parent
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+import csv
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from components.checks import Duplicates
 from components.errors import UserError
+from components.examine import examine, examine_all
 from components.files import atomic_file, atomic_folder
-from components.scan import CHANNELS, Scan, write_scan
+from components.problems import REMEDIES, Problem
+from components.scans.files import image_path, mask_path
 from components.sources import open_source
-from components.tables import MANIFEST_COLUMNS
+from components.sources.reading import Options
+from components.tables import MANIFEST_COLUMNS, PROBLEM_COLUMNS
 
-
-def manifest_rows(scan: Scan, synthetic: bool) -> Iterator[dict[str, object]]:
-    """Describe each slice; `pixel_hash` is the SHA-256 of its pixels, empty for a blank (constant) slice."""
-    assert scan.mask is not None
-    missing = scan.missing_sequences()
-    for number, (image, mask) in enumerate(zip(scan.image, scan.mask, strict=True), start=1):
-        blank = bool((image == image[0, 0]).all())
-        yield {
-            "patient": scan.patient,
-            "site": scan.site,
-            "synthetic": int(synthetic),
-            "slice": number,
-            "has_tumor": int(mask.any()),
-            "tumor_pixels": int(mask.sum()),
-            "missing_pre": int(missing[CHANNELS[0]]),
-            "missing_post": int(missing[CHANNELS[2]]),
-            "pixel_hash": "" if blank else hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()[:16],
-        }
+SHOWN = 20  # problems on the screen; the table has all
 
 
 def spread(names: list[str], count: int | None) -> list[str]:
@@ -43,31 +30,77 @@ def spread(names: list[str], count: int | None) -> list[str]:
     return [names[i * len(names) // count] for i in range(count)]
 
 
-def ingest(source: str | Path, scans: str | Path, manifest: str | Path, patients: int | None = None) -> pd.DataFrame:
-    """Read `source` and write `scans` (a folder) and `manifest` (CSV).
+def ingest(
+    address: str | Path,
+    scans: str | Path,
+    manifest: str | Path,
+    table: str | Path,
+    *,
+    policy: Mapping[str, str],
+    options: Options | None = None,
+    patients: int | None = None,
+    workers: int | None = 1,
+) -> None:
+    """Read the source at `address` and write `scans`, `manifest` and `table`.
 
     Args:
-        source: folder of scans in a known format.
-        scans: folder to write; replaced as a whole, or left as it was where anything fails.
-        manifest: CSV to write, columns `MANIFEST_COLUMNS`.
+        address: folder, archive or `gs://` address of scans in a known format.
+        scans: folder to write; replaced as a whole, or left as it was where anything is refused.
+        manifest: CSV to write, columns `MANIFEST_COLUMNS`. It is written last: where it is, the scans are whole.
+        table: CSV of all problems found, columns `PROBLEM_COLUMNS`; written even where the source is refused.
+        policy: what follows from each kind of problem: "refuse" the source, "quarantine" (leave the patient out), or
+            "warn". A patient that no scan can be made of is left out in any case.
+        options: size and spacing of the slices.
         patients: take only so many patients, see `spread`; None takes all.
+        workers: processes that read and write; None is one a processor. The output does not depend on it.
 
-    Returns:
-        The manifest.
+    Raises:
+        UserError: the source is refused; all problems are printed and in `table`.
     """
-    opened = open_source(source)
-    names = spread(opened.patients, patients)
-    if len(names) < 3:
-        raise UserError(f"{source}: {len(names)} patient(s); train, val and test need at least one each, so 3 or more")
-    rows: list[dict[str, object]] = []
-    with atomic_folder(scans) as part:
-        for name in tqdm(names, desc="ingest", unit="patient"):
-            scan = opened.read(name)
-            if scan.mask is None:
-                raise UserError(f"{Path(source) / name}: no reference masks; training needs one for every slice")
-            write_scan(part, scan)
-            rows.extend(manifest_rows(scan, opened.synthetic))
-    table = pd.DataFrame(rows, columns=MANIFEST_COLUMNS)
-    with atomic_file(manifest) as part_file:
-        table.to_csv(part_file, index=False)
-    return table
+    with atomic_file(manifest) as sheet, open_source(address) as source, atomic_folder(scans) as part:
+        names = spread(source.patients, patients)
+        found = [(problem, policy[problem.kind]) for problem in source.problems]
+        duplicates, taken = Duplicates(), []
+        job = partial(examine, source=source, options=options or Options(), folder=part)
+        with sheet.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, MANIFEST_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            for one in tqdm(examine_all(job, names, workers), desc="ingest", unit="patient", total=len(names)):
+                problems = [*one.problems, *duplicates.check(one.rows)]
+                actions = [policy[problem.kind] for problem in problems]
+                if not one.usable:  # there is nothing to go on with
+                    actions = ["quarantine" if action == "warn" else action for action in actions]
+                found += zip(problems, actions, strict=True)
+                if one.usable and "quarantine" not in actions:
+                    writer.writerows(one.rows)
+                    duplicates.add(one.rows)
+                    taken.append((str(one.rows[0]["subject"]), str(one.rows[0]["site"]), len(one.rows)))
+                else:
+                    for path in (image_path(part, one.patient), mask_path(part, one.patient)):
+                        path.unlink(missing_ok=True)
+        _tell(address, found, table)
+        persons, sites, slices = zip(*taken, strict=True) if taken else ((), (), ())
+        print(
+            f"{len(taken)} patients, {len(set(persons))} persons, {len(set(sites))} sites, {sum(slices)} slices, "
+            f"{len(found)} problems"
+        )
+        if len(taken) < 3:
+            raise UserError(
+                f"{address}: {len(taken)} usable patient(s); train, val and test need one each, so 3 or more"
+            )
+        Path(manifest).unlink(missing_ok=True)  # it would not be that of the new scans
+
+
+def _tell(address: str | Path, found: list[tuple[Problem, str]], table: str | Path) -> None:
+    """Print and write the problems; raise UserError where one of them refuses the source."""
+    rows = [(p.kind, action, p.patient, p.where, p.what, REMEDIES[p.kind]) for p, action in found]
+    with atomic_file(table) as part:
+        pd.DataFrame(rows, columns=PROBLEM_COLUMNS).to_csv(part, index=False)
+    for problem, action in sorted(found, key=lambda one: one[1] != "refuse")[:SHOWN]:
+        print(f"{action}: {problem}")
+    if len(found) > SHOWN:
+        print(f"... and {len(found) - SHOWN} more in {table}")
+    refused = [problem for problem, action in found if action == "refuse"]
+    if refused:
+        more = f" (and {len(refused) - 1} more, all in {table})" if len(refused) > 1 else ""
+        raise UserError(f"{address}: {refused[0]}{more}; or change ingest.policy.{refused[0].kind}")

@@ -2,38 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.errors import UserError
-from components.scan import Scan
-from components.sources import demo, kaggle_3m
+from components.problems import Problem
+from components.sources import archive, demo, formats
+from components.sources.path_tables import contradictions
+from components.sources.reading import Options, Reading
+from components.tree import Tree
 
 
 @dataclass(frozen=True)
 class Source:
-    """Patients of one folder: their names, how to read one of them, and whether they are synthetic."""
+    """An opened source. It can be sent to other processes.
+
+    Attributes:
+        patients: sorted.
+        synthetic: whether it holds no real patients.
+        problems: what is wrong with the source as a whole.
+    """
 
     patients: list[str]
-    read: Callable[[str], Scan]
     synthetic: bool
+    problems: list[Problem]
+    tree: Tree
+    entries: dict[str, formats.Entry]
+    reader: Callable[[Path, str, Options, bool], Reading]
+
+    def read(self, patient: str, options: Options | None = None, masks: bool = True) -> Reading:
+        """Read one patient; `masks=False` reads the pictures alone."""
+        entry = self.entries[patient]
+        with self.tree.local(entry.files) as folder:
+            return self.reader(folder / entry.path, patient, options or Options(), masks)
 
 
-def open_source(path: str | Path) -> Source:
-    """Recognise the format of `path` by its content.
+@contextmanager
+def open_source(address: str | Path) -> Iterator[Source]:
+    """Recognise the format of a folder, an archive or a `gs://` address by its content.
 
     Raises:
-        UserError: there is no such folder, or nothing in it that any reader knows.
+        UserError: there is no such place, or nothing in it that any reader knows.
     """
-    folder = Path(path)
-    if not folder.is_dir():
-        raise UserError(
-            f"{folder}: no such folder of scans; give one with `make run SOURCE=DIR` (or `source` in params.yaml)"
-        )
-    names = kaggle_3m.patients(folder)
-    if not names:
-        raise UserError(
-            f"{folder}: no scans found; expected folders <patient>/ with <patient>_<n>.tif and their _mask.tif"
-        )
-    return Source(names, lambda patient: kaggle_3m.read_patient(folder, patient), (folder / demo.MARKER).exists())
+    with ExitStack() as stack:
+        if archive.is_archive(str(address)):
+            file = stack.enter_context(_fetched(str(address)))
+            tree = Tree(stack.enter_context(archive.unpacked(file, str(address))))
+        else:
+            tree = Tree(address)
+        if not tree.remote and not Path(tree.root).is_dir():
+            raise UserError(
+                f"{address}: no such folder of scans; give a folder, a .zip or .tar, or a gs:// address with "
+                "`make run SOURCE=...` (or `source` in params.yaml)"
+            )
+        found = formats.recognise(tree)
+        if found is None:
+            raise UserError(
+                f"{address}: no scans found; expected folders of patients, side by side, of tif, NIfTI or DICOM files "
+                "(docs/how-to/real-scans.md)"
+            )
+        synthetic = demo.MARKER in tree.below(found.folder)
+        problems = [*found.problems, *formats.skipped(tree, found), *contradictions(tree, found.folder)]
+        yield Source(sorted(found.entries), synthetic, problems, tree, found.entries, found.reader)
+
+
+@contextmanager
+def _fetched(address: str) -> Iterator[Path]:
+    """Yield an archive as a local file."""
+    if "://" in address:
+        parent, _, name = address.rpartition("/")
+        with Tree(parent).local([name]) as folder:
+            yield folder / name
+    elif not Path(address).is_file():
+        raise UserError(f"{address}: no such file; give a folder of scans, a .zip or a .tar")
+    else:
+        yield Path(address)

@@ -1,6 +1,6 @@
 """Reader of the LGG MRI Segmentation layout (kaggle_3m).
 
-`<folder>/<patient>/<patient>_<n>.tif` (height x width x 3, uint8: pre-contrast, FLAIR, post-contrast) and
+`<patient>/<patient>_<n>.tif` (height x width x 3, uint8: pre-contrast, FLAIR, post-contrast) and
 `<patient>_<n>_mask.tif` (0/255) beside it, n = 1..N. The patient is the folder's name; tables that lie beside the
 folders are never read for identity, because the ones in circulation name the wrong patients.
 """
@@ -9,57 +9,108 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from components.errors import UserError
-from components.scan import Scan
+from components.problems import numbers
+from components.scans.identity import site_of
+from components.scans.scan import Scan
+from components.sources.reading import DAMAGE, Options, Reading
+
+SUFFIX = r"\.(?i:tiff?)"
 
 
-def site_of(patient: str) -> str:
-    """Site code of a TCGA-style name: "DU" of "TCGA_DU_7298_19910324"; "unknown" where there is none."""
-    parts = patient.split("_")
-    return parts[1] if len(parts) >= 3 and parts[1].isalnum() else "unknown"
+def is_patient(name: str, files: Iterable[str]) -> bool:
+    """Tell whether a folder called `name` with these files in it is one of this layout."""
+    return any(re.fullmatch(re.escape(name) + rf"_\d+(_mask)?{SUFFIX}", file) for file in files)
 
 
-def patients(folder: Path) -> list[str]:
-    """Names of the patients below `folder`, sorted: every sub-folder that holds a `<name>_<n>.tif`."""
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and any(entry.glob(f"{entry.name}_*.tif")))
+def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Reading:
+    """Read one patient.
+
+    Args:
+        folder: where the patient's files lie.
+        patient: name of the scan.
+        options: for volumes; pictures stay as they are.
+        masks: whether to read the reference masks; without them the scan's mask is None.
+    """
+    reading = Reading(patient)
+    images = _numbered(folder, reading, "")
+    references = _numbered(folder, reading, "_mask") if masks else {}
+    if masks:
+        _compare(folder, images, references, reading)
+    pictures = _read_all([path for _, path in sorted(images.items())], reading, channels=3)
+    truths = _read_all([path for number, path in sorted(references.items()) if number in images], reading, channels=1)
+    if not images:
+        reading.add("series", folder.name, "no pictures in it")
+    if reading.has("unreadable", "type", "series") or (references and reading.has("missing_mask")):
+        return reading
+    sizes = {pixels.shape[:2] for pixels in (*pictures, *truths)}
+    if len(sizes) > 1:
+        listed = " and ".join(f"{width} x {height}" for height, width in sorted(sizes))
+        reading.add("shape", folder.name, f"its pictures and masks are {listed} pixels")
+        return reading
+    reading.scan = Scan(patient, site_of(patient), np.stack(pictures), np.stack(truths) > 0 if truths else None)
+    return reading
 
 
-def read_patient(folder: Path, patient: str) -> Scan:
-    """Read one patient; raises UserError on a missing mask, an unreadable file or a shape that does not fit."""
-    here = folder / patient
-    numbered = re.compile(re.escape(patient) + r"_(\d+)\.tif")
-    found = {int(match[1]): path for path in here.iterdir() if (match := numbered.fullmatch(path.name))}
-    slices = [found[n] for n in sorted(found)]
-    images, masks = [], []
-    for path in slices:
-        mask_path = path.with_name(f"{path.stem}_mask.tif")
-        if not mask_path.exists():
-            raise UserError(f"{mask_path}: missing mask; every slice needs one beside it, or take the patient out")
-        images.append(_read(path, channels=3))
-        masks.append(_read(mask_path, channels=1))
-        if images[-1].shape[:2] != masks[-1].shape or images[-1].shape != images[0].shape:
-            raise UserError(f"{path}: its size differs from its mask's or from slice {min(found)}'s; export it again")
-    mask = np.stack(masks)
-    if not np.isin(mask, (0, 255)).all():
-        raise UserError(f"{here}: masks hold values other than 0 and 255; export them as binary pictures")
-    return Scan(patient, site_of(patient), np.stack(images), mask > 0)
+def _compare(folder: Path, images: Mapping[int, Path], references: Mapping[int, Path], reading: Reading) -> None:
+    """Record pictures without masks, masks without pictures, and gaps."""
+    for number in sorted(references.keys() - images.keys()):
+        reading.add("extra_mask", _name(references[number]), "a mask without its picture")
+    for number in sorted(images.keys() - references.keys()) if references else ():
+        reading.add("missing_mask", _name(images[number]), "no mask beside it")
+    if not references:
+        reading.add("missing_mask", folder.name, "no reference masks")
+    if gaps := set(range(1, max(images, default=0))) - images.keys():
+        reading.add("gap", folder.name, f"slice {numbers(gaps)} of 1-{max(images)} is missing")
 
 
-def _read(path: Path, channels: int) -> np.ndarray:
-    """Read a picture as uint8 [height, width, 3], or [height, width] for one channel."""
+def _numbered(folder: Path, reading: Reading, ending: str) -> dict[int, Path]:
+    """Files `<folder>_<n><ending>.tif` by their n."""
+    pattern = re.compile(re.escape(folder.name) + rf"_(\d+){ending}{SUFFIX}")
+    found: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if match := pattern.fullmatch(path.name):
+            if int(match[1]) in found:
+                reading.add("series", _name(path), f"a second file for slice {int(match[1])}")
+            found[int(match[1])] = path
+    return found
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _read_all(paths: Iterable[Path], reading: Reading, channels: int) -> list[np.ndarray]:
+    """Read pictures; those that can't be read are recorded and left out."""
+    return [pixels for path in paths if (pixels := _read(path, reading, channels)) is not None]
+
+
+def _read(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
+    """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None where it can't be."""
     try:
         # Pillow only warns about some damage, and about pictures large enough to exhaust the memory.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(path) as picture:
-                pixels = np.asarray(picture)
-    except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
-        raise UserError(f"{path}: not a readable picture; copy it again from its source") from error
-    if pixels.dtype != np.uint8 or pixels.shape[2:] != ((3,) if channels == 3 else ()):
-        raise UserError(f"{path}: {pixels.dtype} {pixels.shape} where uint8 with {channels} channel(s) is expected")
+                pixels, pages = np.asarray(picture), getattr(picture, "n_frames", 1)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        reading.add("unreadable", _name(path), "claims more pixels than any scan has")
+        return None
+    except (*DAMAGE, Warning) as error:
+        reading.add("unreadable", _name(path), f"not a readable picture ({type(error).__name__})")
+        return None
+    if pixels.dtype not in (np.uint8, np.bool_) or pixels.shape[2:] != ((3,) if channels == 3 else ()):
+        form = f"{pixels.dtype} with {pixels.shape[2] if pixels.ndim > 2 else 1} channel(s)"
+        reading.add("type", _name(path), f"{form} where uint8 with {channels} is expected")
+        return None
+    if pages > 1:
+        reading.add("type", _name(path), f"{pages} pages where one slice is expected")
+        return None
+    if channels == 1 and not (np.isin(pixels, (0, 255)).all() or (pixels <= 1).all()):
+        reading.add("mask_values", _name(path), "a mask with values other than 0 and 255")
     return pixels

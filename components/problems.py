@@ -1,0 +1,63 @@
+"""What can be wrong with a source: one kind a row, each with its remedy. `ingest.policy` says what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Kind of problem: what the person who hands over the scans can do about it.
+REMEDIES = {
+    "unreadable": "copy it again from its source",
+    "shape": "export all pictures of a patient at one size, and masks at the size of their pictures",
+    "type": "export as the format's reader expects it: docs/how-to/real-scans.md",
+    "not_finite": "replace NaN and infinity by 0",
+    "position": "export all files of the patient with their position, from one examination",
+    "mask_lost": "outline the tumour on the slices of FLAIR",
+    "skipped": "lay it out as docs/how-to/real-scans.md says, or take it out",
+    "missing_mask": "training needs it; add it, or leave such patients out with ingest.policy.missing_mask=quarantine",
+    "extra_mask": "delete it, or add its picture",
+    "mask_values": "export masks as 0 and 255 (pictures) or as whole numbers (volumes); all but 0 counts as tumour",
+    "series": "leave one complete examination in the patient's folder",
+    "choice": "take the other series out of the folder, or this one where it is wrong",
+    "identity": "give every patient one folder with one identity",
+    "gap": "add the missing slices",
+    "blank": "harmless at the ends of a stack; elsewhere export the slice again",
+    "duplicate_slice": "remove one of the two",
+    "duplicate_patient": "the same pictures under two names would leak between train and test; remove one of the two",
+    "table": "nothing needs to be done, the table is not used; the patient is in the path",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        kind: a key of `REMEDIES`.
+        patient: the examination it concerns; "" where it concerns the source as a whole.
+        where: file or slice, relative to the source and without any identity but the patient's chosen one.
+        what: the reason, in words.
+    """
+
+    kind: str
+    patient: str
+    where: str
+    what: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in REMEDIES:
+            raise ValueError(f"unknown kind of problem: {self.kind}")
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {REMEDIES[self.kind]}"
+
+
+def numbers(values: Iterable[int]) -> str:
+    """Write whole numbers shortly: "1-3, 7, 9-10"."""
+    runs: list[list[int]] = []
+    for value in sorted(values):
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1][-1] = value
+        else:
+            runs.append([value, value])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)

@@ -1,0 +1,98 @@
+"""Where a volume lies in the patient, the grid that slices are brought to, and the way there and back.
+
+Affines are NIfTI's: from voxel indices to millimetres, x growing towards the patient's right, y towards the front, z
+towards the head (RAS+). A grid's own axes are columns towards the left, rows towards the back, slices towards the head
+(LPS): the radiological view, and that of the LGG data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nibabel as nib
+import numpy as np
+from nibabel.affines import apply_affine, voxel_sizes
+from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
+from nibabel.processing import resample_from_to
+from scipy.ndimage import gaussian_filter
+
+# Pictures that come without a geometry: one millimetre a step, in the grid's orientation.
+PLAIN = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Shape (three voxel counts) and affine (4 x 4) of a volume, in the order of its own axes."""
+
+    shape: tuple[int, ...]
+    affine: np.ndarray
+
+    def same_as(self, other: Geometry) -> bool:
+        """Tell whether both are the same voxels, to a thousandth of a millimetre."""
+        return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=1e-3))
+
+    def turned(self, axes: np.ndarray) -> tuple[np.ndarray, Geometry]:
+        """Flip and swap axes until they run as `axes`, a nibabel orientation.
+
+        Returns:
+            The turn, for `apply_orientation`, and the geometry after it.
+        """
+        turn = ornt_transform(io_orientation(self.affine), axes)
+        shape = tuple(int(self.shape[axis]) for axis in np.argsort(turn[:, 0]))
+        return turn, Geometry(shape, self.affine @ inv_ornt_aff(turn, self.shape))
+
+
+def is_usable(affine: np.ndarray) -> bool:
+    """Tell whether an affine can be a scan's: voxels of 0.01 to 100 mm, and axes not far from at right angles."""
+    if not np.isfinite(affine).all():
+        return False
+    sizes = voxel_sizes(affine)
+    if (sizes <= 0.01).any() or (sizes >= 100).any():
+        return False
+    return abs(np.linalg.det(affine[:3, :3])) > 0.5 * sizes.prod() and not np.isnan(io_orientation(affine)).any()
+
+
+def model_grid(source: Geometry, size: int, spacing: float) -> Geometry:
+    """Grid of slices of `size` x `size` pixels, `spacing` millimetres apart, centred on the source's field of view.
+
+    Slices stay where they were acquired, oblique ones too: nothing is interpolated between them.
+    """
+    _, axial = source.turned(axcodes2ornt(("L", "P", "S")))
+    affine = axial.affine.copy()
+    affine[:3, :2] *= spacing / voxel_sizes(axial.affine)[:2]
+    middle = apply_affine(axial.affine, [(axial.shape[0] - 1) / 2, (axial.shape[1] - 1) / 2, 0])
+    affine[:3, 3] += middle - apply_affine(affine, [(size - 1) / 2, (size - 1) / 2, 0])
+    grid = Geometry((size, size, axial.shape[2]), affine)
+    return axial if grid.same_as(axial) else grid
+
+
+def resample(volume: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
+    """Bring a volume, `source.shape`, to `target.shape`; outside the source lies 0.
+
+    Returns:
+        The same values and type where both are the same voxels in another order; else float32, linearly interpolated
+        after smoothing over the axes whose voxels grow (a Gaussian of half the growth in excess of 1, in voxels).
+    """
+    turn, aligned = source.turned(io_orientation(target.affine))
+    turned = apply_orientation(volume, turn)
+    if aligned.same_as(target):
+        return np.ascontiguousarray(turned)
+    growth = voxel_sizes(target.affine) / voxel_sizes(aligned.affine)
+    smooth = gaussian_filter(turned.astype(np.float32), np.maximum(0, (growth - 1) / 2))
+    # "grid-constant" interpolates across the edge, so that a rounding error doesn't cut the outermost voxels off.
+    moved = resample_from_to(
+        nib.Nifti1Image(smooth, aligned.affine), (target.shape, target.affine), order=1, mode="grid-constant"
+    )
+    return np.asarray(moved.dataobj, np.float32)
+
+
+def resample_mask(mask: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
+    """Bring a mask, bool `source.shape`, to bool `target.shape`: tumour is where at least half of a voxel is."""
+    return resample(mask.astype(np.uint8), source, target) >= 0.5
+
+
+def voxels_outside(mask: np.ndarray, source: Geometry, target: Geometry) -> int:
+    """Count the voxels of a mask whose centres lie outside `target`, where they would be lost."""
+    there = apply_affine(np.linalg.inv(target.affine) @ source.affine, np.argwhere(mask))
+    inside = (there >= -0.5) & (there <= np.array(target.shape) - 0.5)
+    return int((~inside.all(axis=1)).sum())

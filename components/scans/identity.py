@@ -1,0 +1,48 @@
+"""Who is on a scan: the subject and the site that a name tells, and names that are safe as file names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+# TCGA_DU_7298_19910324: project, site, case, date of the examination.
+_DATED = re.compile(r"(?P<subject>[A-Za-z]+_(?P<site>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}")
+# TCGA-DU-7298, as the TCIA writes it.
+_TCIA = re.compile(r"(?P<subject>TCGA-(?P<site>[A-Z0-9]{2})-[A-Z0-9]{4})")
+# Any other name with the date of an examination, or the number of a session, at its end.
+_VISIT = re.compile(r"(?P<subject>.+?)[_-]((19|20)\d\d-?[01]\d-?[0-3]\d|ses-[A-Za-z0-9]+)")
+# Names of public sets that count the examinations of one person.
+_COUNTED = re.compile(r"(?P<subject>BraTS-[A-Z]+-\d{4,5}(?=-\d{3})|UPENN-GBM-\d{5}(?=_)|UCSF-PDGM-\d+(?=_FU)).+")
+REPEATED = "_exam"  # X_exam2: a second examination that a source found for X
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def subject_of(patient: str) -> str:
+    """The person behind an examination's name: the name without its date or count, where it has one.
+
+    Examinations of one subject stay on one side of every split.
+    """
+    patient = _without_repeat(patient)
+    for pattern in (_DATED, _TCIA, _COUNTED, _VISIT):
+        if match := pattern.fullmatch(patient):
+            return match["subject"]
+    return patient
+
+
+def site_of(patient: str) -> str:
+    """Site code of a TCGA-style name: "DU" of "TCGA_DU_7298_19910324"; "unknown" where there is none."""
+    patient = _without_repeat(patient)
+    match = _DATED.fullmatch(patient) or _TCIA.fullmatch(patient)
+    return match["site"] if match else "unknown"
+
+
+def _without_repeat(patient: str) -> str:
+    return re.sub(rf"{REPEATED}\d+$", "", patient)
+
+
+def file_name(identity: str) -> str:
+    """`identity` if it is safe as a file name, else its safe characters and a hash that keeps names apart."""
+    if _SAFE.fullmatch(identity) and not identity.endswith("_mask"):
+        return identity
+    kept = re.sub(r"[^A-Za-z0-9.-]+", "-", identity).strip("-.")[:60]
+    return f"{kept or 'patient'}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"

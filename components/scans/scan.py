@@ -1,0 +1,72 @@
+"""A scan: what every source yields and every later step reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from nibabel.affines import voxel_sizes
+
+from components.scans.geometry import PLAIN, Geometry, resample_mask
+from components.scans.identity import subject_of
+
+CHANNELS = ("pre", "flair", "post")
+FLAIR = CHANNELS.index("flair")
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One examination.
+
+    Attributes:
+        patient: the source's own name for it (folder name, DICOM PatientID); unique, and safe as a file name.
+        site: the institution, or "unknown".
+        image: uint8 array [slices, height, width, 3], the channels in the order of `CHANNELS`, 0..255.
+        mask: bool array [slices, height, width], True where there is tumour; None where there is no reference.
+        affine: 4 x 4, from (column, row, slice) to millimetres, see `components.scans.geometry`.
+        source: geometry of the FLAIR volume as it came, for the way back; None where it came as plain pictures.
+    """
+
+    patient: str
+    site: str
+    image: np.ndarray
+    mask: np.ndarray | None
+    affine: np.ndarray = PLAIN
+    source: Geometry | None = None
+
+    @property
+    def subject(self) -> str:
+        """The person: one for all of a person's examinations."""
+        return subject_of(self.patient)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Millimetres between (slices, rows, columns)."""
+        columns, rows, slices = (float(size) for size in voxel_sizes(self.affine))
+        return slices, rows, columns
+
+    @property
+    def geometry(self) -> Geometry:
+        """Where the image lies, axes (columns, rows, slices)."""
+        return Geometry(self.image.shape[2:0:-1] + self.image.shape[:1], self.affine)
+
+    def to_source(self, mask: np.ndarray) -> np.ndarray:
+        """Bring a mask, bool [slices, height, width], to the voxels that the source had, in the order of its own axes.
+
+        Raises:
+            ValueError: the source had no geometry; its slices are the scan's.
+        """
+        if self.source is None:
+            raise ValueError(f"{self.patient} came as plain pictures")
+        return resample_mask(mask.transpose(2, 1, 0), self.geometry, self.source)
+
+    def batches(self, size: int = 16) -> Iterator[np.ndarray]:
+        """Yield the slices in order, at most `size` at once: uint8 [batch, height, width, 3]."""
+        for start in range(0, len(self.image), size):
+            yield self.image[start : start + size]
+
+    def missing_sequences(self) -> dict[str, bool]:
+        """Tell which sequences are a copy of FLAIR, which is how kaggle_3m fills the gap of a missing one."""
+        flair = self.image[..., FLAIR]
+        return {name: bool(np.array_equal(self.image[..., i], flair)) for i, name in enumerate(CHANNELS) if i != FLAIR}

@@ -1,0 +1,74 @@
+"""What every reader takes and gives."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
+from components.problems import Problem
+from components.scans.scan import CHANNELS, Scan
+
+# No picture of a head has more pixels; a header that claims more is damaged or meant to exhaust the memory.
+MAX_VOXELS = 1024 * 1024 * 1024
+
+# What the libraries that decode pictures and headers raise where those are damaged; random damage found each of them.
+DAMAGE = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError, struct.error, zlib.error, ImageFileError, HeaderDataError, InvalidDicomError),
+    BytesLengthException,
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How volumes are brought to slices.
+
+    Attributes:
+        size: height and width of the slices, pixels.
+        spacing: millimetres between pixels.
+        channels: what the last axis of a 4-D NIfTI holds, by name; names other than `CHANNELS` are passed over.
+    """
+
+    size: int = 256
+    spacing: float = 1.0
+    channels: Sequence[str] = CHANNELS
+
+
+@dataclass
+class Reading:
+    """One patient as far as it could be read: a scan, or None and the reasons; a scan may come with problems, too."""
+
+    patient: str
+    scan: Scan | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, kind: str, where: str, what: str) -> None:
+        """Record a problem."""
+        self.problems.append(Problem(kind, self.patient, where, what))
+
+    def has(self, *kinds: str) -> bool:
+        """Tell whether a problem of one of these kinds was recorded."""
+        return any(problem.kind in kinds for problem in self.problems)
+
+
+def to_uint8(volume: np.ndarray) -> np.ndarray:
+    """Bring the intensities of one sequence to 0..255.
+
+    Type uint8 stays as it is. Anything else is scanner units: 0, or the 0.5th percentile where values are negative,
+    becomes 0, and the 99.5th percentile of what lies above the darkest value becomes 255. Percentiles and not extremes,
+    because single bright voxels (vessels, fat) would else darken the rest.
+    """
+    if volume.dtype == np.uint8:
+        return volume
+    volume = volume.astype(np.float32)
+    low = min(0.0, float(np.percentile(volume, 0.5)))
+    bright = volume[volume > volume.min()]
+    high = float(np.percentile(bright, 99.5)) if bright.size else low + 1.0
+    return np.clip(np.round((volume - low) * (255.0 / max(high - low, 1e-12))), 0, 255).astype(np.uint8)
