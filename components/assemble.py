@@ -12,7 +12,7 @@ from components import scoring
 from components.errors import UserError
 from components.files import atomic_folder, write_json
 from components.layout import LAYERED, SERVING
-from components.scan import read_scan
+from components.scans.files import read_scan
 from components.tables import read_splits
 from models.layered import Layered
 from models.storage import load_network

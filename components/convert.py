@@ -6,79 +6,23 @@ for any runner and any number of workers, and no worker holds more than one pati
 
 from __future__ import annotations
 
-import io
-import zlib
-from collections.abc import Iterator
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import apache_beam as beam
-import numpy as np
 import pandas as pd
 from apache_beam.options.pipeline_options import PipelineOptions
-from PIL import Image
 from tqdm import tqdm
 
+from components.errors import UserError
 from components.files import atomic_folder
-from components.scan import CHANNELS, Scan, read_scan
+from components.scans.files import image_path, mask_path
+from components.shards import WriteShard, shard_of
 from components.tables import SIDES, read_splits
-
-
-def png(pixels: np.ndarray) -> bytes:
-    """Encode uint8 pixels, [height, width] or [height, width, 3], as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png", compress_level=1)
-    return buffer.getvalue()
-
-
-def examples(scan: Scan) -> Iterator[bytes]:
-    """Serialise a scan slice by slice; the scan must have a mask."""
-    from models.examples import encode_example
-
-    assert scan.mask is not None
-    missing = scan.missing_sequences()
-    for number, (image, mask) in enumerate(zip(scan.image, scan.mask, strict=True), start=1):
-        intensities = {}
-        for channel, name in enumerate(CHANNELS):
-            intensities[f"mean_{name}"] = float(image[..., channel].mean())
-            intensities[f"std_{name}"] = float(image[..., channel].std())
-        yield encode_example(
-            {
-                "scan": scan.patient,
-                "patient": scan.patient,
-                "site": scan.site,
-                "slice": number,
-                "image": png(np.ascontiguousarray(image)),
-                "mask": png(mask.astype(np.uint8) * 255),
-                "has_tumor": int(mask.any()),
-                "tumor_pixels": int(mask.sum()),
-                "missing_pre": int(missing["pre"]),
-                "missing_post": int(missing["post"]),
-                **intensities,
-            }
-        )
-
-
-def shard_of(patient: str, shards: int) -> int:
-    """The shard a patient belongs to, by its name alone."""
-    return zlib.crc32(patient.encode()) % shards
-
-
-class WriteShard(beam.DoFn):
-    """Write one shard: `((side, number), patients)` to `Split-<side>/examples-<number>-of-<shards>.tfrecord.gz`."""
-
-    def __init__(self, scans: str, folder: str, shards: int) -> None:
-        self.scans, self.folder, self.shards = scans, folder, shards
-
-    def process(self, element: tuple[tuple[str, int], list[tuple[str, str]]]) -> None:
-        """Write the shard."""
-        import tensorflow as tf
-
-        (side, number), patients = element
-        path = f"{self.folder}/Split-{side}/examples-{number:05d}-of-{self.shards:05d}.tfrecord.gz"
-        with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)) as writer:
-            for patient, site in tqdm(sorted(patients), desc=f"convert {side} {number}", unit="patient"):
-                for example in examples(read_scan(self.scans, patient, site)):
-                    writer.write(example)
+from components.tree import Tree
 
 
 def jobs(splits: pd.DataFrame, shards: int) -> list[tuple[tuple[str, int], tuple[str, str]]]:
@@ -86,7 +30,49 @@ def jobs(splits: pd.DataFrame, shards: int) -> list[tuple[tuple[str, int], tuple
     return [((row.split, shard_of(row.patient, shards)), (row.patient, row.site)) for row in splits.itertuples()]
 
 
-def convert(scans: str | Path, splits: str | Path, folder: str | Path, *, shards: int, beam_args: list[str]) -> None:
+def run_pipeline(work: list[tuple[tuple[str, int], tuple[str, str]]], writer: WriteShard, beam_args: list[str]) -> None:
+    """Run the pipeline, the same one wherever `beam_args` lets it run."""
+    options = PipelineOptions(beam_args)
+    unknown = {flag.partition("=")[0].removeprefix("--") for flag in beam_args} - set(options.get_all_options())
+    if unknown:
+        raise UserError(f"params.yaml: convert.beam_args: Beam has no flag --{min(unknown)}; correct it")
+    try:
+        pipeline = beam.Pipeline(options=options)
+    except ValueError as error:
+        raise UserError(f"params.yaml: convert.beam_args: {' '.join(str(error).split())}; correct it") from error
+    with pipeline:
+        _ = pipeline | "Patients" >> beam.Create(work) | "ByShard" >> beam.GroupByKey() | "Write" >> beam.ParDo(writer)
+
+
+@contextmanager
+def shared(scans: Path, folder: Path, patients: Iterable[str], storage: str | None) -> Iterator[tuple[str, str]]:
+    """Yield where the workers read scans and write examples: here, or in `storage`, with copies there and back."""
+    if storage is None:
+        yield str(scans.resolve()), str(folder.resolve())
+        return
+    place = f"{storage.rstrip('/')}/glioflow-convert-{uuid.uuid4().hex}"
+    inputs, outputs = Tree(f"{place}/scans"), Tree(f"{place}/examples")
+    try:
+        for patient in tqdm(patients, desc="to storage", unit="patient"):
+            for path in (image_path(scans, patient), mask_path(scans, patient)):
+                inputs.put(path, path.name)
+        yield inputs.address, outputs.address
+        with outputs.local(outputs.files) as near:
+            shutil.copytree(near, folder, dirs_exist_ok=True)
+    finally:
+        if Tree(place).fs.exists(Tree(place).root):
+            Tree(place).remove()
+
+
+def convert(
+    scans: str | Path,
+    splits: str | Path,
+    folder: str | Path,
+    *,
+    shards: int,
+    beam_args: list[str],
+    storage: str | None = None,
+) -> None:
     """Write `folder/Split-{train,val,test}/`.
 
     Args:
@@ -95,15 +81,11 @@ def convert(scans: str | Path, splits: str | Path, folder: str | Path, *, shards
         folder: replaced as a whole, or left as it was where anything fails.
         shards: files a side at most; a shard without patients is not written.
         beam_args: pipeline options, e.g. `--runner=DirectRunner`; they choose where the pipeline runs.
+        storage: address that all workers reach, e.g. `gs://bucket/prefix`; None where they work on this machine's disk.
     """
     table = read_splits(splits)
     with atomic_folder(folder) as part:
         for side in SIDES:
             (part / f"Split-{side}").mkdir()
-        with beam.Pipeline(options=PipelineOptions(beam_args)) as pipeline:
-            _ = (
-                pipeline
-                | "Patients" >> beam.Create(jobs(table, shards))
-                | "ByShard" >> beam.GroupByKey()
-                | "Write" >> beam.ParDo(WriteShard(str(Path(scans).resolve()), str(part.resolve()), shards))
-            )
+        with shared(Path(scans), part, table["patient"], storage) as (source, target):
+            run_pipeline(jobs(table, shards), WriteShard(source, target, shards), beam_args)

@@ -13,7 +13,8 @@ from tqdm import tqdm
 from components import scoring
 from components.files import atomic_folder, read_json
 from components.layout import LAYERED, PATIENTS, SERVING, SLICES
-from components.scan import Scan, mask_path, read_scan, write_mask
+from components.scans.files import mask_path, read_scan, write_mask
+from components.scans.scan import Scan
 from components.tables import TEXT, read_manifest, read_splits
 
 COHORTS = ("site", "missing_sequence")
@@ -58,7 +59,7 @@ def predict_patients(layered: str | Path, scans: str | Path, splits: str | Path,
             scan = read_scan(scans, row.patient, row.site)
             assert scan.mask is not None
             found = run_model(model, scan, record["mask_threshold"])
-            write_mask(mask_path(part, row.patient), found["mask"], scan.spacing)
+            write_mask(mask_path(part, row.patient), found["mask"], scan.affine)
             for gate, mask in (("on", found["mask"]), ("off", found["ungated"])):
                 patients.append({"patient": row.patient, "gate": gate, **scoring.patient_scores(scan.mask, mask)})
             slices += [

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from components.errors import UserError
+from components.problems import REMEDIES
 
 Scale = Literal["demo", "laptop", "full"]
 SCALES = ("demo", "laptop", "full")
@@ -35,14 +36,53 @@ class Demo(Group):
     size: Annotated[int, Field(ge=64, le=512)]
 
 
+Action = Literal["refuse", "quarantine", "warn"]
+
+
 class Ingest(Group):
     patients: Annotated[int, Field(ge=3)] | None
+    workers: Positive | None
+    size: Annotated[int, Field(ge=32, le=1024)]
+    spacing: Annotated[float, Field(gt=0, le=10)]
+    channels: Annotated[list[str], Field(min_length=1, max_length=16)]
+    policy: dict[str, Action]
+
+    @field_validator("policy")
+    @classmethod
+    def name_every_kind(cls, policy: dict[str, Action]) -> dict[str, Action]:
+        """Refuse kinds of problems that there are not, and kinds without an action."""
+        wrong = sorted(set(policy) ^ set(REMEDIES))
+        if wrong:
+            raise ValueError(f"{wrong[0]}: {'missing' if wrong[0] in REMEDIES else 'there is no such kind'}")
+        return policy
+
+    @model_validator(mode="after")
+    def know_where_flair_is(self) -> Ingest:
+        """Refuse channels without FLAIR, or with the same sequence twice."""
+        named = [name for name in self.channels if name in ("pre", "flair", "post")]
+        if "flair" not in named or len(named) != len(set(named)):
+            raise ValueError("channels must name flair once, and pre and post at most once")
+        return self
 
 
 class Split(Group):
     val: Share
     test: Share
     folds: Annotated[int, Field(ge=2, le=100)]
+    fold: Annotated[int, Field(ge=0)] | None
+    holdout_sites: list[str]
+    file: str | None
+    near: Annotated[int, Field(ge=0, le=64)]
+    look_alikes: Literal["refuse", "warn"]
+
+    @model_validator(mode="after")
+    def choose_one_way(self) -> Split:
+        """Refuse two answers to the question of who is tested on."""
+        if sum([self.fold is not None, bool(self.holdout_sites), self.file is not None]) > 1:
+            raise ValueError("fold, holdout_sites and file exclude each other")
+        if self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold is {self.fold}, and folds are numbered 0 to {self.folds - 1}")
+        return self
 
     @model_validator(mode="after")
     def leave_some_for_training(self) -> Split:
@@ -55,6 +95,17 @@ class Split(Group):
 class Convert(Group):
     shards: Annotated[int, Field(ge=1, le=1000)]
     beam_args: list[str]
+    storage: str | None
+
+    @property
+    def beam_args_here(self) -> list[str]:
+        """Flags for what reads this machine's disk: the same, unless those are for workers elsewhere."""
+        return self.beam_args if self.storage is None else ["--runner=DirectRunner", "--direct_num_workers=1"]
+
+
+class Drift(Group):
+    action: Literal["warn", "refuse"]
+    level: Share
 
 
 class Augment(Group):
@@ -116,6 +167,7 @@ class Params(Group):
     ingest: Ingest
     split: Split
     convert: Convert
+    drift: Drift
     classifier: Classifier
     segmenter: Segmenter
     assemble: Assemble
@@ -143,10 +195,17 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
     try:
         return Params.model_validate(pick(tree, scale))
     except ValidationError as error:
-        first, count = error.errors()[0], error.error_count()
-        knob = ".".join(str(part) for part in first["loc"])
-        more = f" (and {count - 1} more)" if count > 1 else ""
-        raise UserError(f"{name}: {knob}: {first['msg']}; it is {first['input']!r}{more}") from error
+        # A misspelt knob is missing under its right name, too: told by what was written.
+        first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        knob, value = ".".join(str(part) for part in first["loc"]), repr(first["input"])
+        what = (
+            "there is no such knob"
+            if first["type"] == "extra_forbidden"
+            else first["msg"].removeprefix("Value error, ")
+        )
+        shown = f"; it is {value}" if len(value) < 60 and first["type"] not in ("extra_forbidden", "missing") else ""
+        more = f" (and {len(others)} more)" if others else ""
+        raise UserError(f"{name}: {knob}: {what}{shown}{more}") from error
     except ValueError as error:
         raise UserError(f"{name}: a value {error}; add it to the mapping") from error
 
@@ -158,5 +217,6 @@ def load(path: str | Path = "params.yaml") -> Params:
     except FileNotFoundError as error:
         raise UserError(f"{path}: not here; run glioflow in the project's top folder") from error
     except yaml.YAMLError as error:
-        raise UserError(f"{path}: not readable as YAML; restore it with `git checkout {path}`") from error
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise UserError(f"{path}: not readable as YAML{f', line {line}' if line else ''}; correct it") from error
     return parse(tree, str(path))

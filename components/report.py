@@ -16,7 +16,8 @@ from components import charts
 from components.files import atomic_file, atomic_folder
 from components.layout import HISTORY, PATIENTS, SLICES
 from components.params import Params
-from components.scan import FLAIR, mask_path, read_mask, read_scan
+from components.scans.files import mask_path, read_mask, read_scan
+from components.scans.scan import FLAIR
 from components.tables import SIDES, TEXT, read_manifest, read_splits
 
 CURVES = {"classifier": ("auroc", "AUROC"), "segmenter": ("pooled_dice", "pooled Dice")}

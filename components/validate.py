@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.drift import found
 from components.errors import UserError
 
 SCHEMA = Path(__file__).with_name("schema.pbtxt")
@@ -44,3 +46,13 @@ def check(folder: str | Path) -> None:
             f"data/examples: {side}: {feature}: {' '.join(description.split())}{more}; "
             f"mend the scans, or change {SCHEMA.parent.name}/{SCHEMA.name} where the scans are right"
         )
+
+
+def check_drift(table: pd.DataFrame, action: str) -> None:
+    """Print where val or test patients look unlike those of train; raise UserError if the action is "refuse"."""
+    lines = [f"{side}: {line}" for side, part in table.groupby("side") for line in found(part)]
+    for line in lines:
+        print(f"drift: {line}")
+    if lines and action == "refuse":
+        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+        raise UserError(f"data/splits.csv: {lines[0]}{more}; split in another way, or set drift.action to warn")

@@ -74,6 +74,26 @@ def run(source: str | None, scale: str | None, settings: tuple[str, ...]) -> Non
 
 
 @cli.command()
+@click.argument("new")
+@click.option("--against", metavar="DIR", default="data", show_default=True, help="Data folder with the training set.")
+@click.option("--model", metavar="DIR", help="Layered model, to compare predictions, too, e.g. artifacts/layered.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), default=30, show_default=True, help="Training patients to predict."
+)
+@click.option("--level", type=click.FloatRange(0, 1, True, True), help="Adjusted p below this is drift.")
+@click.option("--out", metavar="FILE", help="Write the table as CSV, too.")
+def drift(new: str, against: str, model: str | None, sample: int, level: float | None, out: str | None) -> None:
+    """Compare NEW scans, a source of any format, with the training set.
+
+    Intensities, missing sequences and, with --model, the share of slices in which it sees a tumour. Needs no masks.
+    Exit status 1 where something has drifted.
+    """
+    from pipelines import drifting
+
+    sys.exit(drifting.run(new, against, model=model, sample=sample, level=level, out=out))
+
+
+@cli.command()
 def summary() -> None:
     """Print the result of the last run: verdict, headline numbers, report."""
     from pipelines import workflow

@@ -11,7 +11,9 @@ from components.params import Params
 DEMO = Path("data/demo")
 SCANS = Path("data/scans")
 MANIFEST = Path("data/manifest.csv")
+PROBLEMS = Path("data/problems.csv")
 SPLITS = Path("data/splits.csv")
+LEDGER = Path("data/ledger.csv")
 EXAMPLES = Path("data/examples")
 VALIDATION = Path("data/validation")
 ARTIFACTS = Path("artifacts")
@@ -36,17 +38,30 @@ def demo(params: Params) -> None:
 def ingest(params: Params) -> None:
     """Read the source into scans and a manifest."""
     from components.ingest import ingest
+    from components.sources.reading import Options
 
-    ingest(params.source, SCANS, MANIFEST, params.ingest.patients)
+    knobs = params.ingest
+    ingest(
+        params.source,
+        SCANS,
+        MANIFEST,
+        PROBLEMS,
+        policy=knobs.policy,
+        options=Options(knobs.size, knobs.spacing, knobs.channels),
+        patients=knobs.patients,
+        workers=knobs.workers,
+    )
 
 
 def split(params: Params) -> None:
     """Split the patients and audit the split."""
+    from components.deal import Rule
     from components.split import split
     from components.tables import SIDES
 
-    knobs = params.split
-    table = split(MANIFEST, SPLITS, val=knobs.val, test=knobs.test, folds=knobs.folds, seed=params.seed)
+    knobs = params.split.model_dump()
+    audit = {name: knobs.pop(name) for name in ("near", "look_alikes")}
+    table = split(MANIFEST, SPLITS, LEDGER, Rule(**knobs, seed=params.seed), **audit)
     counts = table["split"].value_counts()
     print("patients: " + ", ".join(f"{side} {counts[side]}" for side in SIDES))
 
@@ -55,21 +70,27 @@ def convert(params: Params) -> None:
     """Write the TFRecord shards with Beam."""
     from components.convert import convert
 
-    convert(SCANS, SPLITS, EXAMPLES, shards=params.convert.shards, beam_args=params.convert.beam_args)
+    knobs = params.convert
+    convert(SCANS, SPLITS, EXAMPLES, shards=knobs.shards, beam_args=knobs.beam_args, storage=knobs.storage)
 
 
 def validate(params: Params) -> None:
-    """Check the examples against the schema with TFX; keep statistics and anomalies, then fail on an anomaly."""
-    from components import validate
+    """Check the examples with TFX, and the sides for drift; keep what was found, then fail on an anomaly."""
+    from components import drift, validate
+    from components.tables import read_manifest, read_splits
     from pipelines import local, training
+
+    sides = drift.between_sides(read_manifest(MANIFEST), read_splits(SPLITS), params.drift.level)
 
     examples = training.import_examples(str(EXAMPLES.resolve()))
     nodes = training.data_validation(examples.outputs["result"], validate.SCHEMA)
-    with local.run("validate", [examples, *nodes], params.convert.beam_args) as outputs:
+    with local.run("validate", [examples, *nodes], params.convert.beam_args_here) as outputs:
         with atomic_folder(VALIDATION) as part:
             shutil.copytree(outputs.path("StatisticsGen", "statistics"), part / "statistics")
             shutil.copytree(outputs.path("ExampleValidator", "anomalies"), part / "anomalies")
+            sides.to_csv(part / "drift.csv", index=False)
         validate.check(VALIDATION / "anomalies")
+        validate.check_drift(sides, params.drift.action)
 
 
 def train(params: Params, network: str) -> None:
@@ -79,7 +100,7 @@ def train(params: Params, network: str) -> None:
     examples = training.import_examples(str(EXAMPLES.resolve()))
     trainer = training.trainer(network, examples.outputs["result"], params)
     with (
-        local.run(f"train-{network}", [examples, trainer], params.convert.beam_args) as outputs,
+        local.run(f"train-{network}", [examples, trainer], params.convert.beam_args_here) as outputs,
         atomic_folder(ARTIFACTS / network) as part,
     ):
         shutil.copytree(outputs.path(trainer.id, "model"), part, dirs_exist_ok=True)
@@ -114,7 +135,7 @@ def evaluate(params: Params) -> None:
         for network, model in zip(networks, models, strict=True)
     ]
     refusals, tfma = [], {}
-    with local.run("evaluate", [examples, *models, *evaluators], params.convert.beam_args) as outputs:
+    with local.run("evaluate", [examples, *models, *evaluators], params.convert.beam_args_here) as outputs:
         for network, node in zip(networks, evaluators, strict=True):
             evaluation = outputs.path(node.id, "evaluation")
             tfma[network] = slice_metrics.read_metrics(evaluation)
@@ -149,7 +170,7 @@ def push(params: Params) -> None:
     model = training.import_model(str(LAYERED.resolve()), "layered")
     blessing = training.import_blessing(str(BLESSING.resolve()), gate.is_blessed(BLESSING))
     pusher = training.pusher(model.outputs["result"], blessing.outputs["result"], str(REGISTRY.resolve()))
-    with local.run("push", [model, blessing, pusher], params.convert.beam_args):
+    with local.run("push", [model, blessing, pusher], params.convert.beam_args_here):
         pass
     added = [version for version in versions(REGISTRY) if version not in before]
     write_json(PUSHED, {"pushed": bool(added), "version": added[0] if added else None})

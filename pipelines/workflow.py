@@ -37,7 +37,8 @@ def check(chosen: params.Params) -> None:
     if Path(chosen.source) != stages.DEMO:
         from components.sources import open_source
 
-        open_source(chosen.source)
+        with open_source(chosen.source):
+            pass
 
 
 def run(settings: list[str]) -> int:

@@ -1,0 +1,81 @@
+"""Drift: do the patients of two groups look as if they came from the same scanners and the same disease?
+
+The unit is the patient and not the slice: slices of one patient are alike, so a test over slices finds a difference
+between any two handfuls of patients. Numbers are compared with the two-sample Kolmogorov-Smirnov test, shares of yes
+and no with Fisher's exact test, and p-values are adjusted for the number of features (Benjamini and Hochberg 1995).
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+from scipy.stats import false_discovery_control, fisher_exact, ks_2samp
+
+YES_OR_NO = ("missing_pre", "missing_post")
+SHARE = "predicted_tumor_share"
+FEW = 5  # with fewer patients in a group not even the most extreme order of them is beyond chance
+COLUMNS = ["feature", "reference", "new", "distance", "p", "drift"]
+
+
+def by_patient(manifest: pd.DataFrame) -> pd.DataFrame:
+    """One row a patient: the mean of its slices' intensities, whether a sequence is missing, and predictions if any."""
+    names = [name for name in manifest if name.startswith(("mean_", "std_")) or name in (*YES_OR_NO, SHARE)]
+    return manifest.groupby("patient")[names].mean()
+
+
+def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Compare two groups of patients.
+
+    Args:
+        reference, new: one row a patient, as `by_patient` gives it.
+        level: adjusted p-values below it are drift, (0, 1).
+
+    Returns:
+        One row a feature, columns `COLUMNS`: medians (shares for yes and no) of both groups, the largest distance of
+        their cumulative distributions (the difference of the shares) in 0..1, adjusted p, and "yes", "no" or
+        "too few patients".
+    """
+    rows = []
+    for name in reference.columns.intersection(new.columns):
+        one, other = reference[name].dropna(), new[name].dropna()
+        if name in YES_OR_NO:
+            counts = [[int((group > 0.5).sum()), int((group <= 0.5).sum())] for group in (one, other)]
+            summary = [yes / max(1, yes + no) for yes, no in counts]
+            distance, p = abs(summary[0] - summary[1]), float(fisher_exact(counts).pvalue)
+        else:
+            summary = [float(one.median()), float(other.median())]
+            test = ks_2samp(one, other)
+            distance, p = float(test.statistic), float(test.pvalue)
+        rows.append((name, *summary, distance, p))
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1])
+    table["p"] = false_discovery_control(table["p"])
+    few = min(len(reference), len(new)) < FEW
+    table["drift"] = "too few patients" if few else table["p"].lt(level).map({True: "yes", False: "no"})
+    return table
+
+
+def found(table: pd.DataFrame) -> list[str]:
+    """Say in words what has drifted."""
+    return [
+        f"{row.feature}: {row.reference:.3g} before, {row.new:.3g} now (distance {row.distance:.2f}, p {row.p:.2g})"
+        for row in table[table["drift"] == "yes"].itertuples()
+    ]
+
+
+def between_sides(manifest: pd.DataFrame, splits: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Compare val and test with train: `compare`'s columns and `side`."""
+    patients = by_patient(manifest)
+    sides = splits.set_index("patient")["split"].reindex(patients.index)
+    parts = [
+        compare(patients[sides == "train"], patients[sides == side], level).assign(side=side)
+        for side in ("val", "test")
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def show(table: pd.DataFrame) -> str:
+    """The table as text, for people."""
+    shown = table.copy()
+    for column in ("reference", "new", "distance"):
+        shown[column] = shown[column].map("{:.3g}".format)
+    shown["p"] = shown["p"].map("{:.2g}".format)
+    return shown.to_string(index=False)
