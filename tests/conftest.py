@@ -48,6 +48,22 @@ def tiny_params():
     return params.parse(tiny_tree())
 
 
+def ingest_into(folder, source, **changes):
+    """Ingest `source` into scans/, manifest.csv and problems.csv of `folder`, by the policy of params.yaml;
+    return the manifest.
+
+    `policy` names what differs from it; other arguments go to `ingest`.
+    """
+    from components import params
+    from components.ingest import ingest
+    from components.tables import read_manifest
+
+    policy = params.parse(tiny_tree()).ingest.policy | changes.pop("policy", {})
+    names = (folder / name for name in ("scans", "manifest.csv", "problems.csv"))
+    ingest(source, *names, policy=policy, **changes)
+    return read_manifest(folder / "manifest.csv")
+
+
 @pytest.fixture(scope="session")
 def demo_source(tmp_path_factory, tiny_params) -> Path:
     from components.sources.demo import write_demo
@@ -62,20 +78,13 @@ def demo_source(tmp_path_factory, tiny_params) -> Path:
 def data(tmp_path_factory, demo_source, tiny_params) -> Path:
     """Folder with scans/, manifest.csv, splits.csv and examples/ of the tiny source."""
     from components.convert import convert
-    from components.ingest import ingest
+    from components.deal import Rule
     from components.split import split
 
     folder = tmp_path_factory.mktemp("data")
-    ingest(demo_source, folder / "scans", folder / "manifest.csv")
-    knobs = tiny_params.split
-    split(
-        folder / "manifest.csv",
-        folder / "splits.csv",
-        val=knobs.val,
-        test=knobs.test,
-        folds=knobs.folds,
-        seed=tiny_params.seed,
-    )
+    ingest_into(folder, demo_source)
+    rule = Rule(**tiny_params.split.model_dump(exclude={"near", "look_alikes"}), seed=tiny_params.seed)
+    split(folder / "manifest.csv", folder / "splits.csv", folder / "ledger.csv", rule)
     convert(
         folder / "scans",
         folder / "splits.csv",
@@ -84,3 +93,22 @@ def data(tmp_path_factory, demo_source, tiny_params) -> Path:
         beam_args=tiny_params.convert.beam_args,
     )
     return folder
+
+
+@pytest.fixture
+def bucket(monkeypatch, tmp_path_factory):
+    """The bucket `gs://scans` of a server of this test's own, which clients take for Cloud Storage."""
+    from gcs_server import running
+
+    with running(monkeypatch, tmp_path_factory.mktemp("gcs")) as made:
+        yield made
+
+
+@pytest.fixture
+def temporary(tmp_path_factory, monkeypatch):
+    """Where temporary copies go, in this process and in workers; a test must leave nothing in it."""
+    folder = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    yield folder
+    assert list(folder.iterdir()) == []

@@ -7,13 +7,14 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import LGG
+from conftest import LGG, ingest_into
 
 from components.convert import convert
-from components.ingest import ingest
-from components.scan import read_scan
+from components.deal import Rule
+from components.leaks import find_leaks, find_look_alikes
+from components.scans.files import read_scan
 from components.sources import open_source
-from components.split import find_leaks, split
+from components.split import NEAR, split
 from components.tables import read_manifest
 
 pytestmark = pytest.mark.skipif(not LGG.is_dir(), reason=f"no real scans: {LGG.name} does not lie beside the project")
@@ -35,19 +36,23 @@ def tree(tmp_path_factory):
 
 
 def test_real_scans_go_from_files_to_examples(tmp_path, tree):
-    source = open_source(tree)
-    assert source.patients == sorted(PATIENTS)
-    assert not source.synthetic
-    manifest = ingest(tree, tmp_path / "scans", tmp_path / "manifest.csv")
+    with open_source(tree) as source:
+        assert source.patients == sorted(PATIENTS)
+        assert not source.synthetic
+        read = {name: source.read(name).scan for name in PATIENTS}
+    manifest = ingest_into(tmp_path, tree)
     assert set(manifest["site"]) == {"CS", "DU"}
     assert (manifest.groupby("patient")["has_tumor"].sum() > 0).all()
     for name in PATIENTS:
-        before, after = source.read(name), read_scan(tmp_path / "scans", name)
+        before, after = read[name], read_scan(tmp_path / "scans", name)
         np.testing.assert_array_equal(before.image, after.image)
         np.testing.assert_array_equal(before.mask, after.mask)
         assert len(before.image) == (manifest["patient"] == name).sum()
-    splits = split(tmp_path / "manifest.csv", tmp_path / "splits.csv", val=0.25, test=0.25, folds=2, seed=1)
-    assert find_leaks(read_manifest(tmp_path / "manifest.csv"), splits) == []
+    splits = split(
+        tmp_path / "manifest.csv", tmp_path / "splits.csv", tmp_path / "ledger.csv", Rule(0.25, 0.25, 2, seed=1)
+    )
+    manifest = read_manifest(tmp_path / "manifest.csv")
+    assert find_leaks(manifest, splits) == find_look_alikes(manifest, splits, NEAR) == []
     convert(
         tmp_path / "scans",
         tmp_path / "splits.csv",

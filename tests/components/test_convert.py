@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import socket
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
+from conftest import ROOT
 from PIL import Image
 
 from components.convert import convert
 from components.errors import UserError
-from components.scan import read_scan
+from components.scans.files import read_scan
 from components.tables import read_splits
 from models.examples import FEATURES
 
@@ -40,18 +49,97 @@ def test_every_slice_arrives_on_its_side_unchanged(data, side):
     assert found == {name: len(scan.image) for name, scan in scans.items()}
 
 
-def test_the_number_of_workers_does_not_change_a_byte(tmp_path, data):
+def assert_same_bytes(data, folder):
+    one = {path.relative_to(data / "examples"): path for path in (data / "examples").rglob("*.gz")}
+    two = {path.relative_to(folder): path for path in folder.rglob("*.gz")}
+    assert sorted(one) == sorted(two)
+    assert len(one) > 3
+    assert all(one[name].read_bytes() == two[name].read_bytes() for name in one)
+
+
+def beam_process(module, *arguments):
+    # The pool starts its workers by the name `python`.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = [sys.executable, "-W", "ignore", "-m", f"apache_beam.runners.{module}", *arguments]
+    return subprocess.Popen(command, env={**os.environ, "PATH": path})
+
+
+def free_port():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def job_server():
+    """Flags for Beam's own job server and a pool of workers, each a process of its own on this machine."""
+    jobs, workers = free_port(), free_port()
+    processes = [
+        beam_process("portability.local_job_service_main", f"--port={jobs}"),
+        beam_process("worker.worker_pool_main", f"--service_port={workers}"),
+    ]
+    try:
+        for port in (jobs, workers):
+            with grpc.insecure_channel(f"localhost:{port}") as channel:
+                grpc.channel_ready_future(channel).result(timeout=120)
+        yield [
+            "--runner=PortableRunner",
+            f"--job_endpoint=localhost:{jobs}",
+            "--environment_type=EXTERNAL",
+            f"--environment_config=localhost:{workers}",
+        ]
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+
+
+def documented_flags():
+    """Flags of each row of the how-to's table."""
+    for line in (ROOT / "docs" / "how-to" / "beam.md").read_text(encoding="utf-8").splitlines():
+        flags = re.findall(r"`(--\w+=[^`]+)`", line)
+        if flags:
+            yield pytest.param([re.sub(r"=(HOST:)?PORT$", "=localhost:1", flag) for flag in flags], id=flags[0])
+
+
+@pytest.mark.parametrize("flags", documented_flags())
+def test_documented_flags_are_flags_of_beam(flags):
+    known = PipelineOptions(flags).get_all_options()
+    assert {flag.split("=")[0].removeprefix("--") for flag in flags} <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [(["--runner=DirectRuner"], "beam_args: .*DirectRuner"), (["--runer=DirectRunner"], "no flag --runer")],
+)
+def test_a_misspelt_flag_is_named(tmp_path, data, flags, says):
+    with pytest.raises(UserError, match=says):
+        convert(data / "scans", data / "splits.csv", tmp_path / "out" / "examples", shards=1, beam_args=flags)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_processes_give_the_same_bytes(tmp_path, data):
+    flags = ["--runner=DirectRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    convert(data / "scans", data / "splits.csv", tmp_path / "examples", shards=2, beam_args=flags)
+    assert_same_bytes(data, tmp_path / "examples")
+
+
+def test_a_job_server_with_its_workers_gives_the_same_bytes(tmp_path, data, job_server):
+    convert(data / "scans", data / "splits.csv", tmp_path / "examples", shards=2, beam_args=job_server)
+    assert_same_bytes(data, tmp_path / "examples")
+
+
+def test_workers_elsewhere_work_through_a_bucket(tmp_path, data, bucket):
     convert(
         data / "scans",
         data / "splits.csv",
         tmp_path / "examples",
         shards=2,
-        beam_args=["--runner=DirectRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"],
+        beam_args=["--runner=DirectRunner"],
+        storage="gs://scans/work",
     )
-    one = {path.relative_to(data / "examples"): path for path in (data / "examples").rglob("*.gz")}
-    two = {path.relative_to(tmp_path / "examples"): path for path in (tmp_path / "examples").rglob("*.gz")}
-    assert sorted(one) == sorted(two)
-    assert all(one[name].read_bytes() == two[name].read_bytes() for name in one)
+    assert_same_bytes(data, tmp_path / "examples")
+    assert list(bucket.list_blobs()) == []
 
 
 def test_a_missing_scan_is_named_and_leaves_nothing(tmp_path, data):

@@ -2,27 +2,48 @@ from __future__ import annotations
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
-from test_kaggle_3m import NAME, write_patient
+from conftest import ingest_into
+from written_scans import NAME, made_up_scan, write_kaggle
 
 from components.errors import UserError
-from components.ingest import ingest, spread
-from components.scan import image_path, mask_path, read_scan
+from components.ingest import spread
+from components.scans.files import image_path, mask_path, read_scan
+from components.slices import describe
 from components.sources import open_source
 from components.tables import read_manifest
 
 
+def write_patients(folder, names):
+    for name in names:
+        write_kaggle(folder, made_up_scan(name))
+
+
+@pytest.fixture
+def three(tmp_path):
+    """A source of three patients, and their names."""
+    names = [f"{NAME[:-1]}{number}" for number in range(3)]
+    write_patients(tmp_path / "source", names)
+    return tmp_path / "source", names
+
+
+def problems_in(folder):
+    return pd.read_csv(folder / "problems.csv")
+
+
 def test_a_scan_survives_the_way_through_nifti(data, demo_source):
-    source = open_source(demo_source)
-    for name in source.patients[:3]:
-        before, after = source.read(name), read_scan(data / "scans", name)
+    with open_source(demo_source) as source:
+        pairs = [(source.read(name).scan, read_scan(data / "scans", name)) for name in source.patients[:3]]
+    for before, after in pairs:
         np.testing.assert_array_equal(before.image, after.image)
         np.testing.assert_array_equal(before.mask, after.mask)
         assert before.spacing == after.spacing
 
 
 def test_any_viewer_can_open_it(data, demo_source):
-    name = open_source(demo_source).patients[0]
+    with open_source(demo_source) as source:
+        name = source.patients[0]
     picture, mask = nib.load(image_path(data / "scans", name)), nib.load(mask_path(data / "scans", name))
     assert picture.shape[:3] == mask.shape
     assert picture.shape[3] == 3
@@ -31,43 +52,102 @@ def test_any_viewer_can_open_it(data, demo_source):
 
 def test_the_manifest_has_a_row_a_slice(data, demo_source):
     manifest = read_manifest(data / "manifest.csv")
-    source = open_source(demo_source)
-    assert sorted(manifest["patient"].unique()) == source.patients
-    for name in source.patients:
-        scan, rows = source.read(name), manifest[manifest["patient"] == name]
+    with open_source(demo_source) as source:
+        scans = {name: source.read(name).scan for name in source.patients}
+    assert sorted(manifest["patient"].unique()) == list(scans)
+    for name, scan in scans.items():
+        rows = manifest[manifest["patient"] == name]
         assert rows["slice"].tolist() == list(range(1, len(scan.image) + 1))
         assert rows["tumor_pixels"].tolist() == scan.mask.sum(axis=(1, 2)).tolist()
         assert (rows["has_tumor"] == (rows["tumor_pixels"] > 0)).all()
         assert (rows["synthetic"] == 1).all()
 
 
-def test_the_same_source_gives_the_same_bytes(tmp_path, demo_source, data):
-    ingest(demo_source, tmp_path / "scans", tmp_path / "manifest.csv")
-    for path in sorted(tmp_path.rglob("*.*")):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_same_source_gives_the_same_bytes(tmp_path, demo_source, data, workers):
+    ingest_into(tmp_path, demo_source, workers=workers)
+    written = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert len(written) > 2
+    for path in written:
         assert path.read_bytes() == (data / path.relative_to(tmp_path)).read_bytes()
 
 
-def test_a_broken_patient_leaves_nothing_behind(tmp_path):
-    for number in range(4):
-        write_patient(tmp_path / "source", name=f"{NAME[:-1]}{number}", slices=3)
-    (tmp_path / "source" / f"{NAME[:-1]}3" / f"{NAME[:-1]}3_2_mask.tif").unlink()
-    with pytest.raises(UserError, match="missing mask"):
-        ingest(tmp_path / "source", tmp_path / "out" / "scans", tmp_path / "out" / "manifest.csv")
-    assert list((tmp_path / "out").iterdir()) == []
+def test_a_refused_source_leaves_its_problems_and_nothing_else(tmp_path, three):
+    source, names = three
+    (source / names[2] / f"{names[2]}_2_mask.tif").unlink()
+    (source / names[1] / f"{names[1]}_3.tif").write_bytes(b"II*")
+    with pytest.raises(UserError, match=r"not a readable picture .* \(and 1 more, all in .*problems.csv\)"):
+        ingest_into(tmp_path / "out", source)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.csv"]
+    found = problems_in(tmp_path / "out")
+    assert list(zip(found["kind"], found["patient"], found["action"], strict=True)) == [
+        ("unreadable", names[1], "refuse"),
+        ("missing_mask", names[2], "refuse"),
+    ]
+
+
+def test_a_refused_source_leaves_what_was_there(tmp_path, three):
+    source, names = three
+    ingest_into(tmp_path / "out", source)
+    before = {path: path.read_bytes() for path in (tmp_path / "out" / "scans").iterdir()}
+    (source / names[2] / f"{names[2]}_2_mask.tif").unlink()
+    with pytest.raises(UserError):
+        ingest_into(tmp_path / "out", source)
+    assert {path: path.read_bytes() for path in (tmp_path / "out" / "scans").iterdir()} == before
+    assert read_manifest(tmp_path / "out" / "manifest.csv")["patient"].nunique() == 3
+
+
+def test_quarantine_leaves_the_patient_out(tmp_path, three):
+    source, names = three
+    write_patients(source, ["extra"])
+    (source / names[1] / f"{names[1]}_2_mask.tif").unlink()
+    manifest = ingest_into(tmp_path / "out", source, policy={"missing_mask": "quarantine"})
+    assert sorted(manifest["patient"].unique()) == sorted([names[0], names[2], "extra"])
+    assert not image_path(tmp_path / "out" / "scans", names[1]).exists()
+    assert problems_in(tmp_path / "out")["action"].tolist() == ["quarantine"]
+
+
+def test_warn_keeps_the_patient_where_a_scan_can_be_made_of_it(tmp_path, three):
+    source, names = three
+    (source / names[0] / f"{names[0]}_2.tif").unlink()
+    (source / names[0] / f"{names[0]}_2_mask.tif").unlink()
+    manifest = ingest_into(tmp_path / "out", source)
+    assert (manifest["patient"] == names[0]).sum() == 5
+    (found,) = problems_in(tmp_path / "out").to_dict("records")
+    assert (found["kind"], found["action"]) == ("gap", "warn")
+    assert "slice 2 of 1-6 is missing" in found["what"]
+
+
+def test_the_same_pictures_under_two_names_are_refused(tmp_path, three):
+    source, names = three
+    copy = made_up_scan(names[0])
+    write_kaggle(source, type(copy)("someone_else", "x", copy.image, copy.mask))
+    with pytest.raises(UserError, match="would leak between train and test"):
+        ingest_into(tmp_path / "out", source)
+    manifest = ingest_into(tmp_path / "out", source, policy={"duplicate_patient": "quarantine"})
+    assert sorted(manifest["patient"].unique()) == names
+
+
+def test_a_copy_of_a_patient_that_is_left_out_is_no_copy(tmp_path, three):
+    source, names = three
+    copy = made_up_scan(names[0])
+    write_kaggle(source, type(copy)("someone_else", "x", copy.image, copy.mask))
+    (source / names[0] / f"{names[0]}_2_mask.tif").write_bytes(b"")
+    write_patients(source, ["extra"])
+    manifest = ingest_into(tmp_path / "out", source, policy={"unreadable": "quarantine"})
+    assert sorted(manifest["patient"].unique()) == sorted([*names[1:], "someone_else", "extra"])
 
 
 def test_names_that_look_like_numbers_stay_names(tmp_path):
-    for name in ("007", "1e5", "42"):
-        write_patient(tmp_path / "source", name=name, slices=2)
-    ingest(tmp_path / "source", tmp_path / "scans", tmp_path / "manifest.csv")
-    assert sorted(read_manifest(tmp_path / "manifest.csv")["patient"].unique()) == ["007", "1e5", "42"]
+    write_patients(tmp_path / "source", ["007", "1e5", "NA"])
+    ingest_into(tmp_path, tmp_path / "source")
+    assert sorted(read_manifest(tmp_path / "manifest.csv")["patient"].unique()) == ["007", "1e5", "NA"]
 
 
 def test_two_patients_are_too_few(tmp_path):
-    for name in ("a", "b"):
-        write_patient(tmp_path / "source", name=name, slices=2)
+    write_patients(tmp_path / "source", ["a", "b"])
     with pytest.raises(UserError, match="3 or more"):
-        ingest(tmp_path / "source", tmp_path / "scans", tmp_path / "manifest.csv")
+        ingest_into(tmp_path, tmp_path / "source")
 
 
 @pytest.mark.parametrize(("count", "expected"), [(None, 10), (10, 10), (99, 10), (4, 4), (1, 1)])
@@ -80,12 +160,10 @@ def test_a_subset_is_spread_over_the_names(count, expected):
         assert picked == ["p0", "p2", "p5", "p7"]
 
 
-def test_a_blank_slice_has_no_hash(tmp_path):
-    from components.ingest import manifest_rows
-    from components.scan import Scan
-
-    image = np.zeros((2, 4, 4, 3), np.uint8)
-    image[1, 0, 0, 0] = 1
-    rows = list(manifest_rows(Scan("p", "s", image, np.zeros((2, 4, 4), bool)), synthetic=False))
-    assert rows[0]["pixel_hash"] == ""
-    assert len(rows[1]["pixel_hash"]) == 16
+def test_a_blank_slice_has_no_hash():
+    scan = made_up_scan(slices=2)
+    scan.image[0] = 7
+    rows = list(describe(scan, synthetic=False))
+    assert (rows[0]["pixel_hash"], len(rows[1]["pixel_hash"])) == ("", 32)
+    scan.image[1, ..., 1] = 3
+    assert list(describe(scan, synthetic=False))[1]["perceptual_hash"] == ""

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, tiny_tree
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,3 +102,22 @@ def test_what_is_picked_holds_no_scales_outside_lists(tree, scale):
     while has_scales(picked):
         picked = params.pick(picked, scale)
     assert params.pick(picked, scale) == picked
+
+
+@pytest.mark.parametrize(
+    ("place", "knob", "says"),
+    [
+        ([], "sorce", "params.yaml: sorce: there is no such knob"),
+        (["ingest", "policy"], "missing_musk", "ingest.policy: missing_musk: there is no such kind"),
+        (["split"], "holdoutsites", "split.holdoutsites: there is no such knob"),
+    ],
+)
+def test_a_misspelt_knob_is_named_as_it_was_written(place, knob, says):
+    tree = tiny_tree()
+    group = tree
+    for name in place:
+        group = group[name]
+    group[knob] = "refuse"
+    with pytest.raises(UserError, match=says) as error:
+        params.parse(tree)
+    assert len(str(error.value)) < 120

@@ -75,10 +75,10 @@ def test_a_patient_without_masks_leaves_nothing_half_written(project):
         mask.unlink()
     result = glioflow("stage", "ingest", cwd=project)
     assert result.returncode == 2
-    assert result.stderr.strip().splitlines()[-1].startswith("glioflow: data/demo/DEMO_AA_1003_20200101/")
-    assert "missing mask" in result.stderr
+    assert result.stderr.strip().splitlines()[-1].startswith("glioflow: data/demo: DEMO_AA_1003_20200101: ")
+    assert "no reference masks" in result.stderr
     assert "Traceback" not in result.stderr
-    assert [path.name for path in (project / "data").iterdir()] == ["demo"]
+    assert [path.name for path in sorted((project / "data").iterdir())] == ["demo", "problems.csv"]
 
 
 def test_a_stage_before_its_input_names_the_stage_to_run(project):

@@ -18,6 +18,7 @@ COMMON = {
     "components/files.py",
     "components/layout.py",
     "components/params.py",
+    "components/problems.py",
     "components/tables.py",
     "models/__init__.py",
     "pipelines/__init__.py",
@@ -66,6 +67,7 @@ def covered(path, deps):
 BY_NAME = {"train": {"components/train.py"}, "evaluate": {"components/pooled_dice.py"}}
 # The factory serves every stage; each runs only its own part of it.
 FACTORY_ONLY = {
+    "components/drift.py",
     "components/gate.py",
     "components/pooled_dice.py",
     "components/slice_metrics.py",

@@ -33,9 +33,9 @@ def test_patients_look_like_the_real_data():
 
 
 def test_sites_and_missing_sequences(demo_source):
-    source = open_source(demo_source)
-    scans = [source.read(name) for name in source.patients]
-    assert source.synthetic
+    with open_source(demo_source) as source:
+        scans = [source.read(name).scan for name in source.patients]
+        assert source.synthetic
     assert {scan.site for scan in scans} == set(demo.SITES)
     assert any(scan.missing_sequences() == {"pre": True, "post": False} for scan in scans)
     assert any(scan.missing_sequences() == {"pre": False, "post": True} for scan in scans)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.scans.identity import file_name, site_of, subject_of
+
+
+@pytest.mark.parametrize(
+    ("patient", "subject", "site"),
+    [
+        ("TCGA_DU_7298_19910324", "TCGA_DU_7298", "DU"),
+        ("TCGA_DU_7298_19910324_exam2", "TCGA_DU_7298", "DU"),
+        ("TCGA-DU-7298", "TCGA-DU-7298", "DU"),
+        ("TCGA-DU-7298_exam3", "TCGA-DU-7298", "DU"),
+        ("BraTS-GLI-00005-101", "BraTS-GLI-00005", "unknown"),
+        ("BraTS20_Training_001", "BraTS20_Training_001", "unknown"),
+        ("UPENN-GBM-00006_21", "UPENN-GBM-00006", "unknown"),
+        ("UCSF-PDGM-0004_FU003d", "UCSF-PDGM-0004", "unknown"),
+        ("UCSF-PDGM-0004", "UCSF-PDGM-0004", "unknown"),
+        ("sub-01_ses-02", "sub-01", "unknown"),
+        ("P001_20200101", "P001", "unknown"),
+        ("P003-20210101", "P003", "unknown"),
+        ("P002_2021-01-01", "P002", "unknown"),
+        ("glioma_s1", "glioma_s1", "unknown"),
+        ("12345678", "12345678", "unknown"),
+        ("P_99999999", "P_99999999", "unknown"),
+    ],
+)
+def test_names_tell_the_person_and_the_site(patient, subject, site):
+    assert (subject_of(patient), site_of(patient)) == (subject, site)
+
+
+@given(st.lists(st.text(min_size=1, max_size=20), min_size=2, max_size=5, unique=True))
+def test_file_names_are_safe_and_stay_apart(identities):
+    names = [file_name(identity) for identity in identities]
+    assert len(set(names)) == len(names)
+    assert all(name and "/" not in name and not name.startswith(".") for name in names)
+    assert all(not name.endswith("_mask") for name in names)

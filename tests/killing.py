@@ -1,0 +1,106 @@
+"""Kill ingest or convert at random moments and look at what is left: `python killing.py ingest|convert FOLDER`.
+
+A process of its own: it imports everything once and forks for each trial, which a test runner full of threads can't.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from conftest import ingest_into
+from written_scans import made_up_scan, write_kaggle
+
+from components.convert import convert
+from components.deal import Rule
+from components.scans.files import read_scan
+from components.split import split
+from components.tables import read_manifest
+
+TIMES = 20
+
+
+def write_sources(folder):
+    """Two sources that share no patient, so that a mixture of two runs would show."""
+    for source in "AB":
+        for i in range(6):
+            write_kaggle(folder / source, made_up_scan(f"{source}{i}", size=96))
+
+
+def run_ingest(folder, trial):
+    ingest_into(folder / "out", folder / "AB"[trial % 2], workers=1 + trial % 3 // 2)
+
+
+def check_ingest(folder):
+    """The manifest is written last: where it is, it and the scans are of one run, and whole."""
+    if not (folder / "out" / "manifest.csv").exists():
+        return
+    manifest = read_manifest(folder / "out" / "manifest.csv")
+    scans = {path.name.split(".")[0].removesuffix("_mask") for path in (folder / "out" / "scans").iterdir()}
+    assert scans == set(manifest["patient"])
+    assert len(scans) == 6
+    for patient, rows in manifest.groupby("patient"):
+        scan = read_scan(folder / "out" / "scans", patient)
+        assert len(scan.image) == len(scan.mask) == len(rows)
+
+
+def run_convert(folder, trial):
+    flags = ["--runner=DirectRunner"]
+    convert(folder / "scans", folder / "splits.csv", folder / "out" / "examples", shards=2, beam_args=flags)
+
+
+def check_convert(folder):
+    """There are the examples of an undisturbed run, or none."""
+    if (folder / "out" / "examples").exists():
+        found = {path.name: path.read_bytes() for path in (folder / "out" / "examples").rglob("*.gz")}
+        assert found == {path.name: path.read_bytes() for path in (folder / "expected").rglob("*.gz")}
+
+
+def forked(job, *arguments):
+    """Start a child that runs the job; a failure of its own is exit status 1."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            job(*arguments)
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+def main(kind, folder):
+    """Exit status 0 where every kill left nothing half-done."""
+    warnings.simplefilter("ignore")
+    run, check = {"ingest": (run_ingest, check_ingest), "convert": (run_convert, check_convert)}[kind]
+    write_sources(folder)
+    if kind == "convert":
+        ingest_into(folder, folder / "A")
+        split(folder / "manifest.csv", folder / "splits.csv", folder / "ledger.csv", Rule(0.2, 0.2, 2, 1))
+    began = time.monotonic()
+    assert os.waitpid(forked(run, folder, 0), 0)[1] == 0
+    took = time.monotonic() - began
+    if kind == "convert":
+        (folder / "out" / "examples").rename(folder / "expected")
+    rng, killed = random.Random(0), 0
+    for trial in range(1, TIMES + 1):
+        child = forked(run, folder, trial)
+        time.sleep(rng.uniform(0, took))  # the random moment
+        os.kill(child, signal.SIGKILL)
+        killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        check(folder)
+    assert killed >= TIMES // 2, f"only {killed} of {TIMES} were still at work"
+    assert os.waitpid(forked(run, folder, 0), 0)[1] == 0
+    check(folder)
+    left = [path.name for path in (folder / "out").iterdir() if path.name.startswith(".part-")]
+    assert left == [], left
+    print(f"{killed} of {TIMES} killed at work")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

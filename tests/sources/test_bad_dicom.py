@@ -1,0 +1,200 @@
+"""Catalogue of broken DICOM patients: each kind ends in its own message, and none tells who the patient is."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from conftest import ingest_into
+from pydicom import dcmread
+from pydicom.uid import JPEGLosslessSV1, JPEGLSLossless, generate_uid
+from refused import PATIENTS, assert_refused, three_good_and
+from written_scans import made_up_scan, segmentation, write_dicom, write_series
+
+NAME = PATIENTS[-1]
+
+
+def files(folder, channel="flair"):
+    return sorted((folder / channel).iterdir())
+
+
+def edit(folder, change, channel="flair", which=slice(None)):
+    for path in files(folder, channel)[which]:
+        data = dcmread(path)
+        change(data)
+        data.save_as(path)
+
+
+def setting(**tags):
+    def change(data):
+        for name, value in tags.items():
+            setattr(data, name, value)
+
+    return change
+
+
+def without(*names):
+    def change(data):
+        for name in names:
+            delattr(data, name)
+
+    return change
+
+
+def shrink(data):
+    data.Rows = data.Columns = 8
+    data.PixelData = bytes(64)
+
+
+def colour(data):
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
+    data.PixelData = bytes(3 * len(data.PixelData))
+
+
+def tilt(data):
+    data.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+
+
+def compressed_as(syntax):
+    def change(data):
+        data.compress(JPEGLSLossless)
+        data.file_meta.TransferSyntaxUID = syntax
+
+    return change
+
+
+def shifted_mask(folder):
+    scan = made_up_scan(NAME)
+    slices = [dcmread(path) for path in files(folder)]
+    for data in slices:
+        data.ImagePositionPatient = [500 + data.ImagePositionPatient[0], *data.ImagePositionPatient[1:]]
+    segmentation(scan, slices[::-1]).save_as(folder / "seg.dcm")
+
+
+def another_mask(folder):
+    data = dcmread(folder / "seg.dcm")
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    data.save_as(folder / "seg2.dcm")
+
+
+def second_acquisition(folder):
+    for number, path in enumerate(files(folder)):
+        data = dcmread(path)
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        data.save_as(path.with_name(f"again{number}.dcm"))
+
+
+BROKEN = {
+    "truncated header": (
+        lambda f: files(f)[0].write_bytes(files(f)[0].read_bytes()[:200]),
+        "IM0001.dcm: its header ends before it tells what it is",
+    ),
+    "truncated pixels": (
+        lambda f: files(f)[0].write_bytes(files(f)[0].read_bytes()[:-400]),
+        "series 3: its headers or pixels can't be decoded",
+    ),
+    "text": (lambda f: files(f)[0].write_text("hello", encoding="utf-8"), "IM0001.dcm: not a readable DICOM file"),
+    "no pixel data": (lambda f: edit(f, without("PixelData")), "series 3: slices without pixel data"),
+    "too few pixels": (
+        lambda f: edit(f, setting(PixelData=bytes(100))),
+        "series 3: its headers or pixels can't be decoded",
+    ),
+    "no size": (lambda f: edit(f, without("Rows")), "series 3: its headers or pixels can't be decoded"),
+    "bomb": (lambda f: edit(f, setting(Rows=60000, Columns=60000)), "series 3: its headers claim more voxels"),
+    "sizes mixed": (lambda f: edit(f, shrink, which=slice(2)), "series 3: slices of different sizes"),
+    "colour": (lambda f: edit(f, colour), "series 3: colour pictures"),
+    "unknown compression": (lambda f: edit(f, compressed_as(JPEGLosslessSV1)), "compressed as JPEG Lossless"),
+    "no spacing": (lambda f: edit(f, without("PixelSpacing")), "series 3: its headers or pixels can't be decoded"),
+    "no position": (lambda f: edit(f, without("ImagePositionPatient")), "series 3: slices without a position"),
+    "orientations mixed": (lambda f: edit(f, tilt, which=slice(2)), "series 3: slices of different orientations"),
+    "positions twice": (second_acquisition, "series 3: 6 pairs of slices at one position"),
+    "one slice": (lambda f: [path.unlink() for path in files(f)[1:]], "series 3: a single slice is no examination"),
+    "no FLAIR": (lambda f: [path.unlink() for path in files(f)], "no FLAIR sequence"),
+    "patients mixed": (lambda f: edit(f, setting(PatientID="X1"), which=slice(2, 4)), "holds files of 2 patients"),
+    "studies mixed": (lambda f: edit(f, setting(StudyInstanceUID="1.2.3"), "post"), "holds 2 examinations"),
+    "infinite": (
+        lambda f: edit(f, setting(RescaleSlope="1e308", RescaleIntercept="0")),
+        "series 3: pixels that are NaN",
+    ),
+    "no mask": (lambda f: (f / "seg.dcm").unlink(), "no reference mask"),
+    "two masks": (another_mask, "2 masks"),
+    "a frame of its own": (
+        lambda f: edit(f, setting(FrameOfReferenceUID="1.2.3"), "pre"),
+        "pre is placed in another frame of reference than FLAIR",
+    ),
+    "truncated mask": (
+        lambda f: (f / "seg.dcm").write_bytes((f / "seg.dcm").read_bytes()[:-300]),
+        "mask: its headers or",
+    ),
+    "mask elsewhere": (shifted_mask, "voxels of its mask lie outside"),
+    "T1 elsewhere": (
+        lambda f: edit(
+            f,
+            lambda d: setattr(d, "ImagePositionPatient", [d.ImagePositionPatient[0] + 900, 0, d.InstanceNumber]),
+            "pre",
+        ),
+        "pre and FLAIR lie in different places",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_patient_is_refused_by_id_and_reason(tmp_path, kind, capsys):
+    harm, says = BROKEN[kind]
+    harm(three_good_and(write_dicom, tmp_path / "in"))
+    assert_refused(tmp_path, tmp_path / "in", f"{NAME}: .*{says}")
+    assert "DOE" not in capsys.readouterr().out
+
+
+def test_a_missing_slice_leaves_the_patient_out(tmp_path, capsys):
+    files(three_good_and(write_dicom, tmp_path / "in"))[2].unlink()
+    manifest = ingest_into(tmp_path / "kept", tmp_path / "in")
+    assert sorted(manifest["patient"].unique()) == PATIENTS[:-1]
+    assert f"quarantine: {NAME}: series 3: slices are 5.0 to 10.0 mm apart" in capsys.readouterr().out
+    assert_refused(tmp_path, tmp_path / "in", "one is missing between", policy={"gap": "refuse"})
+
+
+def test_a_folder_without_a_patient_id_is_told_by_its_place(tmp_path):
+    folder = three_good_and(write_dicom, tmp_path / "in")
+    for channel in ("pre", "flair", "post"):
+        edit(folder, setting(PatientID=""), channel)
+    (folder / "seg.dcm").unlink()
+    folder.rename(folder.with_name("DOE JANE 1960"))
+    assert_refused(tmp_path, tmp_path / "in", r"folder 1 of 4: the DICOM files in it have no PatientID")
+
+
+def test_nothing_but_the_patient_id_gets_out(tmp_path, capsys):
+    """Names, birth dates and folder names stay in the source, whether it is refused or not."""
+    secrets = ("DOE", "JANE", "19600229", "A77", "WHO")
+    for name in PATIENTS:
+        write_dicom(tmp_path / "in", made_up_scan(name), place=f"DOE_JANE_{name[8:12]}")
+        edit(tmp_path / "in" / f"DOE_JANE_{name[8:12]}", setting(OtherPatientNames="DOE", PatientAge="JANE"))
+    ingest_into(tmp_path / "out", tmp_path / "in")
+    victim = tmp_path / "in" / f"DOE_JANE_{NAME[8:12]}"
+    edit(victim, without("PixelData"))
+    (victim / "flair" / "DOE_JANE.dcm").write_bytes(b"hello")
+    assert_refused(tmp_path / "again", tmp_path / "in", "slices without pixel data|not a readable DICOM")
+    told = "".join(capsys.readouterr())
+    written = [path for path in tmp_path.glob("*out*/**/*") if path.is_file()]
+    written += [path for path in (tmp_path / "again").rglob("*") if path.is_file()]
+    assert len(written) > len(PATIENTS)
+    for secret in secrets:
+        assert secret not in told
+        for path in written:
+            data = path.read_bytes()
+            assert secret.encode() not in (gzip.decompress(data) if path.suffix == ".gz" else data), path
+            assert secret not in path.name
+
+
+def test_series_are_told_apart_by_headers_and_the_better_one_is_taken(tmp_path, capsys):
+    for name in PATIENTS:
+        scan = made_up_scan(name)
+        folder = write_dicom(tmp_path / "in", scan)
+        short = made_up_scan(name, slices=3)
+        write_series(folder / "short", short, "flair", series="short", SeriesNumber=12)
+        write_series(folder / "t2", scan, "flair", series="t2", SeriesNumber=13, SeriesDescription="AX T2 TSE")
+        write_series(folder / "scout", scan, "pre", series="scout", SeriesDescription="3-plane localizer")
+    ingest_into(tmp_path / "out", tmp_path / "in")
+    told = capsys.readouterr().out
+    assert f"warn: {NAME}: series 3 is taken for flair, and not series 12" in told
+    assert told.count("is taken for") == len(PATIENTS)

@@ -1,0 +1,91 @@
+"""Random damage: a reader gives a scan or says what is wrong; it never raises anything else."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from written_scans import NAME, made_up_scan, write_dicom, write_kaggle, write_nifti
+
+from components.errors import UserError
+from components.sources import open_source
+from components.sources.reading import Options
+
+WRITERS = {"tif": write_kaggle, "nifti": write_nifti, "dicom": write_dicom}
+VICTIMS = {
+    "tif": (f"{NAME}_2.tif", f"{NAME}_2_mask.tif"),
+    "nifti": (f"{NAME}_flair.nii.gz", f"{NAME}_seg.nii.gz"),
+    "dicom": ("flair/IM0002.dcm", "seg.dcm"),
+}
+
+
+@pytest.fixture(scope="module", params=WRITERS)
+def written(request, tmp_path_factory):
+    """Format, and a folder with one good patient of it."""
+    root = tmp_path_factory.mktemp(request.param)
+    WRITERS[request.param](root, made_up_scan(slices=3, size=16))
+    return request.param, root
+
+
+@st.composite
+def damages(draw):
+    """A function from bytes to damaged bytes; most damage goes where the headers are."""
+    kind = draw(st.sampled_from(["cut", "flip", "zero", "insert", "repeat"]))
+    at = draw(st.one_of(st.integers(0, 1200), st.integers(0, 20_000)))
+    junk = draw(st.binary(min_size=1, max_size=24))
+    return {
+        "cut": lambda data: data[: at % (len(data) + 1)],
+        "flip": lambda data: data[: at % len(data)] + junk + data[at % len(data) + len(junk) :],
+        "zero": lambda data: data[: at % len(data)] + bytes(len(junk)) + data[at % len(data) + len(junk) :],
+        "insert": lambda data: data[: at % len(data)] + junk + data[at % len(data) :],
+        "repeat": lambda data: data[: at % len(data)] + data,
+    }[kind]
+
+
+def assert_told_or_read(root):
+    """Open and read the source: scans, problems in one line each, or a UserError."""
+    readings, told = [], []
+    try:
+        with open_source(root) as source:
+            readings = [source.read(patient, Options(size=16)) for patient in source.patients]
+    except UserError as error:
+        told.append(str(error))
+    for reading in readings:
+        assert reading.scan is not None or reading.problems
+        if reading.scan is not None:
+            assert reading.scan.image.dtype == "uint8"
+            assert reading.scan.image.shape[3] == 3
+        told += map(str, reading.problems)
+    assert all("\n" not in line for line in told)
+
+
+@pytest.mark.filterwarnings("default")  # libraries warn about damage; here only the end counts
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damage=damages(), mask=st.booleans(), packed=st.booleans())
+def test_damage_never_ends_in_a_traceback(written, tmp_path_factory, damage, mask, packed):
+    form, good = written
+    root = tmp_path_factory.mktemp("damaged") / "in"
+    shutil.copytree(good, root)
+    victim = root / NAME / VICTIMS[form][mask]
+    data = victim.read_bytes()
+    # Inside of a gzip, damage would only ever find the checksum.
+    inside = form == "nifti" and not packed
+    victim.write_bytes(gzip.compress(damage(gzip.decompress(data))) if inside else damage(data))
+    assert_told_or_read(root)
+    shutil.rmtree(root.parent)
+
+
+@pytest.mark.parametrize("suffix", ["zip", "gztar"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damage=damages())
+def test_a_damaged_archive_never_ends_in_a_traceback(tmp_path_factory, suffix, damage):
+    folder = tmp_path_factory.mktemp("packed")
+    write_kaggle(folder / "in", made_up_scan(slices=3, size=16))
+    packed = Path(shutil.make_archive(str(folder / "scans"), suffix, folder / "in"))
+    packed.write_bytes(damage(packed.read_bytes()))
+    assert_told_or_read(packed)
+    shutil.rmtree(folder)

@@ -1,0 +1,139 @@
+"""One made-up examination, and how other tools write it: tif pictures, NIfTI, DICOM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import highdicom as hd
+import nibabel as nib
+import numpy as np
+from PIL import Image
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from components.scans.scan import CHANNELS, Scan
+
+NAME = "TCGA_DU_0001_19990101"
+# Five millimetres between slices, a millimetre between pixels, somewhere in the scanner.
+AFFINE = np.array([[-1.0, 0, 0, 31], [0, -1.0, 0, 40], [0, 0, 5.0, -22], [0, 0, 0, 1]])
+DESCRIPTIONS = {"pre": "AX T1 PRE", "flair": "AX T2 FLAIR", "post": "AX T1 POST GD"}
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def made_up_scan(patient=NAME, slices=6, size=32, seed=3, affine=AFFINE):
+    """Noise, another one for each name and seed, and a square of tumour in all but the first and last slice."""
+    rng = np.random.default_rng([seed, *patient.encode()])
+    image = rng.integers(0, 256, (slices, size, size, 3), dtype=np.uint8)
+    mask = np.zeros((slices, size, size), bool)
+    mask[1:-1, 4:10, 6:14] = True
+    return Scan(patient, "DU", image, mask, affine)
+
+
+def write_kaggle(root, scan):
+    folder = Path(root) / scan.patient
+    folder.mkdir(parents=True)
+    for i, (image, mask) in enumerate(zip(scan.image, scan.mask, strict=True), start=1):
+        Image.fromarray(image).save(folder / f"{scan.patient}_{i}.tif")
+        Image.fromarray(mask.astype(np.uint8) * 255).save(folder / f"{scan.patient}_{i}_mask.tif")
+    return folder
+
+
+def write_nifti(root, scan, names="{patient}_{role}.nii.gz", roles=("t1", "flair", "t1ce", "seg"), axes="LPS"):
+    """One file a sequence, voxels in the order of `axes`."""
+    folder = Path(root) / scan.patient
+    folder.mkdir(parents=True)
+    volumes = [*np.moveaxis(scan.image, -1, 0), scan.mask.astype(np.uint8)]
+    for role, volume in zip(roles, volumes, strict=True):
+        picture = nib.Nifti1Image(volume.transpose(2, 1, 0), scan.affine)
+        turn = nib.orientations.ornt_transform(
+            nib.io_orientation(picture.affine), nib.orientations.axcodes2ornt(tuple(axes))
+        )
+        nib.save(picture.as_reoriented(turn), folder / names.format(patient=scan.patient, role=role))
+    return folder
+
+
+def mr_slice(scan, channel, number, series, **tags):
+    """One slice of one sequence as a DICOM MR image of eight bits."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[scan.patient, series, str(number)])
+    data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    affine = RAS_TO_LPS @ scan.affine
+    columns, rows, depth = (np.linalg.norm(affine[:3, i]) for i in range(3))
+    place = affine @ [0, 0, number, 1]
+    data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, meta.MediaStorageSOPInstanceUID
+    data.PatientID, data.PatientName, data.PatientBirthDate = scan.patient, "DOE^JANE", "19600229"
+    data.PatientSex, data.StudyDate, data.StudyTime, data.StudyID, data.AccessionNumber = (
+        "F",
+        "20010203",
+        "120000",
+        "1",
+        "A77",
+    )
+    data.ReferringPhysicianName = "WHO^DOCTOR"
+    data.StudyInstanceUID = generate_uid(entropy_srcs=[scan.patient, "study"])
+    data.SeriesInstanceUID = generate_uid(entropy_srcs=[scan.patient, series])
+    data.FrameOfReferenceUID = generate_uid(entropy_srcs=[scan.patient, "frame"])
+    data.Modality, data.SeriesNumber, data.InstanceNumber = "MR", CHANNELS.index(channel) + 2, number + 1
+    data.SeriesDescription = DESCRIPTIONS[channel]
+    data.ImageType = ["ORIGINAL", "PRIMARY"]
+    data.ImageOrientationPatient = [*(affine[:3, 0] / columns), *(affine[:3, 1] / rows)]
+    data.ImagePositionPatient = list(place[:3])
+    data.PixelSpacing, data.SliceThickness = [rows, columns], depth
+    data.Rows, data.Columns = scan.image.shape[1:3]
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelRepresentation = 7, 0
+    data.PixelData = np.ascontiguousarray(scan.image[number, ..., CHANNELS.index(channel)]).tobytes()
+    for name, value in tags.items():
+        setattr(data, name, value)
+    return data
+
+
+def write_series(folder, scan, channel, series=None, **tags):
+    """All slices of one sequence, last slice first: the order of files tells nothing about positions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    slices = [mr_slice(scan, channel, i, series or channel, **tags) for i in range(len(scan.image))]
+    for i, data in enumerate(reversed(slices), start=1):
+        data.save_as(folder / f"IM{i:04d}.dcm", enforce_file_format=True)
+    return slices
+
+
+def write_dicom(root, scan, place=None, mask=True, channels=CHANNELS):
+    folder = Path(root) / (place or scan.patient)
+    for channel in channels:
+        slices = write_series(folder / channel, scan, channel)
+        if channel == "flair" and mask:
+            segmentation(scan, slices).save_as(folder / "seg.dcm")
+    return folder
+
+
+def segmentation(scan, slices, mask=None):
+    """The mask as DICOM SEG, empty slices left out, as most tools write it."""
+    description = hd.seg.SegmentDescription(
+        segment_number=1,
+        segment_label="tumour",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Neoplasm,
+        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
+    )
+    return hd.seg.Segmentation(
+        source_images=slices,
+        pixel_array=scan.mask if mask is None else mask,
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[description],
+        series_instance_uid=generate_uid(),
+        series_number=9,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="made up",
+        manufacturer_model_name="made up",
+        software_versions="1",
+        device_serial_number="1",
+    )
+
+
+def no_pixels(dataset: Dataset) -> Dataset:
+    del dataset.PixelData
+    return dataset
