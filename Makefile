@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup run test lint format lock clean
+.PHONY: help setup run test lint format bench-data lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +18,7 @@ run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [
 	@glioflow run $(SWITCHES)
 
 test: setup lint ## lint, types and all tests
-	@pytest
+	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup ## formatting, lint, types
 	@ruff format --check --quiet .
@@ -28,6 +28,9 @@ lint: setup ## formatting, lint, types
 format: setup ## rewrite the code in the project's format
 	@ruff format --quiet .
 	@ruff check --quiet --fix .
+
+bench-data: setup ## time and memory of ingest and convert: make bench-data [SOURCE=DIR]
+	@python benchmarks/data.py $(if $(SOURCE),--source "$(SOURCE)")
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes)
 	@UV="$$(command -v uv || echo .tools/bin/uv)"; \

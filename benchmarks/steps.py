@@ -1,0 +1,52 @@
+"""Ingest and convert as the workflow runs them, and as plain loops: what `benchmarks/data.py` measures.
+
+The project is imported in the functions, so that a worker of ingest that imports this file does not pay for TensorFlow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+BEAM = ([], ["--direct_num_workers=1"], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"])
+# What each step imports before the clock starts.
+MODULES = {"ingest": ["components.ingest"], "convert": ["components.convert", "models.examples"]}
+
+
+def ingest(source: Path, out: Path, workers: int, patients: int | None) -> None:
+    """Ingest into `out`, with 0 workers in a plain loop; patients: how many, None for all."""
+    from components.ingest import ingest, spread
+    from components.problems import REMEDIES
+    from components.scans.files import write_scan
+    from components.slices import describe
+    from components.sources import open_source
+
+    if workers:
+        paths = (out / name for name in ("scans", "manifest.csv", "problems.csv"))
+        ingest(source, *paths, policy=dict.fromkeys(REMEDIES, "warn"), patients=patients, workers=workers)
+        return
+    with open_source(source) as opened:
+        for name in spread(opened.patients, patients):
+            scan = opened.read(name).scan
+            write_scan(out, scan)
+            list(describe(scan, opened.synthetic))
+
+
+def convert(data: Path, out: Path, workers: int, patients: int) -> None:
+    """Convert into `out` what `prepare` made of so many patients, with 0 workers in a plain loop, into one file."""
+    import tensorflow as tf
+
+    from components.convert import convert
+    from components.scans.files import read_scan
+    from components.shards import examples
+    from components.tables import read_splits
+
+    splits = data / f"{patients}.csv"
+    if workers:
+        arguments = ["--runner=DirectRunner", *BEAM[workers]]
+        convert(data / "scans", splits, out / "examples", shards=4, beam_args=arguments)
+        return
+    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    with tf.io.TFRecordWriter(str(out / "examples.gz"), options) as writer:
+        for row in read_splits(splits).itertuples():
+            for example in examples(read_scan(data / "scans", row.patient, row.site)):
+                writer.write(example)
