@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from components.charts import PREDICTED, REFERENCE
 from components.layout import PATIENTS
-from components.scan import FLAIR, mask_path, read_mask, read_scan
+from components.scans.files import mask_path, read_mask, read_scan
+from components.scans.scan import FLAIR
 from components.tables import read_manifest
 from pipelines import stages
 

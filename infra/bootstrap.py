@@ -63,7 +63,7 @@ def find_uv():
         return uv
     print("fetching uv ...", flush=True)
     pip = [
-        sys.executable,
+        getattr(sys, "_base_executable", sys.executable),  # .venv's own Python, which may be running this, has no pip
         "-m",
         "pip",
         "install",
