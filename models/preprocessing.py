@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -67,8 +68,8 @@ def for_backbone(name: str) -> Callable[[Any], Any]:
     Raises:
         ValueError: there is no such backbone; the message lists a few that exist.
     """
-    for module in vars(keras.applications).values():
-        # Only a function of keras.applications itself is a backbone.
-        if inspect.isfunction(getattr(keras.applications, name, None)) and hasattr(module, name):
-            return module.preprocess_input
+    build = getattr(keras.applications, name, None)
+    if inspect.isfunction(build):  # every function of keras.applications itself is a backbone
+        # Where it is defined, its scaling is, too; the public modules don't list every backbone (MobileNetV3).
+        return sys.modules[build.__module__].preprocess_input
     raise ValueError(f"no backbone {name!r} in keras.applications; choose e.g. ResNet50, MobileNet or EfficientNetB0")

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from keras.src.utils import file_utils
 
-from models.classifier import MOMENTUM, WeightsUnavailableError, classifier
+from models.augment import AugmentedModel, Augmenter
+from models.classifier import MOMENTUM, WeightsUnavailableError, classifier, set_strategy
 from models.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
@@ -67,6 +68,77 @@ def test_finetune_trains_every_weight_and_moves_the_statistics(backbone_weights)
         assert not np.array_equal(variable, old), variable.path
 
 
+def changed(variables: list[keras.Variable], before: list[np.ndarray]) -> list[bool]:
+    return [not np.array_equal(variable, old) for variable, old in zip(variables, before, strict=True)]
+
+
+def test_frozen_then_finetune_starts_frozen_and_set_strategy_releases_the_same_network(backbone_weights):
+    network = tiny("frozen_then_finetune", weights=str(backbone_weights))
+    head, inside = network.get_layer("tumor_probability").variables, trunk(network).variables
+    model = AugmentedModel(network, Augmenter(flip=True, seed=1), with_masks=False)
+    targets = np.array([[0.0], [1.0]] * 3, "float32")
+    before, head_before = values(inside), values(head)
+    for strategy in ("finetune", "frozen"):
+        model.compile(keras.optimizers.Adam(0.01), loss="binary_crossentropy")
+        model.fit(noise(6), targets, batch_size=6, verbose=0)
+        if strategy == "finetune":  # what was trained up to here was the frozen phase
+            assert not any(changed(inside, before))
+        else:
+            assert all(changed(inside, before))
+        assert all(changed(head, head_before))
+        before, head_before = values(inside), values(head)
+        set_strategy(network, strategy)
+    assert {bn.momentum for bn in batch_norms(network)} == {MOMENTUM}
+    assert [id(v) for v in network.trainable_variables] == [id(v) for v in head]
+    train_a_step(network)
+    assert not any(changed(inside, before))
+
+
+def test_set_strategy_takes_only_what_a_network_can_be_at_one_time(slice_classifier):
+    for strategy in ("frozen_then_finetune", "thaw"):
+        with pytest.raises(ValueError, match=f"'{strategy}' is neither frozen nor finetune"):
+            set_strategy(slice_classifier, strategy)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("ResNet50", 32),
+        ("ResNet50V2", 32),
+        ("MobileNetV2", 32),
+        ("MobileNetV3Small", 32),
+        ("EfficientNetB0", 32),
+        ("DenseNet121", 32),
+        ("ConvNeXtTiny", 32),
+        ("VGG16", 32),
+        ("Xception", 71),
+    ],
+)
+def test_every_family_of_backbones_gives_probabilities_and_can_be_frozen(name, size):
+    network = classifier(name, weights="none", size=size, seed=1)
+    pictures = np.random.default_rng(5).integers(0, 256, (2, size, size, 3)).astype("float32")
+    probability = keras.ops.convert_to_numpy(network(pictures))
+    assert probability.shape == (2, 1)
+    assert ((probability > 0) & (probability < 1)).all()
+    assert len(network.trainable_variables) == len(trunk(network).trainable_variables) + 2 > 20
+    set_strategy(network, "frozen")
+    assert len(network.trainable_variables) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "scales_itself"), [("ConvNeXtTiny", True), ("EfficientNetB0", True), ("VGG16", False)]
+)
+def test_a_slice_is_scaled_once_whether_the_backbone_does_so_itself_or_not(name, scales_itself):
+    network = classifier(name, weights="none", size=32)
+    inside = {"Normalization", "Rescaling"} & {type(layer).__name__ for layer in trunk(network).layers}
+    before = len(network.operations) - len(["input", "backbone", "dropout", "head"])
+    assert (bool(inside), before > 0) == (scales_itself, not scales_itself)
+
+
+def test_resnet50_is_the_backbone_where_none_is_named():
+    assert trunk(classifier(weights="none", size=32)).name == "resnet50"
+
+
 def check_probability(probability: object) -> None:
     assert keras.ops.dtype(probability) == "float32"
     probability = keras.ops.convert_to_numpy(probability)
@@ -103,9 +175,10 @@ def test_only_a_backbone_that_is_trained_gets_the_short_memory_of_statistics(sli
     assert {bn.momentum for bn in batch_norms(tiny("frozen", weights=str(backbone_weights)))} == {0.99}
 
 
-def test_a_head_on_frozen_random_features_is_refused():
-    with pytest.raises(ValueError, match="needs pre-trained weights"):
-        tiny("frozen", weights="none")
+@pytest.mark.parametrize("strategy", ["frozen", "frozen_then_finetune"])
+def test_a_head_on_frozen_random_features_is_refused(strategy):
+    with pytest.raises(ValueError, match=f"strategy {strategy} needs pre-trained weights"):
+        tiny(strategy, weights="none")
 
 
 @pytest.mark.parametrize("name", ["preprocess_input", "decode_predictions", "__name__", "resnet"])
@@ -116,8 +189,10 @@ def test_what_is_in_keras_applications_but_no_backbone_is_refused(name):
 
 def test_a_size_the_backbone_cannot_take_is_not_blamed_on_weights(backbone_weights):
     for weights in ("none", "imagenet", str(backbone_weights)):
-        with pytest.raises(ValueError, match="at least"):
+        with pytest.raises(ValueError, match=r"^size 16 is too small: MobileNet takes slices of at least 32 pixels$"):
             classifier("MobileNet", weights=weights, size=16)
+    with pytest.raises(ValueError, match="size 70 is too small: Xception takes slices of at least 71 pixels"):
+        classifier("Xception", weights="none", size=70)
 
 
 def test_the_seed_repeats_the_dropout(backbone_weights):
@@ -129,7 +204,7 @@ def test_the_seed_repeats_the_dropout(backbone_weights):
 
 
 def test_an_unknown_strategy_is_refused():
-    with pytest.raises(ValueError, match="'half' is neither frozen nor finetune"):
+    with pytest.raises(ValueError, match="'half' is none of frozen, finetune, frozen_then_finetune"):
         tiny("half")
 
 

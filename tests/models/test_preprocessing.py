@@ -133,6 +133,7 @@ def test_standardise_takes_a_slices_brightness_and_contrast_away():
         ("EfficientNetB0", keras.applications.efficientnet),
         ("VGG16", keras.applications.vgg16),
         ("DenseNet121", keras.applications.densenet),
+        ("MobileNetV3Small", keras.applications.mobilenet_v3),
     ],
 )
 def test_for_backbone_scales_as_keras_does_for_that_backbone(name, module):
