@@ -59,7 +59,7 @@ def assemble(
     for name in tqdm(patients["patient"], desc="assemble", unit="patient"):
         scan = read_scan(scans, name)
         assert scan.mask is not None
-        outputs = [model.stages(batch) for batch in scan.batches()]
+        outputs = [model.stages(batch) for batch in scan.batches(neighbors=model.neighbors)]
         probabilities.append(np.concatenate([output["tumor_probability"] for output in outputs]))
         labels.append(scan.mask.any(axis=(1, 2)))
         maps = np.concatenate([output["mask_probability"] for output in outputs])
@@ -69,6 +69,7 @@ def assemble(
         raise UserError(f"{splits}: no validation patient has a tumour, so no threshold can be chosen; raise split.val")
     found = pd.DataFrame(dice, index=MASK_THRESHOLDS).mean(axis=1)
     record = {
+        "neighbors": model.neighbors,
         "tumor_threshold": tumor_threshold(np.concatenate(labels), np.concatenate(probabilities), sensitivity),
         "validation_sensitivity": sensitivity,
         "mask_threshold": float(found.idxmax()),

@@ -43,15 +43,15 @@ def _svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def learning_curve(history: Mapping[str, Sequence[float]], metric: str, label: str) -> str:
-    """Training and validation metric over the epochs, 0..1; the best epoch is marked."""
+def learning_curve(history: Mapping[str, Sequence[float]], training: str, validation: str, label: str) -> str:
+    """Training and validation score over the epochs, 0..1; the best epoch is marked."""
     with matplotlib.rc_context(STYLE):
         figure, axes = _figure(4.6, 2.6)
-        epochs = np.arange(1, len(history[metric]) + 1)
-        axes.plot(epochs, history[metric], color=PALE, label="training slices")
-        axes.plot(epochs, history[f"val_{metric}"], color=INK, label="validation slices")
-        best = int(np.argmax(history[f"val_{metric}"]))
-        axes.plot(epochs[best], history[f"val_{metric}"][best], "o", color=PREDICTED, label="kept")
+        epochs = np.arange(1, len(history[training]) + 1)
+        axes.plot(epochs, history[training], color=PALE, label=f"training, {training.replace('_', ' ')}")
+        axes.plot(epochs, history[validation], color=INK, label=f"validation, {validation[4:].replace('_', ' ')}")
+        best = int(np.argmax(history[validation]))
+        axes.plot(epochs[best], history[validation][best], "o", color=PREDICTED, label="kept")
         axes.set(xlabel="epoch", ylabel=label, ylim=(0, 1.02))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, loc="lower right")

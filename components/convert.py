@@ -72,6 +72,8 @@ def convert(
     shards: int,
     beam_args: list[str],
     storage: str | None = None,
+    neighbors: int = 0,
+    gzip_level: int = 0,
 ) -> None:
     """Write `folder/Split-{train,val,test}/`.
 
@@ -82,10 +84,12 @@ def convert(
         shards: files a side at most; a shard without patients is not written.
         beam_args: pipeline options, e.g. `--runner=DirectRunner`; they choose where the pipeline runs.
         storage: address that all workers reach, e.g. `gs://bucket/prefix`; None where they work on this machine's disk.
+        neighbors: slices either side that each example carries, for networks that see them.
+        gzip_level: 0 reads fastest, 1 to 9 are smaller.
     """
     table = read_splits(splits)
     with atomic_folder(folder) as part:
         for side in SIDES:
             (part / f"Split-{side}").mkdir()
         with shared(Path(scans), part, table["patient"], storage) as (source, target):
-            run_pipeline(jobs(table, shards), WriteShard(source, target, shards), beam_args)
+            run_pipeline(jobs(table, shards), WriteShard(source, target, shards, neighbors, gzip_level), beam_args)

@@ -20,22 +20,22 @@ from components.tables import TEXT, read_manifest, read_splits
 COHORTS = ("site", "missing_sequence")
 
 
-def run_model(model: Any, scan: Scan, mask_threshold: float) -> dict[str, np.ndarray]:
-    """Run the SavedModel on a scan.
+def run_model(model: Any, scan: Scan, record: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Run the SavedModel on a scan; `record` is what its layered.json says.
 
     Returns:
         tumor_probability [slices]; mask, bool [slices, height, width], as served, stage 2 only where stage 1 said yes;
         ungated, bool, the same shape: what stage 2 alone draws.
     """
     parts = []
-    for batch in map(tf.constant, scan.batches()):
+    for batch in map(tf.constant, scan.batches(neighbors=record["neighbors"])):
         served = model.signatures["serving_default"](slices=batch)
         alone = model.signatures["stages"](slices=batch)
         parts.append(
             {
                 "tumor_probability": served["tumor_probability"].numpy(),
                 "mask": served["mask"].numpy() > 0,
-                "ungated": alone["mask_probability"].numpy() >= mask_threshold,
+                "ungated": alone["mask_probability"].numpy() >= record["mask_threshold"],
             }
         )
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -58,7 +58,7 @@ def predict_patients(layered: str | Path, scans: str | Path, splits: str | Path,
         ):
             scan = read_scan(scans, row.patient, row.site)
             assert scan.mask is not None
-            found = run_model(model, scan, record["mask_threshold"])
+            found = run_model(model, scan, record)
             write_mask(mask_path(part, row.patient), found["mask"], scan.affine)
             for gate, mask in (("on", found["mask"]), ("off", found["ungated"])):
                 patients.append({"patient": row.patient, "gate": gate, **scoring.patient_scores(scan.mask, mask)})

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from components.drift import SHARE, by_patient, compare
 from components.errors import UserError
 from components.examine import examine, examine_all
+from components.files import read_json
 from components.ingest import spread
-from components.layout import SERVING
+from components.layout import LAYERED, SERVING
 from components.scans.files import read_scan
 from components.scans.scan import Scan
 from components.sources import open_source
@@ -37,14 +38,15 @@ def load_detector(model: Path) -> Callable[[Scan], float]:
     import tensorflow as tf
 
     try:
+        neighbors = read_json(model / LAYERED)["neighbors"]
         serve = tf.saved_model.load(str(model / SERVING)).signatures["serving_default"]
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, UserError) as error:
         raise UserError(
             f"{model}: no layered model there; give the folder that assemble wrote, e.g. artifacts/layered after a run"
         ) from error
 
     def share(scan: Scan) -> float:
-        found = [serve(slices=tf.constant(batch))["has_tumor"].numpy() for batch in scan.batches()]
+        found = [serve(slices=tf.constant(batch))["has_tumor"].numpy() for batch in scan.batches(neighbors=neighbors)]
         return float(np.concatenate(found).mean())
 
     return share

@@ -20,7 +20,7 @@ SCALES = ("demo", "laptop", "full")
 Share = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
-# Four poolings halve the side four times.
+Rate = Annotated[float, Field(gt=0, le=1)]
 Side = Annotated[int, Field(ge=32, le=1024, multiple_of=16)]
 
 
@@ -94,6 +94,7 @@ class Split(Group):
 
 class Convert(Group):
     shards: Annotated[int, Field(ge=1, le=1000)]
+    gzip_level: Annotated[int, Field(ge=0, le=9)]
     beam_args: list[str]
     storage: str | None
 
@@ -114,35 +115,61 @@ class Augment(Group):
     zoom: Annotated[float, Field(ge=0, le=0.5)]
     shift: Annotated[float, Field(ge=0, le=0.5)]
     intensity: Annotated[float, Field(ge=0, le=0.9)]
+    gamma: Annotated[float, Field(ge=0, le=1)]
+    bias: Annotated[float, Field(ge=0, le=0.9)]
+    elastic: Annotated[float, Field(ge=0, le=0.2)]
 
 
 class Training(Group):
-    """What both trainings share."""
+    deterministic: bool
+    devices: Literal["auto", "one"]
+    xla: Literal["auto", "on", "off"]
+    cache: Annotated[str, Field(min_length=1)]
+    checkpoints: Annotated[str, Field(min_length=1)]
+    checkpoint_steps: Positive
+    tensorboard: bool
+
+
+class Recipe(Group):
+    """What both networks' trainings share."""
 
     image_size: Side
     epochs: Positive
     batch_size: Positive
-    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    accumulate: Annotated[int, Field(ge=1, le=1024)]
+    learning_rate: Rate
     patience: Positive
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
     augment: Augment
 
 
-class Classifier(Training):
+class Classifier(Recipe):
     backbone: str
     weights: str
-    strategy: Literal["frozen", "finetune"]
+    strategy: Literal["frozen", "finetune", "frozen_then_finetune"]
+    head_epochs: Positive
+    head_learning_rate: Rate
+    imbalance: Literal["weight", "sample", "none"]
     pooling: Literal["avg", "max"]
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
 
-class Segmenter(Training):
-    filters: Annotated[list[Positive], Field(min_length=4, max_length=4)]
+class Segmenter(Recipe):
+    filters: Annotated[list[Positive], Field(min_length=2, max_length=6)]
+    neighbors: Annotated[int, Field(ge=0, le=4)]
     normalization: Literal["slice", "unit"]
+    norm: Literal["batch", "instance", "group"]
     head: Literal["sigmoid", "softmax"]
     upsampling: Literal["transpose", "nearest"]
-    loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy"]
+    loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy", "weighted_crossentropy"]
     tumor_share: Fraction | None
+
+    @model_validator(mode="after")
+    def halve_evenly(self) -> Segmenter:
+        """Refuse more poolings than the side can be halved."""
+        if self.image_size % 2 ** len(self.filters):
+            raise ValueError(f"image_size {self.image_size} can't be halved {len(self.filters)} times, once a filter")
+        return self
 
 
 class Assemble(Group):
@@ -168,6 +195,7 @@ class Params(Group):
     split: Split
     convert: Convert
     drift: Drift
+    training: Training
     classifier: Classifier
     segmenter: Segmenter
     assemble: Assemble

@@ -20,7 +20,7 @@ from components.scans.files import mask_path, read_mask, read_scan
 from components.scans.scan import FLAIR
 from components.tables import SIDES, TEXT, read_manifest, read_splits
 
-CURVES = {"classifier": ("auroc", "AUROC"), "segmenter": ("pooled_dice", "pooled Dice")}
+CURVES = {"classifier": ("auroc", "val_auroc", "AUROC"), "segmenter": ("pooled_dice", "val_volume_dice", "Dice")}
 
 
 def gallery(patients: pd.DataFrame, scans: Path, predictions: Path) -> list[dict[str, Any]]:
@@ -67,12 +67,9 @@ def data_card(manifest: pd.DataFrame, splits: pd.DataFrame) -> list[dict[str, An
     return card
 
 
-def write_plots(folder: str | Path, artifacts: Path, patients: pd.DataFrame, roc: pd.DataFrame) -> None:
+def write_plots(folder: str | Path, patients: pd.DataFrame, roc: pd.DataFrame) -> None:
     """Write the curves of the report as CSV, one file a curve."""
     with atomic_folder(folder) as part:
-        for network in CURVES:
-            history = pd.read_csv(artifacts / network / HISTORY)
-            history.assign(epoch=history["epoch"] + 1).to_csv(part / f"{network}.csv", index=False)
         roc.to_csv(part / "roc.csv", index=False)
         patients[["patient", "volume_dice"]].sort_values("volume_dice").to_csv(part / "patients.csv", index=False)
 
@@ -96,12 +93,12 @@ def write_report(
     slices = pd.read_csv(predictions / SLICES, dtype=TEXT)
     rates = roc_curve(slices["has_tumor"], slices["tumor_probability"], drop_intermediate=False)
     roc = pd.DataFrame({"false_positive_rate": rates[0], "true_positive_rate": rates[1]})
-    write_plots(plots, artifacts, patients, roc)
+    write_plots(plots, patients, roc)
 
     classifier = metrics["classifier"]
     curves = {
-        network: charts.learning_curve(pd.read_csv(artifacts / network / HISTORY).to_dict("list"), metric, label)
-        for network, (metric, label) in CURVES.items()
+        network: charts.learning_curve(pd.read_csv(artifacts / network / HISTORY).to_dict("list"), *metrics)
+        for network, metrics in CURVES.items()
     }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined

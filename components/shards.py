@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from components.scans.files import image_path, mask_path, read_scan
@@ -19,28 +17,26 @@ from components.slices import intensities
 from components.tree import Tree
 
 
-def png(pixels: np.ndarray) -> bytes:
-    """Encode uint8 pixels, [height, width] or [height, width, 3], as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="png", compress_level=1)
-    return buffer.getvalue()
-
-
-def examples(scan: Scan) -> Iterator[bytes]:
-    """Serialise a scan slice by slice; the scan must have a mask."""
+def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
+    """Serialise a scan slice by slice, with so many slices either side; the scan must have a mask."""
     from models.examples import encode_example
 
     assert scan.mask is not None
     missing = scan.missing_sequences()
+    height, width = scan.mask.shape[1:]
     for number, (image, mask) in enumerate(zip(scan.image, scan.mask, strict=True), start=1):
+        around = scan.around(number - 1, neighbors)
         yield encode_example(
             {
                 "scan": scan.patient,
                 "patient": scan.patient,
                 "site": scan.site,
                 "slice": number,
-                "image": png(np.ascontiguousarray(image)),
-                "mask": png(mask.astype(np.uint8) * 255),
+                "height": height,
+                "width": width,
+                "image": image.tobytes(),
+                "neighbors": [scan.image[i].tobytes() for i in [*around[:neighbors], *around[neighbors + 1 :]]],
+                "mask": mask.astype(np.uint8).tobytes(),
                 "has_tumor": int(mask.any()),
                 "tumor_pixels": int(mask.sum()),
                 "missing_pre": int(missing["pre"]),
@@ -58,8 +54,9 @@ def shard_of(patient: str, shards: int) -> int:
 class WriteShard(beam.DoFn):
     """Write one shard: `((side, number), patients)` to `Split-<side>/examples-<number>-of-<shards>.tfrecord.gz`."""
 
-    def __init__(self, scans: str, folder: str, shards: int) -> None:
+    def __init__(self, scans: str, folder: str, shards: int, neighbors: int = 0, gzip_level: int = 0) -> None:
         self.scans, self.folder, self.shards = scans, folder, shards
+        self.neighbors, self.gzip_level = neighbors, gzip_level
 
     def process(self, element: tuple[tuple[str, int], list[tuple[str, str]]]) -> None:
         """Write the shard on the worker's own disk, then put it where it belongs."""
@@ -70,11 +67,11 @@ class WriteShard(beam.DoFn):
         scans = Tree(self.scans)
         with tempfile.TemporaryDirectory(prefix="glioflow-shard-") as folder:
             path = str(Path(folder) / "shard")
-            options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+            options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=self.gzip_level)
             with tf.io.TFRecordWriter(path, options) as writer:
                 for patient, site in tqdm(sorted(patients), desc=f"convert {side} {number}", unit="patient"):
                     files = [image_path("", patient).name, mask_path("", patient).name]
                     with scans.local(files) as near:
-                        for example in examples(read_scan(near, patient, site)):
+                        for example in examples(read_scan(near, patient, site), self.neighbors):
                             writer.write(example)
             Tree(self.folder).put(Path(path), name)

@@ -3,119 +3,164 @@
 from __future__ import annotations
 
 import math
-import sys
+import shutil
 from pathlib import Path
 from typing import Any
 
 import keras
+import pandas as pd
 import tensorflow as tf
 
-from components import training_data
 from components.errors import UserError
 from components.layout import HISTORY
 from components.params import Params
-from models import export, losses, storage
-from models.augment import AugmentedModel, Augmenter
+from components.training import cache, devices, provenance, settings
+from components.training.batches import balanced_weights, batches
+from components.training.checkpoints import Checkpoints
+from components.training.interruption import Interruption
+from components.training.loop import Loop, OnEpoch
+from components.training.model import MeasuredModel
+from components.training.progress import Progress
+from components.training.sampling import Sampler
+from components.training.validation import MONITORED, Validator
+from models import export, storage
+from models.augment import Augmenter
 from models.classifier import WeightsUnavailableError
-from models.metrics import PooledDice
 
 
-def network_arguments(params: Params, network: str) -> dict[str, Any]:
-    """Arguments of the builder of `network` ("classifier" or "segmenter")."""
-    if network == "classifier":
-        knobs = params.classifier
-        return {
-            "name": knobs.backbone,
-            "weights": knobs.weights,
-            "size": knobs.image_size,
-            "strategy": knobs.strategy,
-            "pooling": knobs.pooling,
-            "dropout": knobs.dropout,
-            "seed": params.seed,
-        }
-    shape = params.segmenter
+def train(
+    network: str,
+    params: Params,
+    train_files: list[str],
+    val_files: list[str],
+    run_dir: str | Path,
+    *,
+    live: str | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> keras.Model | None:
+    """Train `network`, or go on where the last attempt was killed; write history, arguments and best weights.
+
+    Args:
+        network: "classifier" or "segmenter".
+        params: all parameters.
+        train_files, val_files: patterns of gzipped TFRecord files.
+        run_dir: folder to write to.
+        live: folder for the live plots; None for none.
+        on_epoch: told the number and the scores of each epoch.
+
+    Returns:
+        The network in float32 with the weights of its best epoch by the validation patients, ready to export. None on
+        workers beside the first, which write nothing.
+    """
+    knobs, shared = getattr(params, network), params.training
+    strategy = devices.strategy(shared.devices)  # before anything else of TensorFlow's
+    first = shared.devices == "one" or devices.cluster()[0] == 0
+    keras.utils.set_random_seed(params.seed)
+    if shared.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    sides = {"train": cache.example_files(train_files), "val": cache.example_files(val_files)}
+    made_from = _made_from(network, params, {side: cache.data_hash(files) for side, files in sides.items()})
+    key = provenance.json_hash(made_from)
+    with Interruption() as interruption:
+        slices, validation = (
+            cache.cached(files, made_from[side], knobs.image_size, _cache(network, params) / side, interruption.check)
+            for side, files in sides.items()
+        )
+        with_masks, neighbors = network == "segmenter", params.segmenter.neighbors if network == "segmenter" else 0
+        share, weighted = settings.balance(params, network)
+        loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / knobs.batch_size)
+        sampler = Sampler(slices.has_tumor, knobs.batch_size, params.seed, share)
+        weights = balanced_weights(slices.has_tumor) if weighted else None
+        with strategy.scope():
+            model = _build(network, params, made_from["precision"])
+            loop = Loop(
+                model,
+                phases=settings.phases(params, network),
+                loss=loss,
+                accumulate=knobs.accumulate,
+                xla=made_from["xla"],
+                batches=batches(slices, sampler, with_masks=with_masks, neighbors=neighbors, weights=weights),
+                steps=steps,
+                validate=Validator(
+                    model.network,
+                    validation,
+                    with_masks=with_masks,
+                    loss=loss,
+                    batch=knobs.batch_size,
+                    neighbors=neighbors,
+                    xla=made_from["xla"],
+                    check=interruption.check,
+                ),
+                monitored=MONITORED[network],
+                patience=knobs.patience,
+                checkpoints=_checkpoints(network, params, key),
+                every=shared.checkpoint_steps,
+                first_worker=first,
+                interruption=interruption,
+                progress=Progress(
+                    network,
+                    steps * knobs.epochs,
+                    knobs.epochs,
+                    live=live if first else None,
+                    tensorboard=f"artifacts/tensorboard/{network}" if shared.tensorboard and first else None,
+                ),
+                on_epoch=on_epoch,
+            )
+            history = loop.run(key)
+    if not first:
+        return None
+    storage.save_network(run_dir, model.network, settings.network_arguments(params, network), made_from)
+    pd.DataFrame(history).to_csv(Path(run_dir) / HISTORY, index=False)
+    return storage.load_network(run_dir)
+
+
+def forget(network: str, params: Params) -> None:
+    """Remove the checkpoints and the decoded slices of a training whose results are safe."""
+    _checkpoints(network, params, "").clear()
+    shutil.rmtree(_cache(network, params), ignore_errors=True)
+
+
+def run_fn(fn_args: Any) -> None:
+    """Entry point of the TFX Trainer; `custom_config` holds `network`, `params` and, where wanted, `live`."""
+    config = fn_args.custom_config
+    network, params = config["network"], Params.model_validate(config["params"])
+    trained = train(
+        network, params, fn_args.train_files, fn_args.eval_files, fn_args.model_run_dir, live=config.get("live")
+    )
+    if trained is not None:
+        write = export.export_classifier if network == "classifier" else export.export_segmenter
+        write(trained, fn_args.serving_model_dir)
+
+
+def _made_from(network: str, params: Params, data: dict[str, str]) -> dict[str, Any]:
+    """All that the trained weights depend on, by hash or by name."""
+    knobs, shared = getattr(params, network), params.training
     return {
-        "filters": list(shape.filters),
-        "size": shape.image_size,
-        "normalization": shape.normalization,
-        "head": shape.head,
-        "upsampling": shape.upsampling,
+        "code": provenance.code_hash(),
+        "parameters": provenance.json_hash([params.seed, shared.deterministic, knobs.model_dump(mode="json")]),
+        **data,
+        "pretrained": settings.weights_hash(params) if network == "classifier" else None,
+        "precision": devices.precision(knobs.precision),
+        "xla": devices.compiles(shared.xla, deterministic=shared.deterministic),
     }
 
 
-def learning_rate(peak: float, steps: int, epochs: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """One epoch of linear warm-up from a tenth, then cosine decay to zero; a function of the global step alone."""
-    return keras.optimizers.schedules.CosineDecay(
-        peak / 10, decay_steps=max(1, steps * (epochs - 1)), warmup_target=peak, warmup_steps=steps
-    )
-
-
-def train(network: str, params: Params, train_files: list[str], val_files: list[str], run_dir: Path) -> keras.Model:
-    """Train `network`, write its history, arguments and best weights to `run_dir`.
-
-    Returns:
-        The network in float32 with the weights of its best epoch by the validation patients, ready to export.
-    """
-    knobs = getattr(params, network)
-    keras.utils.set_random_seed(params.seed)
-    tf.config.experimental.enable_op_determinism()
-    arguments = network_arguments(params, network)
-
-    train_slices = training_data.cached_slices(train_files, knobs.image_size)
-    val_slices = training_data.cached_slices(val_files, knobs.image_size)
-    steps = math.ceil(len(train_slices) / knobs.batch_size)
-    augmenter = Augmenter(**knobs.augment.model_dump(), seed=params.seed)
-    if network == "classifier":
-        batches = training_data.classifier_batches(train_slices, knobs.batch_size, seed=params.seed).repeat()
-        val_batches = training_data.classifier_batches(val_slices, knobs.batch_size)
-        loss: Any = "binary_crossentropy"
-        metric: keras.metrics.Metric = keras.metrics.AUC(name="auroc")
-    else:
-        batches = training_data.segmenter_batches(
-            train_slices, knobs.batch_size, seed=params.seed, tumor_share=knobs.tumor_share
-        )
-        val_batches = training_data.segmenter_batches(val_slices, knobs.batch_size)
-        loss, metric = losses.LOSSES[knobs.loss], PooledDice()
-
-    keras.mixed_precision.set_dtype_policy(knobs.precision)
+def _build(network: str, params: Params, precision: str) -> MeasuredModel:
+    """Build `network` under a Keras dtype policy, with its augmentation."""
+    augmenter = Augmenter(**getattr(params, network).augment.model_dump(), seed=params.seed)
+    keras.mixed_precision.set_dtype_policy(precision)
     try:
-        model = AugmentedModel(storage.build(network, arguments), augmenter, with_masks=network == "segmenter")
+        built = storage.build(network, settings.network_arguments(params, network))
+        return MeasuredModel(built, augmenter, settings.metric_of(network), with_masks=network == "segmenter")
     except (WeightsUnavailableError, ValueError) as error:
         raise UserError(f"params.yaml: {network}: {error}") from error
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
-    model.compile(
-        keras.optimizers.Adam(learning_rate(knobs.learning_rate, steps, knobs.epochs)),
-        loss=loss,
-        metrics=[metric],
-        jit_compile=on_gpu,  # XLA makes these networks slower on CPUs
-    )
-    # Built now: variables that first appear inside the compiled step make TensorFlow trace it twice.
-    model.optimizer.build(model.trainable_variables)
-    run_dir.mkdir(parents=True, exist_ok=True)
-    model.fit(
-        batches,
-        steps_per_epoch=steps,
-        epochs=knobs.epochs,
-        validation_data=val_batches,
-        verbose=1 if sys.stdout.isatty() else 2,
-        callbacks=[
-            keras.callbacks.CSVLogger(str(run_dir / HISTORY)),
-            keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.EarlyStopping(
-                f"val_{metric.name}", mode="max", patience=knobs.patience, restore_best_weights=True
-            ),
-        ],
-    )
-    storage.save_network(run_dir, model.network, arguments)
-    return storage.load_network(run_dir)
 
 
-def run_fn(fn_args: Any) -> None:
-    """Entry point of the TFX Trainer; `custom_config` holds `network` and `params`."""
-    network = fn_args.custom_config["network"]
-    params = Params.model_validate(fn_args.custom_config["params"])
-    trained = train(network, params, fn_args.train_files, fn_args.eval_files, Path(fn_args.model_run_dir))
-    write = export.export_classifier if network == "classifier" else export.export_segmenter
-    write(trained, fn_args.serving_model_dir)
+def _cache(network: str, params: Params) -> Path:
+    return Path(params.training.cache) / f"glioflow-{network}"
+
+
+def _checkpoints(network: str, params: Params, key: str) -> Checkpoints:
+    return Checkpoints(f"{params.training.checkpoints}/{network}", key)

@@ -6,14 +6,17 @@ import tensorflow as tf
 
 INTENSITIES = tuple(f"{statistic}_{channel}" for channel in ("pre", "flair", "post") for statistic in ("mean", "std"))
 
-# Everything the anomaly check sees. Pictures are PNG; intensities are of the 0..255 scale.
+# Pictures are raw pixels: reading PNG would take a training six times as long. Intensities are of the 0..255 scale.
 FEATURES = {
     "scan": tf.io.FixedLenFeature([], tf.string),
     "patient": tf.io.FixedLenFeature([], tf.string),
     "site": tf.io.FixedLenFeature([], tf.string),
     "slice": tf.io.FixedLenFeature([], tf.int64),
-    "image": tf.io.FixedLenFeature([], tf.string),
-    "mask": tf.io.FixedLenFeature([], tf.string),
+    "height": tf.io.FixedLenFeature([], tf.int64),
+    "width": tf.io.FixedLenFeature([], tf.int64),
+    "image": tf.io.FixedLenFeature([], tf.string),  # uint8 [height, width, 3]
+    "neighbors": tf.io.VarLenFeature(tf.string),  # images of the slices before, then after; as many as networks ask for
+    "mask": tf.io.FixedLenFeature([], tf.string),  # uint8 {0, 1} [height, width]
     "has_tumor": tf.io.FixedLenFeature([], tf.int64),
     "tumor_pixels": tf.io.FixedLenFeature([], tf.int64),
     "missing_pre": tf.io.FixedLenFeature([], tf.int64),
@@ -23,46 +26,70 @@ FEATURES = {
 
 
 def encode_example(values: dict[str, object]) -> bytes:
-    """Serialise one slice; `values` must hold exactly `FEATURES`."""
+    """Serialise one slice; `values` must hold exactly `FEATURES`, `neighbors` as a list."""
     if set(values) != set(FEATURES):
         raise ValueError(f"an example needs exactly the features {sorted(FEATURES)}")
     features = {}
     for name in sorted(FEATURES):
-        value, dtype = values[name], FEATURES[name].dtype
+        dtype, value = FEATURES[name].dtype, values[name]
+        several = value if isinstance(value, list) else [value]
         if dtype == tf.string:
-            data = value.encode() if isinstance(value, str) else value
-            features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
+            data = [one.encode() if isinstance(one, str) else one for one in several]
+            features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=data))
         elif dtype == tf.int64:
-            features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+            features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=several))
         else:
-            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+            features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=several))
     example = tf.train.Example(features=tf.train.Features(feature=features))
     return example.SerializeToString(deterministic=True)
 
 
-def decode_png(pictures: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decode PNG bytes [batch] to uint8 [batch, height, width, channels]; all pictures of a batch share one size."""
-    decoded = tf.map_fn(
-        lambda png: tf.io.decode_png(png, channels=channels),
-        pictures,
-        fn_output_signature=tf.TensorSpec([None, None, channels], tf.uint8),
-    )
-    return tf.ensure_shape(decoded, [None, None, None, channels])
+def _pixels(data: tf.Tensor, height: tf.Tensor, width: tf.Tensor, channels: int) -> tf.Tensor:
+    """Raw pixels, strings of any shape `s`, to uint8 [*s, height, width, channels]."""
+    decoded = tf.io.decode_raw(data, tf.uint8)
+    shape = tf.concat([tf.shape(data, tf.int64), [height, width, channels]], axis=0)
+    return tf.ensure_shape(tf.reshape(decoded, shape), [*data.shape, None, None, channels])
 
 
-def parse_images(serialized: tf.Tensor) -> tf.Tensor:
-    """Serialised examples [batch] to slices, uint8 [batch, height, width, 3]. Needs no mask in them."""
-    parsed = tf.io.parse_example(serialized, {"image": FEATURES["image"]})
-    return decode_png(parsed["image"], channels=3)
+def parse_images(serialized: tf.Tensor, neighbors: int = 0) -> tf.Tensor:
+    """Serialised examples [batch] of one size to slices, uint8 [batch, height, width, 3 (2 neighbors + 1)].
+
+    Args:
+        neighbors: slices either side that lie beside the own one along the channels, in the scan's order; examples
+            must hold just as many. Needs no mask in them.
+    """
+    wanted = {name: FEATURES[name] for name in ("image", "height", "width")}
+    if neighbors:
+        wanted["neighbors"] = tf.io.FixedLenFeature([2 * neighbors], tf.string)
+    parsed = tf.io.parse_example(serialized, wanted)
+    height, width = parsed["height"][0], parsed["width"][0]
+    own = _pixels(parsed["image"], height, width, 3)
+    if not neighbors:
+        return own
+    others = _pixels(parsed["neighbors"], height, width, 3)
+    before, after = (tf.unstack(part, axis=1) for part in tf.split(others, 2, axis=1))
+    return tf.concat([*before, own, *after], axis=-1)
 
 
 def parse_masks(serialized: tf.Tensor) -> tf.Tensor:
-    """Serialised examples [batch] to reference masks, uint8 {0, 1} [batch, height, width, 1]."""
-    parsed = tf.io.parse_example(serialized, {"mask": FEATURES["mask"]})
-    return decode_png(parsed["mask"], channels=1) // 255
+    """Serialised examples [batch] of one size to reference masks, uint8 {0, 1} [batch, height, width, 1]."""
+    parsed = tf.io.parse_example(serialized, {name: FEATURES[name] for name in ("mask", "height", "width")})
+    return _pixels(parsed["mask"], parsed["height"][0], parsed["width"][0], 1)
 
 
 def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
     """Serialised examples [batch] to labels, float32 {0, 1} [batch, 1]: does the slice show tumour?"""
     parsed = tf.io.parse_example(serialized, {"has_tumor": FEATURES["has_tumor"]})
     return tf.cast(parsed["has_tumor"], tf.float32)[:, tf.newaxis]
+
+
+def parse_slice(record: tf.Tensor) -> dict[str, tf.Tensor]:
+    """One serialised example to what a training reads of it: image [h, w, 3], mask [h, w, 1], scan, patient, slice.
+
+    One by one reads twice as fast as in batches, and slices of several sizes may follow each other.
+    """
+    names = ("image", "mask", "height", "width", "scan", "patient", "slice", "has_tumor")
+    parsed = tf.io.parse_single_example(record, {name: FEATURES[name] for name in names})
+    height, width = parsed.pop("height"), parsed.pop("width")
+    pictures = {name: _pixels(parsed[name], height, width, channels) for name, channels in (("image", 3), ("mask", 1))}
+    return parsed | pictures

@@ -1,8 +1,10 @@
 """Write the trained networks as SavedModels with explicit signatures.
 
-serving_default   slices, uint8 [batch, height, width, 3]       -> what the network says, at the slices' own size
-examples          serialised tf.Examples [batch]                -> the same
-evaluate          serialised tf.Examples [batch] with masks     -> pixel counts that pool (segmenter only)
+serving_default   slices, uint8 [batch, height, width, channels] -> what the network says, at the slices' own size
+examples          serialised tf.Examples [batch]                 -> the same
+evaluate          serialised tf.Examples [batch] with masks      -> pixel counts that pool (segmenter only)
+
+Channels are 3, or 3 (2 n + 1) for a network that sees n slices either side.
 """
 
 from __future__ import annotations
@@ -15,8 +17,17 @@ import tensorflow as tf
 
 from models import examples, preprocessing
 
-SLICES = tf.TensorSpec([None, None, None, 3], tf.uint8, name="slices")
 SERIALIZED = tf.TensorSpec([None], tf.string, name="examples")
+
+
+def slices_spec(network: keras.Model) -> tf.TensorSpec:
+    """The slices that a network takes, of any height and width."""
+    return tf.TensorSpec([None, None, None, network.input_shape[-1]], tf.uint8, name="slices")
+
+
+def neighbors_of(network: keras.Model) -> int:
+    """How many slices either side a network sees."""
+    return (network.input_shape[-1] // 3 - 1) // 2
 
 
 def tumor_probability(classifier: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -26,7 +37,7 @@ def tumor_probability(classifier: keras.Model) -> Callable[[tf.Tensor], tf.Tenso
 
 
 def mask_probability(segmenter: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Slices of any size, uint8 [batch, height, width, 3], to pixel probabilities, float32 [.., height, width, 1]."""
+    """Slices of any size, uint8 [batch, height, width, channels], to pixel probabilities, float32 [.., 1]."""
     size = segmenter.input_shape[1]
 
     def predict(slices: tf.Tensor) -> tf.Tensor:
@@ -45,10 +56,15 @@ def _write(
     evaluate: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None,
 ) -> None:
     """Write `network` with the signatures that all networks share, and `evaluate` where there is one."""
+    neighbors = neighbors_of(network)
+
+    def from_examples(records: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {output: predict(examples.parse_images(records, neighbors))}
+
     archive = keras.export.ExportArchive()
     archive.track(network)
-    archive.add_endpoint("serving_default", lambda slices: {output: predict(slices)}, [SLICES])
-    archive.add_endpoint("examples", lambda records: {output: predict(examples.parse_images(records))}, [SERIALIZED])
+    archive.add_endpoint("serving_default", lambda slices: {output: predict(slices)}, [slices_spec(network)])
+    archive.add_endpoint("examples", from_examples, [SERIALIZED])
     if evaluate is not None:
         archive.add_endpoint("evaluate", evaluate, [SERIALIZED])
     archive.write_out(str(folder), verbose=False)
@@ -65,10 +81,10 @@ def export_segmenter(segmenter: keras.Model, folder: str | Path, threshold: floa
     `evaluate` gives, a slice each, float32 [batch, 1]: `intersection`, `predicted` and `reference`, in pixels at the
     slice's own size, for masks of probability `threshold` or more.
     """
-    predict = mask_probability(segmenter)
+    predict, neighbors = mask_probability(segmenter), neighbors_of(segmenter)
 
     def evaluate(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-        found = tf.cast(predict(examples.parse_images(serialized)) >= threshold, tf.float32)
+        found = tf.cast(predict(examples.parse_images(serialized, neighbors)) >= threshold, tf.float32)
         truth = tf.cast(examples.parse_masks(serialized), tf.float32)
 
         def count(pixels: tf.Tensor) -> tf.Tensor:

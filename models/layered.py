@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from models import examples
-from models.export import SERIALIZED, SLICES, mask_probability, tumor_probability
+from models.export import SERIALIZED, mask_probability, neighbors_of, slices_spec, tumor_probability
 
 
 class Layered(tf.Module):
@@ -36,23 +36,31 @@ class Layered(tf.Module):
     ) -> None:
         super().__init__(name="layered")
         self.classifier, self.segmenter = classifier, segmenter
+        self.neighbors = neighbors_of(segmenter)
+        slices = slices_spec(segmenter)
+        self.serve = tf.function(self._serve, input_signature=[slices])
+        self.stages = tf.function(self._stages, input_signature=[slices])
         self._tumor_probability, self._mask_probability = tumor_probability(classifier), mask_probability(segmenter)
         self.tumor_threshold = tf.Variable(tumor_threshold, trainable=False, dtype=tf.float32)
         self.mask_threshold = tf.Variable(mask_threshold, trainable=False, dtype=tf.float32)
 
-    @tf.function(input_signature=[SLICES])
-    def serve(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _own(self, slices: tf.Tensor) -> tf.Tensor:
+        """The slices themselves, without their neighbours: what stage 1 sees."""
+        return slices[..., 3 * self.neighbors : 3 * self.neighbors + 3]
+
+    def _serve(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Detect and outline.
 
         Args:
-            slices: uint8 [batch, height, width, 3], channels pre-contrast, FLAIR, post-contrast; batch 1 or more.
+            slices: uint8 [batch, height, width, 3], channels pre-contrast, FLAIR, post-contrast; batch 1 or more. Where
+                stage 2 sees n slices either side, 3 (2 n + 1) channels, the slices in the scan's order.
 
         Returns:
             tumor_probability: float32 [batch], 0..1.
             has_tumor: bool [batch].
             mask: uint8 {0, 1} [batch, height, width], all 0 where has_tumor is False.
         """
-        probability = self._tumor_probability(slices)[:, 0]
+        probability = self._tumor_probability(self._own(slices))[:, 0]
         has_tumor = probability >= self.tumor_threshold
         passed, shape = tf.where(has_tumor), tf.shape(slices, out_type=tf.int64)[:3]
 
@@ -67,13 +75,12 @@ class Layered(tf.Module):
     @tf.function(input_signature=[SERIALIZED])
     def serve_examples(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         """Do the same for serialised tf.Examples [batch]."""
-        return self.serve(examples.parse_images(serialized))
+        return self.serve(examples.parse_images(serialized, self.neighbors))
 
-    @tf.function(input_signature=[SLICES])
-    def stages(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _stages(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Run both stages on every slice: `tumor_probability` [batch], `mask_probability` [batch, height, width]."""
         return {
-            "tumor_probability": self._tumor_probability(slices)[:, 0],
+            "tumor_probability": self._tumor_probability(self._own(slices))[:, 0],
             "mask_probability": self._mask_probability(slices)[..., 0],
         }
 

@@ -20,11 +20,18 @@ def build(name: str, arguments: dict[str, Any]) -> keras.Model:
     return BUILDERS[name](**arguments)
 
 
-def save_network(folder: str | Path, network: keras.Model, arguments: dict[str, Any]) -> None:
-    """Write `network.json` and `network.weights.h5` below `folder`."""
+def save_network(
+    folder: str | Path, network: keras.Model, arguments: dict[str, Any], made_from: dict[str, Any] | None = None
+) -> None:
+    """Write `network.json` and `network.weights.h5` below `folder`.
+
+    Args:
+        arguments: what `build` was given.
+        made_from: hashes of what the network was trained with, kept in network.json.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    record = {"network": network.name, "arguments": arguments}
+    record = {"network": network.name, "arguments": arguments, "made_from": made_from or {}}
     (folder / "network.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     network.save_weights(folder / "network.weights.h5")
 

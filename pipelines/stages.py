@@ -25,6 +25,7 @@ METRICS = Path("reports/metrics.json")
 PUSHED = Path("reports/push.json")
 REPORT = Path("reports/report.html")
 PLOTS = Path("reports/plots")
+LIVE = Path("reports/training")
 
 
 def demo(params: Params) -> None:
@@ -71,7 +72,8 @@ def convert(params: Params) -> None:
     from components.convert import convert
 
     knobs = params.convert
-    convert(SCANS, SPLITS, EXAMPLES, shards=knobs.shards, beam_args=knobs.beam_args, storage=knobs.storage)
+    neighbors = params.segmenter.neighbors
+    convert(SCANS, SPLITS, EXAMPLES, **knobs.model_dump(), neighbors=neighbors)
 
 
 def validate(params: Params) -> None:
@@ -95,16 +97,18 @@ def validate(params: Params) -> None:
 
 def train(params: Params, network: str) -> None:
     """Train one network with the TFX Trainer; keep its SavedModel, weights and history."""
+    from components.train import forget
     from pipelines import local, training
 
     examples = training.import_examples(str(EXAMPLES.resolve()))
-    trainer = training.trainer(network, examples.outputs["result"], params)
+    trainer = training.trainer(network, examples.outputs["result"], params, live=str(LIVE / network))
     with (
         local.run(f"train-{network}", [examples, trainer], params.convert.beam_args_here) as outputs,
         atomic_folder(ARTIFACTS / network) as part,
     ):
         shutil.copytree(outputs.path(trainer.id, "model"), part, dirs_exist_ok=True)
         shutil.copytree(outputs.path(trainer.id, "model_run"), part, dirs_exist_ok=True)
+    forget(network, params)
 
 
 def assemble(params: Params) -> None:

@@ -59,14 +59,17 @@ def data_validation(examples: channel.BaseChannel, schema: Path) -> list[BaseNod
     return [statistics, imported, validator]
 
 
-def trainer(network: str, examples: channel.BaseChannel, params: Params) -> Trainer:
-    """Trainer of `network` ("classifier" or "segmenter"): trains on the side train, watches val, never sees test."""
+def trainer(network: str, examples: channel.BaseChannel, params: Params, live: str | None = None) -> Trainer:
+    """Trainer of `network` ("classifier" or "segmenter"): trains on the side train, watches val, never sees test.
+
+    `live` is a folder for plots while it trains.
+    """
     node = Trainer(
         run_fn="components.train.run_fn",
         examples=examples,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["val"]),
-        custom_config={"network": network, "params": params.model_dump(mode="json")},
+        custom_config={"network": network, "params": params.model_dump(mode="json"), "live": live},
     )
     return node.with_id(f"Train{network.capitalize()}")
 

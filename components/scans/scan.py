@@ -15,6 +15,18 @@ CHANNELS = ("pre", "flair", "post")
 FLAIR = CHANNELS.index("flair")
 
 
+def neighborhood(slices: int, neighbors: int) -> np.ndarray:
+    """Numbers of the slices around each of a scan's, int [slices, 2 neighbors + 1]; its ends repeat themselves."""
+    return np.clip(np.arange(slices)[:, None] + np.arange(-neighbors, neighbors + 1), 0, slices - 1)
+
+
+def beside(images: np.ndarray) -> np.ndarray:
+    """Lay neighbours [batch, n, height, width, 3] beside each other along the channels: [batch, height, width, 3 n]."""
+    if images.shape[1] == 1:
+        return images[:, 0]
+    return np.concatenate(np.moveaxis(images, 1, 0), axis=-1)
+
+
 @dataclass(frozen=True)
 class Scan:
     """One examination.
@@ -61,10 +73,19 @@ class Scan:
             raise ValueError(f"{self.patient} came as plain pictures")
         return resample_mask(mask.transpose(2, 1, 0), self.geometry, self.source)
 
-    def batches(self, size: int = 16) -> Iterator[np.ndarray]:
-        """Yield the slices in order, at most `size` at once: uint8 [batch, height, width, 3]."""
+    def around(self, at: int, neighbors: int) -> list[int]:
+        """Numbers (from 0) of a slice and of `neighbors` either side, in order; a scan's ends repeat themselves."""
+        return neighborhood(len(self.image), neighbors)[at].tolist()
+
+    def batches(self, size: int = 16, neighbors: int = 0) -> Iterator[np.ndarray]:
+        """Yield the slices in order, at most `size` at once, each with its neighbours along the channels.
+
+        Yields:
+            uint8 [batch, height, width, 3 (2 neighbors + 1)].
+        """
+        around = neighborhood(len(self.image), neighbors)
         for start in range(0, len(self.image), size):
-            yield self.image[start : start + size]
+            yield beside(self.image[around[start : start + size]])
 
     def missing_sequences(self) -> dict[str, bool]:
         """Tell which sequences are a copy of FLAIR, which is how kaggle_3m fills the gap of a missing one."""

@@ -1,0 +1,35 @@
+"""Being asked to stop, by SIGTERM (a preempted worker, a timeout) or ctrl-C: noted now, obeyed after the step."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Interruption:
+    """While the block runs, the signals only leave a note; outside of the main thread there are none to catch."""
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            self.before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.signal = number
+
+    def check(self) -> None:
+        """End the process as a shell would say it, 128 + the signal's number, if it was asked to."""
+        if self.signal is not None:
+            raise SystemExit(128 + self.signal)

@@ -1,0 +1,49 @@
+"""Decoded slices of one side: uint8 files, mapped into memory, so that they are in it as far as there is room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.scans.scan import beside, neighborhood
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Slices on a network's grid, in the order of patient, scan and slice, whatever order the files had.
+
+    Attributes:
+        images: uint8 [records, size, size, 3], in the files' order.
+        masks: uint8 {0, 1} [records, size, size, 1], likewise.
+        order: the record of each slice, int [slices].
+        patients: number of each slice's patient, int [slices], from 0.
+        scans: number of each slice's scan, int [slices], from 0.
+        has_tumor: bool [slices].
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    order: np.ndarray
+    patients: np.ndarray
+    scans: np.ndarray
+    has_tumor: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def around(self, neighbors: int) -> np.ndarray:
+        """Numbers of each slice's neighbours in its scan, int [slices, 2 neighbors + 1]."""
+        lengths = np.bincount(self.scans)
+        starts = np.cumsum(lengths) - lengths
+        return np.concatenate(
+            [start + neighborhood(length, neighbors) for start, length in zip(starts, lengths, strict=True)]
+        )
+
+    def take_images(self, around: np.ndarray) -> np.ndarray:
+        """Images of slices with their neighbours, `around` being rows of `self.around(n)`: [batch, .., 3 (2 n + 1)]."""
+        return beside(self.images[self.order[around]])
+
+    def take_masks(self, numbers: np.ndarray) -> np.ndarray:
+        """Masks of slices, uint8 {0, 1} [batch, size, size, 1]."""
+        return self.masks[self.order[numbers]]
