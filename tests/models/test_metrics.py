@@ -3,6 +3,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from scipy.spatial import distance
 from sklearn.metrics import f1_score
 
 from models.metrics import PooledDice
@@ -25,6 +26,22 @@ def test_dice_is_pooled_over_all_batches_as_scikit_learns_f1_is(threshold):
     expected = f1_score(reference.ravel(), prediction.ravel() >= threshold)
     assert 0.2 < expected < 0.9
     assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_dice_is_one_minus_scipys_dice_distance():
+    metric = PooledDice()
+    reference, prediction = (side[1] for side in batches())
+    metric.update_state(reference, prediction)
+    expected = 1 - distance.dice(reference.ravel() == 1, prediction.ravel() >= 0.5)
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_four_pixels_give_what_the_formula_says():
+    metric = PooledDice()
+    metric.update_state(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.9, 0.2, 0.8, 0.1]))  # TP 1, FN 1, FP 1
+    assert float(metric.result()) == pytest.approx(2 / (2 + 1 + 1))
+    metric.update_state(np.array([1.0, 0.0]), np.array([0.9, 0.2]))  # TP 2, FN 1, FP 1
+    assert float(metric.result()) == pytest.approx(4 / (4 + 1 + 1))
 
 
 def test_a_pixel_at_the_threshold_belongs_to_the_mask():
