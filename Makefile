@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup run test lint format bench-data lock clean
+.PHONY: help setup run test lint format bench-data bench-train lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ format: setup ## rewrite the code in the project's format
 
 bench-data: setup ## time and memory of ingest and convert: make bench-data [SOURCE=DIR]
 	@python benchmarks/data.py $(if $(SOURCE),--source "$(SOURCE)")
+
+bench-train: setup ## speed and memory of the trainings: make bench-train SOURCE=DIR (kaggle_3m pictures)
+	@python benchmarks/training.py --source "$(SOURCE)"
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes)
 	@UV="$$(command -v uv || echo .tools/bin/uv)"; \

@@ -45,7 +45,7 @@ def convert(data: Path, out: Path, workers: int, patients: int) -> None:
         arguments = ["--runner=DirectRunner", *BEAM[workers]]
         convert(data / "scans", splits, out / "examples", shards=4, beam_args=arguments)
         return
-    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=0)
     with tf.io.TFRecordWriter(str(out / "examples.gz"), options) as writer:
         for row in read_splits(splits).itertuples():
             for example in examples(read_scan(data / "scans", row.patient, row.site)):

@@ -11,7 +11,6 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
-from components.errors import UserError
 from components.layout import HISTORY
 from components.params import Params
 from components.training import cache, devices, provenance, settings
@@ -19,13 +18,11 @@ from components.training.batches import balanced_weights, batches
 from components.training.checkpoints import Checkpoints
 from components.training.interruption import Interruption
 from components.training.loop import Loop, OnEpoch
-from components.training.model import MeasuredModel
+from components.training.model import build
 from components.training.progress import Progress
 from components.training.sampling import Sampler
 from components.training.validation import MONITORED, Validator
 from models import export, storage
-from models.augment import Augmenter
-from models.classifier import WeightsUnavailableError
 
 
 def train(
@@ -72,7 +69,7 @@ def train(
         sampler = Sampler(slices.has_tumor, knobs.batch_size, params.seed, share)
         weights = balanced_weights(slices.has_tumor) if weighted else None
         with strategy.scope():
-            model = _build(network, params, made_from["precision"])
+            model = build(network, params, made_from["precision"])
             loop = Loop(
                 model,
                 phases=settings.phases(params, network),
@@ -143,19 +140,6 @@ def _made_from(network: str, params: Params, data: dict[str, str]) -> dict[str, 
         "precision": devices.precision(knobs.precision),
         "xla": devices.compiles(shared.xla, deterministic=shared.deterministic),
     }
-
-
-def _build(network: str, params: Params, precision: str) -> MeasuredModel:
-    """Build `network` under a Keras dtype policy, with its augmentation."""
-    augmenter = Augmenter(**getattr(params, network).augment.model_dump(), seed=params.seed)
-    keras.mixed_precision.set_dtype_policy(precision)
-    try:
-        built = storage.build(network, settings.network_arguments(params, network))
-        return MeasuredModel(built, augmenter, settings.metric_of(network), with_masks=network == "segmenter")
-    except (WeightsUnavailableError, ValueError) as error:
-        raise UserError(f"params.yaml: {network}: {error}") from error
-    finally:
-        keras.mixed_precision.set_dtype_policy("float32")
 
 
 def _cache(network: str, params: Params) -> Path:

@@ -94,6 +94,20 @@ def drift(new: str, against: str, model: str | None, sample: int, level: float |
 
 
 @cli.command()
+@click.argument("network", type=click.Choice(["classifier", "segmenter"]))
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Trainings in all.")
+@click.option("--space", metavar="FILE", help="YAML file of what to try; without it pipelines/tune.yaml.")
+def tune(network: str, trials: int, space: str | None) -> None:
+    """Search for better parameters of a training: Optuna proposes, the validation patients decide.
+
+    Killed and started again it goes on; a higher --trials adds to what is there.
+    """
+    from pipelines import tuning
+
+    tuning.run(network, trials=trials, space=space)
+
+
+@cli.command()
 def summary() -> None:
     """Print the result of the last run: verdict, headline numbers, report."""
     from pipelines import workflow

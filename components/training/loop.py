@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +17,7 @@ from components.errors import UserError
 from components.training.batches import Batches
 from components.training.checkpoints import Arrays, Checkpoints, State, diverged
 from components.training.interruption import Interruption
+from components.training.model import MeasuredModel
 from components.training.progress import Progress
 from components.training.settings import Phase, optimizer
 from models.classifier import set_strategy
@@ -49,7 +49,7 @@ class Loop:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: MeasuredModel,
         *,
         phases: list[Phase],
         loss: Callable[[Any, Any], Any],
@@ -95,7 +95,11 @@ class Loop:
                 begins = self.phases[number - 1].last if number else 0
                 if self.state.epoch >= phase.last:
                     continue
-                self._compile(phase, phase.last - begins)
+                if phase.strategy:
+                    set_strategy(self.model.network, phase.strategy)
+                rates = (phase.learning_rate, self.steps, phase.last - begins, self.accumulate)
+                self.model.compile(optimizer(*rates), loss=self.loss)
+                self.train_step = self.model.compiled_step(xla=self.xla)
                 if saved:
                     self._restore(saved)
                 self.stream = iter(self.batches(self.state.step))
@@ -138,22 +142,6 @@ class Loop:
             return False
         begins = self.phases[phase - 1].last if phase else 0
         return self.state.epoch - max(self.state.best + 1, begins) >= self.patience
-
-    def _compile(self, phase: Phase, epochs: int) -> None:
-        """Make the step of a phase: Keras' own, which gives the epoch's loss so far, of this worker's first replica."""
-        if phase.strategy:
-            set_strategy(self.model.network, phase.strategy)
-        self.model.compile(optimizer(phase.learning_rate, self.steps, epochs, self.accumulate), loss=self.loss)
-        # Built now: variables that first appear inside the compiled step make TensorFlow trace it twice.
-        self.model.optimizer.build(self.model.trainable_variables)
-        strategy = tf.distribute.get_strategy()
-
-        @tf.function(jit_compile=self.xla, reduce_retracing=True)
-        def step(batch: Any) -> tf.Tensor:
-            logs = strategy.run(self.model.train_step, args=(batch,))
-            return strategy.experimental_local_results(logs["loss"])[0]
-
-        self.train_step = step
 
     def _agree(self) -> None:
         """Average the batch statistics of all replicas: each has kept its own, and scores must be equal everywhere."""

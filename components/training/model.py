@@ -1,12 +1,19 @@
-"""The model that is trained: a network, its augmentation, and what is measured on the way."""
+"""The model that is trained: a network, its augmentation, what is measured on the way, and the compiled step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+from components.errors import UserError
+from components.params import Params
+from components.training import settings
+from models import storage
 from models.augment import AugmentedModel, Augmenter
+from models.classifier import WeightsUnavailableError
 
 
 class MeasuredModel(AugmentedModel):
@@ -26,3 +33,37 @@ class MeasuredModel(AugmentedModel):
         """Update the metric; Keras has already updated the mean loss."""
         self.metric.update_state(y, y_pred)
         return self.get_metrics_result()
+
+    def compiled_step(self, *, xla: bool) -> Callable[[Any], tf.Tensor]:
+        """Keras' own step, compiled for the strategy in scope; `compile` comes first.
+
+        Returns:
+            A function of a batch that gives the mean loss since `reset_metrics`, of this worker's first replica.
+        """
+        # Built now: variables that first appear inside the compiled step make TensorFlow trace it twice.
+        self.optimizer.build(self.trainable_variables)
+        strategy = tf.distribute.get_strategy()
+
+        @tf.function(jit_compile=xla, reduce_retracing=True)
+        def step(batch: Any) -> tf.Tensor:
+            logs = strategy.run(self.train_step, args=(batch,))
+            return strategy.experimental_local_results(logs["loss"])[0]
+
+        return step
+
+
+def build(network: str, params: Params, precision: str) -> MeasuredModel:
+    """Build `network` ("classifier" or "segmenter") under a Keras dtype policy, with its augmentation.
+
+    Raises:
+        UserError: a parameter is wrong in a way that only the builder sees, or pre-trained weights can't be had.
+    """
+    augmenter = Augmenter(**getattr(params, network).augment.model_dump(), seed=params.seed)
+    keras.mixed_precision.set_dtype_policy(precision)
+    try:
+        built = storage.build(network, settings.network_arguments(params, network))
+        return MeasuredModel(built, augmenter, settings.metric_of(network), with_masks=network == "segmenter")
+    except (WeightsUnavailableError, ValueError) as error:
+        raise UserError(f"params.yaml: {network}: {error}") from error
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")

@@ -44,7 +44,7 @@ class Sampler:
             return
         for name, kind, share in zip(("without", "with"), self.kinds, (1 - tumor_share, tumor_share), strict=True):
             if share and not len(kind):
-                raise UserError(f"params.yaml: tumor_share or imbalance asks for training slices {name} tumour; none is")
+                raise UserError(f"params.yaml: tumor_share or imbalance asks for slices {name} tumour; there are none")
 
     def __call__(self, step: int) -> np.ndarray:
         """Numbers of the slices of a step, int [batch]."""
