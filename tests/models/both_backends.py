@@ -1,0 +1,109 @@
+"""What the networks and all around them give, under whichever backend runs it: `both_backends.py FOLDER`.
+
+Reads the weights `FOLDER/<network>.weights.h5`, which the other backend wrote, and writes `FOLDER/<backend>.npz`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import keras
+import numpy as np
+
+from models import losses, preprocessing, warp
+from models.augment import AugmentedModel, Augmenter
+from models.classifier import classifier
+from models.metrics import PooledDice
+from models.resunet import resunet
+
+SEGMENTERS = {
+    "segmenter": {},
+    "segmenter_instance": {"norm": "instance", "head": "softmax", "upsampling": "nearest"},
+    "segmenter_group": {"norm": "group", "normalization": "unit", "neighbors": 1},
+}
+
+
+def networks() -> dict[str, keras.Model]:
+    built = {name: resunet((4, 12), size=32, **arguments) for name, arguments in SEGMENTERS.items()}
+    return built | {"classifier": classifier("MobileNet", weights="none", size=32, pooling="max", seed=1)}
+
+
+def batch(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Slices 0..255 and masks whose borders are as smooth as a tumour's."""
+    random = np.random.default_rng(5)
+    coarse = random.uniform(0, 255, (4, 8, 8, channels)).repeat(4, axis=1).repeat(4, axis=2)
+    images = np.clip(coarse + random.uniform(-20, 20, coarse.shape), 0, 255).astype("float32")
+    return images, (images[..., :1] > 127).astype("float32")
+
+
+def evenly(shape: tuple[int, ...], low: float, high: float, **_: object) -> object:
+    """Numbers that look drawn and are the same everywhere: backends draw differently from the same seed."""
+    spread = np.modf(np.arange(np.prod(shape)) * 0.618034 + 0.3)[0].reshape(shape)
+    return keras.ops.convert_to_tensor(low + (high - low) * spread, "float32")
+
+
+def pieces(folder: Path, networks: dict[str, keras.Model]) -> Iterator[tuple[str, object]]:
+    images, masks = batch()
+    probabilities = np.clip(0.6 * masks + images[..., 1:2] / 700, 0, 1)
+    for name, loss in losses.LOSSES.items():
+        yield name, loss(masks, probabilities)
+        yield f"{name}_of_nothing", loss(np.zeros_like(masks), probabilities)
+    metric = PooledDice()
+    metric.update_state(masks, probabilities)
+    metric.update_state(masks[:1], probabilities[:1])
+    yield "pooled_dice", metric.result()
+
+    yield "to_grid", preprocessing.to_grid(images, 20)
+    yield "mask_to_grid", preprocessing.mask_to_grid(masks, 20)
+    yield "from_grid", preprocessing.from_grid(probabilities, 45, 40)
+    for name, normalize in preprocessing.NORMALIZATIONS.items():
+        yield name, normalize(images)
+    for name in ("ResNet50", "MobileNet", "DenseNet121", "ConvNeXtTiny"):
+        yield f"scaled_for_{name}", preprocessing.for_backbone(name)(keras.ops.convert_to_tensor(images))
+
+    yield "smooth_field", warp.smooth_field(evenly((2, 7, 7, 2), -1, 1), 33)
+    with mock.patch("keras.random.uniform", evenly):
+        augmenter = Augmenter(
+            flip=True, rotate=15, zoom=0.1, shift=0.1, elastic=0.1, intensity=0.2, gamma=0.3, bias=0.3
+        )
+        yield from zip(("augmented", "augmented_masks"), augmenter(images, masks), strict=True)
+
+    for name, network in networks.items():
+        network.load_weights(folder / f"{name}.weights.h5")
+        yield name, network(batch(network.input_shape[-1])[0], training=False)
+
+
+def train_a_step(network: keras.Model, loss: object, targets: np.ndarray, metric: keras.metrics.Metric) -> None:
+    augmenter = Augmenter(
+        flip=True, rotate=10, zoom=0.1, shift=0.05, elastic=0.05, intensity=0.1, gamma=0.2, bias=0.2, seed=1
+    )
+    images, _ = batch(network.input_shape[-1])
+    model = AugmentedModel(network, augmenter, with_masks=targets.ndim == 4)
+    model.compile(keras.optimizers.Adam(0.01), loss=loss, metrics=[metric])
+    weights, seeds = network.get_weights(), np.array(augmenter.seeds.state)
+    history = model.fit(images, targets, batch_size=4, epochs=1, verbose=0).history
+    assert np.isfinite(history["loss"]).all(), history
+    assert 0 <= history[metric.name][0] <= 1, history
+    for variable, old in zip(network.weights, weights, strict=True):
+        assert not np.array_equal(variable, old), variable.path
+    assert (np.array(augmenter.seeds.state) != seeds).any()
+    if model.with_masks:  # two more functions to compile, so for the smaller network only
+        assert np.allclose(model.predict(images, verbose=0), network.predict(images, verbose=0), atol=1e-6)
+
+
+def outputs(folder: Path, networks: dict[str, keras.Model]) -> dict[str, np.ndarray]:
+    return {name: keras.ops.convert_to_numpy(value) for name, value in pieces(folder, networks)}
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    both = networks()
+    np.savez(place / f"{keras.backend.backend()}.npz", **outputs(place, both))
+    train_a_step(both["segmenter"], losses.focal_tversky, batch()[1], PooledDice())
+    train_a_step(
+        both["classifier"], "binary_crossentropy", np.array([[0.0], [1.0]] * 2), keras.metrics.AUC(name="auroc")
+    )
+    print(f"trained under {keras.backend.backend()}")
