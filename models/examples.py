@@ -51,6 +51,14 @@ def _pixels(data: tf.Tensor, height: tf.Tensor, width: tf.Tensor, channels: int)
     return tf.ensure_shape(tf.reshape(decoded, shape), [*data.shape, None, None, channels])
 
 
+def _size(parsed: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Height and width that all pictures of a batch share."""
+    height, width = parsed["height"], parsed["width"]
+    same = tf.reduce_all((height == height[0]) & (width == width[0]))
+    with tf.control_dependencies([tf.debugging.Assert(same, ["slices of several sizes in one batch"])]):
+        return tf.identity(height[0]), tf.identity(width[0])
+
+
 def parse_images(serialized: tf.Tensor, neighbors: int = 0) -> tf.Tensor:
     """Serialised examples [batch] of one size to slices, uint8 [batch, height, width, 3 (2 neighbors + 1)].
 
@@ -62,7 +70,7 @@ def parse_images(serialized: tf.Tensor, neighbors: int = 0) -> tf.Tensor:
     if neighbors:
         wanted["neighbors"] = tf.io.FixedLenFeature([2 * neighbors], tf.string)
     parsed = tf.io.parse_example(serialized, wanted)
-    height, width = parsed["height"][0], parsed["width"][0]
+    height, width = _size(parsed)
     own = _pixels(parsed["image"], height, width, 3)
     if not neighbors:
         return own
@@ -74,7 +82,7 @@ def parse_images(serialized: tf.Tensor, neighbors: int = 0) -> tf.Tensor:
 def parse_masks(serialized: tf.Tensor) -> tf.Tensor:
     """Serialised examples [batch] of one size to reference masks, uint8 {0, 1} [batch, height, width, 1]."""
     parsed = tf.io.parse_example(serialized, {name: FEATURES[name] for name in ("mask", "height", "width")})
-    return _pixels(parsed["mask"], parsed["height"][0], parsed["width"][0], 1)
+    return _pixels(parsed["mask"], *_size(parsed), 1)
 
 
 def parse_labels(serialized: tf.Tensor) -> tf.Tensor:

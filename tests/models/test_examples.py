@@ -24,9 +24,29 @@ def test_slices_masks_and_labels_come_back_as_they_were_written(slices, masks, s
 def test_every_feature_comes_back_as_it_was_written(slices, masks, example_values):
     values = example_values(slices[1], masks[1], patient="pätient", site=b"CS")
     parsed = tf.io.parse_single_example(examples.encode_example(values), examples.FEATURES)
+    assert parsed.pop("neighbors").values.numpy().tolist() == values.pop("neighbors")
     for name, value in values.items():
         expected = value.encode() if isinstance(value, str) else value
         assert parsed[name].numpy() == expected, name
+
+
+def test_neighbours_lie_beside_the_own_slice_in_the_scans_order(slices, masks, example_values):
+    around = [picture.tobytes() for picture in (slices[0], slices[1], slices[3], slices[4])]
+    one = examples.encode_example(example_values(slices[2], masks[2], neighbors=around))
+    images = examples.parse_images([one, one], neighbors=2)
+    assert images.shape == (2, 40, 48, 15)
+    for position in range(5):
+        assert np.array_equal(images[0, ..., 3 * position : 3 * position + 3], slices[position])
+    assert np.array_equal(examples.parse_images([one]), slices[2:3])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="neighbors"):
+        examples.parse_images([one], neighbors=1)
+
+
+def test_one_record_gives_what_a_training_reads(slices, masks, example_values):
+    parsed = examples.parse_slice(tf.constant(examples.encode_example(example_values(slices[3], masks[3]))))
+    assert np.array_equal(parsed["image"], slices[3])
+    assert np.array_equal(parsed["mask"], masks[3])
+    assert (parsed["patient"].numpy(), parsed["slice"].numpy(), parsed["has_tumor"].numpy()) == (b"patient-1", 11, 1)
 
 
 def test_parsing_works_in_a_graph_that_does_not_know_the_batch(slices, masks, serialized):
@@ -43,18 +63,21 @@ def test_parsing_works_in_a_graph_that_does_not_know_the_batch(slices, masks, se
 
 
 def test_slices_need_no_mask_and_no_label_beside_them(slices, masks, example_values):
-    image = tf.train.Feature(bytes_list=tf.train.BytesList(value=[example_values(slices[2], masks[2])["image"]]))
-    bare = tf.train.Example(features=tf.train.Features(feature={"image": image})).SerializeToString()
+    whole = tf.train.Example.FromString(examples.encode_example(example_values(slices[2], masks[2])))
+    needed = {name: whole.features.feature[name] for name in ("image", "height", "width")}
+    bare = tf.train.Example(features=tf.train.Features(feature=needed)).SerializeToString()
     assert np.array_equal(examples.parse_images([bare]), slices[2:3])
     with pytest.raises(tf.errors.InvalidArgumentError, match="mask"):
         examples.parse_masks([bare])
 
 
-def test_slices_of_different_sizes_in_a_batch_are_refused(slices, masks, example_values):
-    smaller = examples.encode_example(example_values(slices[0, :16], masks[0, :16]))
-    whole = examples.encode_example(example_values(slices[0], masks[0]))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="shape"):
-        tf.function(examples.parse_images)(tf.constant([whole, smaller]))
+@pytest.mark.parametrize("turned", [False, True])
+def test_slices_of_different_sizes_in_a_batch_are_refused(slices, masks, example_values, turned):
+    other = (slices[0].swapaxes(0, 1), masks[0].swapaxes(0, 1)) if turned else (slices[0, :16], masks[0, :16])
+    several = [examples.encode_example(example_values(*pair)) for pair in ((slices[0], masks[0]), other)]
+    for parse in (examples.parse_images, examples.parse_masks):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"sizes|same size"):
+            tf.function(parse)(tf.constant(several))
 
 
 @pytest.mark.parametrize("name", sorted(examples.FEATURES))

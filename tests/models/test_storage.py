@@ -73,9 +73,9 @@ def test_build_passes_on_all_arguments(tmp_path):
 
 
 def test_the_record_says_how_the_network_was_built(segmenter, tmp_path):
-    storage.save_network(tmp_path, segmenter, SEGMENTER)
+    storage.save_network(tmp_path, segmenter, SEGMENTER, {"data": "a hash"})
     record = json.loads((tmp_path / "network.json").read_text())
-    assert record == {"network": "segmenter", "arguments": SEGMENTER}
+    assert record == {"network": "segmenter", "arguments": SEGMENTER, "made_from": {"data": "a hash"}}
 
 
 def test_pretrained_weights_are_not_fetched_again(slice_classifier, tmp_path):

@@ -5,7 +5,6 @@ Not a conftest.py: a second one would hide `tests/conftest.py` from the tests th
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from models import examples
 from models.classifier import classifier
@@ -108,12 +106,6 @@ def segmenter() -> keras.Model:
     return network
 
 
-def png(picture: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
-
-
 @pytest.fixture(scope="session")
 def example_values() -> Callable[..., dict[str, object]]:
     """Give the values of one tf.Example: of a slice [h, w, 3] and its mask {0, 1} [h, w, 1]."""
@@ -124,8 +116,11 @@ def example_values() -> Callable[..., dict[str, object]]:
             "patient": "patient-1",
             "site": "CS",
             "slice": 11,
-            "image": png(picture),
-            "mask": png(255 * mask[..., 0]),
+            "height": picture.shape[0],
+            "width": picture.shape[1],
+            "image": picture.tobytes(),
+            "neighbors": [],
+            "mask": mask.tobytes(),
             "has_tumor": int(mask.any()),
             "tumor_pixels": int(mask.sum()),
             "missing_pre": 0,
