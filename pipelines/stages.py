@@ -97,7 +97,13 @@ def validate(params: Params) -> None:
 
 def train(params: Params, network: str) -> None:
     """Train one network with the TFX Trainer; keep its SavedModel, weights and history."""
-    from components.train import forget
+    from components.train import forget, train
+    from components.training.devices import cluster
+
+    if cluster()[0]:  # another worker writes; this one lends its devices
+        files = [[str(EXAMPLES / f"Split-{side}" / "*")] for side in ("train", "val")]
+        train(network, params, files[0], files[1], ARTIFACTS / network)
+        return
     from pipelines import local, training
 
     examples = training.import_examples(str(EXAMPLES.resolve()))
