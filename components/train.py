@@ -11,6 +11,7 @@ import keras
 import pandas as pd
 import tensorflow as tf
 
+from components.errors import UserError
 from components.layout import HISTORY
 from components.params import Params
 from components.training import cache, devices, provenance, settings
@@ -51,6 +52,11 @@ def train(
     """
     knobs, shared = getattr(params, network), params.training
     strategy = devices.strategy(shared.devices)  # before anything else of TensorFlow's
+    if knobs.batch_size % strategy.num_replicas_in_sync:
+        raise UserError(
+            f"params.yaml: {network}.batch_size {knobs.batch_size} can't be shared evenly by "
+            f"{strategy.num_replicas_in_sync} devices; take a multiple"
+        )
     first = shared.devices == "one" or devices.cluster()[0] == 0
     keras.utils.set_random_seed(params.seed)
     if shared.deterministic:

@@ -42,7 +42,7 @@ def load_network(folder: str | Path) -> keras.Model:
     record = json.loads((folder / "network.json").read_text(encoding="utf-8"))
     arguments = dict(record["arguments"])
     if "weights" in arguments:
-        arguments["weights"] = "none"
+        arguments |= {"weights": "none", "strategy": "finetune"}  # frozen, it would ask for pre-trained ones
     network = build(record["network"], arguments)
     network.load_weights(folder / "network.weights.h5")
     return network

@@ -96,11 +96,13 @@ def _open(folder: Path, size: int) -> Slices:
     with np.load(folder / INDEX, allow_pickle=False) as index:
         patient, scan, number, has_tumor = (index[name] for name in ("patient", "scan", "slice", "has_tumor"))
     order = np.lexsort((number, scan, patient))
+    begins = np.ones(len(order), bool)
+    begins[1:] = (patient[order][1:] != patient[order][:-1]) | (scan[order][1:] != scan[order][:-1])
     return Slices(
         images=np.memmap(folder / IMAGES, np.uint8, "r", shape=(len(order), size, size, 3)),
         masks=np.memmap(folder / MASKS, np.uint8, "r", shape=(len(order), size, size, 1)),
         order=order,
         patients=np.unique(patient[order], return_inverse=True)[1],
-        scans=np.unique(np.char.add(np.char.add(patient, b"/"), scan)[order], return_inverse=True)[1],
+        scans=np.cumsum(begins) - 1,
         has_tumor=has_tumor[order].astype(bool),
     )

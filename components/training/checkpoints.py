@@ -7,6 +7,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -89,12 +90,14 @@ class Checkpoints:
         for name in reversed(self._names()):
             try:
                 with Tree(self.address).open(name) as opened, np.load(opened, allow_pickle=False) as columns:
+                    if len(set(columns.files)) < len(columns.files):
+                        raise zipfile.BadZipFile("a name twice")
                     state = State(**json.loads(columns["state"].tobytes()))
                     arrays: Arrays = {}
                     for column in columns.files:
                         if column != "state":
                             arrays.setdefault(column.partition("/")[0], []).append(columns[column])
-            except (zipfile.BadZipFile, ValueError, EOFError, KeyError, TypeError, OSError) as error:
+            except (zipfile.BadZipFile, ValueError, EOFError, KeyError, TypeError, OSError, RuntimeError) as error:
                 print(f"{self.address}/{name}: damaged ({type(error).__name__}); taking the one before")
                 self._remove([name])
                 continue
@@ -118,7 +121,8 @@ class Checkpoints:
     def _remove(self, names: Iterable[str]) -> None:
         tree = Tree(self.address)
         for name in names:
-            tree.fs.rm(f"{tree.root}/{name}")
+            with suppress(FileNotFoundError):  # another worker was quicker
+                tree.fs.rm(f"{tree.root}/{name}")
 
 
 def diverged(step: int) -> str:

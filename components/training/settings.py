@@ -87,6 +87,22 @@ def metric_of(network: str) -> keras.metrics.Metric:
     return keras.metrics.AUC(name="auroc") if network == "classifier" else PooledDice()
 
 
+class ByUpdate(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule of updates for an optimizer that accumulates gradients: Keras asks by batch.
+
+    Args:
+        rate: the schedule.
+        accumulate: batches an update.
+    """
+
+    def __init__(self, rate: keras.optimizers.schedules.LearningRateSchedule, accumulate: int) -> None:
+        self.rate, self.accumulate = rate, accumulate
+
+    def __call__(self, step: Any) -> Any:
+        """Learning rate of the update that batch `step` belongs to."""
+        return self.rate(step // self.accumulate)
+
+
 def optimizer(peak: float, steps: int, epochs: int, accumulate: int) -> keras.optimizers.Optimizer:
     """Adam with one epoch of linear warm-up from a tenth, then cosine decay to zero: functions of the step alone.
 
@@ -100,7 +116,9 @@ def optimizer(peak: float, steps: int, epochs: int, accumulate: int) -> keras.op
     rate = keras.optimizers.schedules.CosineDecay(
         peak / 10, decay_steps=max(1, updates * (epochs - 1)), warmup_target=peak, warmup_steps=updates
     )
-    return keras.optimizers.Adam(rate, gradient_accumulation_steps=accumulate if accumulate > 1 else None)
+    if accumulate == 1:
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.Adam(ByUpdate(rate, accumulate), gradient_accumulation_steps=accumulate)
 
 
 def weights_hash(params: Params) -> str:
