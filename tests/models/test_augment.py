@@ -101,6 +101,19 @@ def test_settings_of_zero_change_no_bit_and_draw_and_look_up_nothing(monkeypatch
     assert not np.allclose(shaded, images, atol=10)
 
 
+def test_what_is_0_costs_nothing_beside_what_is_not(monkeypatch):
+    monkeypatch.setattr(warp, "smooth_field", None)
+    apply(augmenter(**MOVES, intensity=0.2, gamma=0.3), noise(2), squares(2))
+    monkeypatch.undo()
+    monkeypatch.setattr(keras.ops, "power", None)
+    apply(augmenter(**(ALL | {"gamma": 0.0})), noise(2), squares(2))
+    augment = augmenter(gamma=0.3)
+    state = keras.ops.convert_to_numpy(augment.seeds.state).copy()
+    monkeypatch.undo()
+    apply(augment, noise(2), squares(2))
+    assert (keras.ops.convert_to_numpy(augment.seeds.state) - state).sum() == 1  # one draw
+
+
 @pytest.mark.parametrize("name", ["elastic", "gamma", "bias"])
 def test_next_to_nothing_changes_next_to_nothing(name):
     images, masks = noise(4), squares(4)
