@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,52 @@ def data(tmp_path_factory, demo_source, tiny_params) -> Path:
         beam_args=tiny_params.convert.beam_args,
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def sides(tmp_path_factory) -> Path:
+    """Folder with Split-train/ and Split-val/ of made-up patients: 48 and 24 slices, 30 and 15 with tumour."""
+    from tiny_training import write_sides
+
+    folder = tmp_path_factory.mktemp("sides")
+    write_sides(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def backbone_file(tmp_path_factory) -> Path:
+    """Weights for a classifier's backbone."""
+    from tiny_training import write_backbone
+
+    path = tmp_path_factory.mktemp("weights") / "backbone.weights.h5"
+    write_backbone(path)
+    return path
+
+
+@pytest.fixture
+def training_params(tmp_path):
+    """Parameters of a training that keeps its cache and its checkpoints below the test's own folder."""
+    from tiny_training import tiny
+
+    return tiny(tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Folder on a disk of 256 KiB, in a mount namespace of another process."""
+    if not shutil.which("unshare"):
+        pytest.skip("no disk can be mounted here: no unshare")
+    mount = 'mount -t tmpfs -o size=256k none "$0" && echo mounted && read -r _'
+    command = ["unshare", "-rm", "sh", "-c", mount, tmp_path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as holder:
+        assert holder.stdin
+        assert holder.stdout
+        said = holder.stdout.readline().decode().strip()
+        if said == "mounted":
+            yield Path(f"/proc/{holder.pid}/root{tmp_path}")
+        holder.stdin.close()
+    if said != "mounted":
+        pytest.skip(f"no disk can be mounted here: {said}")
 
 
 @pytest.fixture

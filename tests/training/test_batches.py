@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_training import drive, slices_of, spotted_scan
+
+from components.training.batches import balanced_weights, batches
+from components.training.sampling import Sampler
+
+SCANS = [spotted_scan(f"p{i}", slices=5 + i) for i in range(3)]
+SLICES = slices_of(SCANS)
+KINDS = [
+    {"with_masks": True},
+    {"with_masks": False},
+    {"with_masks": True, "neighbors": 2},
+    {"with_masks": False, "weights": balanced_weights(SLICES.has_tumor)},
+]
+
+
+def taken(count, first=0, batch=4, **kind):
+    """So many batches from a step on."""
+    stream = batches(SLICES, Sampler(SLICES.has_tumor, batch, seed=1), **kind)(first)
+    return [[part.numpy() for part in found] for found in islice(stream, count)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["masks", "labels", "neighbours", "weights"])
+def test_batches_from_a_step_on_are_the_tail_of_all(kind):
+    whole, tail = taken(9, **kind), taken(4, first=5, **kind)
+    for one, other in zip(whole[5:], tail, strict=True):
+        for mine, others in zip(one, other, strict=True):
+            np.testing.assert_array_equal(mine, others)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["masks", "labels", "neighbours", "weights"])
+def test_a_batch_holds_its_slices_with_what_belongs_to_them(kind):
+    numbers = Sampler(SLICES.has_tumor, 4, seed=1)(7)
+    ((images, targets, *weights),) = taken(1, first=7, **kind)
+    assert images.dtype == np.uint8
+    np.testing.assert_array_equal(images, SLICES.take_images(SLICES.around(kind.get("neighbors", 0))[numbers]))
+    if kind["with_masks"]:
+        assert targets.dtype == np.uint8
+        np.testing.assert_array_equal(targets, SLICES.masks[numbers])
+    else:
+        assert targets.dtype == np.float32
+        np.testing.assert_array_equal(targets[:, 0], SLICES.has_tumor[numbers])
+    assert len(weights) == ("weights" in kind)
+    if weights:
+        np.testing.assert_array_equal(weights[0], kind["weights"][numbers])
+
+
+def test_the_shapes_are_known_before_any_batch():
+    stream = batches(SLICES, Sampler(SLICES.has_tumor, 4, seed=1), with_masks=True, neighbors=1)(0)
+    assert [spec.shape.as_list() for spec in stream.element_spec] == [[None, 32, 32, 9], [None, 32, 32, 1]]
+    assert [spec.dtype for spec in stream.element_spec] == [tf.uint8, tf.uint8]
+
+
+def test_two_replicas_get_the_halves_of_every_batch(tmp_path):
+    drive(tmp_path, "parts")
+    with np.load(tmp_path / "parts.npz") as parts:
+        images, masks = parts["images"], parts["masks"]
+    sampler = Sampler(SLICES.has_tumor, 8, seed=1)
+    assert images.shape[:3] == (3, 2, 4)  # batches, replicas, slices
+    for step, some_images, some_masks in zip((2, 3, 4), images, masks, strict=True):
+        np.testing.assert_array_equal(np.concatenate(some_images), SLICES.images[sampler(step)])
+        np.testing.assert_array_equal(np.concatenate(some_masks), SLICES.masks[sampler(step)])
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=200).map(np.array))
+def test_balanced_weights_let_both_kinds_count_the_same(has_tumor):
+    weights = balanced_weights(has_tumor)
+    assert weights.dtype == np.float32
+    assert weights.mean() == pytest.approx(1, rel=1e-5)
+    if has_tumor.any() and not has_tumor.all():
+        assert weights[has_tumor].sum() == pytest.approx(weights[~has_tumor].sum(), rel=1e-5)
+        assert len(set(weights[has_tumor])) == len(set(weights[~has_tumor])) == 1

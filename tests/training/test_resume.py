@@ -1,0 +1,67 @@
+"""Killed or asked to stop at any moment and started again, a training ends as it would have, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pandas as pd
+import pytest
+from tiny_training import drive, write_sides
+
+KILLS = sorted(random.Random(20).sample(range(1, 18), 5))
+ASKED = random.Random(21).randrange(1, 18)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("resume")
+    write_sides(folder / "sides")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def attempts(folder):
+    kills = ",".join([f"kill:{step}" for step in KILLS] + ["save:18"])
+    stories = ["undisturbed", f"killed={kills}", f"asked=term:{ASKED},validation:2,export"]
+    return json.loads(drive(folder, "stopped", "segmenter", *stories).splitlines()[-1])
+
+
+def same_end(folder, name):
+    """The network and the history that a story ended with are those of the undisturbed one."""
+    for file in ("network.weights.h5", "network.json", "history.csv"):
+        assert (folder / name / "run" / file).read_bytes() == (folder / "undisturbed" / "run" / file).read_bytes(), file
+
+
+def test_a_training_that_is_killed_at_random_steps_ends_as_if_undisturbed(folder, attempts):
+    assert [attempt["status"] for attempt in attempts["killed"]] == [-9] * 6 + [0]
+    same_end(folder, "killed")
+
+
+def test_a_checkpoint_that_was_being_written_is_neither_taken_nor_left(attempts):
+    killed, last = (attempt["files"] for attempt in attempts["killed"][-2:])
+    assert [name for name in killed if name.startswith(".part-")]
+    assert "step-000000018.npz" not in killed
+    assert last == ["step-000000015.npz", "step-000000018.npz"]
+
+
+def test_a_training_that_is_asked_to_stop_saves_that_very_step(folder, attempts):
+    step, validation, *_ = attempts["asked"]
+    assert (step["status"], validation["status"]) == (143, 143)
+    assert f"step-{ASKED:09d}.npz" in step["files"]
+    ends = [f"step-{last:09d}.npz" for last in (6, 12, 18) if last >= ASKED]
+    assert ends[0] in validation["files"]
+    same_end(folder, "asked")
+
+
+def test_a_training_that_is_killed_before_its_network_is_whole_writes_it_anew(folder, attempts):
+    assert [attempt["status"] for attempt in attempts["asked"]] == [143, 143, -9, 0]
+    same_end(folder, "asked")
+
+
+@pytest.mark.parametrize("name", ["undisturbed", "killed", "asked"])
+def test_live_plots_hold_one_row_an_epoch(folder, attempts, name):
+    rows = pd.read_csv(folder / name / "live" / "plots" / "metrics" / "val_volume_dice.tsv", sep="\t")
+    history = pd.read_csv(folder / name / "run" / "history.csv")
+    assert rows["step"].tolist() == [0, 1, 2]
+    assert rows["val_volume_dice"].tolist() == pytest.approx(history["val_volume_dice"].tolist())

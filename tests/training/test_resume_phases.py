@@ -1,0 +1,27 @@
+"""A classifier that is first trained frozen, then released: killed in either phase, it ends as it would have."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from tiny_training import drive, write_backbone, write_sides
+
+HEAD, RELEASED = random.Random(3).randrange(2, 7), random.Random(4).randrange(7, 18)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("phases")
+    write_sides(folder / "sides")
+    write_backbone(folder / "backbone.weights.h5")
+    return folder
+
+
+def test_a_classifier_killed_in_both_phases_ends_as_if_undisturbed(folder):
+    stories = ["undisturbed", f"killed=kill:{HEAD},kill:{RELEASED}"]
+    attempts = json.loads(drive(folder, "stopped", "classifier", *stories).splitlines()[-1])
+    assert [attempt["status"] for attempt in attempts["killed"]] == [-9, -9, 0]
+    for file in ("network.weights.h5", "history.csv"):
+        assert (folder / "killed" / "run" / file).read_bytes() == (folder / "undisturbed" / "run" / file).read_bytes()
