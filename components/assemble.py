@@ -1,21 +1,32 @@
-"""Assemble: two trained networks and thresholds chosen on validation patients become one layered SavedModel."""
+"""Assemble: two trained networks become one layered SavedModel; all its choices are made on validation patients.
+
+In this order: temperatures, which make probabilities honest; stage 1's threshold; the mask's threshold; the 3-D
+processing; the doubt above which a patient is referred.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
-from components import scoring
 from components.errors import UserError
-from components.files import atomic_folder, write_json
+from components.evaluation.choice import Choice
+from components.evaluation.masks import dice
+from components.evaluation.pixels import PixelCalibration
+from components.evaluation.temperature import apply_temperature, temperature
+from components.files import atomic_folder, read_json, write_json
 from components.layout import LAYERED, SERVING
+from components.prediction import Views, decide, views
 from components.scans.files import read_scan
+from components.scans.scan import Scan
 from components.tables import read_splits
 from models.layered import Layered
-from models.storage import load_network
+from models.storage import NETWORK, load_network
 
 MASK_THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 
@@ -32,6 +43,74 @@ def tumor_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: 
     return float((lowest_found + (below.max() if len(below) else 0.0)) / 2)
 
 
+class Validation:
+    """The validation patients as the networks see them, kept on disk between the choices."""
+
+    def __init__(self, model: Layered, scans: str | Path, names: list[str], folder: Path) -> None:
+        self.scans, self.names, self.folder = scans, names, folder
+        self.pixels, labels, probabilities = PixelCalibration(), [], []
+        for name in tqdm(names, desc="assemble", unit="patient"):
+            scan = self._read(name)
+            assert scan.mask is not None
+            seen = views(model.stages, scan, model.neighbors)
+            self.pixels += PixelCalibration.of(seen.mask_probability, scan.mask)
+            labels.append(scan.mask.any(axis=(1, 2)))
+            probabilities.append(seen.tumor_probability)
+            np.savez(folder / f"{name}.npz", *(part.astype(np.float32) for part in vars(seen).values()))
+        self.labels, self.probabilities = np.concatenate(labels), np.concatenate(probabilities)
+
+    def _read(self, name: str) -> Scan:
+        return read_scan(self.scans, name)
+
+    def patients(self, tumor_temperature: float, mask_temperature: float) -> Iterator[tuple[str, Scan, Views]]:
+        """Yield each patient with its calibrated views."""
+        for name in self.names:
+            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as kept:
+                probability, drawn, mirrored = (kept[file] for file in kept.files)
+            seen = Views(
+                apply_temperature(probability, tumor_temperature),
+                apply_temperature(drawn, mask_temperature),
+                apply_temperature(mirrored, mask_temperature),
+            )
+            yield name, self._read(name), seen
+
+
+def choose(validation: Validation, *, sensitivity: float, refer: float) -> dict[str, Any]:
+    """Make all choices; what layered.json says."""
+    temperatures = (
+        temperature(validation.probabilities, validation.labels),
+        validation.pixels.temperature(),
+    )
+    calibrated = apply_temperature(validation.probabilities, temperatures[0])
+    threshold = tumor_threshold(validation.labels, calibrated, sensitivity)
+    scores = []
+    for _, scan, seen in validation.patients(*temperatures):
+        assert scan.mask is not None
+        if scan.mask.any():
+            passed = (seen.tumor_probability >= threshold)[:, None, None]
+            scores.append([dice(scan.mask, (seen.mask_probability >= t) & passed) for t in MASK_THRESHOLDS])
+    by_threshold = np.mean(scores, axis=0)
+    record: dict[str, Any] = {
+        "tumor_temperature": temperatures[0],
+        "mask_temperature": temperatures[1],
+        "tumor_threshold": threshold,
+        "validation_sensitivity": sensitivity,
+        "mask_threshold": float(MASK_THRESHOLDS[by_threshold.argmax()]),
+        "processing": {"largest": False, "min_ml": 0.0},
+    }
+    choice = Choice()
+    for _, scan, seen in validation.patients(*temperatures):
+        assert scan.mask is not None
+        choice += Choice.of(scan.mask, decide(seen, scan.spacing, record).unprocessed, scan.spacing)
+    record["processing"] = vars(choice.best())
+    doubts = [decide(seen, scan.spacing, record).doubt for _, scan, seen in validation.patients(*temperatures)]
+    return record | {
+        "validation_volume_dice_mean": float(choice.table()["volume_dice_mean"].max()),
+        "processing_evidence": choice.table().to_dict("records"),
+        "refer_at_doubt": float(np.quantile(doubts, 1 - refer)),
+    }
+
+
 def assemble(
     classifier: str | Path,
     segmenter: str | Path,
@@ -40,44 +119,36 @@ def assemble(
     layered: str | Path,
     *,
     sensitivity: float,
-) -> dict[str, float]:
-    """Choose both thresholds on the validation patients and write the layered model.
-
-    The mask's threshold is the one of `MASK_THRESHOLDS` with the best mean volume Dice.
+    refer: float,
+) -> dict[str, Any]:
+    """Make all choices on the validation patients and write the layered model.
 
     Args:
         classifier, segmenter: folders that the trainings wrote (network.json, network.weights.h5).
-        layered: folder to write: Format-Serving/ (SavedModel) and layered.json (the thresholds and their evidence).
+        layered: folder to write: Format-Serving/, the SavedModel, with layered.json, the choices, among its assets.
+        sensitivity: share of tumour slices that stage 1 has to find.
+        refer: share of the patients that a human should look at first.
 
     Returns:
         What layered.json says.
     """
     model = Layered(load_network(classifier), load_network(segmenter))
-    patients = read_splits(splits).query("split == 'val'")
-    labels, probabilities = [], []
-    dice: dict[str, np.ndarray] = {}
-    for name in tqdm(patients["patient"], desc="assemble", unit="patient"):
-        scan = read_scan(scans, name)
-        assert scan.mask is not None
-        outputs = [model.stages(batch) for batch in scan.batches(neighbors=model.neighbors)]
-        probabilities.append(np.concatenate([output["tumor_probability"] for output in outputs]))
-        labels.append(scan.mask.any(axis=(1, 2)))
-        maps = np.concatenate([output["mask_probability"] for output in outputs])
-        if scan.mask.any():
-            dice[name] = np.array([scoring.dice(scan.mask, maps >= t) for t in MASK_THRESHOLDS])
-    if not dice:
-        raise UserError(f"{splits}: no validation patient has a tumour, so no threshold can be chosen; raise split.val")
-    found = pd.DataFrame(dice, index=MASK_THRESHOLDS).mean(axis=1)
-    record = {
-        "neighbors": model.neighbors,
-        "tumor_threshold": tumor_threshold(np.concatenate(labels), np.concatenate(probabilities), sensitivity),
-        "validation_sensitivity": sensitivity,
-        "mask_threshold": float(found.idxmax()),
-        "validation_volume_dice_mean": float(found.max()),
+    table = read_splits(splits).query("split == 'val'")
+    with tempfile.TemporaryDirectory(prefix="glioflow-assemble-") as folder:
+        validation = Validation(model, scans, list(table["patient"]), Path(folder))
+        if not validation.labels.any():
+            raise UserError(
+                f"{splits}: no validation patient has a tumour, so no threshold can be chosen; raise split.val"
+            )
+        record = {"neighbors": model.neighbors, **choose(validation, sensitivity=sensitivity, refer=refer)}
+    record["made_from"] = {
+        name: read_json(Path(network) / NETWORK)["made_from"]
+        for name, network in (("classifier", classifier), ("segmenter", segmenter))
     }
-    model.tumor_threshold.assign(record["tumor_threshold"])
-    model.mask_threshold.assign(record["mask_threshold"])
+    for name in ("tumor_threshold", "mask_threshold", "tumor_temperature", "mask_temperature"):
+        getattr(model, name).assign(record[name])
     with atomic_folder(layered) as part:
         model.save(part / SERVING)
-        write_json(part / LAYERED, record)
+        (part / SERVING / LAYERED).parent.mkdir()
+        write_json(part / SERVING / LAYERED, record)
     return record

@@ -1,117 +1,143 @@
-"""Evaluate: the layered model on the test patients, end to end as it will be served, and its stages on their own."""
+"""Evaluate: the layered model on the test patients, end to end as it will be used, one Beam element a patient."""
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from tqdm import tqdm
 
-from components import scoring
+from components.beam_jobs import reachable, run_pipeline
+from components.evaluation.masks import patient_scores
+from components.evaluation.pixels import PixelCalibration
 from components.files import atomic_folder, read_json
-from components.layout import LAYERED, PATIENTS, SERVING, SLICES
-from components.scans.files import mask_path, read_scan, write_mask
+from components.layout import PATIENTS, PIXELS, SLICES
+from components.prediction import Prediction, Predictor, Views
+from components.scans.files import image_path, mask_path, read_scan, write_mask
 from components.scans.scan import Scan
-from components.tables import TEXT, read_manifest, read_splits
+from components.tables import read_splits
+from components.tree import Tree
 
-COHORTS = ("site", "missing_sequence")
 
-
-def run_model(model: Any, scan: Scan, record: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Run the SavedModel on a scan; `record` is what its layered.json says.
-
-    Returns:
-        tumor_probability [slices]; mask, bool [slices, height, width], as served, stage 2 only where stage 1 said yes;
-        ungated, bool, the same shape: what stage 2 alone draws.
-    """
-    parts = []
-    for batch in map(tf.constant, scan.batches(neighbors=record["neighbors"])):
-        served = model.signatures["serving_default"](slices=batch)
-        alone = model.signatures["stages"](slices=batch)
-        parts.append(
+def measure(scan: Scan, seen: Views, found: Prediction) -> dict[str, Any]:
+    """All that is measured of one patient: rows for patients.csv and slices.csv, and counts of pixels."""
+    assert scan.mask is not None
+    masks = {"on": found.mask, "off": found.ungated, "unprocessed": found.unprocessed}
+    pixels = PixelCalibration.of(seen.mask_probability, scan.mask)
+    return {
+        "patients": [
             {
-                "tumor_probability": served["tumor_probability"].numpy(),
-                "mask": served["mask"].numpy() > 0,
-                "ungated": alone["mask_probability"].numpy() >= record["mask_threshold"],
+                "patient": scan.patient,
+                "gate": gate,
+                "doubt": found.doubt,
+                **patient_scores(scan.mask, mask, scan.spacing),
             }
-        )
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            for gate, mask in masks.items()
+        ],
+        "slices": [
+            {
+                "patient": scan.patient,
+                "slice": number,
+                "has_tumor": int(truth.any()),
+                "tumor_probability": float(p),
+                "doubt": float(doubt),
+            }
+            for number, (truth, p, doubt) in enumerate(
+                zip(scan.mask, found.tumor_probability, found.slice_doubt, strict=True), start=1
+            )
+        ],
+        "pixels": {name: values.tolist() for name, values in vars(pixels).items()},
+    }
 
 
-def predict_patients(layered: str | Path, scans: str | Path, splits: str | Path, folder: str | Path) -> None:
+class EvaluatePatient(beam.DoFn):
+    """Predict and measure `(patient, sites)`: writes `<patient>_mask.nii.gz` and `<patient>.json`.
+
+    Args:
+        layered, scans, folder: addresses of the model, of what ingest wrote, and of what to write.
+    """
+
+    def __init__(self, layered: str, scans: str, folder: str) -> None:
+        self.layered, self.scans, self.folder = layered, scans, folder
+
+    def setup(self) -> None:
+        """Load the model, once a worker."""
+        self.opened = ExitStack()
+        tree = Tree(self.layered)
+        self.predict = Predictor(self.opened.enter_context(tree.local(tree.files)))
+
+    def teardown(self) -> None:
+        """Remove the worker's own copy of the model, where it had to make one."""
+        self.opened.close()
+
+    def process(self, element: tuple[str, Any]) -> None:
+        """Read, predict, measure and write one patient."""
+        patient, sites = element
+        files = [image_path("", patient).name, mask_path("", patient).name]
+        with Tree(self.scans).local(files) as near:
+            scan = read_scan(near, patient, next(iter(sites)))
+        seen, found = self.predict(scan)
+        with tempfile.TemporaryDirectory(prefix="glioflow-evaluate-") as folder:
+            drawn, record = mask_path(folder, patient), Path(folder, f"{patient}.json")
+            write_mask(drawn, found.mask, scan.affine)
+            record.write_text(json.dumps(measure(scan, seen, found)), encoding="utf-8")
+            for file in (drawn, record):
+                Tree(self.folder).put(file, file.name)
+
+
+def evaluate(
+    layered: str | Path,
+    scans: str | Path,
+    splits: str | Path,
+    folder: str | Path,
+    *,
+    beam_args: list[str],
+    storage: str | None = None,
+) -> None:
     """Run the layered model on every test patient.
 
     Args:
         layered: what assemble wrote.
-        folder: folder to write: `<patient>_mask.nii.gz`, patients.csv (scores with and without stage 1's gate, one
-            row a patient) and slices.csv (label and tumour probability, one row a slice).
+        folder: folder to write: `<patient>_mask.nii.gz`, patients.csv (scores, three rows a patient: stage 1's gate on,
+            off, and on without 3-D processing), slices.csv (one row a slice) and pixels.json (counts by probability).
+        beam_args, storage: see `components.convert`.
     """
-    record = read_json(Path(layered) / LAYERED)
-    model = tf.saved_model.load(str(Path(layered) / SERVING))
-    patients, slices = [], []
+    table = read_splits(splits).query("split == 'test'")
     with atomic_folder(folder) as part:
-        for row in tqdm(
-            list(read_splits(splits).query("split == 'test'").itertuples()), desc="evaluate", unit="patient"
-        ):
-            scan = read_scan(scans, row.patient, row.site)
-            assert scan.mask is not None
-            found = run_model(model, scan, record)
-            write_mask(mask_path(part, row.patient), found["mask"], scan.affine)
-            for gate, mask in (("on", found["mask"]), ("off", found["ungated"])):
-                patients.append({"patient": row.patient, "gate": gate, **scoring.patient_scores(scan.mask, mask)})
-            slices += [
-                {"patient": row.patient, "slice": number, "has_tumor": int(truth.any()), "tumor_probability": float(p)}
-                for number, (truth, p) in enumerate(zip(scan.mask, found["tumor_probability"], strict=True), start=1)
-            ]
-        pd.DataFrame(patients).to_csv(part / PATIENTS, index=False)
-        pd.DataFrame(slices).to_csv(part / SLICES, index=False)
+        inputs = {"layered": Path(layered), "scans": Path(scans)}
+        with reachable(inputs, part, storage, "evaluate") as (near, target):
+            worker = EvaluatePatient(near["layered"], near["scans"], target)
+            run_pipeline(list(zip(table["patient"], table["site"], strict=True)), worker, beam_args)
+        _gather(part, sorted(table["patient"]))
 
 
-def summarise(predictions: str | Path, layered: str | Path, manifest: str | Path, seed: int) -> dict[str, Any]:
-    """Metrics of what `predict_patients` wrote: classifier, segmenter (gate off), layered (gate on), by cohort."""
-    patients = pd.read_csv(Path(predictions) / PATIENTS, dtype=TEXT)
-    slices = pd.read_csv(Path(predictions) / SLICES, dtype=TEXT)
-    described = describe_patients(read_manifest(manifest))
-    patients = patients.merge(described, on="patient", validate="many_to_one")
-    gated, alone = patients[patients["gate"] == "on"], patients[patients["gate"] == "off"]
-    record = read_json(Path(layered) / LAYERED)
-    return {
-        "data": "synthetic" if bool(patients["synthetic"].any()) else "scans",
-        "classifier": scoring.classifier_scores(
-            slices["has_tumor"].to_numpy(), slices["tumor_probability"].to_numpy(), record["tumor_threshold"]
-        ),
-        "segmenter": _summary(alone, seed),
-        "layered": {**_summary(gated, seed), "mask_threshold": record["mask_threshold"]},
-        "cohorts": {
-            f"{cohort}={value}": {
-                "patients": len(group),
-                "volume_dice_mean": scoring.summarise_patients(_records(group), seed)["volume_dice_mean"],
-            }
-            for cohort in COHORTS
-            for value, group in gated.groupby(cohort)
-        },
-    }
+def _gather(folder: Path, patients: list[str]) -> None:
+    """Make the tables of the patients' records, in the order of their names."""
+    rows: dict[str, list[dict[str, Any]]] = {"patients": [], "slices": []}
+    pixels = PixelCalibration()
+    for record in tqdm(list(_records(folder, patients)), desc="evaluate", unit="patient"):
+        for kind, several in rows.items():
+            several += record[kind]
+        pixels += PixelCalibration(**{name: np.array(values) for name, values in record["pixels"].items()})
+    pd.DataFrame(rows["patients"]).to_csv(folder / PATIENTS, index=False)
+    pd.DataFrame(rows["slices"]).to_csv(folder / SLICES, index=False)
+    (folder / PIXELS).write_text(json.dumps({name: v.tolist() for name, v in vars(pixels).items()}), encoding="utf-8")
 
 
-def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row a patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post")."""
-    described = manifest.groupby("patient").agg(
-        site=("site", "first"), synthetic=("synthetic", "max"), pre=("missing_pre", "max"), post=("missing_post", "max")
-    )
-    described["missing_sequence"] = [
-        "+".join(name for name, flag in (("pre", pre), ("post", post)) if flag) or "none"
-        for pre, post in zip(described["pre"], described["post"], strict=True)
-    ]
-    return described.drop(columns=["pre", "post"]).reset_index()
+def _records(folder: Path, patients: list[str]) -> Iterator[dict[str, Any]]:
+    for patient in patients:
+        path = folder / f"{patient}.json"
+        yield read_json(path)
+        path.unlink()
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as dictionaries, None where a score does not exist."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")
-
-
-def _summary(table: pd.DataFrame, seed: int) -> dict[str, Any]:
-    return scoring.summarise_patients(_records(table), seed)
+def read_pixels(folder: str | Path) -> PixelCalibration:
+    """Read the counts of pixels that `evaluate` wrote."""
+    return PixelCalibration(**{name: np.array(v) for name, v in read_json(Path(folder) / PIXELS).items()})

@@ -1,4 +1,4 @@
-"""The gate: absolute floors on the test patients. A metric that is missing or not a number never passes."""
+"""The gate: floors, cohorts and the champion. What is missing or not a number never passes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,24 @@ BLESSED, NOT_BLESSED = "BLESSED", "NOT BLESSED"
 
 @dataclass(frozen=True)
 class Check:
-    """One floor: did `metric` of `subject` reach it?"""
+    """One question: did `metric` of `subject` reach `floor`?
+
+    Attributes:
+        value: what was measured; None where nothing usable was.
+        reason: a sentence; where it is empty, `in_words` makes one of the numbers.
+    """
 
     subject: str
     metric: str
     value: float | None
     floor: float | None
     passed: bool
+    reason: str = ""
 
     def in_words(self) -> str:
         """The check as a sentence."""
+        if self.reason:
+            return f"{self.subject}: {self.reason}"
         if self.value is None or self.floor is None:
             return f"{self.subject}: {self.metric} could not be measured, so it can't pass"
         relation = "reaches" if self.passed else "is below"
@@ -38,8 +46,18 @@ def check(subject: str, metric: str, value: float | None, floor: float) -> Check
     return Check(subject, metric, value if usable else None, floor, bool(usable and value >= floor))  # type: ignore[operator]
 
 
+def refusal(subject: str, reason: str) -> Check:
+    """A check that failed for a reason of its own."""
+    return Check(subject, "", None, None, False, reason)
+
+
+def no_leak(told: str | None) -> list[Check]:
+    """A refusal where `evaluation.findings.leak` has told of one."""
+    return [refusal("layered model", told)] if told else []
+
+
 def floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
-    """All floors of the layered model; `metrics` is what reports/metrics.json holds."""
+    """All absolute floors; `metrics` is what `components.summary.summarise` gave."""
     layered, segmenter, classifier = metrics["layered"], metrics["segmenter"], metrics["classifier"]
     return [
         check("classifier", "auroc", classifier.get("auroc"), gate.min_auroc),
@@ -50,13 +68,23 @@ def floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
     ]
 
 
-def verdict(checks: Iterable[Check], tfma_refusals: Iterable[Check] = ()) -> dict[str, Any]:
-    """Sum up: blessed only where every floor is reached and the TFX Evaluators refused nothing."""
-    every = [*checks, *tfma_refusals]
+def cohort_floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
+    """A floor for the mean volume Dice of every cohort with patients enough to judge it; of no tumour there is none."""
+    return [
+        check(f"cohort {name}", "volume_dice_mean", cohort["volume_dice_mean"], gate.min_cohort_volume_dice)
+        for name, cohort in metrics["cohorts"].items()
+        if cohort["patients"] >= gate.cohort_patients and not name.endswith("=no tumour")
+    ]
+
+
+def verdict(checks: Iterable[Check]) -> dict[str, Any]:
+    """Sum up: blessed only where there are checks and every one has passed."""
+    every = list(checks)
     blessed = bool(every) and all(c.passed for c in every)
     return {
         "verdict": BLESSED if blessed else NOT_BLESSED,
         "reasons": [c.in_words() for c in every if not c.passed],
+        "passed": [c.in_words() for c in every if c.passed],
         "checks": [asdict(c) for c in every],
     }
 

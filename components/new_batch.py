@@ -14,9 +14,8 @@ from tqdm import tqdm
 from components.drift import SHARE, by_patient, compare
 from components.errors import UserError
 from components.examine import examine, examine_all
-from components.files import read_json
 from components.ingest import spread
-from components.layout import LAYERED, SERVING
+from components.prediction import Predictor
 from components.scans.files import read_scan
 from components.scans.scan import Scan
 from components.sources import open_source
@@ -35,18 +34,13 @@ def training_set(data: Path) -> pd.DataFrame:
 
 def load_detector(model: Path) -> Callable[[Scan], float]:
     """Load a layered model; the function returned gives the share of a scan's slices that it calls tumour, 0..1."""
-    import tensorflow as tf
-
-    try:
-        neighbors = read_json(model / LAYERED)["neighbors"]
-        serve = tf.saved_model.load(str(model / SERVING)).signatures["serving_default"]
-    except (OSError, KeyError, UserError) as error:
-        raise UserError(
-            f"{model}: no layered model there; give the folder that assemble wrote, e.g. artifacts/layered after a run"
-        ) from error
+    predictor = Predictor(model)
+    neighbors, threshold = predictor.record["neighbors"], predictor.record["tumor_threshold"]
 
     def share(scan: Scan) -> float:
-        found = [serve(slices=tf.constant(batch))["has_tumor"].numpy() for batch in scan.batches(neighbors=neighbors)]
+        found = [
+            predictor.stages(batch)["tumor_probability"] >= threshold for batch in scan.batches(neighbors=neighbors)
+        ]
         return float(np.concatenate(found).mean())
 
     return share

@@ -174,6 +174,11 @@ class Segmenter(Recipe):
 
 class Assemble(Group):
     sensitivity: Share
+    refer: Share
+
+
+class Evaluate(Group):
+    clinical: str | None
 
 
 class Gate(Group):
@@ -182,6 +187,10 @@ class Gate(Group):
     min_specificity: Fraction
     min_volume_dice: Fraction
     min_pooled_dice: Fraction
+    min_cohort_volume_dice: Fraction
+    cohort_patients: Positive
+    champion: Annotated[str, Field(min_length=1)]
+    margin: Fraction
 
 
 class Params(Group):
@@ -199,6 +208,7 @@ class Params(Group):
     classifier: Classifier
     segmenter: Segmenter
     assemble: Assemble
+    evaluate: Evaluate
     gate: Gate
 
 

@@ -112,6 +112,7 @@ def train(
             history = loop.run(key)
     if not first:
         return None
+    made_from["people"] = sorted({*slices.people, *validation.people})
     storage.save_network(run_dir, model.network, settings.network_arguments(params, network), made_from)
     pd.DataFrame(history).to_csv(Path(run_dir) / HISTORY, index=False)
     return storage.load_network(run_dir)

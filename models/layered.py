@@ -15,6 +15,12 @@ from models import examples
 from models.export import SERIALIZED, mask_probability, neighbors_of, slices_spec, tumor_probability
 
 
+def _cooled(probability: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    """Temperature scaling (Guo et al. 2017, arXiv 1706.04599): the logit divided by the temperature."""
+    clipped = tf.clip_by_value(probability, 1e-7, 1.0 - 1e-7)
+    return tf.sigmoid((tf.math.log(clipped) - tf.math.log1p(-clipped)) / temperature)
+
+
 class Layered(tf.Module):
     """Classifier and segmenter in one graph.
 
@@ -40,9 +46,21 @@ class Layered(tf.Module):
         slices = slices_spec(segmenter)
         self.serve = tf.function(self._serve, input_signature=[slices])
         self.stages = tf.function(self._stages, input_signature=[slices])
-        self._tumor_probability, self._mask_probability = tumor_probability(classifier), mask_probability(segmenter)
+        self._raw_tumor_probability, self._raw_mask_probability = (
+            tumor_probability(classifier),
+            mask_probability(segmenter),
+        )
         self.tumor_threshold = tf.Variable(tumor_threshold, trainable=False, dtype=tf.float32)
         self.mask_threshold = tf.Variable(mask_threshold, trainable=False, dtype=tf.float32)
+        # Of the probabilities that are given out, see `_cooled`; thresholds are of those.
+        self.tumor_temperature = tf.Variable(1.0, trainable=False, dtype=tf.float32)
+        self.mask_temperature = tf.Variable(1.0, trainable=False, dtype=tf.float32)
+
+    def _tumor_probability(self, slices: tf.Tensor) -> tf.Tensor:
+        return _cooled(self._raw_tumor_probability(slices), self.tumor_temperature)
+
+    def _mask_probability(self, slices: tf.Tensor) -> tf.Tensor:
+        return _cooled(self._raw_mask_probability(slices), self.mask_temperature)
 
     def _own(self, slices: tf.Tensor) -> tf.Tensor:
         """The slices themselves, without their neighbours: what stage 1 sees."""

@@ -12,6 +12,7 @@ import keras
 from models.classifier import classifier
 from models.resunet import resunet
 
+NETWORK = "network.json"
 BUILDERS: dict[str, Callable[..., keras.Model]] = {"classifier": classifier, "segmenter": resunet}
 
 
@@ -32,14 +33,14 @@ def save_network(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     record = {"network": network.name, "arguments": arguments, "made_from": made_from or {}}
-    (folder / "network.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (folder / NETWORK).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     network.save_weights(folder / "network.weights.h5")
 
 
 def load_network(folder: str | Path) -> keras.Model:
     """Read back what `save_network` wrote; pre-trained weights are not fetched again."""
     folder = Path(folder)
-    record = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+    record = json.loads((folder / NETWORK).read_text(encoding="utf-8"))
     arguments = dict(record["arguments"])
     if "weights" in arguments:
         arguments |= {"weights": "none", "strategy": "finetune"}  # frozen, it would ask for pre-trained ones

@@ -127,7 +127,7 @@ def assemble(params: Params) -> None:
         SCANS,
         SPLITS,
         LAYERED,
-        sensitivity=params.assemble.sensitivity,
+        **params.assemble.model_dump(),
     )
     print(f"thresholds: tumour {record['tumor_threshold']:.4f}, mask {record['mask_threshold']:.2f}")
 
@@ -135,6 +135,7 @@ def assemble(params: Params) -> None:
 def evaluate(params: Params) -> None:
     """Measure slices with the TFX Evaluator and patients with the layered model; write metrics and the verdict."""
     from components import evaluate, gate, slice_metrics
+    from components.judgement import judge
     from pipelines import local, training
 
     networks = ("classifier", "segmenter")
@@ -150,13 +151,15 @@ def evaluate(params: Params) -> None:
             evaluation = outputs.path(node.id, "evaluation")
             tfma[network] = slice_metrics.read_metrics(evaluation)
             refusals += slice_metrics.refusals(network, evaluation)
-    evaluate.predict_patients(LAYERED, SCANS, SPLITS, PREDICTIONS)
-    metrics = evaluate.summarise(PREDICTIONS, LAYERED, MANIFEST, params.seed)
-    metrics["segmenter"]["pooled_dice"] = tfma["segmenter"]["overall"].get("pooled_dice")
-    verdict = gate.verdict(gate.floors(metrics, params.gate), refusals)
+    knobs = params.convert
+    evaluate.evaluate(LAYERED, SCANS, SPLITS, PREDICTIONS, beam_args=knobs.beam_args, storage=knobs.storage)
+    metrics, verdict = judge(
+        params, layered=LAYERED, predictions=PREDICTIONS, scans=SCANS, splits=SPLITS, manifest=MANIFEST, tfma=tfma,
+        refusals=refusals,
+    )  # fmt: skip
     gate.write_blessing(BLESSING, verdict)
-    write_json(METRICS, {"verdict": verdict["verdict"], **metrics, "tfma": tfma})
-    print("\n".join([verdict["verdict"], *verdict["reasons"]]))
+    write_json(METRICS, metrics)
+    print("\n".join([verdict["verdict"], *verdict["reasons"], *metrics["findings"]]))
 
 
 def report(params: Params) -> None:

@@ -40,6 +40,11 @@ def _without_repeat(patient: str) -> str:
     return re.sub(rf"{REPEATED}\d+$", "", patient)
 
 
+def fingerprint(patient: str) -> str:
+    """16 hexadecimal digits that tell a person apart without telling who it is: what a model keeps of its patients."""
+    return hashlib.sha256(f"glioflow {subject_of(patient)}".encode()).hexdigest()[:16]
+
+
 def file_name(identity: str) -> str:
     """`identity` if it is safe as a file name, else its safe characters and a hash that keeps names apart."""
     if _SAFE.fullmatch(identity) and not identity.endswith("_mask"):

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from components.errors import UserError
 from components.files import atomic_folder
+from components.scans.identity import fingerprint
 from components.training.slices import Slices
 from models import examples, preprocessing
 
@@ -105,4 +106,5 @@ def _open(folder: Path, size: int) -> Slices:
         patients=np.unique(patient[order], return_inverse=True)[1],
         scans=np.cumsum(begins) - 1,
         has_tumor=has_tumor[order].astype(bool),
+        people=tuple(sorted({fingerprint(name.decode()) for name in np.unique(patient)})),
     )

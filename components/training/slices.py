@@ -20,6 +20,7 @@ class Slices:
         patients: number of each slice's patient, int [slices], from 0.
         scans: number of each slice's scan, int [slices], from 0.
         has_tumor: bool [slices].
+        people: fingerprints of the persons, sorted.
     """
 
     images: np.ndarray
@@ -28,6 +29,7 @@ class Slices:
     patients: np.ndarray
     scans: np.ndarray
     has_tumor: np.ndarray
+    people: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.order)

@@ -1,0 +1,65 @@
+"""A Beam job of one element a piece of work, wherever `beam_args` lets it run."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from tqdm import tqdm
+
+from components.errors import UserError
+from components.tree import Tree, walk
+
+
+def run_pipeline(work: Sequence[tuple[Any, Any]], worker: beam.DoFn, beam_args: list[str]) -> None:
+    """Group `work` by its keys and hand each group, `(key, values)`, to the worker.
+
+    Raises:
+        UserError: Beam does not know a flag, or refuses its value.
+    """
+    options = PipelineOptions(beam_args)
+    unknown = {flag.partition("=")[0].removeprefix("--") for flag in beam_args} - set(options.get_all_options())
+    if unknown:
+        raise UserError(f"params.yaml: convert.beam_args: Beam has no flag --{min(unknown)}; correct it")
+    try:
+        pipeline = beam.Pipeline(options=options)
+    except ValueError as error:
+        raise UserError(f"params.yaml: convert.beam_args: {' '.join(str(error).split())}; correct it") from error
+    with pipeline:
+        _ = pipeline | "Work" >> beam.Create(work) | "ByKey" >> beam.GroupByKey() | "Do" >> beam.ParDo(worker)
+
+
+@contextmanager
+def reachable(
+    inputs: Mapping[str, Path], folder: Path, storage: str | None, name: str
+) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield where the workers read the input folders and write: here, or in `storage`, with copies there and back.
+
+    Args:
+        inputs: name to folder.
+        folder: what the workers have written is in it when the block ends.
+        storage: address that all workers reach, e.g. gs://bucket/prefix; None where they work on this machine's disk.
+        name: of the job, for its place in the storage.
+    """
+    if storage is None:
+        yield {name: str(path.resolve()) for name, path in inputs.items()}, str(folder.resolve())
+        return
+    place = f"{storage.rstrip('/')}/glioflow-{name}-{uuid.uuid4().hex}"
+    outputs = Tree(f"{place}/out")
+    try:
+        for kind, path in inputs.items():
+            target = Tree(f"{place}/{kind}")
+            for file in tqdm(walk(path), desc=f"{kind} to storage", unit="file"):
+                target.put(Path(file), str(Path(file).relative_to(path)))
+        yield {kind: f"{place}/{kind}" for kind in inputs}, outputs.address
+        with outputs.local(outputs.files) as near:
+            shutil.copytree(near, folder, dirs_exist_ok=True)
+    finally:
+        if Tree(place).fs.exists(Tree(place).root):
+            Tree(place).remove()

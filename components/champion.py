@@ -1,0 +1,108 @@
+"""The champion: is the candidate no worse than the model in use, on the same patients?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.errors import UserError
+from components.evaluation.findings import known_people
+from components.evaluation.paired import paired_difference
+from components.gate import Check, check, refusal
+from components.layout import LAYERED
+from components.params import Gate
+from components.prediction import read_record
+
+Measure = Callable[[Path], pd.DataFrame]
+SUBJECT = "against the champion"
+
+
+def champion_in(folder: str | Path) -> Path | None:
+    """The layered model in the champion's folder; None where nothing but notes lies there."""
+    folder = Path(folder)
+    models = sorted(path.parents[1] for path in folder.glob(f"**/{LAYERED}"))
+    return models[0] if models else None
+
+
+def holds_more_than_notes(folder: str | Path) -> bool:
+    """Tell whether there is anything but what git and DVC leave in the champion's folder."""
+    notes = ("README.md", ".gitignore", "model.dvc")
+    return any(path.is_file() and path.name not in notes for path in Path(folder).rglob("*"))
+
+
+def unfair(champion: Path, tested: Collection[str]) -> list[Check]:
+    """Refuse a comparison that would mean nothing: the champion has learned from patients that are tested today."""
+    seen = known_people(read_record(champion)) & set(tested)
+    if not seen:
+        return []
+    return [
+        refusal(
+            SUBJECT,
+            f"the test set has changed: the champion was trained or chosen on {len(seen)} of the {len(set(tested))} "
+            "persons tested now; restore data/ledger.csv, which keeps patients on their sides, or remove the champion",
+        )
+    ]
+
+
+def challenge(
+    champion: str | Path, tested: Collection[str], candidate: pd.DataFrame, gate: Gate, seed: int, measure: Measure
+) -> tuple[list[Check], dict[str, Any] | None]:
+    """Hold the candidate against the champion, if there is one.
+
+    Args:
+        champion: the champion's folder.
+        tested: fingerprints of the test patients.
+        candidate: its scores, see `compare`.
+        measure: runs a layered model on the test patients and gives its scores.
+
+    Returns:
+        Checks, none without a champion; and what `compare` found, None without one. A champion that can't be used is a
+        check that failed.
+    """
+    model = champion_in(champion)
+    if model is None:
+        if holds_more_than_notes(champion):
+            return [refusal(SUBJECT, f"{champion} holds files, and no layered model; put one there, or clear it")], None
+        return [], None
+    try:
+        foul = unfair(model, tested)
+        if foul:
+            return foul, None
+        return compare(candidate, measure(model), gate, seed)
+    except UserError as error:
+        return [refusal(SUBJECT, f"the champion can't be used: {error}")], None
+
+
+def compare(
+    candidate: pd.DataFrame, champion: pd.DataFrame, gate: Gate, seed: int
+) -> tuple[list[Check], dict[str, Any]]:
+    """Compare volume Dice patient by patient.
+
+    Args:
+        candidate, champion: tables of `components.summary.read_patients`.
+        gate: `margin` is what the candidate's mean may be worse by.
+        seed: of the test.
+
+    Returns:
+        The checks: no patient differs, the loss in the mean is within the margin, and the test at 5 % agrees where
+        there are patients enough for one. And what was found, for the report.
+    """
+    scores = [dict(zip(table["patient"], table["volume_dice"], strict=True)) for table in (candidate, champion)]
+    if set(scores[0]) != set(scores[1]):
+        return [refusal(SUBJECT, "the champion was not measured on the same patients; evaluate both again")], {}
+    ill = [{name: value for name, value in one.items() if not math.isnan(value)} for one in scores]
+    if set(ill[0]) != set(ill[1]) or not ill[0]:
+        return [refusal(SUBJECT, "volume_dice is missing for a patient, so nothing can be compared")], {}
+    found = paired_difference(ill[0], ill[1], margin=gate.margin, seed=seed)
+    checks = [check(SUBJECT, "mean difference of volume Dice", found.mean, -gate.margin)]
+    if found.p_value is not None:
+        sure = (
+            f"with {found.patients} patients (p {found.p_value:.3f}) that the candidate is no worse by {gate.margin:g}"
+        )
+        words = f"it is certain enough {sure}" if found.not_inferior else f"it is not certain enough {sure}"
+        checks.append(Check(SUBJECT, "non-inferiority", found.p_value, 0.05, found.not_inferior, words))
+    return checks, vars(found)

@@ -1,0 +1,132 @@
+"""What the layered model says about a scan: thresholds, 3-D processing, doubt, as evaluation and prediction take it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.errors import UserError
+from components.evaluation.components3d import keep_components
+from components.evaluation.doubt import expected_dice
+from components.files import read_json
+from components.layout import LAYERED, SERVING
+from components.scans.scan import Scan
+
+Stages = Callable[[np.ndarray], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Views:
+    """What both stages say about every slice of a scan, calibrated, before any decision.
+
+    Attributes:
+        tumor_probability: float [slices], 0..1.
+        mask_probability: float [slices, height, width], 0..1.
+        mirrored: the same of the mirror image (left and right), turned back.
+    """
+
+    tumor_probability: np.ndarray
+    mask_probability: np.ndarray
+    mirrored: np.ndarray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A decision about a scan.
+
+    Attributes:
+        tumor_probability: float [slices].
+        has_tumor: bool [slices], what stage 1 lets through.
+        mask: bool [slices, height, width], the result: stage 2 where stage 1 said yes, after 3-D processing.
+        unprocessed: the same before 3-D processing.
+        ungated: what stage 2 alone would draw, after 3-D processing.
+        doubt: of the patient, 0..1: 1 - the Dice that the mask is expected to have, by the mean of both views.
+        slice_doubt: float [slices], 0..1: the entropy of stage 1 in bits, or 1 - the slice's expected Dice, where more.
+    """
+
+    tumor_probability: np.ndarray
+    has_tumor: np.ndarray
+    mask: np.ndarray
+    unprocessed: np.ndarray
+    ungated: np.ndarray
+    doubt: float
+    slice_doubt: np.ndarray
+
+
+def views(stages: Stages, scan: Scan, neighbors: int) -> Views:
+    """Run both stages on a scan and on its mirror image."""
+    probability, drawn, mirrored = [], [], []
+    for batch in scan.batches(neighbors=neighbors):
+        seen, turned = stages(batch), stages(batch[:, :, ::-1])
+        probability.append(np.asarray(seen["tumor_probability"]))
+        drawn.append(np.asarray(seen["mask_probability"]))
+        mirrored.append(np.asarray(turned["mask_probability"])[:, :, ::-1])
+    return Views(*(np.concatenate(parts) for parts in (probability, drawn, mirrored)))
+
+
+def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> Prediction:
+    """Apply the thresholds and the processing that layered.json holds."""
+    has_tumor = seen.tumor_probability >= record["tumor_threshold"]
+    drawn = seen.mask_probability >= record["mask_threshold"]
+    gated = drawn & has_tumor[:, None, None]
+    mask = keep_components(gated, spacing, **record["processing"])
+    mean = (seen.mask_probability + seen.mirrored) / 2
+    p = np.clip(seen.tumor_probability.astype(float), 1e-12, 1 - 1e-12)
+    entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    of_mask = [1 - expected_dice(m, d) if d.any() else 0.0 for m, d in zip(mean, mask, strict=True)]
+    return Prediction(
+        seen.tumor_probability,
+        has_tumor,
+        mask,
+        gated,
+        keep_components(drawn, spacing, **record["processing"]),
+        1 - expected_dice(mean, mask),
+        np.maximum(entropy, of_mask),
+    )
+
+
+def saved_model(folder: str | Path) -> Path:
+    """The SavedModel in a folder that assemble wrote, or the folder itself, as the registry holds it."""
+    folder = Path(folder)
+    return folder / SERVING if (folder / SERVING).is_dir() else folder
+
+
+def read_record(folder: str | Path) -> dict[str, Any]:
+    """The choices that were made for a layered model; raises UserError where there is none in the folder."""
+    try:
+        return read_json(saved_model(folder) / LAYERED)
+    except UserError as error:
+        raise UserError(
+            f"{folder}: no layered model there; give a folder that assemble wrote, e.g. artifacts/layered, or one of "
+            "the registry"
+        ) from error
+
+
+class Predictor:
+    """A layered model from its folder.
+
+    Raises:
+        UserError: there is none.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        import tensorflow as tf
+
+        self.record = read_record(folder)
+        try:
+            self.model = tf.saved_model.load(str(saved_model(folder)))
+            stages = self.model.signatures["stages"]
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(f"{folder}: damaged model; copy it again, or run `dvc checkout`") from error
+        self.stages: Stages = lambda slices: {
+            name: value.numpy() for name, value in stages(slices=tf.constant(slices)).items()
+        }
+
+    def __call__(self, scan: Scan) -> tuple[Views, Prediction]:
+        """Look at a scan and decide."""
+        seen = views(self.stages, scan, self.record["neighbors"])
+        return seen, decide(seen, scan.spacing, self.record)
