@@ -1,0 +1,53 @@
+"""Cohorts: which patients to look at together. A good mean can hide a site, or all the small tumours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ["patient", "cohort", "value", "patients", "few"]
+# A mean of fewer says more about those patients than about their kind.
+FEWEST = 3
+# Fixed bounds, in ml of the reference, so that "small" means the same in every run and set. They lie near the
+# terciles of the LGG set (12 and 30), whose pictures carry no geometry and count as 1 mm a step.
+SIZES = ((10.0, "small, below 10 ml"), (30.0, "medium, 10 to 30 ml"), (np.inf, "large, above 30 ml"))
+NO_TUMOR, UNKNOWN = "no tumour", "unknown"
+
+
+def tumor_size(reference_ml: float) -> str:
+    """Size class of a reference volume in ml, 0 or more; 10 and 30 ml count as medium, 0 as no tumour."""
+    if reference_ml == 0:
+        return NO_TUMOR
+    small, medium, large = (name for _, name in SIZES)
+    if reference_ml < SIZES[0][0]:
+        return small
+    return medium if reference_ml <= SIZES[1][0] else large
+
+
+def cohorts(patients: pd.DataFrame, clinical: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Name the cohorts of every patient.
+
+    Args:
+        patients: one row a patient: patient, site, missing_sequence, reference_ml.
+        clinical: what `clinical.read_clinical` gave: patient, and one column of text a cohort.
+
+    Returns:
+        One row a patient and cohort: patient, cohort ("site", "missing_sequence", "tumor_size", then the clinical
+        columns), value, patients (how many share the value), few (True below 3 of them). What is not known has the
+        value "unknown".
+
+    Raises:
+        ValueError: a patient has two rows.
+    """
+    if patients["patient"].duplicated().any():
+        raise ValueError("a patient has more than one row")
+    wide = patients[["patient", "site", "missing_sequence"]].assign(
+        tumor_size=[tumor_size(ml) for ml in patients["reference_ml"]]
+    )
+    if clinical is not None:
+        wide = wide.merge(clinical, on="patient", how="left", validate="one_to_one", suffixes=("", " (clinical)"))
+    table = wide.melt("patient", var_name="cohort", value_name="value")
+    table["value"] = table["value"].fillna(UNKNOWN).astype(str)
+    table["patients"] = table.groupby(["cohort", "value"])["patient"].transform("size")
+    table["few"] = table["patients"] < FEWEST
+    return table[COLUMNS]

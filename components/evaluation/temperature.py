@@ -1,0 +1,65 @@
+"""Temperature scaling: one number that makes probabilities as sure as they should be.
+
+A logit is divided by T: above 1 softens, below 1 sharpens, and 0.5 stays 0.5 (Guo 2017, arXiv 1706.04599, section
+4.2). The order of probabilities stays, so AUROC does too, and a threshold t moves to `apply_temperature(t, T)`. One
+number can't mend a wrong share of positives.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+
+# Beyond these a fit says that there was too little to learn from, not how sure to be.
+RANGE = (0.1, 10.0)
+# float32 rounds a probability to exactly 1 beyond this; a logit must stay finite.
+SMALLEST = 1e-7
+
+
+def logits(probabilities: np.ndarray | float) -> np.ndarray:
+    """Log odds of probabilities 0..1, within -16.1 to 16.1."""
+    return logit(np.clip(np.asarray(probabilities, float), SMALLEST, 1 - SMALLEST))
+
+
+def apply_temperature(probabilities: np.ndarray | float, temperature: float) -> np.ndarray:
+    """Probabilities 0..1, any shape, after their logits were divided by the temperature."""
+    return expit(logits(probabilities) / temperature)
+
+
+def nll(
+    probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None, temperature: float = 1.0
+) -> float:
+    """Mean negative log-likelihood (natural logarithm) of labels {0, 1} [n] after scaling; 0 or more."""
+    towards = np.where(np.asarray(labels, bool), 1.0, -1.0) * logits(probabilities)
+    return float(np.average(np.logaddexp(0.0, -towards / temperature), weights=weights))
+
+
+def temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Temperature, within `RANGE`, of the least negative log-likelihood.
+
+    Args:
+        probabilities: 0..1 [n], of a sigmoid; of validation patients, never of those that are then reported.
+        labels: {0, 1} [n].
+        weights: how often each sample counts [n]; once without them.
+
+    Returns:
+        1, which changes nothing, where the samples can't tell: one of the classes is missing, or every one lies on
+        its right side of 0.5, so that the sharper always looks the better.
+    """
+    probabilities, labels = np.asarray(probabilities, float), np.asarray(labels, bool)
+    if weights is not None:
+        counted = np.asarray(weights) > 0
+        probabilities, labels, weights = probabilities[counted], labels[counted], np.asarray(weights)[counted]
+    if not labels.any() or labels.all():
+        return 1.0
+    if probabilities[labels].min() >= 0.5 >= probabilities[~labels].max():
+        return 1.0
+    # The loss is convex in 1 / T, so it has one valley in log T, too.
+    found = minimize_scalar(
+        lambda log_t: nll(probabilities, labels, weights, float(np.exp(log_t))),
+        bounds=np.log(RANGE),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return float(np.exp(found.x))
