@@ -64,11 +64,11 @@ def summarise(
             "auroc_high95": spread.high,
             **summarise_slices(by_patient(names, labels, probabilities, threshold)),
         },
-        "segmenter": summarise_patients(_records(read_patients(predictions, "off")), seed),
+        "segmenter": summarise_patients(records(read_patients(predictions, "off")), seed),
         "layered": {
-            **summarise_patients(_records(gated), seed),
+            **summarise_patients(records(gated), seed),
             "unprocessed_volume_dice_mean": summarise_patients(
-                _records(read_patients(predictions, "unprocessed")), seed
+                records(read_patients(predictions, "unprocessed")), seed
             )["volume_dice_mean"],
             **{name: record[name] for name in ("mask_threshold", "processing")},
         },
@@ -145,6 +145,6 @@ def _weighted(values: pd.Series, weights: np.ndarray) -> float | None:
     return float(np.average(values, weights=weights)) if weights.sum() else None
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as dictionaries, None where a score does not exist."""
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries, None where a score does not exist, as `summarise_patients` takes them."""
     return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -108,6 +108,18 @@ def tune(network: str, trials: int, space: str | None) -> None:
 
 
 @cli.command()
+@click.option("--folds", type=click.IntRange(min=2), help="Without it split.folds decides.")
+def crossval(folds: int | None) -> None:
+    """Run the workflow once a fold; report all patients, each tested by a model that has not seen it.
+
+    Stopped and started again it goes on. params.yaml and the outputs are put back afterwards.
+    """
+    from pipelines import crossval as folding
+
+    sys.exit(folding.run(folds))
+
+
+@cli.command()
 def summary() -> None:
     """Print the result of the last run: verdict, headline numbers, report."""
     from pipelines import workflow

@@ -46,11 +46,20 @@ def run(settings: list[str]) -> int:
     if settings:
         apply(settings)
     check(params.load(PARAMS))
-    dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
-    status = subprocess.run([dvc, "repro"], check=False).returncode
+    status = subprocess.run([dvc(), "repro"], check=False).returncode
     if status == 0:
         print("\n" + summary())
     return 2 if status else 0
+
+
+def dvc() -> str:
+    """The command `dvc` of this environment."""
+    return shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
+
+
+def number(value: float | None) -> str:
+    """A score as people read it."""
+    return "not measured" if value is None else f"{value:.3f}"
 
 
 def summary() -> str:
@@ -60,20 +69,16 @@ def summary() -> str:
     pushed = read_json(stages.PUSHED)
     layered = metrics["layered"]
     interval = (
-        f"95 % interval {_number(layered['volume_dice_mean_low95'])} to {_number(layered['volume_dice_mean_high95'])}"
+        f"95 % interval {number(layered['volume_dice_mean_low95'])} to {number(layered['volume_dice_mean_high95'])}"
     )
     rows = [
         ("Data", f"{layered['patients']} test patients" + (", SYNTHETIC" if metrics["data"] == "synthetic" else "")),
-        ("Classifier AUROC, slices", _number(metrics["classifier"]["auroc"])),
-        ("Volume Dice, mean", f"{_number(layered['volume_dice_mean'])}  ({interval})"),
-        ("Volume Dice, median", _number(layered["volume_dice_median"])),
+        ("Classifier AUROC, slices", number(metrics["classifier"]["auroc"])),
+        ("Volume Dice, mean", f"{number(layered['volume_dice_mean'])}  ({interval})"),
+        ("Volume Dice, median", number(layered["volume_dice_median"])),
         ("Verdict", verdict["verdict"]),
         *(("", reason) for reason in verdict["reasons"]),
         ("Registry", str(stages.REGISTRY / pushed["version"]) if pushed["pushed"] else "nothing pushed"),
         ("Report", str(stages.REPORT.resolve())),
     ]
     return "\n".join(f"{name:<26}{value}" for name, value in rows)
-
-
-def _number(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.3f}"
