@@ -74,8 +74,6 @@ def interval(
 def ends(numbers: np.ndarray, statistic: str, level: float, seed: int, draws: int = DRAWS) -> tuple[float, float]:
     """Ends of the two-sided interval that should cover the truth with probability `level`, of two values or more."""
     function = STATISTICS[statistic]
-    if np.ptp(numbers) == 0:
-        return float(numbers[0]), float(numbers[0])
     methods = ("BCa", "percentile") if statistic == "mean" else ("percentile",)
     for method in methods:
         # BCa divides 0 by 0 where values are equal to the last digits; the percentiles always exist.
