@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup run test lint format bench-data bench-train lock clean
+.PHONY: help setup run test lint format bench-data bench-train bench-evaluate lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ bench-data: setup ## time and memory of ingest and convert: make bench-data [SOU
 
 bench-train: setup ## speed and memory of the trainings: make bench-train SOURCE=DIR (kaggle_3m pictures)
 	@python benchmarks/training.py --source "$(SOURCE)"
+
+bench-evaluate: setup ## time and memory of evaluation: make bench-evaluate SOURCE=DIR
+	@python benchmarks/evaluation.py --source "$(SOURCE)"
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes)
 	@UV="$$(command -v uv || echo .tools/bin/uv)"; \

@@ -30,16 +30,15 @@ def measure(scan: Scan, seen: Views, found: Prediction) -> dict[str, Any]:
     """All that is measured of one patient: rows for patients.csv and slices.csv, and counts of pixels."""
     assert scan.mask is not None
     masks = {"on": found.mask, "off": found.ungated, "unprocessed": found.unprocessed}
+    scores: dict[str, Any] = {}
+    for gate, mask in masks.items():
+        # Where nothing was removed, nothing has to be measured again.
+        same = [other for other in scores if np.array_equal(mask, masks[other])]
+        scores[gate] = scores[same[0]] if same else patient_scores(scan.mask, mask, scan.spacing)
     pixels = PixelCalibration.of(seen.mask_probability, scan.mask)
     return {
         "patients": [
-            {
-                "patient": scan.patient,
-                "gate": gate,
-                "doubt": found.doubt,
-                **patient_scores(scan.mask, mask, scan.spacing),
-            }
-            for gate, mask in masks.items()
+            {"patient": scan.patient, "gate": gate, "doubt": found.doubt, **of_gate} for gate, of_gate in scores.items()
         ],
         "slices": [
             {

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 Spacing = tuple[float, float, float]
 
@@ -48,10 +49,9 @@ def surface_distances(reference: np.ndarray, prediction: np.ndarray, spacing: Sp
         raise ValueError("an empty mask has no surface")
     # Nothing outside the common box is nearer than what lies inside: cropping changes no distance.
     box = bounding_box(reference | prediction)
-    ours, theirs = surface(reference[box]), surface(prediction[box])
-    to_prediction = ndimage.distance_transform_edt(~theirs, sampling=spacing)
-    to_reference = ndimage.distance_transform_edt(~ours, sampling=spacing)
-    return to_prediction[ours], to_reference[theirs]
+    ours, theirs = (np.argwhere(surface(mask[box])) * np.asarray(spacing) for mask in (reference, prediction))
+    # A few thousand points in a tree are found sooner than the distances of all the box's voxels.
+    return KDTree(theirs).query(ours)[0], KDTree(ours).query(theirs)[0]
 
 
 def hd95_mm(reference: np.ndarray, prediction: np.ndarray, spacing: Spacing) -> float | None:

@@ -1,0 +1,88 @@
+"""How long does evaluation take? `make bench-evaluate SOURCE=kaggle_3m`.
+
+The trained networks in `artifacts/` on all patients: seconds and peak memory of `components.evaluate`, as the stage
+runs it, with the mirror image, every metric, masks written. Beside it the loop that notebooks have: `model.predict`
+on one slice after the other for both networks, and Dice by slice, on a sample of the slices.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from processes import measure
+
+from pipelines import quiet
+
+quiet.silence()
+
+ARTIFACTS = Path("artifacts")
+
+
+def prepare(source: Path, folder: Path) -> int:
+    """Ingest, and call every patient a test patient; gives the number of slices."""
+    from components.ingest import ingest
+    from components.problems import REMEDIES
+    from components.tables import SPLITS_COLUMNS, read_manifest
+
+    names = (folder / name for name in ("scans", "manifest.csv", "problems.csv"))
+    ingest(str(source), *names, policy=dict.fromkeys(REMEDIES, "warn"), workers=None)
+    manifest = read_manifest(folder / "manifest.csv")
+    table = manifest.drop_duplicates("patient").assign(split="test", fold=0)
+    table[SPLITS_COLUMNS].to_csv(folder / "splits.csv", index=False)
+    return len(manifest)
+
+
+def ours(folder: str) -> None:
+    """Evaluate all patients."""
+    from components.evaluate import evaluate
+
+    place = Path(folder)
+    beam_args = ["--runner=DirectRunner", "--direct_num_workers=1"]
+    evaluate(ARTIFACTS / "layered", place / "scans", place / "splits.csv", place / "out", beam_args=beam_args)
+
+
+def loop(folder: Path, count: int) -> float:
+    """Seconds a slice of the notebook's loop, over so many slices, after a first one that is not counted."""
+    import numpy as np
+
+    from components.evaluation.masks import dice
+    from components.scans.files import read_scan
+    from components.tables import read_splits
+    from models import preprocessing
+    from models.storage import load_network
+
+    classifier, segmenter = (load_network(ARTIFACTS / name) for name in ("classifier", "segmenter"))
+    seconds = []
+    for patient in read_splits(folder / "splits.csv")["patient"]:
+        scan = read_scan(folder / "scans", patient)
+        for image, mask in zip(scan.image, scan.mask, strict=True):
+            start = time.perf_counter()
+            grids = [np.asarray(preprocessing.to_grid(image[None], n.input_shape[1])) for n in (classifier, segmenter)]
+            classifier.predict(grids[0], verbose=0)
+            drawn = preprocessing.from_grid(segmenter.predict(grids[1], verbose=0), *mask.shape)
+            dice(mask, np.asarray(drawn)[0, ..., 0] >= 0.5)
+            seconds.append(time.perf_counter() - start)
+            if len(seconds) > count:
+                return sum(seconds[1:]) / count
+    return sum(seconds[1:]) / (len(seconds) - 1)
+
+
+@click.command(help=__doc__)
+@click.option("--source", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option("--sample", default=300, show_default=True, help="Slices of the loop.")
+def main(source: Path, sample: int) -> None:
+    """Print both, and their ratio."""
+    with tempfile.TemporaryDirectory(prefix="glioflow-bench-") as name:
+        folder = Path(name)
+        slices = prepare(source, folder)
+        seconds, peak = measure(["components.evaluate"], ours, name)
+        each = loop(folder, sample)
+    print(f"{slices} slices: {seconds:.0f} s, {1000 * seconds / slices:.1f} ms a slice, peak {peak:.0f} MB")
+    print(f"loop: {1000 * each:.1f} ms a slice, {each * slices / seconds:.1f} times as long")
+
+
+if __name__ == "__main__":
+    main()
