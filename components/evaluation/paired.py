@@ -3,7 +3,10 @@
 The test flips signs: were the candidate worse by exactly the margin, and deviations from that as likely up as down,
 then each patient's difference plus the margin could as well have had the other sign. The p-value is the share of all
 sign patterns whose mean is at least the one seen (Fisher 1935; exact up to 13 patients, else drawn with a seed). It
-needs no normal distribution and no large sample; a bootstrap alone would be too sure of itself with few patients.
+needs no normal distribution and no large sample.
+
+No test sees what no patient shows. Where the whole loss is one patient in forty whose Dice falls by 0.8, samples of
+22 mostly hold none, and half of them pass (13 % of those of 88), not 5 %: look at `worst`, too.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class Paired:
         mean: of the differences; above 0 the candidate is better (for metrics of which more is better).
         low95, high95: two-sided 95 % interval, bootstrap over patients (BCa); None below two patients.
         low95_one_sided: the candidate is worse than this with a probability of 5 %; None below two patients.
+        worst, worst_patient: the lowest difference and whose it is; None without patients.
         margin: what it may be worse by.
         p_value: of "worse by the margin or more"; small speaks for the candidate. None below five patients.
         test: "exact", "monte carlo" or "too few patients".
@@ -42,6 +46,8 @@ class Paired:
     low95: float | None
     high95: float | None
     low95_one_sided: float | None
+    worst: float | None
+    worst_patient: str | None
     margin: float
     p_value: float | None
     test: str
@@ -71,21 +77,32 @@ def paired_difference(
     if not margin >= 0:
         raise ValueError(f"the margin is {margin}; it can't be negative")
     # Sorted, so that the order in which patients come can't change a drawn number.
-    difference = np.array([float(candidate[name]) - float(champion[name]) for name in sorted(candidate)])
+    names = sorted(candidate)
+    difference = np.array([float(candidate[name]) - float(champion[name]) for name in names])
     if not np.isfinite(difference).all():
         raise ValueError("a score is not a finite number")
     count = len(difference)
-    mean = float(difference.mean()) if count else None
-    if count < 2:
-        return Paired(count, mean, None, None, None, margin, None, "too few patients", f"too few patients: {count}")
-    low, high = ends(difference, "mean", 0.95, seed)
-    lowest, _ = ends(difference, "mean", 0.90, seed)
+    low, high = ends(difference, "mean", 0.95, seed) if count > 1 else (None, None)
+    one_sided = ends(difference, "mean", 0.90, seed)[0] if count > 1 else None
     if count < FEWEST:
+        p_value, test = None, "too few patients"
         note = f"too few patients: with {count}, no result can be told from chance at 5 %"
-        return Paired(count, mean, low, high, lowest, margin, None, "too few patients", note)
-    test = "exact" if count <= EXACT_UP_TO else "monte carlo"
-    p_value = sign_flip_p(difference + margin, seed)
-    return Paired(count, mean, low, high, lowest, margin, p_value, test, few(count))
+    else:
+        p_value, test = sign_flip_p(difference + margin, seed), "exact" if count <= EXACT_UP_TO else "monte carlo"
+        note = few(count)
+    return Paired(
+        patients=count,
+        mean=float(difference.mean()) if count else None,
+        low95=low,
+        high95=high,
+        low95_one_sided=one_sided,
+        worst=float(difference.min()) if count else None,
+        worst_patient=names[int(difference.argmin())] if count else None,
+        margin=margin,
+        p_value=p_value,
+        test=test,
+        note=note,
+    )
 
 
 def sign_flip_p(values: np.ndarray, seed: int) -> float:

@@ -110,6 +110,16 @@ def test_the_order_of_patients_does_not_matter():
     )
 
 
+def test_one_lost_patient_is_named_where_the_mean_hides_it():
+    champion = np.full(20, 0.8)
+    candidate = champion + 0.05
+    candidate[7] = 0
+    found = compare(candidate, champion, 0.02)
+    assert found.mean > 0
+    assert (found.worst, found.worst_patient) == (-0.8, "p07")
+    assert (compare([], []).worst, compare([], []).worst_patient) == (None, None)
+
+
 def test_other_patients_broken_scores_and_margins_are_refused():
     with pytest.raises(ValueError, match="same patients: p02"):
         compare([1, 1, 1], [1, 1])
