@@ -34,6 +34,7 @@ def test_bins_of_equal_mass_hold_equal_numbers(said, labels, bins):
     assert table["mean_probability"].tolist() == pytest.approx([said[part].mean() for part in parts])
     assert table["observed_frequency"].tolist() == pytest.approx([labels[part].mean() for part in parts])
     assert table["low"].tolist() == [said[part].min() for part in parts]
+    assert table["high"].tolist() == [said[part].max() for part in parts]
     gap = [abs(said[part].mean() - labels[part].mean()) for part in parts]
     assert ece(table) == pytest.approx(np.mean(gap))
 
@@ -63,6 +64,16 @@ def test_an_error_by_hand():
     assert table["count"].tolist() == [4, 4]
     assert table["observed_frequency"].tolist() == [0.25, 1]
     assert ece(table) == pytest.approx((0.15 + 0.1) / 2)
+
+
+def test_a_bin_weighs_what_it_holds():
+    table = reliability(np.array([0.1, 0.1, 0.1, 0.9]), np.zeros(4), 2, by="width")
+    assert ece(table) == pytest.approx((3 * 0.1 + 0.9) / 4)
+
+
+def test_a_tie_goes_where_its_middle_lies():
+    table = reliability(np.repeat([0.0, 0.5, 1.0], [4, 4, 2]), np.zeros(10), 2)
+    assert table["count"].tolist() == [4, 6]
 
 
 def test_over_confidence_shows_and_calibration_does_not():

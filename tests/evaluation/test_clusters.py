@@ -56,6 +56,12 @@ def test_auroc_has_an_interval_around_it():
     assert found.note == ""
 
 
+def test_draws_without_one_of_the_classes_are_left_out():
+    patients, labels = np.repeat(np.arange(6), 4), np.arange(24) < 3  # a third of the draws lack patient 0
+    found = cluster_interval(auroc, patients, labels, np.linspace(1, 0, 24), seed=0, draws=100)
+    assert (found.value, found.low, found.high) == (1, 1, 1)
+
+
 def test_too_few_patients_or_classes_have_none():
     one = cluster_interval(mean, np.zeros(5), np.arange(5), seed=0)
     assert (one.value, one.low, one.note) == (2.0, None, "too few patients for an interval: 1")
