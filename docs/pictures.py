@@ -7,13 +7,13 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from components.charts import PREDICTED, REFERENCE
 from components.layout import PATIENTS
 from components.scans.files import mask_path, read_mask, read_scan
 from components.scans.scan import FLAIR
 from components.tables import read_manifest
 from pipelines import stages
 
+REFERENCE, PREDICTED = "#00a087", "#e64b35"
 
 def main() -> None:
     """Draw four test patients, from the best to the worst."""

@@ -36,8 +36,8 @@ def strategy(devices: str) -> tf.distribute.Strategy:
 def precision(knob: str) -> str:
     """Name of the Keras dtype policy; "auto" takes half precision where the hardware computes with it.
 
-    NVIDIA GPUs do with bfloat16 from compute capability 8.0 (A100), with float16 from 7.0 (V100); CPUs with AMX do
-    with bfloat16, while those that merely convert (AVX-512 BF16) gain nothing in these networks.
+    NVIDIA GPUs do with bfloat16 from compute capability 8.0 (A100), with float16 from 7.0 (V100); CPUs do with
+    bfloat16 where they have AMX or AVX-512 BF16 (`benchmarks/precision.py`).
     """
     if knob != "auto":
         return knob
@@ -46,8 +46,8 @@ def precision(knob: str) -> str:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16" if capability >= (7, 0) else "float32"
     cpu = Path("/proc/cpuinfo")
-    has_amx = cpu.is_file() and "amx_bf16" in cpu.read_text(encoding="utf-8")
-    return "mixed_bfloat16" if has_amx else "float32"
+    flags = cpu.read_text(encoding="utf-8").split() if cpu.is_file() else []
+    return "mixed_bfloat16" if {"amx_bf16", "avx512_bf16"} & set(flags) else "float32"
 
 
 def compiles(knob: str, *, deterministic: bool) -> bool:

@@ -1,0 +1,72 @@
+"""What half precision and XLA gain here: `python benchmarks/precision.py [--size 256]`.
+
+Training steps of the segmenter as `params.yaml` has it at scale full, in turn; medians, and ratios to float32. What
+`precision: auto` and `xla: auto` choose on this machine is marked.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+import click
+import numpy as np
+
+from pipelines import quiet
+
+quiet.silence()
+
+WAYS = (("float32", False), ("mixed_bfloat16", False), ("float32", True))
+
+
+def step_of(size: int, precision: str, xla: bool) -> Any:
+    """A compiled training step of a batch of 16."""
+    from pathlib import Path
+
+    import yaml
+
+    from components import params
+    from components.training import settings
+    from components.training.model import build
+
+    tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")) | {"scale": "full"}
+    tree["segmenter"]["image_size"] = size
+    chosen = params.parse(tree)
+    model = build("segmenter", chosen, precision)
+    model.compile(settings.optimizer(1e-3, 100, 10, 1), loss=settings.loss_of(chosen, "segmenter"))
+    return model.compiled_step(xla=xla)
+
+
+@click.command(help=__doc__)
+@click.option("--size", default=256, show_default=True)
+@click.option("--turns", default=5, show_default=True)
+def main(size: int, turns: int) -> None:
+    """Print the medians."""
+    import tensorflow as tf
+
+    from components.training import devices
+
+    rng = np.random.default_rng(1)
+    batch = (
+        tf.constant(rng.integers(0, 256, (16, size, size, 3), np.uint8)),
+        tf.constant((rng.random((16, size, size, 1)) > 0.97).astype(np.uint8)),
+    )
+    steps = {way: step_of(size, *way) for way in WAYS}
+    seconds: dict[tuple[str, bool], list[float]] = {way: [] for way in WAYS}
+    for turn in range(turns + 1):
+        for way, step in steps.items():
+            start = time.perf_counter()
+            float(step(batch))
+            if turn:  # the first compiles
+                seconds[way].append(time.perf_counter() - start)
+    base = statistics.median(seconds[WAYS[0]])
+    chosen = (devices.precision("auto"), devices.compiles("auto", deterministic=False))
+    for way, several in seconds.items():
+        median = statistics.median(several)
+        mark = "  (auto)" if way == chosen else ""
+        print(f"{way[0]:<16}{'XLA' if way[1] else '':<5}{median:7.2f} s a step  {base / median:.2f}{mark}")
+
+
+if __name__ == "__main__":
+    main()
