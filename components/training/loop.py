@@ -106,7 +106,9 @@ class Loop:
                 while self.state.epoch < phase.last and not self._has_waited(number):
                     self._epoch()
         except SystemExit:
-            self._save()
+            # Of several workers one may be asked alone, and can't save alone; the last checkpoint has to do.
+            if not isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
+                self._save()
             raise
         finally:
             self.progress.close()
@@ -167,8 +169,10 @@ class Loop:
             self._save()
 
     def _save(self) -> None:
+        self._agree()  # only one replica's batch statistics are read
+        arrays = self._arrays()  # on all workers: what each has counted for itself is added up as it is read
         if self.first_worker:
-            self.checkpoints.save(self.state, self._arrays())
+            self.checkpoints.save(self.state, arrays)
 
     def _variables(self) -> dict[str, list[Any]]:
         return {
