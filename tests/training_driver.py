@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -112,15 +113,21 @@ def train_on(name, processors=1):
         devices.strategy = lambda knob: two_processors()
     params = tiny(Path(name))
     # Workers are machines: each has a disk of its own, and all reach the checkpoints.
-    params = changed(params, "segmenter", epochs=2, training={"checkpoints": f"{Path(name).parent}/checkpoints"})
+    shared = {"checkpoints": f"{Path(name).parent}/checkpoints", "checkpoint_steps": 6}
+    params = changed(params, "segmenter", epochs=2, training=shared)
     network = run("segmenter", params, "sides", f"{name}/run", live=f"{name}/live")
     assert (network is None) == (name == "workers/1")
 
 
 def spread():
-    """Train on one processor, on two, and by two workers."""
-    assert wait_for(forked(train_on, "one/0")) == 0
+    """Train on two processors, by two workers, and on two processors from where the workers' checkpoint is."""
     assert wait_for(forked(train_on, "mirrored/0", 2)) == 0
+    train_by_two_workers()
+    shutil.copytree("workers/checkpoints", "moved/checkpoints")
+    assert wait_for(forked(train_on, "moved/0", 2)) == 0
+
+
+def train_by_two_workers():
     with socket.socket() as first, socket.socket() as second:
         for probe in (first, second):
             probe.bind(("127.0.0.1", 0))
@@ -137,6 +144,7 @@ def spread():
             for other in children:
                 os.kill(other, signal.SIGKILL)
             raise SystemExit(f"a worker ended with {status}")
+    del os.environ["TF_CONFIG"]
 
 
 def parts():

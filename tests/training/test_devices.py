@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import tensorflow as tf
+from tiny_training import drive, write_sides
+
+from components.training import devices
+
+TWO = {"worker": ["a:1", "b:1"]}
+ASIDE = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (None, (0, 1)),
+        ({}, (0, 1)),
+        ({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}, (0, 1)),
+        ({"cluster": TWO, "task": {"type": "worker", "index": 0}}, (0, 2)),
+        ({"cluster": TWO, "task": {"type": "worker", "index": "1"}}, (1, 2)),
+        ({"cluster": ASIDE, "task": {"type": "chief", "index": 0}}, (0, 3)),
+        ({"cluster": ASIDE, "task": {"type": "worker", "index": 0}}, (1, 3)),
+        ({"cluster": ASIDE | {"ps": ["p:1"]}, "task": {"type": "worker", "index": 1}}, (2, 3)),
+    ],
+)
+def test_a_worker_knows_its_number_and_how_many_there_are(monkeypatch, config, expected):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None:
+        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert devices.cluster() == expected
+
+
+@pytest.mark.parametrize("config", ["", "{}"])
+def test_an_empty_cluster_is_none(monkeypatch, config):
+    monkeypatch.setenv("TF_CONFIG", config)
+    assert devices.cluster() == (0, 1)
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Give a machine other processors: so many GPUs of a compute capability, and a CPU that names its features."""
+
+    def change(gpus=0, capability=None, features="fpu sse avx2"):
+        (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags: {features}\n")
+        names = [f"GPU:{number}" for number in range(gpus)]
+        details = {} if capability is None else {"compute_capability": capability}
+        monkeypatch.setattr(devices, "Path", lambda name: {"/proc/cpuinfo": tmp_path / "cpuinfo"}[name])
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: names if kind == "GPU" else ["CPU:0"])
+        monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ({}, "float32"),
+        ({"features": "avx512_bf16 avx512f"}, "float32"),
+        ({"features": "amx_tile amx_bf16 amx_int8"}, "mixed_bfloat16"),
+        ({"gpus": 1, "capability": (9, 0)}, "mixed_bfloat16"),
+        ({"gpus": 1, "capability": (8, 0)}, "mixed_bfloat16"),
+        ({"gpus": 1, "capability": (7, 5)}, "mixed_float16"),
+        ({"gpus": 2, "capability": (7, 0)}, "mixed_float16"),
+        ({"gpus": 1, "capability": (6, 1)}, "float32"),
+        ({"gpus": 1}, "float32"),
+        ({"gpus": 1, "capability": (6, 1), "features": "amx_bf16"}, "float32"),
+    ],
+)
+def test_half_precision_is_for_hardware_that_computes_with_it(machine, parts, expected):
+    machine(**parts)
+    assert devices.precision("auto") == expected
+
+
+@pytest.mark.parametrize("knob", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_a_precision_that_is_asked_for_is_taken(machine, knob):
+    machine(gpus=1, capability=(9, 0))
+    assert devices.precision(knob) == knob
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="this system has no /proc/cpuinfo")
+def test_this_machine_has_a_precision():
+    assert devices.precision("auto") in ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "knob", "deterministic", "expected"),
+    [
+        (0, "auto", False, False),
+        (0, "auto", True, False),
+        (1, "auto", False, True),
+        (1, "auto", True, False),
+        (0, "on", True, True),
+        (1, "off", False, False),
+    ],
+)
+def test_xla_compiles_on_gpus_where_nothing_has_to_be_repeatable(machine, gpus, knob, deterministic, expected):
+    machine(gpus=gpus, capability=(9, 0))
+    assert devices.compiles(knob, deterministic=deterministic) is expected
+
+
+def test_one_device_is_one_whatever_there_is(machine, monkeypatch):
+    machine(gpus=4, capability=(9, 0))
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 1}}))
+    assert devices.strategy("one").num_replicas_in_sync == 1
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_a_single_device_needs_no_strategy(machine, monkeypatch, gpus):
+    machine(gpus=gpus, capability=(9, 0))
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert devices.strategy("auto") is tf.distribute.get_strategy()
+
+
+@pytest.fixture(scope="module")
+def spread(tmp_path_factory):
+    """Folder of the same training on two processors of one machine, and on two machines."""
+    folder = tmp_path_factory.mktemp("spread")
+    write_sides(folder / "sides")
+    drive(folder, "spread")
+    return folder
+
+
+def history(folder, name):
+    found = pd.read_csv(folder / name / "0" / "run" / "history.csv")
+    assert len(found) == 2
+    return found
+
+
+def test_two_machines_train_as_two_processors_of_one(spread):
+    pd.testing.assert_frame_equal(history(spread, "mirrored"), history(spread, "workers"), rtol=1e-5)
+
+
+def test_one_machine_goes_on_from_the_checkpoint_of_two(spread):
+    pd.testing.assert_frame_equal(history(spread, "moved"), history(spread, "workers"), rtol=1e-5)
+
+
+def test_only_the_first_worker_writes(spread):
+    written = {path.relative_to(spread).parts[1] for path in (spread / "workers").glob("*/run/*")}
+    assert written == {"0"}
+    assert (spread / "workers" / "0" / "live").is_dir()
+    assert not (spread / "workers" / "1" / "live").exists()
+    saved = sorted(path.name for path in (spread / "workers" / "checkpoints" / "segmenter").iterdir())
+    assert saved == ["step-000000006.npz", "step-000000012.npz"]
