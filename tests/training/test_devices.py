@@ -59,7 +59,8 @@ def machine(monkeypatch, tmp_path):
     ("parts", "expected"),
     [
         ({}, "float32"),
-        ({"features": "avx512_bf16 avx512f"}, "float32"),
+        ({"features": "avx512f avx512_fp16 avx512_bf16_not"}, "float32"),
+        ({"features": "avx512f avx512_bf16"}, "mixed_bfloat16"),
         ({"features": "amx_tile amx_bf16 amx_int8"}, "mixed_bfloat16"),
         ({"gpus": 1, "capability": (9, 0)}, "mixed_bfloat16"),
         ({"gpus": 1, "capability": (8, 0)}, "mixed_bfloat16"),
