@@ -57,6 +57,12 @@ def test_a_clinical_column_becomes_a_cohort_and_gaps_are_unknown():
     assert table[table["cohort"] == "site"]["value"].tolist() == ["DU", "DU", "DU", "HT", "HT", "unknown"]
 
 
+def test_the_same_word_in_two_cohorts_is_two_values():
+    clinical = pd.DataFrame({"patient": ["p0", "p4"], "born in": ["DU", "DU"]})
+    counted = cohorts(patients(), clinical).groupby(["cohort", "value"])["patients"].first()
+    assert (counted["site", "DU"], counted["born in", "DU"]) == (3, 2)
+
+
 def test_a_patient_counts_once():
     with pytest.raises(ValueError, match="more than one row"):
         cohorts(pd.concat([patients(2), patients(1)]))
