@@ -66,7 +66,7 @@ def as_text(values: pd.Series, bounds: Sequence[float] | None = None) -> pd.Seri
     values = values.str.strip()
     missing = values.isin(MISSING).to_numpy()
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
-    if not np.isfinite(numbers[~missing]).all() or missing.all():
+    if not np.isfinite(numbers[~missing]).all():
         return values.where(~missing, None)
     if bounds is None:
         if len(np.unique(numbers[~missing])) <= CODES:
