@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from components.files import atomic_folder, read_json, write_json
+from components.files import atomic_folder, write_json
 from components.params import Params
 
 DEMO = Path("data/demo")
@@ -25,6 +25,7 @@ METRICS = Path("reports/metrics.json")
 PUSHED = Path("reports/push.json")
 REPORT = Path("reports/report.html")
 PLOTS = Path("reports/plots")
+CARD = Path("reports/model_card.md")
 LIVE = Path("reports/training")
 
 
@@ -163,13 +164,19 @@ def evaluate(params: Params) -> None:
 
 
 def report(params: Params) -> None:
-    """Write the report and its plots."""
-    from components.report import write_report
+    """Write the curves, the page and the model card of the run."""
+    from components.report.curves import write_plots
+    from components.report.model_card import write_card
+    from components.report.page import write_page
+    from components.report.run import read_run
 
-    write_report(
-        REPORT, PLOTS, params=params, metrics=read_json(METRICS), verdict=read_json(BLESSING / "verdict.json"),
-        artifacts=ARTIFACTS, predictions=PREDICTIONS, scans=SCANS, manifest=MANIFEST, splits=SPLITS,
+    run = read_run(
+        params, metrics=METRICS, verdict=BLESSING / "verdict.json", artifacts=ARTIFACTS, predictions=PREDICTIONS,
+        scans=SCANS, manifest=MANIFEST, splits=SPLITS, problems=PROBLEMS, drift=VALIDATION / "drift.csv",
     )  # fmt: skip
+    write_plots(PLOTS, run)
+    write_page(REPORT, run)
+    write_card(CARD, run)
 
 
 def push(params: Params) -> None:

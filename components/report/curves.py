@@ -1,0 +1,46 @@
+"""The tables behind the curves of the test patients: the page draws them, and `dvc plots show` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from sklearn.metrics import roc_curve
+
+from components.evaluation.risk import risk_coverage
+from components.files import atomic_folder
+from components.report.run import Run
+
+
+def roc_table(run: Run) -> pd.DataFrame:
+    """ROC of stage 1 on test slices: false_positive_rate, true_positive_rate, chance; no rows without both classes."""
+    labels = run.slices["has_tumor"]
+    if labels.nunique() < 2:
+        return pd.DataFrame(columns=["false_positive_rate", "true_positive_rate", "chance"], dtype=float)
+    false, true, _ = roc_curve(labels, run.slices["tumor_probability"], drop_intermediate=False)
+    return pd.DataFrame({"false_positive_rate": false, "true_positive_rate": true, "chance": false})
+
+
+def risk_table(run: Run) -> pd.DataFrame:
+    """`risk_coverage` of the patients with a tumour."""
+    ill = run.ill
+    return risk_coverage(ill["doubt"].to_numpy(), ill["volume_dice"].to_numpy())
+
+
+def _calibrated(table: pd.DataFrame) -> pd.DataFrame:
+    """A reliability table with the frequency that would be seen if the probabilities were true."""
+    return table.assign(calibrated=table["mean_probability"])
+
+
+def write_plots(folder: str | Path, run: Run) -> None:
+    """Write one CSV a curve into `folder`: roc, patients, reliability_slices, reliability_pixels, risk_coverage."""
+    tables = {
+        "roc": roc_table(run),
+        "patients": run.ill[["patient", "volume_dice", "doubt", "referred"]],
+        "reliability_slices": _calibrated(run.reliability_of_slices()),
+        "reliability_pixels": _calibrated(run.reliability_of_pixels()),
+        "risk_coverage": risk_table(run),
+    }
+    with atomic_folder(folder) as part:
+        for name, table in tables.items():
+            table.to_csv(part / f"{name}.csv", index=False)

@@ -1,0 +1,68 @@
+"""The data card: who is on which side, and what ingest and the drift check found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from components.problems import REMEDIES
+from components.report.run import Run
+from components.report.words import count
+from components.tables import SIDES
+
+
+def sides(run: Run) -> list[dict[str, Any]]:
+    """Counts a side, and of all: patients, persons, sites, slices, tumour slices, missing sequences."""
+    slices = run.manifest.merge(run.splits[["patient", "split"]], on="patient")
+    parts = [(side, slices[slices["split"] == side]) for side in SIDES]
+    return [_side(name, part) for name, part in [*parts, ("all", slices)]]
+
+
+def _side(name: str, part: pd.DataFrame) -> dict[str, Any]:
+    missing = part.groupby("patient")[["missing_pre", "missing_post"]].max()
+    per_site = part.groupby("site")["patient"].nunique()
+    return {
+        "side": name,
+        "patients": part["patient"].nunique(),
+        "persons": part["subject"].nunique(),
+        "sites": ", ".join(f"{site} {patients}" for site, patients in per_site.items()),
+        "slices": len(part),
+        "tumor_share": part["has_tumor"].mean() if len(part) else None,
+        "missing_pre": int(missing["missing_pre"].sum()),
+        "missing_post": int(missing["missing_post"].sum()),
+    }
+
+
+def problems(run: Run) -> list[dict[str, Any]]:
+    """What ingest found, by kind and by what followed from it; most frequent first."""
+    return [
+        {
+            "kind": str(kind).replace("_", " "),
+            "action": action,
+            "count": len(rows),
+            "patients": rows.loc[rows["patient"] != "", "patient"].nunique(),
+            "remedy": REMEDIES.get(str(kind), ""),
+        }
+        for (kind, action), rows in sorted(
+            run.problems.groupby(["kind", "action"]), key=lambda found: (-len(found[1]), found[0])
+        )
+    ]
+
+
+def drift_words(run: Run) -> str:
+    """Whether validation or test patients look unlike those of train."""
+    if run.drift is None:
+        return "Drift between the sides was not measured."
+    found = run.drift[run.drift["drift"] == "yes"]
+    level = run.params.drift.level
+    few = run.drift.loc[run.drift["drift"] == "too few patients", "side"].unique()
+    if found.empty and len(few):
+        return f"Drift could not be judged on every side: too few patients on {' and '.join(few)}."
+    if found.empty:
+        return (
+            f"No drift: {count(len(run.drift), 'comparison')} of validation and test patients with those of train, and "
+            f"none with an adjusted p-value below {level:g}."
+        )
+    names = ", ".join(f"{row.feature} ({row.side})" for row in found.itertuples())
+    return f"DRIFT: unlike the training patients (adjusted p-value below {level:g}) are {names}."

@@ -1,0 +1,125 @@
+"""Charts of stage 1 and of honesty: ROC, reliability of slices and of mask pixels, risk over coverage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from components.report.curves import risk_table, roc_table
+from components.report.panels import Panel
+from components.report.run import LOWEST, Run
+from components.report.svg import Chart
+from components.report.words import count, measured, number, percent
+
+
+def detection_panels(run: Run) -> list[Panel]:
+    """ROC with the threshold, and both reliability diagrams."""
+    return [_roc(run), _slices(run), _pixels(run)]
+
+
+def _roc(run: Run) -> Panel:
+    title, found = "ROC of the classifier", run.metrics["classifier"]
+    table = roc_table(run)
+    if table.empty:
+        return Panel(title, "not measured: it takes slices with tumour and slices without.")
+    chart = Chart((0, 1), (0, 1), "false alarms: share of empty slices", "share of tumour slices found")
+    chart.line([0, 1], [0, 1], "pale")
+    chart.line(table["false_positive_rate"].tolist(), table["true_positive_rate"].tolist(), "one")
+    chart.dots([1 - found["specificity"]], [found["sensitivity"]], "two")
+    threshold = number(run.record["tumor_threshold"])
+    words = (
+        f"ROC curve of the classifier on {count(len(run.slices), 'test slice')}, area {number(found['auroc'])} where "
+        f"chance has 0.5; at the threshold {threshold} it finds {percent(found['sensitivity'])} of the tumour slices, "
+        f"and passes {percent(1 - found['specificity'])} of the empty ones on to the segmenter."
+    )
+    legend = (("one", "classifier"), ("dot two", f"the threshold, {threshold}"), ("pale", "chance"))
+    note = (
+        f"The threshold was chosen on validation patients, to find {percent(run.params.assemble.sensitivity)} of their "
+        f"tumour slices; on these test slices it finds {percent(found['sensitivity'])}."
+    )
+    return Panel(title, note, chart.draw(words), legend)
+
+
+def _slices(run: Run) -> Panel:
+    found = run.metrics["classifier"]
+    note = (
+        f"Expected calibration error {number(found['ece'])}; always saying 0 would have {number(found['ece_floor'])}, "
+        f"and chance alone gives a perfectly calibrated model {number(found['ece_if_calibrated'])}."
+    )
+    table = run.reliability_of_slices()
+    return _reliability("Reliability of slices", "slices", table, found["ece"], note)
+
+
+def _pixels(run: Run) -> Panel:
+    ece = run.metrics["calibration"]["mask_pixel_ece_from_1_percent"]
+    note = (
+        f"Expected calibration error {number(ece)}, over pixels to which the segmenter gives {percent(LOWEST)} or "
+        "more: the others are background that any model gets right."
+    )
+    return _reliability("Reliability of mask pixels", "mask pixels", run.reliability_of_pixels(), ece, note)
+
+
+def _reliability(title: str, things: str, table: pd.DataFrame, ece: float | None, note: str) -> Panel:
+    if table.empty:
+        return Panel(title, f"not measured: there are no such {things}.")
+    said, there, weight = (table[name].to_numpy(float) for name in ("mean_probability", "observed_frequency", "count"))
+    chart = Chart((0, 1), (0, 1), "probability that was said", "share with tumour in truth")
+    chart.line([0, 1], [0, 1], "pale")
+    chart.line(said.tolist(), there.tolist(), "one")
+    chart.dots(said.tolist(), there.tolist(), "one", (2 + 6 * np.sqrt(weight / weight.max())).round(1).tolist())
+    more = float(np.average(said - there, weights=weight))
+    words = (
+        f"Reliability of the probabilities of {things} in {count(len(table), 'bin')}: on average they say "
+        f"{percent(np.average(said, weights=weight))} and {percent(np.average(there, weights=weight))} is true; "
+        f"expected calibration error {number(ece)}."
+    )
+    where = "Below the dotted line it says more than is true, above it less"
+    tends = (
+        "" if abs(more) < 0.005 else f" (here {percent(abs(more))} too {'much' if more > 0 else 'little'} on average)"
+    )
+    legend = (("one", f"{things}, larger dots for more of them"), ("pale", "probabilities that mean what they say"))
+    return Panel(title, f"{where}{tends}. {note}", chart.draw(words), legend)
+
+
+def honesty_words(run: Run) -> list[str]:
+    """What the reliability diagrams say, and what was done for it."""
+    found = run.metrics["calibration"]
+    return [
+        f"On a slice, the classifier is {percent(found['slice_confidence_mean'])} sure on average, and right in "
+        f"{percent(found['slice_accuracy_at_half'])} of the slices, were its threshold one half.",
+        f"Pixels to which the segmenter gives {percent(LOWEST)} or more are tumour with "
+        f"{percent(found['mask_pixels_said_from_1_percent'])} on average, as it says, and with "
+        f"{percent(found['mask_pixels_found_from_1_percent'])} in truth.",
+        f"Both are after temperature scaling on validation patients: {number(found['tumor_temperature'], 2)} for the "
+        f"classifier, {number(found['mask_temperature'], 2)} for the segmenter. Above 1 softens what a network says, "
+        "below 1 sharpens it.",
+    ]
+
+
+def risk_panel(run: Run) -> Panel:
+    """Risk over coverage: what doubt is worth, against chance and an oracle."""
+    title, table, doubt = "What the doubt is worth", risk_table(run), run.metrics["doubt"]
+    if table.empty:
+        return Panel(title, "not measured: no test patient has a tumour in the reference.")
+    top = max(0.05, float(table[["risk", "random", "oracle"]].to_numpy().max()) * 1.1)
+    chart = Chart((0, 1), (0, top), "share of patients kept, the least doubtful first", "mean of 1 - volume Dice")
+    share = table["coverage"].tolist()
+    for name, kind in (("random", "pale"), ("oracle", "two"), ("risk", "one")):
+        chart.line(share, table[name].tolist(), kind)
+    worth = _worth(doubt["gain"])
+    words = (
+        f"Risk over coverage of {count(len(table), 'patient')}: mean area {number(doubt['aurc'])} by the model's "
+        f"doubt, {number(doubt['aurc_random'])} at random and {number(doubt['aurc_oracle'])} by an oracle. {worth}"
+    )
+    legend = (("one", "by the model's doubt"), ("pale", "at random"), ("two", "by an oracle that knows the Dice"))
+    note = f"Where the line rises, leaving the most doubtful patients to a human lowers the error of the rest. {worth}"
+    return Panel(title, note, chart.draw(words), legend)
+
+
+def _worth(gain: float | None) -> str:
+    if not measured(gain):
+        return "All patients have the same Dice, so there is nothing to tell apart."
+    assert gain is not None
+    if gain <= 0:
+        return "The model's doubt is no better than chance."
+    return f"The model's doubt goes {percent(gain)} of the way from chance to the oracle."

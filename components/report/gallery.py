@@ -1,0 +1,126 @@
+"""The gallery: FLAIR slices with the outlines of reference and prediction, of the patients worth a look."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from contourpy import contour_generator
+from markupsafe import Markup, escape
+from PIL import Image
+
+from components.report.patients import referred
+from components.report.run import Run
+from components.report.words import measured, number
+from components.scans.files import mask_path, read_mask, read_scan
+from components.scans.scan import FLAIR
+
+MOST = 12
+MARGIN = 8  # pixels around the head
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One slice: why it is shown, whose it is, and the <svg> of it."""
+
+    title: str
+    patient: str
+    caption: str
+    svg: Markup
+
+
+def gallery(run: Run) -> list[Picture]:
+    """Best, median and worst patient by volume Dice, then the referred ones, the most doubtful first."""
+    return [_picture(run, patient, reasons) for patient, reasons in picks(run).items()]
+
+
+def picks(run: Run) -> dict[str, list[str]]:
+    """Patients to show, `MOST` at most, and why."""
+    ill, doubtful = run.ill["patient"].tolist(), referred(run)["patient"].tolist()
+    wanted = []
+    if ill:
+        wanted += [(ill[0], "best"), (ill[len(ill) // 2], "median"), (ill[-1], "worst")]
+    wanted += [(patient, "referred") for patient in doubtful]
+    found: dict[str, list[str]] = {}
+    for patient, reason in wanted:
+        if patient in found or len(found) < MOST:
+            found.setdefault(patient, []).append(reason)
+    return found
+
+
+def _picture(run: Run, patient: str, reasons: list[str]) -> Picture:
+    scores: pd.Series = run.patients.set_index("patient").loc[patient]
+    scan = read_scan(run.scans, patient)
+    drawn = read_mask(mask_path(run.predictions, patient))
+    truth = np.zeros_like(drawn) if scan.mask is None else scan.mask
+    at, why = shown(truth, drawn)
+    dice = scores["volume_dice"]
+    score = f"volume Dice {number(dice)}" if measured(dice) else "no tumour in the reference"
+    doubt = f"doubt {number(scores['doubt'])}"
+    title = ", ".join(reasons).capitalize()
+    reference, predicted, both = (int(mask[at].sum()) for mask in (truth, drawn, truth & drawn))
+    words = (
+        f"{title}: FLAIR slice {at + 1} of {len(drawn)} of patient {patient}, {why}. The reference outlines "
+        f"{reference} pixels here, the model {predicted}, {both} of them the same; {score}, {doubt}."
+    )
+    caption = f"slice {at + 1} of {len(drawn)}, {score}, {doubt}"
+    return Picture(title, patient, caption, overlay(scan.image[at, ..., FLAIR], truth[at], drawn[at], words))
+
+
+def shown(truth: np.ndarray, drawn: np.ndarray) -> tuple[int, str]:
+    """The slice with most tumour in the reference, else with most in the prediction, else the middle one; and why."""
+    for mask, why in ((truth, "the one with most tumour"), (drawn, "the one in which the model draws most")):
+        if mask.any():
+            return int(mask.sum(axis=(1, 2)).argmax()), why
+    return len(truth) // 2, "the middle one"
+
+
+def overlay(image: np.ndarray, truth: np.ndarray, drawn: np.ndarray, words: str) -> Markup:
+    """A slice with both outlines, cropped to a square around the head.
+
+    Args:
+        image: uint8 [height, width], one channel.
+        truth, drawn: bool [height, width].
+        words: what the picture shows.
+    """
+    rows, columns, side = square((image > 0.08 * image.max()) | truth | drawn)
+    bright = max(1.0, float(np.percentile(image, 99.8)))
+    scaled = _crop(np.clip(image * (255 / bright), 0, 255).astype(np.uint8), rows, columns, side)
+    png = io.BytesIO()
+    Image.fromarray(scaled).save(png, "PNG", optimize=True)
+    picture = base64.b64encode(png.getvalue()).decode()
+    lines = "".join(
+        f'<path class="{kind}" d="{outline(_crop(mask, rows, columns, side))}"/>'
+        for mask, kind in ((truth, "reference"), (drawn, "predicted"))
+        if mask.any()
+    )
+    return Markup(  # noqa: S704  `words` are escaped, the rest is numbers
+        f'<svg class="scan" role="img" aria-label="{escape(words)}" viewBox="0 0 {side} {side}">'
+        f'<image width="{side}" height="{side}" href="data:image/png;base64,{picture}"/>{lines}</svg>'
+    )
+
+
+def square(inside: np.ndarray) -> tuple[int, int, int]:
+    """First row, first column and side of the square around what is inside, with a margin; it may pass the borders."""
+    if not inside.any():
+        inside = np.ones_like(inside)
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    side = int(max(np.ptp(rows), np.ptp(columns))) + 1 + 2 * MARGIN
+    first = [int(found[0] + found[-1] + 1 - side) // 2 for found in (rows, columns)]
+    return first[0], first[1], side
+
+
+def _crop(picture: np.ndarray, row: int, column: int, side: int) -> np.ndarray:
+    """Cut a square out; what lies outside the picture is 0."""
+    wide = np.pad(picture, side)
+    return wide[row + side : row + 2 * side, column + side : column + 2 * side]
+
+
+def outline(mask: np.ndarray) -> str:
+    """The outlines of a mask as an SVG path; pixel centres lie at half numbers."""
+    lines: Any = contour_generator(z=np.pad(mask, 1).astype(float)).lines(0.5)
+    return "".join("M" + "L".join(f"{x - 0.5:g},{y - 0.5:g}" for x, y in line[:-1]) + "Z" for line in lines)

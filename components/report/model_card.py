@@ -1,0 +1,95 @@
+"""The model card: what a model is, what it is for, and what it is not; Markdown that travels with it.
+
+It holds no date and no address, so that the same run gives the same bytes. Without its headline numbers a card would
+be an advertisement, so a missing one is an error.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py  # type: ignore[import-untyped]
+
+from components.errors import UserError
+from components.files import atomic_file, read_json
+from components.gate import BLESSED
+from components.report import champion, data_card, detection, groups, numbers, patients, words
+from components.report.page import environment
+from components.report.run import NETWORKS, Run
+
+# What the card must say: group and name in reports/metrics.json.
+HEADLINE = (
+    *(("layered", f"volume_dice_mean{end}") for end in ("", "_low95", "_high95")),
+    *(("classifier", name) for name in ("auroc", "sensitivity", "specificity", "ece")),
+)
+# Names of kaggle_3m: TCGA_DU_7298_19910324. Those of the TCIA itself have hyphens.
+KAGGLE = re.compile(r"TCGA_(CS|DU|EZ|FG|HT)_[A-Za-z0-9]+_\d{8}")
+
+
+def missing(metrics: dict[str, Any]) -> list[str]:
+    """Headline numbers that there are not, as "layered.volume_dice_mean"."""
+    return [f"{group}.{name}" for group, name in HEADLINE if not words.measured(metrics.get(group, {}).get(name))]
+
+
+def write_card(path: str | Path, run: Run) -> None:
+    """Write the model card of a run.
+
+    Raises:
+        UserError: a headline number is missing; names it.
+    """
+    lacking = missing(run.metrics)
+    if lacking:
+        raise UserError(
+            f"reports/metrics.json: {', '.join(lacking)} could not be measured, and a model card needs it; "
+            "test on two patients with tumour or more, some of whose slices have none (split.test or split.file)"
+        )
+    card = environment(html=False).get_template("model_card.md.j2").render(**contents(run))
+    with atomic_file(path) as part:
+        part.write_text(card, encoding="utf-8")
+
+
+def contents(run: Run) -> dict[str, Any]:
+    """All that the card says."""
+    trained = run.manifest.merge(run.splits.query("split == 'train'")[["patient"]], on="patient")
+    ill = trained.groupby("patient")["has_tumor"].max()
+    return {
+        "run": run,
+        "metrics": run.metrics,
+        "record": run.record,
+        "verdict": run.verdict,
+        "blessed": run.verdict["verdict"] == BLESSED,
+        "networks": {network: _network(run.artifacts / network) for network in NETWORKS},
+        "made_from": run.record["made_from"],
+        "channels": 3 * (2 * run.record["neighbors"] + 1),
+        "source": source(run),
+        "trained": len(ill),
+        "with_tumor": int(ill.sum()),
+        "sides": data_card.sides(run),
+        "drift": data_card.drift_words(run),
+        "tested": numbers.tested(run),
+        "headline": numbers.headline(run),
+        "honesty": detection.honesty_words(run),
+        "refer_words": patients.refer_words(run),
+        "champion": champion.champion_words(run),
+        "cohorts": groups.cohort_groups(run),
+        "processing": words.processing(run.record["processing"]),
+    }
+
+
+def source(run: Run) -> str:
+    """Where the scans come from: "synthetic", "kaggle_3m" or "other"."""
+    if run.synthetic:
+        return "synthetic"
+    names = run.manifest["patient"].unique()
+    return "kaggle_3m" if all(KAGGLE.match(name) for name in names) else "other"
+
+
+def _network(folder: Path) -> dict[str, Any]:
+    """Arguments of a network, and how many numbers it holds (weights, biases, moving averages)."""
+    arguments = read_json(folder / "network.json")["arguments"]
+    sizes: list[int] = []
+    with h5py.File(folder / "network.weights.h5", "r") as file:
+        file.visititems(lambda _, item: sizes.append(item.size) if isinstance(item, h5py.Dataset) else None)
+    return {"arguments": arguments, "numbers": sum(sizes)}

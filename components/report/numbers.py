@@ -1,0 +1,138 @@
+"""The headline numbers: each with its interval, what finding nothing scores, and what the gate asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from components.report.run import Run
+from components.report.words import MM, count, measured, number, span
+
+
+@dataclass(frozen=True)
+class Row:
+    """A number of the run.
+
+    Attributes:
+        what: its name, which says how empties count.
+        value: as written; bar: on a scale of 0..1, None where it has none.
+        interval, low, high: its 95 % interval, as written and as numbers; "" where none is taken.
+        nothing: what a model that finds nothing scores, as written.
+        gate: the least that the gate accepts.
+    """
+
+    what: str
+    value: str
+    bar: float | None = None
+    interval: str = ""
+    low: float | None = None
+    high: float | None = None
+    nothing: str = ""
+    gate: float | None = None
+
+
+def _score(group: dict[str, Any], key: str, what: str, nothing: str, gate: float | None = None) -> Row:
+    """A number within 0..1."""
+    value = group.get(key)
+    low, high = group.get(f"{key}_low95"), group.get(f"{key}_high95")
+    interval = span(low, high) if f"{key}_low95" in group else ""
+    return Row(what, number(value), value if measured(value) else None, interval, low, high, nothing, gate)
+
+
+def headline(run: Run) -> dict[str, list[Row]]:
+    """All numbers of the model as it is used, group by group."""
+    metrics, gate = run.metrics, run.params.gate
+    layered, classifier, calibration = metrics["layered"], metrics["classifier"], metrics["calibration"]
+    ill, missed = layered["tumor_patients"], f"{layered['missed_patients']} of {layered['tumor_patients']}"
+    outline = [
+        _score(layered, "volume_dice_mean", "Volume Dice, mean over patients with tumour", "0", gate.min_volume_dice),
+        _score(layered, "volume_dice_median", "Volume Dice, median", "0"),
+        _score(layered, "volume_dice_p10", "Volume Dice, 10th percentile", "0"),
+        Row("Patients with tumour in whom nothing is drawn", missed, nothing=str(ill)),
+        _score(layered, "tumor_slice_dice", "Dice on tumour slices, mean", "0"),
+        _score(
+            layered,
+            "all_slice_dice_empty_as_1",
+            "Dice on all slices, an empty mask for an empty reference counting 1",
+            number(layered["all_slice_dice_floor"]),
+        ),
+        Row(
+            "False-positive area, pixels on each slice without tumour",
+            number(layered["false_positive_pixels_per_empty_slice"], 1),
+            nothing="0",
+        ),
+        Row(
+            "95th percentile of surface distance (HD95), mean; a missed tumour counts the volume's diagonal",
+            number(layered["hd95_mm_missed_as_diagonal"], 1, MM),
+            nothing=number(layered["hd95_mm_floor"], 0, MM),
+        ),
+        Row("Volume error, mean of its size", number(layered["volume_error_abs_mean"]), nothing="1"),
+        _score(
+            metrics["segmenter"], "pooled_dice", "Pooled Dice of the segmenter alone, all pixels together", "0",
+            gate.min_pooled_dice,
+        ),
+    ]  # fmt: skip
+    detection = [
+        _score(classifier, "auroc", "AUROC of slices", "0.5", gate.min_auroc),
+        _score(classifier, "pr_auc", "PR-AUC of slices", number(classifier["pr_auc_floor"])),
+        _score(classifier, "sensitivity", "Sensitivity: tumour slices that are found", "0", gate.min_sensitivity),
+        _score(classifier, "specificity", "Specificity: empty slices that are let go", "1", gate.min_specificity),
+        _score(classifier, "sensitivity_at_95_specificity", "Sensitivity where specificity is 0.95", "0"),
+        Row(
+            "Patients with tumour of whom no slice is found",
+            str(classifier["patients_missed"]),
+            nothing=str(ill),
+        ),
+    ]
+    honesty = [
+        _score(classifier, "ece", "Calibration error (ECE) of slices, 0 is best", number(classifier["ece_floor"])),
+        _score(
+            calibration, "mask_pixel_ece", "Calibration error (ECE) of mask pixels, 0 is best",
+            number(calibration["mask_pixel_ece_floor"]),
+        ),
+    ]  # fmt: skip
+    return {
+        "Outline of the tumour, both stages": outline,
+        "Detection of slices with tumour, stage 1": detection,
+        "Do the probabilities mean what they say?": honesty,
+    }
+
+
+@dataclass(frozen=True)
+class Card:
+    """A number in large print: title, value, and lines below; whether the gate is content with it."""
+
+    title: str
+    value: str
+    lines: list[str]
+    passed: bool
+
+
+def cards(run: Run) -> list[Card]:
+    """The four numbers to remember."""
+    layered, classifier, gate = run.metrics["layered"], run.metrics["classifier"], run.params.gate
+
+    def one(title: str, group: dict[str, Any], key: str, nothing: str, floor: float) -> Card:
+        value, lines = group.get(key), [f"finding nothing scores {nothing}", f"the gate asks for {floor:g}"]
+        if f"{key}_low95" in group:
+            lines = [f"95 %: {span(group[f'{key}_low95'], group[f'{key}_high95'])}", *lines]
+        passed = value is not None and measured(value) and value >= floor
+        return Card(title, number(value), lines, passed)
+
+    missed, ill = layered["missed_patients"], layered["tumor_patients"]
+    return [
+        one("Volume Dice, mean", layered, "volume_dice_mean", "0", gate.min_volume_dice),
+        one("AUROC of slices", classifier, "auroc", "0.5", gate.min_auroc),
+        one("Sensitivity, slices", classifier, "sensitivity", "0", gate.min_sensitivity),
+        Card("Tumours missed", f"{missed} of {ill}", ["patients with tumour in whom nothing is drawn"], not missed),
+    ]
+
+
+def tested(run: Run) -> str:
+    """How much was tested, in words."""
+    tumor = int(run.slices["has_tumor"].sum())
+    layered = run.metrics["layered"]
+    return (
+        f"{count(layered['patients'], 'test patient')}, {layered['tumor_patients']} of them with tumour; "
+        f"{count(len(run.slices), 'slice')}, {tumor:,} of them with tumour"
+    )

@@ -1,0 +1,78 @@
+"""The page: one HTML file that loads nothing, for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from components.files import atomic_file
+from components.gate import BLESSED
+from components.report import champion, data_card, detection, groups, numbers, patients, versions, words
+from components.report.gallery import gallery
+from components.report.learning import learning_curves
+from components.report.run import Run
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environment(*, html: bool) -> jinja2.Environment:
+    """Templates of this room; a name that is missing is an error, and HTML is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=html,  # noqa: S701  the model card is Markdown
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {"number": words.number, "percent": words.percent, "span": words.span, "cell": words.cell}
+    made.globals["count"] = words.count
+    return made
+
+
+def write_page(path: str | Path, run: Run) -> None:
+    """Write the page of a run."""
+    page = environment(html=True).get_template("page.html.j2").render(**contents(run))
+    with atomic_file(path) as part:
+        part.write_text(page, encoding="utf-8")
+
+
+def contents(run: Run) -> dict[str, Any]:
+    """All that the page shows."""
+    columns, rows = groups.tfma_rows(run)
+    return {
+        "run": run,
+        "metrics": run.metrics,
+        "verdict": run.verdict,
+        "blessed": run.verdict["verdict"] == BLESSED,
+        "tested": numbers.tested(run),
+        "cards": numbers.cards(run),
+        "headline": numbers.headline(run),
+        "learning": learning_curves(run.histories),
+        "bars": patients.bars(run),
+        "bars_in_words": patients.in_words(run),
+        "healthy": patients.healthy(run),
+        "cohorts": groups.cohort_groups(run),
+        "end_to_end": groups.end_to_end(run),
+        "processing": words.processing(run.record["processing"]),
+        "detection": detection.detection_panels(run),
+        "honesty": detection.honesty_words(run),
+        "risk": detection.risk_panel(run),
+        "refer": patients.refer_rows(run),
+        "refer_words": patients.refer_words(run),
+        "gallery": gallery(run),
+        "champion": champion.champion_words(run),
+        "champion_rows": champion.champion_rows(run),
+        "tfma_columns": columns,
+        "tfma_rows": rows,
+        "sides": data_card.sides(run),
+        "problems": data_card.problems(run),
+        "drift": data_card.drift_words(run),
+        "parameters": yaml.safe_dump(run.params.model_dump(mode="json"), sort_keys=False),
+        "code": versions.code_version(),
+        "data_versions": versions.data_versions(run),
+        "packages": versions.packages(),
+    }

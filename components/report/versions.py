@@ -1,0 +1,69 @@
+"""Which code, which data and which packages a run was made with."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from components.report.run import Run
+
+PACKAGES = (
+    *("glioflow", "tfx", "tensorflow", "tensorflow-cpu", "keras", "tensorflow-data-validation"),
+    *(
+        "tensorflow-model-analysis",
+        "apache-beam",
+        "dvc",
+        "numpy",
+        "pandas",
+        "scipy",
+        "scikit-learn",
+        "nibabel",
+        "pydicom",
+    ),
+)
+# What a run depends on; its own outputs are not changes of the code.
+CODE = ("components", "models", "pipelines", "params.yaml", "dvc.yaml", "pyproject.toml", "requirements.lock")
+UNKNOWN = "unknown"
+
+
+def code_version(folder: str | Path = ".") -> str:
+    """Commit of the repository in `folder`, and whether code or parameters differ from it; "unknown" without one."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return UNKNOWN
+    present = [name for name in CODE if Path(folder, name).exists()]
+    changed = _git(folder, "status", "--porcelain", "--", *present)
+    return f"{commit}, with changes that are not committed" if changed else commit
+
+
+def _git(folder: str | Path, *arguments: str) -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(folder), *arguments],  # noqa: S607  whichever git the user has
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except OSError:
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def data_versions(run: Run) -> list[tuple[str, str, str]]:
+    """What each network was made from: network, what, SHA-256."""
+    return [
+        (network, what, str(made[what]) if made.get(what) else "none")
+        for network, made in run.record["made_from"].items()
+        for what in ("train", "val", "parameters", "code", "pretrained")
+    ]
+
+
+def packages() -> dict[str, str]:
+    """Versions of Python and of the packages that are installed."""
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
