@@ -1,0 +1,200 @@
+"""A finished run without any training: scans of noise with a square tumour, and what a made-up model says of them.
+
+All numbers come from the project's own code, so that the tables have the shape of real ones.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from components import judgement
+from components.evaluate import measure
+from components.evaluation.pixels import PixelCalibration
+from components.files import write_json
+from components.layout import CHAMPION, HISTORY, LAYERED, PATIENTS, PIXELS, SERVING, SLICES
+from components.prediction import Views, decide
+from components.report.run import read_run
+from components.scans.files import mask_path, write_mask, write_scan
+from components.scans.identity import fingerprint
+from components.scans.scan import Scan
+from components.slices import describe
+from components.summary import read_patients
+from components.tables import PROBLEM_COLUMNS
+
+SIZE, SLICE_COUNT = 48, 6
+HASH = "0123456789abcdef" * 4
+TRAINED = ["DEMO_AA_1_20200101", "DEMO_BB_2_20200101", "DEMO_AA_3_20200101"]
+RECORD = {
+    "neighbors": 0,
+    "tumor_temperature": 1.5,
+    "mask_temperature": 0.8,
+    "tumor_threshold": 0.5,
+    "mask_threshold": 0.5,
+    "processing": {"largest": False, "min_ml": 0.0},
+    "refer_at_doubt": 0.2,
+}
+TFMA = {
+    "classifier": {
+        "overall": {"auroc": 0.97, "pr_auc": 0.95, "example_count": 36.0},
+        "site=AA": {"auroc": 0.96, "pr_auc": 0.94, "example_count": 18.0},
+    },
+    "segmenter": {"overall": {"pooled_dice": 0.91, "example_count": 36.0}, "site=AA": {"example_count": 18.0}},
+}
+
+
+def names(count):
+    """Names of test patients."""
+    return [f"DEMO_{'AB'[i % 2] * 2}_{100 + i}_20200101" for i in range(count)]
+
+
+def made_up_scan(patient, *, tumor=slice(2, 4), size=SIZE, slices=SLICE_COUNT):
+    """Noise in a disc, and a square tumour of a fifth of the side on the slices `tumor`; None for no tumour."""
+    rng = np.random.default_rng([*patient.encode()])
+    rows, columns = np.mgrid[:size, :size] - size / 2
+    image = rng.integers(40, 140, (slices, size, size, 3), dtype=np.uint8)
+    image[:, rows**2 + columns**2 > (0.45 * size) ** 2] = 0
+    mask = np.zeros((slices, size, size), bool)
+    if tumor is not None:
+        at, side = rng.integers(size // 4, size // 2), size // 5
+        mask[tumor, at : at + side, at : at + side] = True
+    image[mask] += 100
+    return Scan(patient, patient.split("_")[1], image, mask)
+
+
+def good(scan, number):
+    """Finds every tumour; draws it shifted by more pixels from patient to patient, and doubts it more."""
+    ill = scan.mask.any(axis=(1, 2))
+    moved = np.roll(scan.mask, number % 6, axis=2)
+    sure = 0.98 - 0.08 * (number % 6)
+    return np.where(ill, 0.9, 0.1) - 0.01 * number % 0.05, np.where(moved, sure, 0.001)
+
+
+def over_confident(scan, number):
+    """Says 1 where there is no tumour as often as where there is, and draws four times what is there."""
+    ill = scan.mask.any(axis=(1, 2))
+    wide = scan.mask | np.roll(scan.mask, 9, 1) | np.roll(scan.mask, 9, 2) | np.roll(scan.mask, (9, 9), (1, 2))
+    said = np.where(ill, 0.99, np.where(np.arange(len(ill)) % 2, 0.985, 0.01))
+    return said - 0.001 * number % 0.002, np.where(wide, 0.99 - 0.001 * number, 0.0005)
+
+
+def all_background(scan, number):
+    """Finds nothing, anywhere."""
+    return np.full(len(scan.mask), 0.01 + 0.0001 * number), np.full(scan.mask.shape, 0.0001)
+
+
+def predict(folder, scans, model):
+    """Write what `evaluate` would, for a made-up model."""
+    folder.mkdir(parents=True)
+    found, pixels = [], PixelCalibration()
+    for number, scan in enumerate(scans):
+        said, drawn = model(scan, number)
+        seen = Views(said, drawn, drawn)
+        prediction = decide(seen, scan.spacing, RECORD)
+        write_mask(mask_path(folder, scan.patient), prediction.mask, scan.affine)
+        found.append(measure(scan, seen, prediction))
+        pixels += PixelCalibration.of(drawn, scan.mask)
+    for kind, file in (("patients", PATIENTS), ("slices", SLICES)):
+        pd.DataFrame([row for one in found for row in one[kind]]).to_csv(folder / file, index=False)
+    (folder / PIXELS).write_text(json.dumps({name: v.tolist() for name, v in vars(pixels).items()}))
+
+
+def write_networks(artifacts):
+    """Histories, arguments and weights, as small as they come."""
+    scores = {"classifier": ("auroc", "val_auroc"), "segmenter": ("pooled_dice", "val_volume_dice")}
+    arguments = {
+        "classifier": {"name": "MobileNet", "weights": "none", "size": 64, "strategy": "finetune"},
+        "segmenter": {"filters": [8, 16], "size": 96, "neighbors": 0},
+    }
+    for network, (training, validation) in scores.items():
+        folder = artifacts / network
+        folder.mkdir(parents=True)
+        columns = {"epoch": [0, 1, 2], training: [0.3, 0.6, 0.8], validation: [0.4, 0.7, 0.65]}
+        pd.DataFrame({**columns, "loss": [0.9, 0.5, 0.3], "val_loss": [0.8, 0.6, 0.7]}).to_csv(
+            folder / HISTORY, index=False
+        )
+        write_json(folder / "network.json", {"arguments": arguments[network]})
+        with h5py.File(folder / "network.weights.h5", "w") as file:
+            file["layers/dense/vars/0"] = np.zeros((3, 4), np.float32)
+            file["layers/dense/vars/1"] = np.zeros(4, np.float32)
+
+
+def write_record(layered, people):
+    """layered.json of a model that learned from these persons."""
+    made = {"train": HASH, "val": HASH, "parameters": HASH, "code": HASH, "pretrained": "", "precision": "float32"}
+    made["people"] = sorted(fingerprint(one) for one in people)
+    record = {**RECORD, "made_from": {"classifier": made, "segmenter": made}}
+    (layered / SERVING / LAYERED).parent.mkdir(parents=True)
+    write_json(layered / SERVING / LAYERED, record)
+
+
+def write_run(folder, params, scans, model=good, *, leaky=False, champion=None, problems=(), synthetic=True):
+    """Write all that a run leaves behind, and give the arguments of `read_run`.
+
+    Args:
+        scans: the test patients.
+        leaky: the model was trained on the first of them, too.
+        champion: another model, which is in use.
+        problems: rows of problems.csv.
+    """
+    folder = Path(folder)
+    (folder / "scans").mkdir(parents=True)
+    for scan in scans:
+        write_scan(folder / "scans", scan)
+    others = [made_up_scan(name) for name in TRAINED]
+    rows = [row for scan in [*scans, *others] for row in describe(scan, synthetic)]
+    pd.DataFrame(rows).to_csv(folder / "manifest.csv", index=False)
+    sides = ["test"] * len(scans) + ["train", "train", "val"]
+    splits = [(one.patient, one.subject, one.site, side, 0) for one, side in zip([*scans, *others], sides, strict=True)]
+    pd.DataFrame(splits, columns=["patient", "subject", "site", "split", "fold"]).to_csv(
+        folder / "splits.csv", index=False
+    )
+    pd.DataFrame(problems, columns=PROBLEM_COLUMNS).to_csv(folder / "problems.csv", index=False)
+    write_networks(folder / "artifacts")
+    write_record(folder / "artifacts" / "layered", TRAINED + [scans[0].patient] * leaky)
+    predict(folder / "predictions", scans, model)
+    if champion:
+        write_record(folder / "champion", TRAINED)
+
+    def measured(*_, **__):
+        predict(folder / "champion_predictions", scans, champion)
+        (folder / "champion_predictions" / PATIENTS).rename(folder / "predictions" / CHAMPION)
+        return (
+            read_patients(folder / "predictions")
+            .drop(columns="volume_dice")
+            .merge(
+                pd.read_csv(folder / "predictions" / CHAMPION).query("gate == 'on'")[["patient", "volume_dice"]],
+                on="patient",
+            )
+        )
+
+    params = params.model_copy(update={"gate": params.gate.model_copy(update={"champion": str(folder / "champion")})})
+    kept, judgement._measure = judgement._measure, measured
+    try:
+        metrics, verdict = judgement.judge(
+            params, layered=folder / "artifacts" / "layered", predictions=folder / "predictions",
+            scans=folder / "scans", splits=folder / "splits.csv", manifest=folder / "manifest.csv", tfma=TFMA,
+            refusals=[],
+        )  # fmt: skip
+    finally:
+        judgement._measure = kept
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "verdict.json", verdict)
+    return {"params": params, **paths(folder)}
+
+
+def paths(folder):
+    """Where `write_run` has put everything, as `read_run` takes it."""
+    files = {name: folder / f"{name}.csv" for name in ("manifest", "splits", "problems", "drift")}
+    files |= {name: folder / f"{name}.json" for name in ("metrics", "verdict")}
+    return {**files, **{name: folder / name for name in ("artifacts", "predictions", "scans")}}
+
+
+def made_up_run(folder, params, scans=None, model=good, **arguments):
+    """Write a run of ten patients, or of these scans, and read it."""
+    scans = [made_up_scan(name) for name in names(10)] if scans is None else scans
+    return read_run(**write_run(folder, params, scans, model, **arguments))

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from made_up_run import HASH, made_up_run, over_confident
+
+from components.errors import UserError
+from components.report.model_card import HEADLINE, write_card
+
+pytest_plugins = ["finished_run"]
+
+
+@pytest.fixture
+def run(changeable):
+    return changeable
+
+
+def card_of(run, folder):
+    write_card(folder / "model_card.md", run)
+    return (folder / "model_card.md").read_text(encoding="utf-8")
+
+
+def test_it_says_what_the_model_is_and_what_it_is_not(run, tmp_path):
+    card = card_of(run, tmp_path)
+    for heading in ("The model", "Intended use", "Out of scope", "Data and its licence", "Metrics", "Limits", "Ethics"):
+        assert f"\n## {heading}\n" in card
+    assert "**not for diagnosis**" in card
+    assert HASH in card
+    assert "| numbers inside, moving averages included | 16 | 16 |" in card
+    layered = run.metrics["layered"]
+    interval = f"{layered['volume_dice_mean_low95']:.3f} to {layered['volume_dice_mean_high95']:.3f}"
+    assert f"| {layered['volume_dice_mean']:.3f} | {interval} | 0 | {run.params.gate.min_volume_dice:.2f} |" in card
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(run, tmp_path):
+    width = None
+    for line in card_of(run, tmp_path).splitlines():
+        cells = line.count("|") if line.startswith("|") else None
+        assert width is None or cells in (None, width), line
+        width = cells
+
+
+def test_the_same_run_gives_the_same_bytes(run, tmp_path):
+    assert card_of(run, tmp_path) == card_of(run, tmp_path)
+
+
+@pytest.mark.parametrize("place", HEADLINE)
+@pytest.mark.parametrize("value", [None, math.nan, KeyError])
+def test_a_missing_number_fails_and_is_named(run, tmp_path, place, value):
+    group, name = place
+    if value is KeyError:
+        del run.metrics[group][name]
+    else:
+        run.metrics[group][name] = value
+    with pytest.raises(UserError, match=rf"^reports/metrics.json: {group}\.{name} could not be measured") as error:
+        card_of(run, tmp_path)
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_that_is_missing_is_named_at_once(run, tmp_path):
+    run.metrics["classifier"] |= {"auroc": None, "specificity": None}
+    with pytest.raises(UserError, match=r"classifier\.auroc, classifier\.specificity could not"):
+        card_of(run, tmp_path)
+
+
+SOURCES = {
+    "synthetic": (None, "of no real person"),
+    "kaggle_3m": ("TCGA_DU_7298_19910324", "CC BY-NC-SA 4.0"),
+    "of the TCIA itself": ("TCGA-DU-7298", "ask whoever gave the scans"),
+    "other": ("sub-01", "ask whoever gave the scans"),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_licence_follows_from_the_scans(run, tmp_path, source):
+    name, words = SOURCES[source]
+    if name:
+        run.metrics["data"] = "scans"
+        run = replace(run, manifest=run.manifest.assign(patient=name))
+    card = card_of(run, tmp_path)
+    assert {said for _, said in SOURCES.values() if said in card} == {words}
+    assert ("SYNTHETIC" in card) == (name is None)
+
+
+def test_pre_trained_weights_have_a_licence_too(run, tmp_path):
+    assert "ImageNet" not in card_of(run, tmp_path)
+    path = run.artifacts / "classifier" / "network.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"none"', '"imagenet"'), encoding="utf-8")
+    try:
+        assert "ImageNet" in card_of(run, tmp_path)
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def test_findings_and_refusals_come_before_any_number(tmp_path, tiny_params):
+    card = card_of(made_up_run(tmp_path / "run", tiny_params, model=over_confident), tmp_path)
+    assert card.index("**NOT BLESSED**") < card.index("OVER-CONFIDENT") < card.index("## The model")
+    assert "- Refused: " in card
