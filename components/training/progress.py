@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +69,17 @@ class Progress:
 
 
 def _live(folder: str) -> Any:
-    """A logger that only writes files; stages and their versions are DVC's own business."""
+    """A logger that only writes files; stages and their versions are DVC's own business.
+
+    It is made in an empty folder: in a Git repository without a commit dvclive fails, and it asks for none elsewhere.
+    """
     from dvclive import Live
 
-    Path(folder).parent.mkdir(parents=True, exist_ok=True)
-    return Live(folder, dvcyaml=None, report=None, save_dvc_exp=False, monitor_system=False)
+    target, here = Path(folder).resolve(), Path.cwd()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="glioflow-live-") as nowhere:
+        os.chdir(nowhere)
+        try:
+            return Live(str(target), dvcyaml=None, report=None, save_dvc_exp=False, monitor_system=False)
+        finally:
+            os.chdir(here)

@@ -84,6 +84,30 @@ def test_a_stage_depends_on_every_module_it_runs(name):
     assert {path for path in needed - COMMON if not covered(path, deps)} == set()
 
 
+def groups(path_or_tree):
+    """Groups of parameters that a piece of code reads as `params.GROUP`."""
+    tree = path_or_tree if isinstance(path_or_tree, ast.AST) else ast.parse((ROOT / path_or_tree).read_text("utf-8"))
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "params"
+    }
+
+
+@pytest.mark.parametrize("name", ["demo", "ingest", "split", "convert", "validate", "assemble", "evaluate"])
+def test_a_stage_names_the_knobs_it_reads(name):
+    direct = set(imports(stage_function(name))) - {"pipelines/training.py"}
+    read = groups(stage_function(name)).union(*(groups(path) for path in closure(direct)))
+    assert read
+    assert read <= {str(knob).partition(".")[0] for knob in STAGES[name]["params"]}
+
+
+def test_the_verdict_depends_on_the_champion_and_on_where_scans_are_measured():
+    assert "${gate.champion}" in STAGES["evaluate"]["deps"]
+    assert {"scale", "evaluate", "convert.beam_args", "convert.storage"} <= set(STAGES["evaluate"]["params"])
+    assert (ROOT / yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))["gate"]["champion"]).is_dir()
+
+
 def test_deps_that_are_files_exist():
     for stage in STAGES.values():
         for dep in stage.get("do", stage)["deps"]:

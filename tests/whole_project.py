@@ -1,0 +1,59 @@
+"""A copy of the project, at tiny sizes, in which the real commands run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT, TINY
+
+BIN = Path(sys.executable).parent
+FILES = [
+    "dvc.yaml",
+    "params.yaml",
+    "pyproject.toml",
+    "champion",
+    "components",
+    "models",
+    "pipelines",
+    ".dvc/config",
+    ".dvcignore",
+]
+# Two epochs at 32 pixels learn nothing, so the floors are off until a test raises one.
+NO_FLOORS = {
+    f"gate.min_{name}": 0
+    for name in ("auroc", "sensitivity", "specificity", "volume_dice", "pooled_dice", "cohort_volume_dice")
+}
+
+
+def command(*arguments, cwd):
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(cwd)}
+    return subprocess.run(
+        [BIN / arguments[0], *arguments[1:]], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def settings(knobs):
+    """As `-S` options; a list knob is set for its scale, because a list can't replace a mapping."""
+    for knob, value in knobs.items():
+        name = f"{knob}.demo" if isinstance(value, list) else knob
+        yield from ("-S", f"{name}={json.dumps(value) if isinstance(value, list) else value}")
+
+
+def tiny():
+    """The switches that make the workflow tiny."""
+    return list(settings({**TINY, **NO_FLOORS}))
+
+
+def copied(folder):
+    """Copy the project into `folder`; code is linked."""
+    for name in FILES:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).symlink_to(ROOT / name) if (ROOT / name).is_dir() else (folder / name).write_bytes(
+            (ROOT / name).read_bytes()
+        )
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    return folder
