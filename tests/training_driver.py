@@ -114,7 +114,7 @@ def train_on(name, processors=1):
     params = tiny(Path(name))
     # Workers are machines: each has a disk of its own, and all reach the checkpoints.
     shared = {"checkpoints": f"{Path(name).parent}/checkpoints", "checkpoint_steps": 6}
-    params = changed(params, "segmenter", epochs=2, training=shared)
+    params = changed(params, "segmenter", epochs=2, learning_rate=2e-3, training=shared)
     network = run("segmenter", params, "sides", f"{name}/run", live=f"{name}/live")
     assert (network is None) == (name == "workers/1")
 

@@ -33,6 +33,10 @@ def same_end(folder, name):
         assert (folder / name / "run" / file).read_bytes() == (folder / "undisturbed" / "run" / file).read_bytes(), file
 
 
+def test_the_best_epoch_is_one_that_checkpoints_have_to_carry(folder, attempts):
+    assert pd.read_csv(folder / "undisturbed" / "run" / "history.csv")["val_volume_dice"].idxmax() == 0
+
+
 def test_a_training_that_is_killed_at_random_steps_ends_as_if_undisturbed(folder, attempts):
     assert [attempt["status"] for attempt in attempts["killed"]] == [-9] * 6 + [0]
     same_end(folder, "killed")

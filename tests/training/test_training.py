@@ -71,6 +71,7 @@ def test_the_weights_that_are_kept_are_the_best_epochs(sides, trained):
     loss = settings.loss_of(trained.params, "segmenter")
     plain = {"batch": 8, "neighbors": 0, "xla": False, "check": lambda: None}
     best = history.loc[history["val_volume_dice"].idxmax()]
+    assert best["epoch"] < history["epoch"].max()
     for network in (trained.network, load_network(trained.run_dir)):
         scores = Validator(network, slices, with_masks=True, loss=loss, **plain)()
         assert scores["val_volume_dice"] == pytest.approx(best["val_volume_dice"], abs=1e-9)
