@@ -6,7 +6,7 @@ from typing import Any
 
 from components.champion import SUBJECT
 from components.report.run import Run
-from components.report.words import count, number, span
+from components.report.words import count, number, p_value, span
 
 
 def champion_words(run: Run) -> list[str]:
@@ -31,9 +31,10 @@ def _test(found: dict[str, Any]) -> str:
     if found["p_value"] is None:
         return f"No test is possible: {found['note']}."
     sure = "is certain enough" if found["p_value"] <= 0.05 else "is NOT certain enough"
+    test = found["test"].replace("monte carlo", "Monte Carlo")
     note = f" Mind that there are {found['note']}." if found["note"] else ""
     return (
-        f"It {sure} that the candidate is no worse than that: p = {number(found['p_value'])} ({found['test']} "
+        f"It {sure} that the candidate is no worse than that: p {p_value(found['p_value'])} ({test} "
         f"sign-flip test over patients; 0.05 or less is certain enough).{note}"
     )
 

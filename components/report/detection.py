@@ -21,7 +21,7 @@ def _roc(run: Run) -> Panel:
     title, found = "ROC of the classifier", run.metrics["classifier"]
     table = roc_table(run)
     if table.empty:
-        return Panel(title, "not measured: it takes slices with tumour and slices without.")
+        return Panel(title, "Not measured: it takes slices with tumour and slices without.")
     chart = Chart((0, 1), (0, 1), "false alarms: share of empty slices", "share of tumour slices found")
     chart.line([0, 1], [0, 1], "pale")
     chart.line(table["false_positive_rate"].tolist(), table["true_positive_rate"].tolist(), "one")
@@ -61,7 +61,7 @@ def _pixels(run: Run) -> Panel:
 
 def _reliability(title: str, things: str, table: pd.DataFrame, ece: float | None, note: str) -> Panel:
     if table.empty:
-        return Panel(title, f"not measured: there are no such {things}.")
+        return Panel(title, f"Not measured: there are no such {things}.")
     said, there, weight = (table[name].to_numpy(float) for name in ("mean_probability", "observed_frequency", "count"))
     chart = Chart((0, 1), (0, 1), "probability that was said", "share with tumour in truth")
     chart.line([0, 1], [0, 1], "pale")
@@ -100,7 +100,7 @@ def risk_panel(run: Run) -> Panel:
     """Risk over coverage: what doubt is worth, against chance and an oracle."""
     title, table, doubt = "What the doubt is worth", risk_table(run), run.metrics["doubt"]
     if table.empty:
-        return Panel(title, "not measured: no test patient has a tumour in the reference.")
+        return Panel(title, "Not measured: no test patient has a tumour in the reference.")
     top = max(0.05, float(table[["risk", "random", "oracle"]].to_numpy().max()) * 1.1)
     chart = Chart((0, 1), (0, top), "share of patients kept, the least doubtful first", "mean of 1 - volume Dice")
     share = table["coverage"].tolist()

@@ -30,11 +30,11 @@ def _panel(network: str, history: pd.DataFrame, training: str, validation: str, 
     title = f"{NETWORKS[network]}: {what} by epoch"
     kept = _kept(network, history)
     if kept is None or not {training, validation} <= set(history):
-        return Panel(title, "not measured: the training left no history.")
+        return Panel(title, "Not measured: the training left no history.")
     epochs = [int(epoch) + 1 for epoch in history["epoch"]]
     seen, new = history[training].tolist(), history[validation].tolist()
     top = float(np.nanmax([*seen, *new, 1e-9])) * 1.05 if is_loss else 1.0
-    chart = Chart((1, max(2, *epochs)), (0, top), "epoch", what)
+    chart = Chart((1, max(2, *epochs)), (0, top), "epoch", what, whole=True)
     chart.line(epochs, seen, "two")
     chart.line(epochs, new, "one")
     chart.dots([epochs[kept]], [new[kept]], "one")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.report.run import Run
-from components.report.words import MM, count, measured, number, span
+from components.report.words import MM, NOT_MEASURED, count, measured, number, span
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,12 @@ def cards(run: Run) -> list[Card]:
         one("Volume Dice, mean", layered, "volume_dice_mean", "0", gate.min_volume_dice),
         one("AUROC of slices", classifier, "auroc", "0.5", gate.min_auroc),
         one("Sensitivity, slices", classifier, "sensitivity", "0", gate.min_sensitivity),
-        Card("Tumours missed", f"{missed} of {ill}", ["patients with tumour in whom nothing is drawn"], not missed),
+        Card(
+            "Tumours missed",
+            f"{missed} of {ill}" if ill else NOT_MEASURED,
+            ["patients with tumour in whom nothing is drawn"],
+            bool(ill) and not missed,
+        ),
     ]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from components.evaluation.referral import refer_list
 from components.report.run import Run
-from components.report.words import count, measured, number, percent
+from components.report.words import count, measured, number, p_value, percent
 
 
 def bars(run: Run) -> list[dict[str, Any]]:
@@ -30,7 +30,7 @@ def in_words(run: Run) -> str:
     """What the bars show, with their key numbers."""
     ill = run.ill
     if ill.empty:
-        return "not measured: no test patient has a tumour in the reference."
+        return "Not measured: no test patient has a tumour in the reference."
     best, worst = ill.iloc[0], ill.iloc[-1]
     middle = number(float(np.median(ill["volume_dice"])))
     return (
@@ -87,10 +87,11 @@ def refer_words(run: Run) -> list[str]:
         return [*said, "Whether the list catches the errors was not measured: no test patient has a tumour."]
     if not errors:
         return [*said, f"No patient has a volume Dice below {bad:g}, so there was no error to catch."]
-    chance = number(doubt["p_value"])
+    if not doubt["referred"]:
+        return [*said, f"None of the {count(errors, 'patient')} with a volume Dice below {bad:g} is on the list."]
     return [
         *said,
         f"{doubt['caught']} of {count(errors, 'patient')} with a volume Dice below {bad:g} are on the list. "
-        f"A list of that length drawn at random would hold {percent(doubt['chance'])} of them, and as many as this one "
-        f"with a probability of {chance}.",
+        f"A list of that length drawn at random would hold {percent(doubt['chance'])} of them, and as many as this "
+        f"with p {p_value(doubt['p_value'])}.",
     ]

@@ -16,16 +16,20 @@ DASHES = {"one": "", "two": "7 4", "pale": "2 4"}
 Ends = tuple[float, float]
 
 
-def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers from `low` to `high`, `most` of them at most, a step of 1, 2 or 5 apart."""
+def ticks(low: float, high: float, *, most: int = 6, whole: bool = False) -> list[float]:
+    """Round numbers from `low` to `high`, `most` of them at most, a step of 1, 2 or 5 (times a power of 10) apart.
+
+    Args:
+        whole: only whole numbers.
+    """
     if not high > low:
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / most))
     for step in (power * m for m in (1, 2, 5, 10)):
-        whole = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
-        if len(whole) <= most:
+        steps = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+        if len(steps) <= most and not (whole and step < 1):
             break
-    return [round(i * step, 10) for i in whole]
+    return [round(i * step, 10) for i in steps]
 
 
 class Chart:
@@ -34,9 +38,10 @@ class Chart:
     Args:
         x, y: ends of the axes.
         x_label, y_label: what they show; the y label stands above its axis.
+        whole: x counts something.
     """
 
-    def __init__(self, x: Ends, y: Ends, x_label: str, y_label: str) -> None:
+    def __init__(self, x: Ends, y: Ends, x_label: str, y_label: str, *, whole: bool = False) -> None:
         self.x, self.y = x, y
         self.parts: list[str] = []
         for value in ticks(*y):
@@ -44,7 +49,7 @@ class Chart:
                 f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{self._y(value)}" y2="{self._y(value)}"/>'
             )
             self._text(LEFT - 6, self._y(value) + 4, f"{value:g}", "end")
-        for value in ticks(*x):
+        for value in ticks(*x, whole=whole):
             self._text(self._x(value), BOTTOM + 17, f"{value:g}", "middle")
         self.parts.append(f'<line class="axis" x1="{LEFT}" x2="{RIGHT}" y1="{BOTTOM}" y2="{BOTTOM}"/>')
         self._text(RIGHT, BOTTOM + 35, x_label, "end")

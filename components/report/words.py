@@ -42,6 +42,11 @@ def percent(value: Any) -> str:
     return NOT_MEASURED if not measured(value) else number(100 * value, 0, "\N{NO-BREAK SPACE}%")
 
 
+def p_value(value: float) -> str:
+    """A p-value: "= 0.012", or "below 0.001", because it is never 0."""
+    return "below 0.001" if value < 0.001 else f"= {number(value)}"
+
+
 def span(low: Any, high: Any, digits: int = 3) -> str:
     """An interval, or that there is none."""
     if not (measured(low) and measured(high)):

@@ -157,6 +157,7 @@ def write_run(folder, params, scans, model=good, *, leaky=False, champion=None, 
     write_networks(folder / "artifacts")
     write_record(folder / "artifacts" / "layered", TRAINED + [scans[0].patient] * leaky)
     predict(folder / "predictions", scans, model)
+    (folder / "champion").mkdir()
     if champion:
         write_record(folder / "champion", TRAINED)
 

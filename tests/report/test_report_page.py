@@ -12,6 +12,7 @@ import pytest
 from made_up_run import all_background, good, made_up_run, made_up_scan, names, over_confident, write_run
 
 from components.report.page import write_page
+from components.report.patients import refer_words
 from components.report.run import read_run
 from components.tables import PROBLEM_COLUMNS
 
@@ -123,7 +124,7 @@ def test_a_good_model_is_not_called_any_of_that(page):
 def test_without_empty_slices_there_is_no_roc_and_the_page_says_so(tmp_path, tiny_params):
     scans = [made_up_scan(name, tumor=slice(None)) for name in names(4)]
     text = page_of(made_up_run(tmp_path / "run", tiny_params, scans), tmp_path)
-    assert "ROC of the classifier not measured: it takes slices with tumour and slices without." in seen(text)
+    assert "ROC of the classifier Not measured: it takes slices with tumour and slices without." in seen(text)
     assert re.search(r"AUROC of slices not measured 95\W%: not measured", section(text, "numbers"))
 
 
@@ -131,9 +132,9 @@ def test_without_a_tumour_patient_there_is_no_dice_and_the_page_says_so(tmp_path
     scans = [made_up_scan(name, tumor=None) for name in names(3)]
     text = page_of(made_up_run(tmp_path / "run", tiny_params, scans), tmp_path)
     assert "Volume Dice, mean not measured" in section(text, "numbers")
-    assert "not measured: no test patient has a tumour in the reference." in section(text, "patients")
+    assert "Not measured: no test patient has a tumour in the reference." in section(text, "patients")
     assert "(nothing is drawn)" in section(text, "patients")
-    assert "not measured: no test patient has a tumour" in section(text, "refer")
+    assert "Not measured: no test patient has a tumour" in section(text, "refer")
 
 
 def test_one_patient_alone_has_no_interval(tmp_path, tiny_params):
@@ -153,7 +154,7 @@ def test_a_training_without_a_history_is_said(tmp_path, tiny_params):
     arguments = write_run(tmp_path / "run", tiny_params, [made_up_scan(name) for name in names(3)])
     (arguments["artifacts"] / "classifier" / "history.csv").unlink()
     text = page_of(read_run(**arguments), tmp_path)
-    assert section(text, "learning").count("not measured: the training left no history.") == 2
+    assert section(text, "learning").count("Not measured: the training left no history.") == 2
 
 
 def worse(scan, number):
@@ -169,7 +170,7 @@ def test_the_champion_is_compared_in_words_numbers_and_dots(tmp_path, tiny_param
     found = run.metrics["champion"]
     said = section(text, "champion")
     assert f"the candidate's volume Dice is {abs(found['mean']):.3f} {relation} on average than the champion's" in said
-    assert f"p = {found['p_value']:.3f}" in said
+    assert (f"p = {found['p_value']:.3f}" if found["p_value"] >= 0.001 else "p below 0.001") in said
     assert ("NOT certain enough" in said) == (relation == "lower")
     means = [float(f"{one['volume_dice'].mean():.3f}") for one in (run.ill, run.champion)]
     assert [float(value) for value in re.findall(r"(?:Candidate|Champion) (\d\.\d{3})", said)] == means
@@ -208,3 +209,20 @@ def test_88_patients_of_noise_with_twelve_pictures_stay_below_15_mb(tmp_path, ti
     text = page_of(run, tmp_path)
     assert text.count('class="scan"') == 12
     assert (tmp_path / "report.html").stat().st_size < 15e6
+
+
+@pytest.mark.parametrize(
+    ("doubt", "words"),
+    [
+        ({"errors": 0}, "No patient has a volume Dice below 0.7, so there was no error to catch."),
+        ({"errors": 3, "referred": 0}, "None of the 3 patients with a volume Dice below 0.7 is on the list."),
+        (
+            {"errors": 4, "referred": 2, "caught": 2, "chance": 0.2, "p_value": 0.1333},
+            "2 of 4 patients with a volume Dice below 0.7 are on the list. A list of that length drawn at random would "
+            "hold 20\N{NO-BREAK SPACE}% of them, and as many as this with p = 0.133.",
+        ),
+    ],
+)
+def test_whether_the_refer_list_catches_the_errors_is_said_in_words(changeable, doubt, words):
+    changeable.metrics["doubt"] |= doubt
+    assert refer_words(changeable)[-1] == words
