@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,32 @@ def run_pipeline(work: Sequence[tuple[Any, Any]], worker: beam.DoFn, beam_args: 
     Raises:
         UserError: Beam does not know a flag, or refuses its value.
     """
-    options = PipelineOptions(beam_args)
-    unknown = {flag.partition("=")[0].removeprefix("--") for flag in beam_args} - set(options.get_all_options())
-    if unknown:
-        raise UserError(f"params.yaml: convert.beam_args: Beam has no flag --{min(unknown)}; correct it")
+    for flag in beam_args:
+        if not _is_flag(flag):
+            raise _wrong(f"Beam has no flag {flag.partition('=')[0]}")
     try:
-        pipeline = beam.Pipeline(options=options)
+        pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
     except ValueError as error:
-        raise UserError(f"params.yaml: convert.beam_args: {' '.join(str(error).split())}; correct it") from error
+        raise _wrong(str(error)) from error
     with pipeline:
         _ = pipeline | "Work" >> beam.Create(work) | "ByKey" >> beam.GroupByKey() | "Do" >> beam.ParDo(worker)
+
+
+def _is_flag(flag: str) -> bool:
+    """Tell whether Beam knows a flag, `--name` or `--name=value`; raises UserError where it refuses the value."""
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):  # where its parser prints pages
+            options = PipelineOptions([flag])
+            # A flag is known by the option's name, or, where it is another name of one, by what it changes.
+            changed, known = options.get_all_options(drop_default=True), options.get_all_options()
+    except SystemExit as error:
+        raise _wrong(told.getvalue().rpartition("error: ")[2]) from error
+    return bool(changed) or (flag.startswith("--") and flag.partition("=")[0].removeprefix("--") in known)
+
+
+def _wrong(reason: str) -> UserError:
+    return UserError(f"params.yaml: convert.beam_args: {' '.join(reason.split())}; correct it")
 
 
 @contextmanager

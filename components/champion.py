@@ -10,33 +10,45 @@ from typing import Any
 import pandas as pd
 
 from components.errors import UserError
-from components.evaluation.findings import known_people
+from components.evaluation.findings import known_people, silence
 from components.evaluation.paired import paired_difference
 from components.gate import Check, check, refusal
 from components.layout import LAYERED
 from components.params import Gate
 from components.prediction import read_record
+from components.tree import walk
 
 Measure = Callable[[Path], pd.DataFrame]
 SUBJECT = "against the champion"
+NOTES = ("README.md", ".gitignore")
 
 
 def champion_in(folder: str | Path) -> Path | None:
-    """The layered model in the champion's folder; None where nothing but notes lies there."""
-    folder = Path(folder)
-    models = sorted(path.parents[1] for path in folder.glob(f"**/{LAYERED}"))
+    """The layered model in the champion's folder; None where nothing but notes lies there.
+
+    Raises:
+        UserError: there is no such folder, something else lies there, or several models.
+    """
+    if not Path(folder).is_dir():
+        raise UserError(f"{folder}: no such folder; gate.champion names the one for the champion")
+    files = [Path(path) for path in walk(folder)]
+    models = [path.parents[1] for path in files if path.as_posix().endswith(f"/{LAYERED}")]
+    if len(models) > 1:
+        raise UserError(f"{folder} holds {len(models)} layered models; leave one there")
+    others = [path.name for path in files if path.name not in NOTES]
+    if not models and others:
+        remedy = "run `dvc pull`" if all(name.endswith(".dvc") for name in others) else "put one there, or clear it"
+        raise UserError(f"{folder} holds {min(others)}, and no layered model; {remedy}")
     return models[0] if models else None
-
-
-def holds_more_than_notes(folder: str | Path) -> bool:
-    """Tell whether there is anything but what git and DVC leave in the champion's folder."""
-    notes = ("README.md", ".gitignore", "model.dvc")
-    return any(path.is_file() and path.name not in notes for path in Path(folder).rglob("*"))
 
 
 def unfair(champion: Path, tested: Collection[str]) -> list[Check]:
     """Refuse a comparison that would mean nothing: the champion has learned from patients that are tested today."""
-    seen = known_people(read_record(champion)) & set(tested)
+    record = read_record(champion)
+    silent = silence(record)
+    if silent:
+        return [refusal(SUBJECT, f"the champion {silent}; assemble it again, or remove it")]
+    seen = known_people(record) & set(tested)
     if not seen:
         return []
     return [
@@ -63,12 +75,10 @@ def challenge(
         Checks, none without a champion; and what `compare` found, None without one. A champion that can't be used is a
         check that failed.
     """
-    model = champion_in(champion)
-    if model is None:
-        if holds_more_than_notes(champion):
-            return [refusal(SUBJECT, f"{champion} holds files, and no layered model; put one there, or clear it")], None
-        return [], None
     try:
+        model = champion_in(champion)
+        if model is None:
+            return [], None
         foul = unfair(model, tested)
         if foul:
             return foul, None

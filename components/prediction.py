@@ -17,6 +17,9 @@ from components.layout import LAYERED, SERVING
 from components.scans.scan import Scan
 
 Stages = Callable[[np.ndarray], dict[str, Any]]
+# What of layered.json a decision needs.
+CHOICES = ("neighbors", "tumor_threshold", "mask_threshold", "processing")
+COPY_AGAIN = "copy it again, or run `dvc checkout`"
 
 
 @dataclass(frozen=True)
@@ -96,14 +99,20 @@ def saved_model(folder: str | Path) -> Path:
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:
-    """The choices that were made for a layered model; raises UserError where there is none in the folder."""
+    """The choices that were made for a layered model; raises UserError where the folder lacks one of `CHOICES`."""
     try:
-        return read_json(saved_model(folder) / LAYERED)
+        record = read_json(saved_model(folder) / LAYERED)
     except UserError as error:
         raise UserError(
             f"{folder}: no layered model there; give a folder that assemble wrote, e.g. artifacts/layered, or one of "
             "the registry"
         ) from error
+    except ValueError as error:
+        raise UserError(f"{folder}: {LAYERED} is damaged; {COPY_AGAIN}") from error
+    lacking = [name for name in CHOICES if name not in record]
+    if lacking:
+        raise UserError(f"{folder}: {LAYERED} lacks {', '.join(lacking)}; assemble the model again with this version")
+    return record
 
 
 class Predictor:
@@ -120,8 +129,8 @@ class Predictor:
         try:
             self.model = tf.saved_model.load(str(saved_model(folder)))
             stages = self.model.signatures["stages"]
-        except (OSError, KeyError, ValueError) as error:
-            raise UserError(f"{folder}: damaged model; copy it again, or run `dvc checkout`") from error
+        except Exception as error:  # every kind of damage has its own, from IndexError to TensorFlow's
+            raise UserError(f"{folder}: damaged model; {COPY_AGAIN}") from error
         self.stages: Stages = lambda slices: {
             name: value.numpy() for name, value in stages(slices=tf.constant(slices)).items()
         }

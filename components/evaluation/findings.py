@@ -14,8 +14,18 @@ def known_people(record: dict[str, Any]) -> set[str]:
     return {person for network in record["made_from"].values() for person in network.get("people", ())}
 
 
+def silence(record: dict[str, Any]) -> str | None:
+    """Say where a layered model does not tell whom a network was trained on; None where it tells of both."""
+    made_from = record.get("made_from", {})
+    silent = [name for name in ("classifier", "segmenter") if "people" not in made_from.get(name, {})]
+    return f"does not tell whom its {' and its '.join(silent)} has learned from" if silent else None
+
+
 def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:
     """Say how many of the tested persons, by fingerprint, the model has seen before; None where there are none."""
+    silent = silence(record)
+    if silent:
+        return f"The model {silent}, so a LEAK can't be ruled out. Train it again."
     seen = known_people(record) & set(tested)
     if not seen:
         return None

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -12,8 +11,6 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from apache_beam.options.pipeline_options import PipelineOptions
-from conftest import ROOT
 
 from components.convert import convert
 from components.errors import UserError
@@ -94,27 +91,15 @@ def job_server():
             process.wait()
 
 
-def documented_flags():
-    """Flags of each row of the how-to's table."""
-    for line in (ROOT / "docs" / "how-to" / "beam.md").read_text(encoding="utf-8").splitlines():
-        flags = re.findall(r"`(--\w+=[^`]+)`", line)
-        if flags:
-            yield pytest.param([re.sub(r"=(HOST:)?PORT$", "=localhost:1", flag) for flag in flags], id=flags[0])
-
-
-@pytest.mark.parametrize("flags", documented_flags())
-def test_documented_flags_are_flags_of_beam(flags):
-    known = PipelineOptions(flags).get_all_options()
-    assert {flag.split("=")[0].removeprefix("--") for flag in flags} <= set(known)
-
-
-@pytest.mark.parametrize(
-    ("flags", "says"),
-    [(["--runner=DirectRuner"], "beam_args: .*DirectRuner"), (["--runer=DirectRunner"], "no flag --runer")],
-)
-def test_a_misspelt_flag_is_named(tmp_path, data, flags, says):
-    with pytest.raises(UserError, match=says):
-        convert(data / "scans", data / "splits.csv", tmp_path / "out" / "examples", shards=1, beam_args=flags)
+def test_a_wrong_flag_leaves_nothing(tmp_path, data):
+    with pytest.raises(UserError, match="no flag --runer"):
+        convert(
+            data / "scans",
+            data / "splits.csv",
+            tmp_path / "out" / "examples",
+            shards=1,
+            beam_args=["--runer=DirectRunner"],
+        )
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import expit, logit
 
-from models import preprocessing
-from models.layered import Layered
+from models import examples, preprocessing
+from models.layered import Layered, _cooled
+from models.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
 
@@ -118,3 +121,128 @@ def test_the_thresholds_can_be_chosen_before_saving(slice_classifier, segmenter,
     check(served, *stage_outputs, 0.0)
     layered.mask_threshold.assign(1.1)
     assert not layered.serve(tf.constant(slices))["mask"].numpy().any()
+
+
+# Calibration: both stages' logits divided by a temperature each, inside the graph.
+
+TEMPERATURES = {"tumor": 2.5, "mask": 0.4}
+
+
+def scaled(probability: np.ndarray, temperature: float) -> np.ndarray:
+    return expit(logit(probability.astype(float)) / temperature)
+
+
+@pytest.fixture
+def calibrated(saved):
+    """The saved model with temperatures, for a test."""
+    for name, value in TEMPERATURES.items():
+        getattr(saved, f"{name}_temperature").assign(value)
+    yield saved
+    for name in TEMPERATURES:
+        getattr(saved, f"{name}_temperature").assign(1.0)
+
+
+def test_temperatures_divide_the_logits_of_their_own_stage(calibrated, slices, stage_outputs):
+    stages = calibrated.signatures["stages"](slices=tf.constant(slices))
+    probability, maps = stage_outputs
+    assert np.allclose(stages["tumor_probability"], scaled(probability, TEMPERATURES["tumor"]), atol=1e-5)
+    assert np.allclose(stages["mask_probability"], scaled(maps, TEMPERATURES["mask"]), atol=1e-5)
+    assert np.abs(stages["mask_probability"] - maps).max() > 0.05
+
+
+def test_thresholds_are_of_calibrated_probabilities(calibrated, slices, stage_outputs, with_threshold):
+    probability = scaled(stage_outputs[0], TEMPERATURES["tumor"])
+    ordered = np.sort(probability)
+    for threshold, passing in ((ordered[2:4].mean(), 2), (ordered[0] - 0.01, 5), (ordered[-1] + 0.01, 0)):
+        with_threshold(threshold)
+        served = serve(calibrated, slices)
+        check(served, probability, scaled(stage_outputs[1], TEMPERATURES["mask"]), threshold)
+        assert served["has_tumor"].sum() == passing
+
+
+def test_the_served_mask_is_what_the_stages_say_above_the_thresholds(calibrated, slices, with_threshold):
+    stages = {
+        name: value.numpy() for name, value in calibrated.signatures["stages"](slices=tf.constant(slices)).items()
+    }
+    threshold = float(np.sort(stages["tumor_probability"])[2:4].mean())
+    with_threshold(threshold)
+    check(serve(calibrated, slices), stages["tumor_probability"], stages["mask_probability"], threshold)
+
+
+def test_a_temperature_of_one_changes_nothing_beyond_rounding():
+    said = np.linspace(0, 1, 1001, dtype=np.float32)
+    assert np.allclose(_cooled(tf.constant(said), 1.0), said, rtol=0, atol=3e-7)
+
+
+def test_certainty_stays_a_number_at_any_temperature():
+    certain = tf.constant([0.0, 1e-9, 0.5, 1 - 1e-9, 1.0])
+    for temperature in (0.1, 1.0, 10.0):
+        cooled = _cooled(certain, temperature).numpy()
+        assert np.isfinite(cooled).all()
+        assert (np.diff(cooled) >= 0).all()
+        assert cooled[2] == 0.5
+
+
+# A segmenter that sees a slice either side; the classifier sees the slice alone.
+
+
+@pytest.fixture(scope="module")
+def wide_slices(slices):
+    """Each slice between its neighbours, the scan's ends repeated."""
+    before, after = slices[[0, 0, 1, 2, 3]], slices[[1, 2, 3, 4, 4]]
+    return np.concatenate([before, slices, after], axis=-1)
+
+
+@pytest.fixture(scope="module")
+def brightness():
+    """A classifier by the slice's own mean, which spreads the five slices around a half."""
+    head = keras.layers.Dense(1, activation="sigmoid")
+    network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D(), head])
+    head.set_weights([np.full((3, 1), 0.02), np.array([-4.5])])
+    return network
+
+
+@pytest.fixture(scope="module")
+def wide(brightness, tmp_path_factory):
+    keras.utils.set_random_seed(7)
+    network = resunet((4, 8), size=32, neighbors=1, norm="instance")
+    layered = Layered(brightness, network, mask_threshold=MASK_THRESHOLD)
+    assert layered.neighbors == 1
+    folder = tmp_path_factory.mktemp("wide")
+    layered.save(folder)
+    return tf.saved_model.load(str(folder)), network
+
+
+def test_neighbours_reach_the_segmenter_and_the_middle_alone_the_classifier(wide, wide_slices, slices, brightness):
+    saved, network = wide
+    probability = brightness(preprocessing.to_grid(slices, 32)).numpy()[:, 0]
+    assert 0 < (probability >= 0.5).sum() < 5
+    maps = network(preprocessing.to_grid(wide_slices, 32), training=False)
+    maps = tf.image.resize(maps, slices.shape[1:3]).numpy()[..., 0]
+    stages = saved.signatures["stages"](slices=tf.constant(wide_slices))
+    assert np.allclose(stages["tumor_probability"], probability, atol=1e-5)
+    assert np.allclose(stages["mask_probability"], maps, atol=1e-5)
+    check(serve(saved, wide_slices), probability, maps, 0.5)
+    alone = np.concatenate([np.zeros_like(slices), slices, np.zeros_like(slices)], axis=-1)
+    without = saved.signatures["stages"](slices=tf.constant(alone))
+    assert np.array_equal(without["tumor_probability"], stages["tumor_probability"])
+    assert np.abs(without["mask_probability"] - stages["mask_probability"]).max() > 0.01
+
+
+def test_examples_with_neighbours_give_the_same_as_slices(wide, wide_slices, slices, masks, example_values):
+    saved, _ = wide
+    around = zip(slices[[0, 0, 1, 2, 3]], slices[[1, 2, 3, 4, 4]], strict=True)
+    serialized = [
+        examples.encode_example(example_values(picture, mask, neighbors=[before.tobytes(), after.tobytes()]))
+        for picture, mask, (before, after) in zip(slices, masks, around, strict=True)
+    ]
+    from_examples = saved.signatures["examples"](examples=tf.constant(serialized))
+    from_slices = serve(saved, wide_slices)
+    assert from_slices["mask"].any()
+    for name, value in from_slices.items():
+        assert np.allclose(from_examples[name], value, atol=1e-6), name
+
+
+def test_slices_without_the_neighbours_that_a_model_needs_are_refused(wide, slices):
+    with pytest.raises((TypeError, ValueError, tf.errors.InvalidArgumentError)):
+        wide[0].signatures["serving_default"](slices=tf.constant(slices))
