@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from components.evaluation.clinical import read_clinical
+from components.evaluation.pixels import PixelCalibration
+from components.files import read_json, write_json
+from components.layout import LAYERED, PATIENTS, PIXELS, SERVING, SLICES
+from components.summary import describe_patients, read_patients, read_slices, summarise
+from components.tables import read_manifest
+
+RECORD = {
+    "neighbors": 0,
+    "tumor_threshold": 0.6,
+    "mask_threshold": 0.35,
+    "tumor_temperature": 1.4,
+    "mask_temperature": 2.1,
+    "processing": {"largest": False, "min_ml": 0.25},
+    "refer_at_doubt": 0.4,
+}
+# Patient: site, missing sequence, ml of tumour; volume Dice with the gate on, off, and unprocessed; doubt.
+PATIENTS_OF = {
+    "007": ("DU", "none", 5.0, 0.90, 0.80, 0.70, 0.1),
+    "NA": ("DU", "pre", 20.0, 0.60, 0.50, 0.40, 0.5),
+    "p3": ("DU", "post", 40.0, 0.30, 0.20, 0.10, 0.3),
+    "p4": ("CS", "pre+post", 50.0, 0.00, 0.40, 0.00, 0.9),
+    "p5": ("CS", "none", 0.0, None, None, None, 0.7),
+}
+# Label and probability of each patient's slices.
+SLICES_OF = {
+    "007": [(1, 0.9), (0, 0.2)],
+    "NA": [(1, 0.7), (0, 0.1)],
+    "p3": [(1, 0.6), (0, 0.65)],
+    "p4": [(1, 0.3), (0, 0.05)],
+    "p5": [(0, 0.15), (0, 0.55)],
+}
+
+
+class Place:
+    """What assemble and evaluate wrote, by hand."""
+
+    def __init__(self, folder):
+        self.layered, self.predictions, self.metrics = folder / "layered", folder / "predictions", folder / "metrics"
+
+    def write(self, patients=PATIENTS_OF, slices=SLICES_OF, pixels=None):
+        self.predictions.mkdir()
+        (self.layered / SERVING / LAYERED).parent.mkdir(parents=True)
+        write_json(self.layered / SERVING / LAYERED, RECORD)
+        rows = [
+            scores(name, gate, dice, ml, doubt)
+            for name, (_, _, ml, on, off, before, doubt) in patients.items()
+            for gate, dice in (("on", on), ("off", off), ("unprocessed", before))
+        ]
+        pd.DataFrame(rows).to_csv(self.predictions / PATIENTS, index=False)
+        rows = [
+            {"patient": name, "slice": n, "has_tumor": label, "tumor_probability": p, "doubt": 0.0}
+            for name, several in slices.items()
+            for n, (label, p) in enumerate(several, start=1)
+        ]
+        pd.DataFrame(rows).to_csv(self.predictions / SLICES, index=False)
+        counted = pixels or PixelCalibration.of(np.array([0.001] * 98 + [0.8, 0.8]), np.arange(100) > 98)
+        write_json(self.predictions / PIXELS, {name: v.tolist() for name, v in vars(counted).items()})
+        self.manifest = manifest(patients)
+        return self
+
+    def summary(self, clinical=None):
+        found = summarise(self.predictions, self.layered, self.manifest, seed=1, clinical=clinical)
+        write_json(self.metrics, found)  # refuses NaN
+        return read_json(self.metrics)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    return Place(tmp_path_factory.mktemp("usual")).write().summary()
+
+
+def scores(patient, gate, dice, ml, doubt):
+    voxels = 0 if dice in (None, 0) else 1000
+    return {
+        "patient": patient,
+        "gate": gate,
+        "doubt": doubt,
+        "volume_dice": dice,
+        "tumor_slice_dice": dice,
+        "all_slice_dice_empty_as_1": 0.5,
+        "all_slice_dice_floor": 0.6,
+        "false_positive_pixels_per_empty_slice": 3.0,
+        "hd95_mm": dice and 4.0,
+        "hd95_mm_missed_as_diagonal": None if dice is None else 4.0,
+        "hd95_mm_floor": None if dice is None else 90.0,
+        "volume_error": None if dice is None else dice - 1,
+        "reference_ml": ml,
+        "predicted_ml": voxels / 1000,
+        "reference_voxels": ml * 1000,
+        "predicted_voxels": voxels,
+    }
+
+
+def manifest(patients):
+    return pd.DataFrame(
+        [
+            {
+                "patient": name,
+                "site": site,
+                "synthetic": 0,
+                "slice": number,
+                "missing_pre": int("pre" in missing and number == 2),  # one slice of a patient is enough to say so
+                "missing_post": int("post" in missing),
+            }
+            for name, (site, missing, *_) in patients.items()
+            for number in (1, 2)
+        ]
+    )
+
+
+def test_gate_on_off_and_unprocessed_are_kept_apart(usual):
+    assert usual["layered"]["volume_dice_mean"] == pytest.approx(np.mean([0.9, 0.6, 0.3, 0.0]))
+    assert usual["segmenter"]["volume_dice_mean"] == pytest.approx(np.mean([0.8, 0.5, 0.2, 0.4]))
+    assert usual["layered"]["unprocessed_volume_dice_mean"] == pytest.approx(np.mean([0.7, 0.4, 0.1, 0.0]))
+    assert (usual["layered"]["patients"], usual["layered"]["tumor_patients"]) == (5, 4)
+    assert (usual["layered"]["missed_patients"], usual["segmenter"]["missed_patients"]) == (1, 0)
+    assert usual["layered"]["processing"] == RECORD["processing"]
+    assert usual["layered"]["volume_dice_floor"] == 0
+    low, high = (usual["layered"][f"volume_dice_mean_{end}95"] for end in ("low", "high"))
+    assert 0 <= low < usual["layered"]["volume_dice_mean"] < high <= 0.9
+
+
+def test_the_classifier_is_scored_at_the_models_own_threshold(usual):
+    found = usual["classifier"]
+    assert found["threshold"] == 0.6
+    assert found["sensitivity"] == 3 / 4  # 0.6 itself is found
+    assert found["specificity"] == 5 / 6
+    pairs = [(p > n) for p in (0.9, 0.7, 0.6, 0.3) for n in (0.2, 0.1, 0.65, 0.05, 0.15, 0.55)]
+    assert found["auroc"] == pytest.approx(np.mean(pairs))
+    assert found["auroc_low95"] <= found["auroc"] <= found["auroc_high95"]
+    assert found["patients_missed"] == 1  # p4
+    assert found["slices"] == 10
+
+
+def test_names_that_look_like_something_else_stay_names(place):
+    place.write()
+    assert list(read_patients(place.predictions)["patient"]) == ["007", "NA", "p3", "p4", "p5"]
+    assert set(read_slices(place.predictions)["patient"]) == set(PATIENTS_OF)
+
+
+def test_a_patients_missing_sequences_are_named(place):
+    described = describe_patients(place.write().manifest).set_index("patient")
+    assert described["missing_sequence"].to_dict() == {name: row[1] for name, row in PATIENTS_OF.items()}
+    assert described["site"].to_dict() == {name: row[0] for name, row in PATIENTS_OF.items()}
+
+
+def test_cohorts_by_hand(usual):
+    found = usual["cohorts"]
+    assert found["site=DU"]["volume_dice_mean"] == pytest.approx(0.6)
+    assert (found["site=DU"]["patients"], found["site=DU"]["few"]) == (3, False)
+    assert found["site=CS"]["volume_dice_mean"] == 0  # p5 has no tumour, and so no Dice
+    assert (found["site=CS"]["patients"], found["site=CS"]["few"]) == (2, True)
+    assert found["missing_sequence=none"]["volume_dice_mean"] == pytest.approx(0.9)
+    assert found["missing_sequence=pre+post"]["volume_dice_mean"] == 0
+    assert found["tumor_size=large, above 30 ml"]["volume_dice_mean"] == pytest.approx(0.15)
+    assert found["tumor_size=no tumour"] == {
+        "patients": 1,
+        "few": True,
+        "volume_dice_mean": None,
+        "volume_dice_mean_low95": None,
+        "volume_dice_mean_high95": None,
+    }
+
+
+def test_a_clinical_table_makes_more_cohorts(place, usual, tmp_path):
+    (tmp_path / "clinical.csv").write_text("Patient,grade,sex\n007,2,F\nNA,3,F\np3,3,\np4,2,M\nstranger,4,M\n")
+    place.write()
+    clinical = read_clinical(tmp_path / "clinical.csv", list(PATIENTS_OF))
+    found = place.summary(clinical)["cohorts"]
+    assert found["grade=2"]["volume_dice_mean"] == pytest.approx(0.45)
+    assert found["grade=3"]["volume_dice_mean"] == pytest.approx(0.45)
+    assert found["sex=F"]["volume_dice_mean"] == pytest.approx(0.75)
+    assert found["sex=unknown"]["patients"] == 2  # p3, of whom nothing is said, and p5, who is not in the table
+    assert found["grade=unknown"]["volume_dice_mean"] is None
+    assert "grade=4" not in found
+    assert set(usual["cohorts"]) == {name for name in found if not name.startswith(("grade", "sex"))}
+
+
+def test_doubt_is_judged_by_what_it_finds(usual):
+    found = usual["doubt"]
+    assert found["refer"] == ["p4", "p5", "NA"]  # the most doubtful first, whoever they are
+    assert found["bad_below_volume_dice"] == 0.7
+    # Of the four with a tumour, three have a bad mask; the list holds two of them.
+    assert (found["patients"], found["referred"], found["errors"], found["caught"]) == (4, 2, 3, 2)
+    assert found["share"] == pytest.approx(2 / 3)
+    assert found["aurc_oracle"] < found["aurc"] < found["aurc_random"]
+
+
+def test_calibration_is_said_against_seen(usual):
+    found = usual["calibration"]
+    assert (found["tumor_temperature"], found["mask_temperature"]) == (1.4, 2.1)
+    assert found["slice_confidence_mean"] == pytest.approx(
+        np.mean([0.9, 0.8, 0.7, 0.9, 0.6, 0.65, 0.7, 0.95, 0.85, 0.55])
+    )
+    assert found["slice_accuracy_at_half"] == pytest.approx(7 / 10)
+    assert found["mask_pixels_said_from_1_percent"] == pytest.approx(0.8)
+    assert found["mask_pixels_found_from_1_percent"] == pytest.approx(0.5)
+    assert found["mask_pixel_ece_from_1_percent"] == pytest.approx(0.3)
+    assert found["mask_pixel_ece_floor"] == pytest.approx(0.01)
+    assert found["mask_pixel_ece"] < found["mask_pixel_ece_floor"]
+
+
+@pytest.mark.parametrize(
+    ("label", "exists", "lacks"), [(1, "sensitivity", "specificity"), (0, "specificity", "sensitivity")]
+)
+def test_a_test_side_of_one_class_has_no_auroc_and_no_invented_number(place, label, exists, lacks):
+    slices = {name: [(label, p) for _, p in several] for name, several in SLICES_OF.items()}
+    found = place.write(slices=slices).summary()["classifier"]
+    for name in ("auroc", "auroc_low95", "auroc_high95", "pr_auc", "sensitivity_at_95_specificity", lacks):
+        assert found[name] is None, name
+    assert found[exists] is not None
+
+
+def test_without_any_tumour_nothing_is_invented(place):
+    healthy = {name: (site, missing, 0.0, None, None, None, d) for name, (site, missing, *_, d) in PATIENTS_OF.items()}
+    slices = {name: [(0, p) for _, p in several] for name, several in SLICES_OF.items()}
+    found = place.write(healthy, slices, PixelCalibration.of(np.full(100, 0.001), np.zeros(100, bool))).summary()
+    for name in ("volume_dice_mean", "volume_dice_mean_low95", "unprocessed_volume_dice_mean"):
+        assert found["layered"][name] is None, name
+    assert found["layered"]["tumor_patients"] == found["layered"]["missed_patients"] == 0
+    assert found["doubt"]["refer"] == ["p4", "p5", "NA"]
+    assert [found["doubt"][name] for name in ("patients", "share", "aurc", "gain")] == [0, None, None, None]
+    assert found["calibration"]["mask_pixels_said_from_1_percent"] is None
+    assert found["calibration"]["mask_pixel_ece_from_1_percent"] is None
+
+
+def test_one_patient_has_numbers_and_no_interval(place):
+    one = {name: rows for name, rows in PATIENTS_OF.items() if name == "007"}
+    found = place.write(one, {"007": SLICES_OF["007"]}).summary()
+    assert found["layered"]["volume_dice_mean"] == 0.9
+    assert found["layered"]["volume_dice_mean_low95"] is None
+    assert "too few patients" in found["layered"]["volume_dice_note"]
+    assert found["classifier"]["auroc"] == 1
+    assert found["classifier"]["auroc_low95"] is None
+
+
+def test_synthetic_patients_are_called_so(place, usual):
+    place.write()
+    place.manifest.loc[place.manifest["patient"] == "p4", "synthetic"] = 1
+    assert (usual["data"], place.summary()["data"]) == ("scans", "synthetic")
+
+
+def test_the_same_seed_gives_the_same_numbers(place, usual):
+    assert json.dumps(place.write().summary()) == json.dumps(usual)
+
+
+def test_a_manifest_of_ingest_is_understood(data):
+    described = describe_patients(read_manifest(data / "manifest.csv")).set_index("patient")
+    assert described["synthetic"].all()
+    assert described.loc["DEMO_AA_1003_20200101", "missing_sequence"] == "pre"
+    assert described.loc["DEMO_CC_1005_20200101", "missing_sequence"] == "post"
+    assert (described.drop(["DEMO_AA_1003_20200101", "DEMO_CC_1005_20200101"])["missing_sequence"] == "none").all()

@@ -1,0 +1,128 @@
+"""Layered models of which a test knows what they do: hand-set networks for the demo's patients.
+
+A tumour of the demo is much brighter in FLAIR than before contrast, and nothing else is; where pre-contrast is missing
+these models are blind.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from components.files import write_json
+from components.layout import LAYERED, SERVING
+from components.scans.identity import fingerprint
+from models.layered import Layered
+from models.storage import build, save_network
+
+HERE = ["--runner=DirectRunner", "--direct_num_workers=1"]
+SIZE = 64
+CUT = 35.0  # grey levels by which a tumour's FLAIR is brighter, with room for noise
+NETWORKS = ("classifier", "segmenter")
+TRAINED = {
+    "classifier": {"name": "MobileNet", "weights": "none", "strategy": "finetune", "size": SIZE, "pooling": "max"},
+    "segmenter": {"filters": [2, 2], "size": SIZE, "normalization": "unit"},
+}
+
+
+def bright(slices):
+    """FLAIR less pre-contrast, grey levels."""
+    layer = keras.layers.Conv2D(1, 1, use_bias=False)
+    difference = layer(slices)
+    layer.set_weights([np.array([-1.0, 1.0, 0.0]).reshape(1, 1, 3, 1)])
+    return difference
+
+
+def squashed(values, cut, gain):
+    """Probability 0.5 at the cut; the gain is how fast it grows there."""
+    layer = keras.layers.Dense(1, activation="sigmoid")
+    probability = layer(values)
+    layer.set_weights([np.array([[gain]]), np.array([-gain * cut])])
+    return probability
+
+
+def networks(cut, spot, gain):
+    """The least that makes a classifier, which looks for bright spots of 4 x 4 pixels, and a segmenter."""
+    slices, pixels = keras.Input((SIZE, SIZE, 3)), keras.Input((SIZE, SIZE, 3))
+    spots = keras.layers.GlobalMaxPooling2D()(keras.layers.AveragePooling2D(4)(bright(slices)))
+    return keras.Model(slices, squashed(spots, spot, gain)), keras.Model(pixels, squashed(bright(pixels), cut, gain))
+
+
+def write_layered(folder, *, cut=CUT, spot=CUT, gain=0.2, people=(), **choices):
+    """Write a layered model as assemble does.
+
+    Args:
+        cut, spot: what a pixel, and a spot, must be brighter by to have a probability of a half.
+        people: names of the patients that it has learned from.
+        choices: for layered.json.
+
+    Returns:
+        What layered.json says.
+    """
+    record = {
+        "neighbors": 0,
+        "tumor_temperature": 1.0,
+        "mask_temperature": 1.0,
+        "tumor_threshold": 0.5,
+        "mask_threshold": 0.5,
+        "processing": {"largest": False, "min_ml": 0.0},
+        "refer_at_doubt": 0.3,
+        "made_from": {name: {"people": sorted({fingerprint(one) for one in people})} for name in NETWORKS},
+    } | choices
+    model = Layered(*networks(cut, spot, gain))
+    for name in ("tumor_temperature", "mask_temperature", "tumor_threshold", "mask_threshold"):
+        getattr(model, name).assign(record[name])
+    place = Path(folder) / SERVING
+    model.save(place)
+    (place / LAYERED).parent.mkdir()
+    write_json(place / LAYERED, record)
+    return record
+
+
+def write_trained(folder, people, *, cut=25.0, gain=0.5):
+    """Write both networks as the trainings do, real ones whose weights are set to find bright pixels."""
+    for name, settle in (("classifier", settle_classifier), ("segmenter", settle_segmenter)):
+        network = build(name, TRAINED[name])
+        for weight in network.weights:
+            weight.assign(np.full(weight.shape, float(weight.name in ("gamma", "moving_variance"))))
+        settle(network, cut, gain)
+        made_from = {"code": "0" * 16, "people": sorted({fingerprint(one) for one in people})}
+        save_network(Path(folder) / name, network, TRAINED[name], made_from)
+
+
+def settle_segmenter(network, cut, gain):
+    """What is bright passes the first block and the uppermost skip; all else is 0."""
+    first, second, *others = [layer for layer in network.layers if type(layer) is keras.layers.Conv2D]
+    weigh(first, (1, 1), {(0, 0): -1.0, (1, 0): 1.0})
+    weigh(second, (1, 1), {(0, 0): 1.0})
+    for layer in others:
+        if layer.kernel.shape == (1, 1, 4, 2):  # after two maps from below, there are two of the skip
+            weigh(layer, (0, 0), {(2, 0): 1.0})
+    weigh(network.get_layer("tumor"), (0, 0), {(0, 0): gain * 127.5}, bias=-gain * cut)
+
+
+def settle_classifier(network, cut, gain):
+    """How much is bright by more than the cut, averaged from layer to layer, decides."""
+    (trunk,) = (layer for layer in network.layers if isinstance(layer, keras.Model))
+    for layer in trunk.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            layer.kernel[:, :, 0, 0].assign(np.full((3, 3), 1 / 9))
+        elif isinstance(layer, keras.layers.Conv2D):
+            weigh(layer, (0, 0), {(0, 0): 1.0})
+    first = trunk.get_layer("conv1")
+    kernel = np.zeros(first.kernel.shape)
+    kernel[:, :, :2, 0] = np.array([-1.0, 1.0]) * 127.5 / 9
+    first.kernel.assign(kernel)
+    trunk.get_layer("conv1_bn").beta.assign(-cut * np.eye(32)[0])
+    weigh(network.get_layer("tumor_probability"), (), {(0, 0): 250 * gain}, bias=-2.0)
+
+
+def weigh(layer, place, kernel, bias=None):
+    values = np.zeros(layer.kernel.shape)
+    for maps, value in kernel.items():
+        values[(*place, *maps)] = value
+    layer.kernel.assign(values)
+    if bias is not None:
+        layer.bias.assign([bias])
