@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from tiny_training import slices_of, spotted_scan
 
 from components.errors import UserError
-from components.scoring import dice
+from components.evaluation.masks import dice
 from components.training.validation import MONITORED, Validator
 from models import losses
 
