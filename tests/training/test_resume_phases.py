@@ -1,4 +1,4 @@
-"""A classifier that is first trained frozen, then released: killed in either phase, it ends as it would have."""
+"""A classifier that is first trained frozen, then released, and stopped in both phases, ends as it would have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import pytest
 from tiny_training import drive, write_backbone, write_sides
 
-HEAD, RELEASED = random.Random(3).randrange(2, 7), random.Random(4).randrange(7, 18)
+FROZEN, RELEASED = random.Random(3).randrange(2, 6), random.Random(4).randrange(7, 18)
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +19,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_a_classifier_killed_in_both_phases_ends_as_if_undisturbed(folder):
-    stories = ["undisturbed", f"killed=kill:{HEAD},kill:{RELEASED}"]
+def test_a_classifier_stopped_in_both_phases_and_between_them_ends_as_if_undisturbed(folder):
+    stories = ["undisturbed", f"stopped=kill:{FROZEN},term:6,kill:{RELEASED}"]
     attempts = json.loads(drive(folder, "stopped", "classifier", *stories).splitlines()[-1])
-    assert [attempt["status"] for attempt in attempts["killed"]] == [-9, -9, 0]
+    assert [attempt["status"] for attempt in attempts["stopped"]] == [-9, 143, -9, 0]
     for file in ("network.weights.h5", "history.csv"):
-        assert (folder / "killed" / "run" / file).read_bytes() == (folder / "undisturbed" / "run" / file).read_bytes()
+        assert (folder / "stopped" / "run" / file).read_bytes() == (folder / "undisturbed" / "run" / file).read_bytes()
