@@ -15,6 +15,7 @@ from pipelines import stages
 
 REFERENCE, PREDICTED = "#00a087", "#e64b35"
 
+
 def main() -> None:
     """Draw four test patients, from the best to the worst."""
     if not read_manifest(stages.MANIFEST)["synthetic"].all():
