@@ -60,7 +60,7 @@ def _picture(run: Run, patient: str, reasons: list[str]) -> Picture:
     at, why = shown(truth, drawn)
     dice = scores["volume_dice"]
     score = f"volume Dice {number(dice)}" if measured(dice) else "no tumour in the reference"
-    doubt = f"doubt {number(scores['doubt'])}"
+    doubt = f"doubt\N{NO-BREAK SPACE}{number(scores['doubt'])}"
     title = ", ".join(reasons).capitalize()
     reference, predicted, both = (int(mask[at].sum()) for mask in (truth, drawn, truth & drawn))
     words = (

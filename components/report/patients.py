@@ -88,10 +88,10 @@ def refer_words(run: Run) -> list[str]:
     if not errors:
         return [*said, f"No patient has a volume Dice below {bad:g}, so there was no error to catch."]
     if not doubt["referred"]:
-        return [*said, f"None of the {count(errors, 'patient')} with a volume Dice below {bad:g} is on the list."]
+        return [*said, f"The list holds none of {count(errors, 'patient')} with a volume Dice below {bad:g}."]
     return [
         *said,
-        f"{doubt['caught']} of {count(errors, 'patient')} with a volume Dice below {bad:g} are on the list. "
+        f"The list holds {doubt['caught']} of {count(errors, 'patient')} with a volume Dice below {bad:g}. "
         f"A list of that length drawn at random would hold {percent(doubt['chance'])} of them, and as many as this "
         f"with p {p_value(doubt['p_value'])}.",
     ]

@@ -76,7 +76,8 @@ def test_a_single_epoch_is_drawn():
     assert score.svg.count("<circle") == 3
 
 
-def test_without_a_history_it_says_so():
-    for panel in learning_curves({"classifier": pd.DataFrame(), "segmenter": pd.DataFrame()}):
+def test_without_a_history_or_a_score_it_says_so():
+    never = history(val_auroc=[math.nan] * 3)
+    for panel in learning_curves({"classifier": never, "segmenter": pd.DataFrame()}):
         assert panel.svg is None
         assert panel.note.startswith("Not measured")

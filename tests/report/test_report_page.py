@@ -139,7 +139,7 @@ def test_without_a_tumour_patient_there_is_no_dice_and_the_page_says_so(tmp_path
 
 def test_one_patient_alone_has_no_interval(tmp_path, tiny_params):
     text = page_of(made_up_run(tmp_path / "run", tiny_params, [made_up_scan(names(1)[0])]), tmp_path)
-    assert re.search(r"Volume Dice, mean 1\.000 95\W%: not measured", section(text, "numbers"))
+    assert re.search(r"Volume Dice, mean 1\.000 95\W%: not measured finding", section(text, "numbers"))
     assert "the worst" not in section(text, "gallery")
 
 
@@ -215,10 +215,10 @@ def test_88_patients_of_noise_with_twelve_pictures_stay_below_15_mb(tmp_path, ti
     ("doubt", "words"),
     [
         ({"errors": 0}, "No patient has a volume Dice below 0.7, so there was no error to catch."),
-        ({"errors": 3, "referred": 0}, "None of the 3 patients with a volume Dice below 0.7 is on the list."),
+        ({"errors": 3, "referred": 0}, "The list holds none of 3 patients with a volume Dice below 0.7."),
         (
-            {"errors": 4, "referred": 2, "caught": 2, "chance": 0.2, "p_value": 0.1333},
-            "2 of 4 patients with a volume Dice below 0.7 are on the list. A list of that length drawn at random would "
+            {"errors": 4, "referred": 3, "caught": 2, "chance": 0.2, "p_value": 0.1333},
+            "The list holds 2 of 4 patients with a volume Dice below 0.7. A list of that length drawn at random would "
             "hold 20\N{NO-BREAK SPACE}% of them, and as many as this with p = 0.133.",
         ),
     ],
