@@ -88,7 +88,7 @@ def test_it_is_quiet_loads_nothing_and_fits(browser, pages, name, width, dark):
 def test_pictures_have_alternative_texts_and_headings_come_in_order(browser, pages, name):
     browser.open(pages[name])
     assert browser.run(MUTE) == []
-    levels = browser.run('[...document.querySelectorAll("h1, h2, h3, h4")].map(one => +one.tagName[1])')
+    levels = browser.run('[...document.querySelectorAll("h1, h2, h3, h4, h5, h6")].map(one => +one.tagName[1])')
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))

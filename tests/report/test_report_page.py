@@ -90,7 +90,7 @@ def test_synthetic_scans_are_called_so_in_the_title_on_top_and_in_every_section_
     text = page_of(made_up_run(tmp_path / "run", tiny_params, synthetic=synthetic), tmp_path)
     headings = re.findall(r"<h2>(.*?)</h2>", text)
     with_tag = [one for one in headings if "synthetic" in one]
-    assert len(with_tag) == (len(headings) - 2 if synthetic else 0)  # but for parameters and versions
+    assert len(with_tag) == (len(headings) - 1 if synthetic else 0)  # but for the parameters
     assert ("SYNTHETIC" in seen(text)) == synthetic
     assert ("synthetic" in re.search("<title>(.*?)</title>", text)[1]) == synthetic
 
