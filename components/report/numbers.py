@@ -113,7 +113,7 @@ def cards(run: Run) -> list[Card]:
     layered, classifier, gate = run.metrics["layered"], run.metrics["classifier"], run.params.gate
 
     def one(title: str, group: dict[str, Any], key: str, nothing: str, floor: float) -> Card:
-        value, lines = group.get(key), [f"finding nothing scores {nothing}", f"the gate asks for {floor:g}"]
+        value, lines = group.get(key), [f"finding nothing: {nothing}", f"the gate asks for {floor:g}"]
         if f"{key}_low95" in group:
             lines = [f"95 %: {span(group[f'{key}_low95'], group[f'{key}_high95'])}", *lines]
         passed = value is not None and measured(value) and value >= floor

@@ -131,3 +131,13 @@ def test_the_browser_does_notice_what_it_should(browser, tmp_path):
     assert browser.run("document.documentElement.scrollWidth") > 400
     assert len(browser.run(OUTSIDE)) > 0
     assert len(browser.run(MUTE)) == 1
+
+
+@pytest.mark.parametrize("name", ["plain", "full"])
+def test_on_paper_all_is_open_and_nothing_is_cut_off(browser, pages, name):
+    browser.open(pages[name], 720, 1000)
+    shown = '[...document.querySelectorAll("details > *:not(summary)")].every(one => one.checkVisibility())'
+    assert not browser.run(shown)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    assert browser.run(shown)
+    assert browser.run("document.documentElement.scrollWidth") <= 720
