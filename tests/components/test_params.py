@@ -50,7 +50,7 @@ def test_a_plain_value_overrides_the_scales():
         ("classifier.epochs", 0, "classifier.epochs"),
         ("classifier.epochs", {"laptop": 3}, "no value for scale demo"),
         ("segmenter.image_size", 100, "segmenter.image_size"),
-        ("segmenter.filters", [8, 16], "segmenter.filters"),
+        ("segmenter.filters", [8], "segmenter.filters"),
         ("segmenter.loss", "hinge", "segmenter.loss"),
         ("segmenter.tumor_share", 1.5, "segmenter.tumor_share"),
         ("split.val", 0.8, "split"),

@@ -28,7 +28,9 @@ def spoilt(tmp_path, data, **changes):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tf.io.TFRecordWriter(str(target), "GZIP") as writer:
             for record in tf.data.TFRecordDataset(str(source), compression_type="GZIP"):
-                values = {k: v.numpy() for k, v in tf.io.parse_single_example(record, FEATURES).items()}
+                parsed = tf.io.parse_single_example(record, FEATURES)
+                neighbors = parsed.pop("neighbors").values.numpy().tolist()
+                values = {"neighbors": neighbors} | {name: value.numpy() for name, value in parsed.items()}
                 if target.parent.name == "Split-test":
                     values.update(changes)
                 writer.write(encode_example(values))
