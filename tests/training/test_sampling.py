@@ -86,6 +86,12 @@ def test_the_two_kinds_are_shuffled_independently():
     assert (with_tumor // 2 != without // 2).mean() > 0.5
 
 
+@pytest.mark.parametrize("percent", [1, 29, 57, 58, 99])
+def test_a_hundred_slices_hold_a_share_in_percent_to_the_slice(percent):
+    has_tumor = np.arange(10) < 3
+    assert has_tumor[drawn(has_tumor, 10, 1, percent / 100, slices=100)].sum() == percent
+
+
 def test_the_share_holds_far_into_a_training():
     has_tumor = np.arange(10) < 3
     for share in (0.1, 0.3, 0.7):
