@@ -104,7 +104,7 @@ def drive(folder, *arguments):
     """Run `training_driver.py` in a folder; returns what it printed."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     command = [sys.executable, ROOT / "tests" / "training_driver.py", *arguments]
-    (folder / "temporary").mkdir()  # killed processes clear nothing away
+    (folder / "temporary").mkdir(exist_ok=True)  # killed processes clear nothing away
     places = {"PYTHONPATH": paths, "TMPDIR": str(folder / "temporary")}
     environment = {**os.environ, **places, "TQDM_DISABLE": "1"}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
