@@ -176,13 +176,13 @@ def test_the_directory_of_the_archive_cannot_exchange_weights(tmp_path):
     assert step_found(checkpoints) == 3
 
 
-def test_what_a_killed_process_was_writing_is_not_taken_for_a_checkpoint(tmp_path):
-    checkpoints = Checkpoints(str(tmp_path), "key")
-    save(checkpoints, 3)
+def test_what_a_killed_process_was_writing_is_not_taken_for_a_checkpoint(tmp_path, capsys):
     (tmp_path / ".part-host-1-x-step-000000009.npz").write_bytes(b"PK")
-    assert step_found(checkpoints) == 3
-    save(checkpoints, 6)
+    checkpoints = Checkpoints(str(tmp_path), "key")
+    assert step_found(checkpoints) is None
+    save(checkpoints, 3, 6)
     assert step_found(checkpoints) == 6
+    assert capsys.readouterr().out == ""
 
 
 def test_a_full_disk_is_told_in_one_line_and_the_checkpoint_before_it_stays(small_disk):
