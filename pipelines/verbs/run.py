@@ -1,0 +1,39 @@
+"""Run the workflow and see what came of it."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--source", metavar="DIR", help="Folder of scans; without it params.yaml decides.")
+@click.option("--scale", type=click.Choice(["demo", "laptop", "full"]), help="Size of networks and trainings.")
+@click.option("-S", "--set", "settings", multiple=True, metavar="KNOB=VALUE", help="Any other knob of params.yaml.")
+def run(source: str | None, scale: str | None, settings: tuple[str, ...]) -> None:
+    """Run the whole workflow and print its result.
+
+    Switches are written to params.yaml, where they stay and are versioned, then `dvc repro` runs what they change.
+    """
+    from pipelines import workflow
+
+    chosen = [f"source={source}"] if source else []
+    chosen += [f"scale={scale}"] if scale else []
+    sys.exit(workflow.run([*chosen, *settings]))
+
+
+@click.command()
+def summary() -> None:
+    """Print the result of the last run: verdict, headline numbers, report."""
+    from pipelines import workflow
+
+    click.echo(workflow.summary())
+
+
+@click.command()
+def doctor() -> None:
+    """Tell which lane of the stack this is, why, and what the machine offers."""
+    from pipelines import lane
+
+    click.echo(lane.describe())

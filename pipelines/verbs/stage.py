@@ -1,0 +1,43 @@
+"""`glioflow stage NAME`: one stage of dvc.yaml."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def stage() -> None:
+    """Run one stage of dvc.yaml, as `dvc repro` does."""
+
+
+def _add_stage(name: str, summary: str) -> None:
+    @stage.command(name, help=summary)
+    def command() -> None:
+        from components import params
+        from pipelines import stages
+
+        getattr(stages, name)(params.load())
+
+
+for _name, _summary in {
+    "demo": "Write the synthetic patients.",
+    "ingest": "Read the source: one NIfTI a patient, one manifest row a slice.",
+    "split": "Split by patient and audit the split for leaks.",
+    "convert": "Write sharded TFRecords with Apache Beam.",
+    "validate": "Check the examples against the curated schema.",
+    "assemble": "Choose thresholds on validation patients; write the layered model.",
+    "evaluate": "Measure on the test patients; give the verdict.",
+    "report": "Write the HTML report.",
+    "push": "Put the layered model into the registry, if it is blessed.",
+}.items():
+    _add_stage(_name, _summary)
+
+
+@stage.command()
+@click.argument("network", type=click.Choice(["classifier", "segmenter"]))
+def train(network: str) -> None:
+    """Train the classifier or the segmenter."""
+    from components import params
+    from pipelines import stages
+
+    stages.train(params.load(), network)
