@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from models import examples
+from models import examples, pictures
 from models.export import SERIALIZED, mask_probability, neighbors_of, slices_spec, tumor_probability
 
 
@@ -46,6 +46,7 @@ class Layered(tf.Module):
         slices = slices_spec(segmenter)
         self.serve = tf.function(self._serve, input_signature=[slices])
         self.stages = tf.function(self._stages, input_signature=[slices])
+        self.serve_encoded = tf.function(self._serve_encoded, input_signature=[pictures.spec(self.neighbors)])
         self._raw_tumor_probability, self._raw_mask_probability = (
             tumor_probability(classifier),
             mask_probability(segmenter),
@@ -95,6 +96,28 @@ class Layered(tf.Module):
         """Do the same for serialised tf.Examples [batch]."""
         return self.serve(examples.parse_images(serialized, self.neighbors))
 
+    def _serve_encoded(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Do the same for PNG or JPEG files, see `pictures.decode`; instead of `mask`, `mask_bytes`: PNG, [batch]."""
+        served = self.serve(pictures.decode(slices, self.neighbors))
+        masks = pictures.encode_masks(served.pop("mask"))
+        return {**served, "mask_bytes": masks}  # TensorFlow Serving encodes what is called *_bytes in base64
+
+    @tf.function(input_signature=[SERIALIZED])
+    def evaluate(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Measure serialised tf.Examples [batch] with masks, end to end.
+
+        Returns:
+            tumor_probability, and intersection, predicted, reference: pixels of the masks; float32 [batch, 1] each.
+        """
+        served = self.serve_examples(serialized)
+        found = tf.cast(served["mask"], tf.float32)
+        truth = tf.cast(examples.parse_masks(serialized)[..., 0], tf.float32)
+        pixels = {"intersection": found * truth, "predicted": found, "reference": truth}
+        return {
+            "tumor_probability": served["tumor_probability"][:, None],
+            **{name: tf.reduce_sum(area, axis=[1, 2])[:, None] for name, area in pixels.items()},
+        }
+
     def _stages(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Run both stages on every slice: `tumor_probability` [batch], `mask_probability` [batch, height, width]."""
         return {
@@ -103,6 +126,12 @@ class Layered(tf.Module):
         }
 
     def save(self, folder: str | Path) -> None:
-        """Write the SavedModel with the signatures serving_default, examples and stages."""
-        signatures = {"serving_default": self.serve, "examples": self.serve_examples, "stages": self.stages}
+        """Write the SavedModel with the signatures serving_default, encoded, examples, evaluate and stages."""
+        signatures = {
+            "serving_default": self.serve,
+            "encoded": self.serve_encoded,
+            "examples": self.serve_examples,
+            "evaluate": self.evaluate,
+            "stages": self.stages,
+        }
         tf.saved_model.save(self, str(folder), signatures=signatures)

@@ -1,0 +1,100 @@
+"""The layered model's signatures for pictures as files, and for examples with masks."""
+
+from __future__ import annotations
+
+import io
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from models import preprocessing
+from models.layered import Layered
+from models.resunet import resunet
+
+pytest_plugins = ["tiny_networks"]
+
+
+def file_of(picture: np.ndarray, kind: str = "PNG") -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, kind)
+    return data.getvalue()
+
+
+@pytest.fixture(scope="module")
+def layered(slice_classifier, segmenter, slices):
+    said = np.sort(slice_classifier(preprocessing.to_grid(slices, 32), training=False).numpy()[:, 0])
+    return Layered(slice_classifier, segmenter, tumor_threshold=float(said[2:4].mean()), mask_threshold=0.4)
+
+
+@pytest.fixture(scope="module")
+def saved(layered, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("layered")
+    layered.save(folder)
+    return dict(tf.saved_model.load(str(folder)).signatures.items())
+
+
+def ask(signature, **inputs):
+    return {name: value.numpy() for name, value in signature(**{k: tf.constant(v) for k, v in inputs.items()}).items()}
+
+
+def test_png_files_give_what_their_pixels_give(saved, slices):
+    raw = ask(saved["serving_default"], slices=slices)
+    served = ask(saved["encoded"], slices=[file_of(one) for one in slices])
+    assert set(served) == {"tumor_probability", "has_tumor", "mask_bytes"}
+    assert np.allclose(served["tumor_probability"], raw["tumor_probability"], atol=1e-6)
+    assert np.array_equal(served["has_tumor"], raw["has_tumor"])
+    assert 0 < raw["mask"].mean() < 1
+    for data, mask in zip(served["mask_bytes"], raw["mask"], strict=True):
+        assert data.startswith(b"\x89PNG")
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), 255 * mask)
+
+
+def test_jpeg_files_are_decoded_too(saved, slices):
+    files = [file_of(one, "JPEG") for one in slices]
+    pixels = np.stack([tf.io.decode_jpeg(one).numpy() for one in files])
+    raw, served = ask(saved["serving_default"], slices=pixels), ask(saved["encoded"], slices=files)
+    assert np.allclose(served["tumor_probability"], raw["tumor_probability"], atol=1e-6)
+
+
+@pytest.mark.parametrize("broken", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_picture_is_an_invalid_argument(saved, broken):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        ask(saved["encoded"], slices=[broken])
+
+
+def test_pictures_of_two_sizes_are_an_invalid_argument(saved, slices):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        ask(saved["encoded"], slices=[file_of(slices[0]), file_of(slices[1][:-1])])
+
+
+def test_files_with_neighbours_keep_the_order_of_the_scan(slices):
+    head = keras.layers.Dense(1, activation="sigmoid")
+    keras.utils.set_random_seed(7)
+    brightness = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D(), head])
+    layered = Layered(brightness, resunet((4, 8), size=32, neighbors=1, norm="instance"), tumor_threshold=0.0)
+    around = [[0, 0, 1], [1, 2, 3], [3, 4, 4]]
+    raw = layered.serve(tf.constant(np.stack([np.concatenate(slices[at], axis=-1) for at in around])))
+    served = layered.serve_encoded(tf.constant([[file_of(slices[i]) for i in at] for at in around]))
+    masks = np.stack([tf.io.decode_png(one).numpy()[..., 0] for one in served["mask_bytes"]])
+    assert 0 < raw["mask"].numpy().mean() < 1
+    assert np.array_equal(masks, 255 * raw["mask"].numpy())
+
+
+def test_evaluate_counts_the_pixels_of_the_served_masks(saved, slices, masks, serialized):
+    raw = ask(saved["serving_default"], slices=slices)
+    measured = ask(saved["evaluate"], examples=serialized)
+    truth = masks[..., 0]
+    expected = {
+        "tumor_probability": raw["tumor_probability"],
+        "intersection": (raw["mask"] * truth).sum(axis=(1, 2)),
+        "predicted": raw["mask"].sum(axis=(1, 2)),
+        "reference": truth.sum(axis=(1, 2)),
+    }
+    assert set(measured) == set(expected)
+    assert 0 < expected["intersection"].sum() < expected["predicted"].sum()
+    for name, value in expected.items():
+        assert measured[name].shape == (5, 1)
+        assert np.allclose(measured[name][:, 0], value, atol=1e-6), name
