@@ -24,6 +24,7 @@ from components.layout import LAYERED, SERVING
 from components.prediction import Views, decide, views
 from components.scans.files import read_scan
 from components.scans.scan import Scan
+from components.sources.reading import Options
 from components.tables import read_splits
 from models.layered import Layered
 from models.storage import NETWORK, load_network
@@ -120,6 +121,7 @@ def assemble(
     *,
     sensitivity: float,
     refer: float,
+    slices: Options | None = None,
 ) -> dict[str, Any]:
     """Make all choices on the validation patients and write the layered model.
 
@@ -128,6 +130,7 @@ def assemble(
         layered: folder to write: Format-Serving/, the SavedModel, with layered.json, the choices, among its assets.
         sensitivity: share of tumour slices that stage 1 has to find.
         refer: share of the patients that a human should look at first.
+        slices: how volumes were brought to slices, for those who predict.
 
     Returns:
         What layered.json says.
@@ -140,7 +143,12 @@ def assemble(
             raise UserError(
                 f"{splits}: no validation patient has a tumour, so no threshold can be chosen; raise split.val"
             )
-        record = {"neighbors": model.neighbors, **choose(validation, sensitivity=sensitivity, refer=refer)}
+        brought = vars(slices or Options())
+        record = {
+            "neighbors": model.neighbors,
+            "slices": brought,
+            **choose(validation, sensitivity=sensitivity, refer=refer),
+        }
     record["made_from"] = {
         name: read_json(Path(network) / NETWORK)["made_from"]
         for name, network in (("classifier", classifier), ("segmenter", segmenter))

@@ -19,7 +19,13 @@ from components.tree import Tree, walk
 
 
 def run_pipeline(work: Sequence[tuple[Any, Any]], worker: beam.DoFn, beam_args: list[str]) -> None:
-    """Group `work` by its keys and hand each group, `(key, values)`, to the worker.
+    """Group `work` by its keys and hand each group, `(key, values)`, to the worker; raises what `job` raises."""
+    with job(beam_args) as pipeline:
+        _ = pipeline | "Work" >> beam.Create(work) | "ByKey" >> beam.GroupByKey() | "Do" >> beam.ParDo(worker)
+
+
+def job(beam_args: list[str]) -> beam.Pipeline:
+    """An empty pipeline that runs when its `with` block ends.
 
     Raises:
         UserError: Beam does not know a flag, or refuses its value.
@@ -28,11 +34,9 @@ def run_pipeline(work: Sequence[tuple[Any, Any]], worker: beam.DoFn, beam_args: 
         if not _is_flag(flag):
             raise _wrong(f"Beam has no flag {flag.partition('=')[0]}")
     try:
-        pipeline = beam.Pipeline(options=PipelineOptions(beam_args))
+        return beam.Pipeline(options=PipelineOptions(beam_args))
     except ValueError as error:
         raise _wrong(str(error)) from error
-    with pipeline:
-        _ = pipeline | "Work" >> beam.Create(work) | "ByKey" >> beam.GroupByKey() | "Do" >> beam.ParDo(worker)
 
 
 def _is_flag(flag: str) -> bool:

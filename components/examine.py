@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ from components.scans.files import write_scan
 from components.slices import describe
 from components.sources import Source
 from components.sources.reading import Options
+from components.workers import in_order
 
 
 @dataclass(frozen=True)
@@ -45,40 +43,13 @@ def examine(patient: str, source: Source, options: Options, folder: Path | None,
     return Findings(patient, rows, [*reading.problems, *check_slices(patient, rows)])
 
 
-_job: Callable[[str], Findings]  # in a worker process: what to do with each patient
-
-
-def _start(job: Callable[[str], Findings]) -> None:
-    """Give a worker its job once, and not with every patient: it holds the list of all files."""
-    global _job
-    _job = job
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End when the parent process ends, however it does: a worker of a killed one would else wait for work forever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _work(patient: str) -> Findings:
-    return _job(patient)
-
-
 def examine_all(job: Callable[[str], Findings], names: list[str], workers: int | None) -> Iterator[Findings]:
     """Yield the findings in the order of the names; `workers` None is one a processor, 1 stays in this process."""
     count = min(workers or len(os.sched_getaffinity(0)), len(names))
     if count <= 1:
         yield from map(job, names)
         return
-    # Spawned and not forked: storage clients have threads, which a fork would break.
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_start, initargs=(job,)) as pool:
-        try:
-            yield from pool.map(_work, names)
-        except BrokenProcessPool as error:
-            raise UserError("ingest: a worker was killed, most likely for memory; lower ingest.workers") from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    try:
+        yield from in_order(job, names, count)
+    except BrokenProcessPool as error:
+        raise UserError("ingest: a worker was killed, most likely for memory; lower ingest.workers") from error

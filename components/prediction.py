@@ -128,12 +128,16 @@ class Predictor:
         self.record = read_record(folder)
         try:
             self.model = tf.saved_model.load(str(saved_model(folder)))
-            stages = self.model.signatures["stages"]
+            self.stages, self.serve = (self._runs(name) for name in ("stages", "serving_default"))
         except Exception as error:  # every kind of damage has its own, from IndexError to TensorFlow's
             raise UserError(f"{folder}: damaged model; {COPY_AGAIN}") from error
-        self.stages: Stages = lambda slices: {
-            name: value.numpy() for name, value in stages(slices=tf.constant(slices)).items()
-        }
+
+    def _runs(self, name: str) -> Stages:
+        """A signature as a function of slices, uint8 [batch, height, width, channels]."""
+        import tensorflow as tf
+
+        signature = self.model.signatures[name]
+        return lambda slices: {output: value.numpy() for output, value in signature(slices=tf.constant(slices)).items()}
 
     def __call__(self, scan: Scan) -> tuple[Views, Prediction]:
         """Look at a scan and decide."""

@@ -40,10 +40,16 @@ def walk(root: str | Path) -> list[str]:
 
 
 class Tree:
-    """Files below an address, listed once, read one patient at a time."""
+    """Files below an address, listed once, read one patient at a time.
 
-    def __init__(self, address: str | Path) -> None:
+    Args:
+        address: folder, or address that fsspec knows.
+        only: leave out all but this file or folder there.
+    """
+
+    def __init__(self, address: str | Path, only: str | None = None) -> None:
         self.address = str(address)
+        self.only = only
         # Other tools write to buckets, too: a listing of before is never taken for one of now.
         options = {"use_listings_cache": False} if "://" in self.address else {}
         with _in_one_line(self.address):
@@ -66,7 +72,11 @@ class Tree:
     def files(self) -> list[str]:
         """Paths of all files, relative, sorted; raises UserError where there is nothing or no access."""
         with _in_one_line(self.address):
-            found = self.fs.find(self.root) if self.remote else walk(self.root)
+            place = f"{self.root}/{self.only}" if self.only else self.root
+            if self.only and self.fs.isfile(place):
+                found = [place]
+            else:
+                found = self.fs.find(place) if self.remote else walk(place)
         paths = [path[len(self.root) + 1 :] for path in found if path.startswith(f"{self.root}/")]
         # In a bucket, `folder/` is an empty object that web consoles leave where somebody made a folder.
         paths = sorted(path for path in paths if path and not path.endswith("/") and not is_litter(path))

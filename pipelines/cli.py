@@ -8,7 +8,7 @@ import click
 
 from components.errors import UserError
 from pipelines import quiet
-from pipelines.verbs import run, stage, study
+from pipelines.verbs import predict, run, stage, study
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,7 +20,12 @@ def cli() -> None:
     """
 
 
-for _verb in (run.run, run.summary, study.drift, study.tune, study.crossval, run.doctor, stage.stage):
+for _verb in (
+    *(run.run, run.summary, run.doctor),
+    *(predict.predict, predict.score),
+    *(study.drift, study.tune, study.crossval),
+    stage.stage,
+):
     cli.add_command(_verb)
 
 

@@ -121,7 +121,9 @@ def train(params: Params, network: str) -> None:
 def assemble(params: Params) -> None:
     """Choose the thresholds and write the layered model."""
     from components.assemble import assemble
+    from components.sources.reading import Options
 
+    knobs = params.ingest
     record = assemble(
         ARTIFACTS / "classifier",
         ARTIFACTS / "segmenter",
@@ -129,6 +131,7 @@ def assemble(params: Params) -> None:
         SPLITS,
         LAYERED,
         **params.assemble.model_dump(),
+        slices=Options(knobs.size, knobs.spacing, knobs.channels),
     )
     print(f"thresholds: tumour {record['tumor_threshold']:.4f}, mask {record['mask_threshold']:.2f}")
 

@@ -40,8 +40,12 @@ class Source:
 
 
 @contextmanager
-def open_source(address: str | Path) -> Iterator[Source]:
+def open_source(address: str | Path, only: str | None = None) -> Iterator[Source]:
     """Recognise the format of a folder, an archive or a `gs://` address by its content.
+
+    Args:
+        address: of the patients, side by side.
+        only: take this patient's file or folder alone.
 
     Raises:
         UserError: there is no such place, or nothing in it that any reader knows.
@@ -51,7 +55,7 @@ def open_source(address: str | Path) -> Iterator[Source]:
             file = stack.enter_context(_fetched(str(address)))
             tree = Tree(stack.enter_context(archive.unpacked(file, str(address))))
         else:
-            tree = Tree(address)
+            tree = Tree(address, only)
         if not tree.remote and not Path(tree.root).is_dir():
             raise UserError(
                 f"{address}: no such folder of scans; give a folder, a .zip or .tar, or a gs:// address with "

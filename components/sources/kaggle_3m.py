@@ -28,6 +28,16 @@ def is_patient(name: str, files: Iterable[str]) -> bool:
     return any(re.fullmatch(re.escape(name) + rf"_\d+(_mask)?{SUFFIX}", file) for file in files)
 
 
+def pictures_of(files: Iterable[str]) -> list[str]:
+    """Of a patient's files, the pictures in the order of their numbers: a slice each."""
+    found = {}
+    for file in files:
+        match = re.search(rf"_(\d+){SUFFIX}$", file)
+        if match and re.fullmatch(re.escape(Path(file).parent.name) + match[0], Path(file).name):
+            found[int(match[1])] = file
+    return [file for _, file in sorted(found.items())]
+
+
 def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Reading:
     """Read one patient.
 
@@ -87,10 +97,10 @@ def _name(path: Path) -> str:
 
 def _read_all(paths: Iterable[Path], reading: Reading, channels: int) -> list[np.ndarray]:
     """Read pictures; those that can't be read are recorded and left out."""
-    return [pixels for path in paths if (pixels := _read(path, reading, channels)) is not None]
+    return [pixels for path in paths if (pixels := read_picture(path, reading, channels)) is not None]
 
 
-def _read(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
+def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
     """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None where it can't be."""
     try:
         # Pillow only warns about some damage, and about pictures large enough to exhaust the memory.

@@ -60,6 +60,30 @@ def patient_id(file: BinaryIO, name: str) -> str | None:
 
 
 @_silent()
+def study(file: BinaryIO) -> str | None:
+    """StudyInstanceUID of a file; None where it is no DICOM file by its first bytes, or tells none."""
+    if not is_dicom(file.read(132)):
+        return None
+    file.seek(0)
+    try:
+        header = dcmread(file, stop_before_pixels=True, specific_tags=["StudyInstanceUID"])
+        return str(header.get("StudyInstanceUID") or "") or None
+    except DAMAGE:
+        return None
+
+
+@_silent()
+def flair_headers(place: Path, patient: str) -> list[Any]:
+    """Headers, all tags but the pixels, of the FLAIR images that `read` makes the scan's slices of; not in order."""
+    reading = Reading(patient)
+    fitting = candidates(_sort_files(place, reading)[0]).get("flair", [])
+    for one in fitting:
+        if len(fitting) == 1 or _load(stack_series, one, "", Reading(patient)) is not None:
+            return [dcmread(path, stop_before_pixels=True) for path in one.paths]
+    return []
+
+
+@_silent()
 def read(place: Path, patient: str, options: Options, masks: bool = True) -> Reading:
     """Read one patient; see `kaggle_3m.read`."""
     reading = Reading(patient)

@@ -1,0 +1,86 @@
+"""The same prediction as a Beam job: RunInference with one model a worker, on whatever runner the flags name."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+
+from components.beam_jobs import job, reachable
+from components.predict import run
+from components.predict.detector import Detector
+from components.predict.reading import Job, read_one
+from components.prediction import read_record
+from components.sources import Source
+from components.sources.reading import Reading
+from components.tree import Tree
+
+
+class Read(beam.DoFn):
+    """Read `(number of the source, patient)`; yields the number and the reading."""
+
+    def __init__(self, sources: list[Source], options: Any) -> None:
+        self.sources, self.options = sources, options
+
+    def process(self, element: Job) -> Iterator[tuple[int, Reading]]:
+        """Read one patient."""
+        yield element[0], read_one(element, self.sources, self.options)
+
+
+class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
+    """Run the model on readings, and write what comes of them.
+
+    Args:
+        layered, folder: addresses of the model, and of what to write.
+        sources: the inputs, for the format of the masks.
+    """
+
+    def __init__(self, layered: str, folder: str, sources: list[Source], *, doubt: bool, overlays: bool) -> None:
+        super().__init__()
+        self.layered, self.folder, self.sources = layered, folder, sources
+        self.doubt, self.overlays = doubt, overlays
+
+    def load_model(self) -> Detector:
+        """Load the model, once a worker process."""
+        with ExitStack() as stack:
+            tree = Tree(self.layered)
+            return Detector(stack.enter_context(tree.local(tree.files)), self.doubt)
+
+    def run_inference(
+        self, batch: Sequence[tuple[int, Reading]], model: Detector, inference_args: dict[str, Any] | None = None
+    ) -> Iterable[str]:
+        """Predict and write; yields the names of the patients."""
+        for number, reading in batch:
+            with tempfile.TemporaryDirectory(prefix="glioflow-predict-") as near:
+                run.finish(Path(near), self.sources[number], reading, model, overlays=self.overlays)
+                target = Tree(self.folder)
+                # The record goes last: where it is, the rest is whole.
+                for file in sorted(Tree(near).files, key=lambda name: name.endswith(".json")):
+                    target.put(Path(near) / file, file)
+            yield reading.patient
+
+    def batch_elements_kwargs(self) -> dict[str, Any]:
+        """A scan is a batch of slices already."""
+        return {"min_batch_size": 1, "max_batch_size": 1}
+
+
+def predict(
+    work: run.Work, out: Path, model: Path, beam_args: list[str], storage: str | None, *, doubt: bool, overlays: bool
+) -> None:
+    """Predict on the runner that `beam_args` name; see `components.beam_jobs.reachable` for `storage`."""
+    options = run.options_of(read_record(model))
+    with reachable({"layered": model}, out, storage, "predict") as (near, target):
+        handler = Predict(near["layered"], target, work.sources, doubt=doubt, overlays=overlays)
+        with job(beam_args) as pipeline:
+            _ = (
+                pipeline
+                | "Patients" >> beam.Create(work.jobs)
+                | "Spread" >> beam.Reshuffle()
+                | "Read" >> beam.ParDo(Read(work.sources, options))
+                | "Predict" >> RunInference(handler)
+            )

@@ -1,0 +1,59 @@
+"""The layered model on one scan, as fast as it goes; with doubt, if that is worth twice the time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.evaluation.components3d import keep_components
+from components.prediction import Predictor
+from components.scans.scan import Scan
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the model says about a scan.
+
+    Attributes:
+        tumor_probability: float32 [slices], 0..1.
+        has_tumor: bool [slices], what stage 1 lets through.
+        mask: bool [slices, height, width], after 3-D processing.
+        doubt: 0..1, see `components.prediction.Prediction`; None where it was not asked for.
+    """
+
+    tumor_probability: np.ndarray
+    has_tumor: np.ndarray
+    mask: np.ndarray
+    doubt: float | None = None
+
+
+class Detector:
+    """A layered model from its folder.
+
+    Args:
+        folder: of the model.
+        doubt: look at the mirror image, too, at every slice with both networks: what evaluation does.
+
+    Raises:
+        UserError: there is no model, or it is damaged.
+    """
+
+    def __init__(self, folder: str | Path, doubt: bool = False) -> None:
+        self.predictor, self.with_doubt = Predictor(folder), doubt
+        self.record = self.predictor.record
+
+    def __call__(self, scan: Scan) -> Found:
+        """Look at a scan; equal to `Predictor` but for the doubt."""
+        if self.with_doubt:
+            _, said = self.predictor(scan)
+            return Found(said.tumor_probability, said.has_tumor, said.mask, said.doubt)
+        batches = [self.predictor.serve(batch) for batch in scan.batches(BATCH, self.record["neighbors"])]
+        probability, has_tumor, mask = (
+            np.concatenate([batch[name] for batch in batches]) for name in ("tumor_probability", "has_tumor", "mask")
+        )
+        kept = keep_components(mask > 0, scan.spacing, **self.record["processing"])
+        return Found(probability, has_tumor, kept)

@@ -1,0 +1,70 @@
+"""Masks in the form that the scan came in: pictures beside pictures, NIfTI for NIfTI, DICOM SEG for DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from PIL import Image
+
+from components.errors import UserError
+from components.predict.segmentation import write_segmentation
+from components.scans.files import mask_path
+from components.scans.scan import Scan
+from components.sources import Source, dicom, kaggle_3m, nifti, pictures
+
+Writer = Callable[[Path, Source, Scan, np.ndarray], None]
+
+
+def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
+    """Write a patient's mask, bool [slices, height, width], into `folder`, in the source's own format and geometry.
+
+    kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one a picture. A single picture: `<picture>_mask` with its
+    suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, the voxels of FLAIR. DICOM: `<patient>_seg.dcm`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    WRITERS[source.reader](folder, source, scan, mask)
+
+
+def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
+    files = kaggle_3m.pictures_of(source.entries[scan.patient].files)
+    (folder / scan.patient).mkdir(exist_ok=True)
+    for file, drawn in zip(files, mask, strict=True):
+        _write_picture(folder / scan.patient / f"{Path(file).stem}_mask.tif", drawn)
+
+
+def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
+    (file,) = source.entries[scan.patient].files
+    suffix = Path(file).suffix.lower()
+    _write_picture(folder / f"{scan.patient}_mask{'.png' if suffix.startswith('.jp') else suffix}", mask[0])
+
+
+def _write_picture(path: Path, drawn: np.ndarray) -> None:
+    # Every reader of tif knows PackBits; it shrinks masks thirtyfold and costs next to nothing.
+    options = {"compression": "packbits"} if path.suffix.startswith(".tif") else {}
+    Image.fromarray(drawn.astype(np.uint8) * 255).save(path, **options)
+
+
+def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:
+    assert scan.source is not None
+    drawn = nib.Nifti1Image(scan.to_source(mask).astype(np.uint8), scan.source.affine)
+    nib.save(drawn, mask_path(folder, scan.patient))
+
+
+def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
+    entry = source.entries[scan.patient]
+    with source.tree.local(entry.files) as near:
+        headers = dicom.flair_headers(near / entry.path, scan.patient)
+    if not headers:
+        raise UserError(f"{scan.patient}: its FLAIR series changed while it was read; predict it again")
+    write_segmentation(folder / f"{scan.patient}_seg.dcm", scan, mask, headers)
+
+
+WRITERS: dict[Callable, Writer] = {
+    kaggle_3m.read: _kaggle_3m,
+    pictures.read: _picture,
+    nifti.read: _nifti,
+    dicom.read: _dicom,
+}

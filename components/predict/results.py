@@ -1,0 +1,95 @@
+"""What a prediction leaves behind: a patient's files as soon as it is done, the tables of all at the end."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components import rle
+from components.files import atomic_file, read_json, write_json
+from components.predict.detector import Found
+from components.predict.masks import write_masks
+from components.predict.overlays import write_overlays
+from components.scans.scan import Scan
+from components.sources import Source
+
+PREDICTIONS = "predictions.csv"
+PATIENTS = "patients.csv"
+RUN = "run.json"
+COLUMNS = ("patient", "slice", "tumor_probability", "has_tumor", "EncodedPixels")
+DONE, FAILED = "done", "failed"
+
+
+def write_patient(
+    folder: Path, source: Source, scan: Scan, found: Found, *, notes: list[str], refer_at: float, overlays: bool
+) -> None:
+    """Write masks, overlays and rows of a patient; its record comes last and says that the rest is whole."""
+    write_masks(folder / "masks", source, scan, found.mask)
+    if overlays:
+        write_overlays(folder / "overlays" / scan.patient, scan, found.mask)
+    with atomic_file(_rows(folder, scan.patient)) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for number, (p, has_tumor, mask) in enumerate(
+            zip(found.tumor_probability, found.has_tumor, found.mask, strict=True), start=1
+        ):
+            writer.writerow([scan.patient, number, f"{p:.6f}", int(has_tumor), rle.encode(mask)])
+    voxels = int(found.mask.sum())
+    record = {
+        "patient": scan.patient,
+        "status": DONE,
+        "slices": len(found.mask),
+        "tumor_slices": int(found.mask.any(axis=(1, 2)).sum()),
+        "tumor_voxels": voxels,
+        # Pictures don't tell how large their pixels are.
+        "tumor_ml": None if scan.source is None else round(voxels * float(np.prod(scan.spacing)) / 1000, 3),
+        "doubt": None if found.doubt is None else round(found.doubt, 6),
+        "refer": None if found.doubt is None else found.doubt >= refer_at,
+        "notes": "; ".join(notes),
+    }
+    write_json(_record(folder, scan.patient), record)
+
+
+def write_failure(folder: Path, patient: str, reasons: list[str]) -> None:
+    """Record that a patient could not be predicted, and why."""
+    write_json(_record(folder, patient), {"patient": patient, "status": FAILED, "notes": "; ".join(reasons)})
+
+
+def is_done(folder: Path, patient: str) -> bool:
+    """Tell whether a patient was predicted before; failed ones were not."""
+    path = _record(folder, patient)
+    return path.exists() and read_json(path)["status"] == DONE
+
+
+def gather(folder: Path) -> list[dict[str, Any]]:
+    """Write predictions.csv and patients.csv from the patients' files, one patient after the other.
+
+    Returns:
+        The rows of patients.csv, by name.
+    """
+    records = sorted((read_json(path) for path in (folder / "patients").glob("*.json")), key=lambda r: r["patient"])
+    done = [record["patient"] for record in records if record["status"] == DONE]
+    with atomic_file(folder / PREDICTIONS) as part, part.open("w", encoding="utf-8") as table:
+        table.write(",".join(COLUMNS) + "\n")
+        for patient in done:
+            table.write(_rows(folder, patient).read_text(encoding="utf-8"))
+    names = ("patient", "status", "slices", "tumor_slices", "tumor_voxels", "tumor_ml", "doubt", "refer", "notes")
+    with atomic_file(folder / PATIENTS) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_plain(record) for record in records)
+    return records
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: int(value) if isinstance(value, bool) else value for name, value in record.items()}
+
+
+def _rows(folder: Path, patient: str) -> Path:
+    return folder / "patients" / f"{patient}.csv"
+
+
+def _record(folder: Path, patient: str) -> Path:
+    return folder / "patients" / f"{patient}.json"

@@ -1,0 +1,117 @@
+"""Predict on this machine: one process reads ahead, this one runs the model and writes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from components.errors import UserError
+from components.files import read_json, write_json
+from components.layout import LAYERED
+from components.predict import results
+from components.predict.detector import Detector
+from components.predict.reading import Job, lost, read_one
+from components.prediction import read_record, saved_model
+from components.sources import Source
+from components.sources.inputs import open_input
+from components.sources.reading import Options, Reading
+from components.workers import in_order
+
+
+@dataclass(frozen=True)
+class Work:
+    """Opened inputs, and the patients to predict.
+
+    Attributes:
+        sources: the inputs.
+        jobs: patients that are not done yet.
+        skipped: patients that were done before.
+    """
+
+    sources: list[Source]
+    jobs: list[Job]
+    skipped: int
+
+
+@contextmanager
+def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> Iterator[Work]:
+    """Open the inputs and the folder `out`.
+
+    Raises:
+        UserError: an input that can't be opened, a patient in two of them, results in `out` that are not to be gone
+            on with, or are another model's.
+    """
+    _claim(out, model, resume)
+    with ExitStack() as stack:
+        sources = [stack.enter_context(open_input(address)) for address in inputs]
+        jobs = [(number, patient) for number, source in enumerate(sources) for patient in source.patients]
+        seen: dict[str, int] = {}
+        for number, patient in jobs:
+            if patient in seen:
+                raise UserError(
+                    f"{inputs[number]}: patient {patient} is in {inputs[seen[patient]]}, too; predict them apart"
+                )
+            seen[patient] = number
+        left = [job for job in jobs if not results.is_done(out, job[1])]
+        yield Work(sources, left, len(jobs) - len(left))
+
+
+def _claim(out: Path, model: Path, resume: bool) -> None:
+    """Make the folder `out` that of this model's results."""
+    mine = {"model": digest(model)}
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; give a folder with --out")
+    if out.is_dir() and any(out.iterdir()):
+        if not resume:
+            raise UserError(f"{out}: is not empty; go on with --resume, or give another folder with --out")
+        before = read_json(out / results.RUN) if (out / results.RUN).exists() else None
+        if before != mine:
+            raise UserError(f"{out}: holds something else than results of this model; give another folder with --out")
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / results.RUN, mine)
+
+
+def digest(model: Path) -> str:
+    """SHA-256 over a layered model: its weights and its choices."""
+    read_record(model)
+    sha = hashlib.sha256()
+    for path in sorted([saved_model(model) / LAYERED, *(saved_model(model) / "variables").glob("*")]):
+        sha.update(path.read_bytes())
+    return sha.hexdigest()
+
+
+def options_of(record: dict[str, Any]) -> Options:
+    """How volumes are brought to slices: as they were for the model's training."""
+    return Options(**record.get("slices", {}))
+
+
+def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) -> None:
+    """Predict patient by patient. What can't be read or predicted is recorded as failed, and the next one follows."""
+    detector = Detector(model, doubt)
+    reader = partial(read_one, sources=work.sources, options=options_of(detector.record))
+    readings = in_order(reader, work.jobs, 1, lost)
+    for (number, _), reading in zip(work.jobs, tqdm(readings, "predict", len(work.jobs), unit="patient"), strict=True):
+        finish(out, work.sources[number], reading, detector, overlays=overlays)
+
+
+def finish(out: Path, source: Source, reading: Reading, detector: Detector, *, overlays: bool) -> None:
+    """Predict and write one patient that was read, or record why not."""
+    notes = [str(problem) for problem in reading.problems]
+    if reading.scan is None:
+        results.write_failure(out, reading.patient, notes)
+        return
+    try:
+        found = detector(reading.scan)
+        refer_at = detector.record["refer_at_doubt"] if detector.with_doubt else 0.0
+        results.write_patient(out, source, reading.scan, found, notes=notes, refer_at=refer_at, overlays=overlays)
+    except (UserError, tf.errors.OpError) as error:
+        reason = str(error) if isinstance(error, UserError) else f"the model fails on it ({type(error).__name__})"
+        results.write_failure(out, reading.patient, [*notes, reason])

@@ -1,0 +1,30 @@
+"""Reader of a single picture: one slice of a patient, as tif, PNG or another format without loss, or JPEG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from components.scans.identity import site_of
+from components.scans.scan import Scan
+from components.sources.kaggle_3m import read_picture
+from components.sources.reading import Options, Reading
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
+
+
+def is_picture(name: str) -> bool:
+    """Tell a picture by its name."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def read(place: Path, patient: str, options: Options, masks: bool = True) -> Reading:
+    """Read a picture, red, green and blue being pre-contrast, FLAIR and post-contrast; it has no mask beside it."""
+    reading = Reading(patient)
+    if masks:
+        reading.add("missing_mask", place.name, "a single picture has no reference mask")
+    pixels = read_picture(place, reading, channels=3)
+    if pixels is not None:
+        reading.scan = Scan(patient, site_of(patient), np.ascontiguousarray(pixels)[None], None)
+    return reading

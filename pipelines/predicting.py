@@ -1,0 +1,59 @@
+"""`glioflow predict` and `glioflow score`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import click
+
+
+def run(
+    inputs: tuple[str, ...],
+    model: str,
+    out: str,
+    *,
+    overlays: bool,
+    doubt: bool,
+    resume: bool,
+    beam_args: list[str],
+    storage: str | None,
+) -> int:
+    """Predict, write the tables, print a summary; returns 1 where a patient failed, else 0."""
+    from components.predict import results
+    from components.predict import run as here
+
+    folder, layered = Path(out), Path(model)
+    with here.opened(inputs, folder, layered, resume=resume) as work:
+        for source in work.sources:
+            for problem in source.problems:
+                click.echo(f"warn: {problem}")
+        if not beam_args:
+            here.predict(work, folder, layered, doubt=doubt, overlays=overlays)
+        else:
+            from components.predict import beam_run
+
+            beam_run.predict(work, folder, layered, beam_args, storage, doubt=doubt, overlays=overlays)
+        rows = results.gather(folder)
+    for row in rows:
+        if row["status"] == results.FAILED:
+            click.echo(f"failed: {row['patient']}: {row['notes']}")
+    status = Counter(row["status"] for row in rows)
+    words = [f"{status[results.DONE]} patients predicted"]
+    words += [f"{work.skipped} of them before"] if work.skipped else []
+    words += [f"{sum(bool(row.get('tumor_slices')) for row in rows)} with tumour"]
+    words += [f"{sum(bool(row.get('refer')) for row in rows)} to look at first"] if doubt else []
+    words += [f"{status[results.FAILED]} FAILED"] if status[results.FAILED] else []
+    click.echo(f"{', '.join(words)}: {folder / results.PREDICTIONS}")
+    return 1 if status[results.FAILED] else 0
+
+
+def score(predictions: str, truth: str, model: str | None) -> str:
+    """Metrics as JSON."""
+    from components import score as scoring
+    from components.predict.run import options_of
+    from components.prediction import read_record
+
+    options = options_of(read_record(model) if model else {})
+    return json.dumps(scoring.score(Path(predictions), truth, options), indent=2, allow_nan=False)

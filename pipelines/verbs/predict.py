@@ -1,0 +1,69 @@
+"""Use an approved model: predict scans, score predictions."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True)
+@click.option(
+    "--model", required=True, metavar="DIR", help="Layered model, e.g. artifacts/layered or registry/VERSION."
+)
+@click.option("--out", required=True, metavar="DIR", help="Folder for the results.")
+@click.option("--overlays", is_flag=True, help="Draw the outlines over FLAIR, a PNG a slice.")
+@click.option(
+    "--doubt", is_flag=True, help="Tell how doubtful each patient is, and whom to refer; takes twice the time."
+)
+@click.option("--resume", is_flag=True, help="Go on with what an earlier run left in the folder.")
+@click.option(
+    "--beam",
+    "beam_args",
+    multiple=True,
+    metavar="FLAG",
+    help="Run as a Beam job with this flag, e.g. --runner=DirectRunner.",
+)
+@click.option(
+    "--storage", metavar="ADDRESS", help="gs://bucket/prefix that Beam's workers reach, where they are elsewhere."
+)
+def predict(
+    inputs: tuple[str, ...],
+    model: str,
+    out: str,
+    overlays: bool,
+    doubt: bool,
+    resume: bool,
+    beam_args: tuple[str, ...],
+    storage: str | None,
+) -> None:
+    """Find and outline tumours in INPUTS: sets, patients' folders, NIfTI files, pictures, archives, gs:// addresses.
+
+    Needs no masks. Exit status 1 where a patient could not be predicted; the others are.
+    """
+    from pipelines import predicting
+
+    sys.exit(
+        predicting.run(
+            inputs,
+            model,
+            out,
+            overlays=overlays,
+            doubt=doubt,
+            resume=resume,
+            beam_args=list(beam_args),
+            storage=storage,
+        )
+    )
+
+
+@click.command()
+@click.argument("predictions")
+@click.option("--truth", required=True, metavar="SCANS", help="The same scans, with reference masks.")
+@click.option("--model", metavar="DIR", help="Model that predicted; tells how volumes were brought to slices.")
+def score(predictions: str, truth: str, model: str | None) -> None:
+    """Compare PREDICTIONS, a folder of `glioflow predict` or its table, with reference masks; JSON."""
+    from pipelines import predicting
+
+    click.echo(predicting.score(predictions, truth, model))
