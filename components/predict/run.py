@@ -49,7 +49,7 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
         UserError: an input that can't be opened, a patient in two of them, results in `out` that are not to be gone
             on with, or are another model's.
     """
-    _claim(out, model, resume)
+    mine = _mine(out, model, resume)
     with ExitStack() as stack:
         sources = [stack.enter_context(open_input(address)) for address in inputs]
         jobs = [(number, patient) for number, source in enumerate(sources) for patient in source.patients]
@@ -60,12 +60,14 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
                     f"{inputs[number]}: patient {patient} is in {inputs[seen[patient]]}, too; predict them apart"
                 )
             seen[patient] = number
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / results.RUN, mine)
         left = [job for job in jobs if not results.is_done(out, job[1])]
         yield Work(sources, left, len(jobs) - len(left))
 
 
-def _claim(out: Path, model: Path, resume: bool) -> None:
-    """Make the folder `out` that of this model's results."""
+def _mine(out: Path, model: Path, resume: bool) -> dict[str, str]:
+    """What run.json in the folder `out` has to say, if its results are to be this model's."""
     mine = {"model": digest(model)}
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; give a folder with --out")
@@ -75,8 +77,7 @@ def _claim(out: Path, model: Path, resume: bool) -> None:
         before = read_json(out / results.RUN) if (out / results.RUN).exists() else None
         if before != mine:
             raise UserError(f"{out}: holds something else than results of this model; give another folder with --out")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / results.RUN, mine)
+    return mine
 
 
 def digest(model: Path) -> str:
@@ -98,7 +99,8 @@ def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) 
     detector = Detector(model, doubt)
     reader = partial(read_one, sources=work.sources, options=options_of(detector.record))
     readings = in_order(reader, work.jobs, 1, lost)
-    for (number, _), reading in zip(work.jobs, tqdm(readings, "predict", len(work.jobs), unit="patient"), strict=True):
+    shown = tqdm(readings, "predict", len(work.jobs), unit="patient", disable=not work.jobs)
+    for (number, _), reading in zip(work.jobs, shown, strict=True):
         finish(out, work.sources[number], reading, detector, overlays=overlays)
 
 

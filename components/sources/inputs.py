@@ -21,14 +21,11 @@ def open_input(address: str) -> Iterator[Source]:
     Raises:
         UserError: see `open_source`.
     """
+    _must_exist(address)
     parent, name = _apart(address)
     if pictures.is_picture(name):
-        yield _picture(address, parent, name)
-    elif nifti_names.is_volume(name):
-        _must_exist(address)
-        with open_source(parent, only=name) as source:
-            yield source
-    elif not archive.is_archive(address) and _is_one_patient(address, name):
+        yield _picture(parent, name)
+    elif nifti_names.is_volume(name) or (not archive.is_archive(address) and _is_one_patient(address, name)):
         with open_source(parent, only=name) as source:
             yield source
     else:
@@ -44,12 +41,13 @@ def _apart(address: str) -> tuple[str, str]:
 
 
 def _must_exist(address: str) -> None:
-    if "://" not in address and not Path(address).is_file():
-        raise UserError(f"{address}: no such file; give scans, a folder of them, an archive or a gs:// address")
+    if "://" not in address and not Path(address).exists():
+        raise UserError(
+            f"{address}: no such file or folder; give scans, a folder of them, an archive or a gs:// address"
+        )
 
 
-def _picture(address: str, parent: str, name: str) -> Source:
-    _must_exist(address)
+def _picture(parent: str, name: str) -> Source:
     patient = file_name(Path(name).stem)
     return Source([patient], False, [], Tree(parent, name), {patient: Entry(name, [name])}, pictures.read)
 
