@@ -102,7 +102,7 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     """The choices that were made for a layered model; raises UserError where the folder lacks one of `CHOICES`."""
     try:
         record = read_json(saved_model(folder) / LAYERED)
-    except UserError as error:
+    except (UserError, OSError) as error:
         raise UserError(
             f"{folder}: no layered model there; give a folder that assemble wrote, e.g. artifacts/layered, or one of "
             "the registry"

@@ -49,7 +49,7 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
         UserError: an input that can't be opened, a patient in two of them, results in `out` that are not to be gone
             on with, or are another model's.
     """
-    mine = _mine(out, model, resume)
+    _check(out, model, resume)
     with ExitStack() as stack:
         sources = [stack.enter_context(open_input(address)) for address in inputs]
         jobs = [(number, patient) for number, source in enumerate(sources) for patient in source.patients]
@@ -60,14 +60,12 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
                     f"{inputs[number]}: patient {patient} is in {inputs[seen[patient]]}, too; predict them apart"
                 )
             seen[patient] = number
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(out / results.RUN, mine)
         left = [job for job in jobs if not results.is_done(out, job[1])]
         yield Work(sources, left, len(jobs) - len(left))
 
 
-def _mine(out: Path, model: Path, resume: bool) -> dict[str, str]:
-    """What run.json in the folder `out` has to say, if its results are to be this model's."""
+def _check(out: Path, model: Path, resume: bool) -> None:
+    """Refuse a folder `out` that can't become, or isn't, that of this model's results."""
     mine = {"model": digest(model)}
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; give a folder with --out")
@@ -77,7 +75,12 @@ def _mine(out: Path, model: Path, resume: bool) -> dict[str, str]:
         before = read_json(out / results.RUN) if (out / results.RUN).exists() else None
         if before != mine:
             raise UserError(f"{out}: holds something else than results of this model; give another folder with --out")
-    return mine
+
+
+def claim(out: Path, model: Path) -> None:
+    """Make the folder `out` that of this model's results."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / results.RUN, {"model": digest(model)})
 
 
 def digest(model: Path) -> str:
@@ -97,6 +100,7 @@ def options_of(record: dict[str, Any]) -> Options:
 def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) -> None:
     """Predict patient by patient. What can't be read or predicted is recorded as failed, and the next one follows."""
     detector = Detector(model, doubt)
+    claim(out, model)
     reader = partial(read_one, sources=work.sources, options=options_of(detector.record))
     readings = in_order(reader, work.jobs, 1, lost)
     shown = tqdm(readings, "predict", len(work.jobs), unit="patient", disable=not work.jobs)
@@ -112,7 +116,7 @@ def finish(out: Path, source: Source, reading: Reading, detector: Detector, *, o
         return
     try:
         found = detector(reading.scan)
-        refer_at = detector.record["refer_at_doubt"] if detector.with_doubt else 0.0
+        refer_at = detector.record.get("refer_at_doubt", 0.0) if detector.with_doubt else 0.0
         results.write_patient(out, source, reading.scan, found, notes=notes, refer_at=refer_at, overlays=overlays)
     except (UserError, tf.errors.OpError) as error:
         reason = str(error) if isinstance(error, UserError) else f"the model fails on it ({type(error).__name__})"
