@@ -193,6 +193,10 @@ class Gate(Group):
     margin: Fraction
 
 
+class Registry(Group):
+    git_remote: str | None
+
+
 class Params(Group):
     """The whole of params.yaml, with one value a knob."""
 
@@ -210,6 +214,7 @@ class Params(Group):
     assemble: Assemble
     evaluate: Evaluate
     gate: Gate
+    registry: Registry
 
 
 def pick(value: Any, scale: str) -> Any:

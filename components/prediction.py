@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from components.errors import UserError
 from components.evaluation.components3d import keep_components
 from components.evaluation.doubt import expected_dice
 from components.files import read_json
-from components.layout import LAYERED, SERVING
+from components.layout import LAYERED, REGISTERED, SERVING
 from components.scans.scan import Scan
 
 Stages = Callable[[np.ndarray], dict[str, Any]]
@@ -93,9 +94,9 @@ def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, A
 
 
 def saved_model(folder: str | Path) -> Path:
-    """The SavedModel in a folder that assemble wrote, or the folder itself, as the registry holds it."""
-    folder = Path(folder)
-    return folder / SERVING if (folder / SERVING).is_dir() else folder
+    """The SavedModel in a folder that assemble wrote, in one that the registry holds, or the folder itself."""
+    inside = (Path(folder) / name for name in (SERVING, REGISTERED))
+    return next((place for place in inside if place.is_dir()), Path(folder))
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:
@@ -113,6 +114,15 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     if lacking:
         raise UserError(f"{folder}: {LAYERED} lacks {', '.join(lacking)}; assemble the model again with this version")
     return record
+
+
+def digest(folder: str | Path) -> str:
+    """SHA-256 over a layered model: its weights and its choices. Raises UserError where there is none."""
+    read_record(folder)
+    sha = hashlib.sha256()
+    for path in sorted([saved_model(folder) / LAYERED, *(saved_model(folder) / "variables").glob("*")]):
+        sha.update(path.read_bytes())
+    return sha.hexdigest()
 
 
 class Predictor:

@@ -23,8 +23,9 @@ def run(
     """Predict, write the tables, print a summary; returns 1 where a patient failed, else 0."""
     from components.predict import results
     from components.predict import run as here
+    from components.registry.resolve import model_folder
 
-    folder, layered = Path(out), Path(model)
+    folder, layered = Path(out), model_folder(model)
     with here.opened(inputs, folder, layered, resume=resume) as work:
         for source in work.sources:
             for problem in source.problems:
@@ -54,6 +55,7 @@ def score(predictions: str, truth: str, model: str | None) -> str:
     from components import score as scoring
     from components.predict.run import options_of
     from components.prediction import read_record
+    from components.registry.resolve import model_folder
 
-    options = options_of(read_record(model) if model else {})
+    options = options_of(read_record(model_folder(model)) if model else {})
     return json.dumps(scoring.score(Path(predictions), truth, options), indent=2, allow_nan=False)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
-from components.files import atomic_folder, write_json
+from components.files import atomic_folder, read_json, write_json
 from components.params import Params
 
 DEMO = Path("data/demo")
@@ -20,7 +21,6 @@ ARTIFACTS = Path("artifacts")
 LAYERED = ARTIFACTS / "layered"
 PREDICTIONS = ARTIFACTS / "predictions"
 BLESSING = ARTIFACTS / "blessing"
-REGISTRY = Path("registry")
 METRICS = Path("reports/metrics.json")
 PUSHED = Path("reports/push.json")
 REPORT = Path("reports/report.html")
@@ -183,18 +183,30 @@ def report(params: Params) -> None:
 
 
 def push(params: Params) -> None:
-    """Let the TFX Pusher put the layered model into the registry, if the gate blessed it."""
+    """Let the TFX Pusher pass the layered model on if the gate blessed it, and register it with its dossier."""
     from components import gate
-    from components.push import versions
+    from components.registry.dossier import Record
+    from components.registry.releases import register
     from pipelines import local, training
 
-    REGISTRY.mkdir(exist_ok=True)
-    before = versions(REGISTRY)
+    run = Record(LAYERED, PREDICTIONS, METRICS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
     model = training.import_model(str(LAYERED.resolve()), "layered")
     blessing = training.import_blessing(str(BLESSING.resolve()), gate.is_blessed(BLESSING))
-    pusher = training.pusher(model.outputs["result"], blessing.outputs["result"], str(REGISTRY.resolve()))
-    with local.run("push", [model, blessing, pusher], params.convert.beam_args_here):
-        pass
-    added = [version for version in versions(REGISTRY) if version not in before]
-    write_json(PUSHED, {"pushed": bool(added), "version": added[0] if added else None})
-    print(f"pushed: {REGISTRY / added[0]}" if added else "nothing pushed: the model is not blessed")
+    with tempfile.TemporaryDirectory(prefix="glioflow-push-") as folder:
+        pusher = training.pusher(model.outputs["result"], blessing.outputs["result"], folder)
+        with local.run("push", [model, blessing, pusher], params.convert.beam_args_here):
+            pass
+        pushed = sorted(Path(folder).iterdir())
+        done = register(pushed[0], run, params.registry.git_remote) if pushed else None
+    write_json(PUSHED, {"pushed": bool(pushed), "version": done.version if done else None})
+    print(f"push: {pushed_in_words()}")
+
+
+def pushed_in_words() -> str:
+    """What the last push came to."""
+    pushed = read_json(PUSHED)
+    if not pushed["pushed"]:
+        return "nothing pushed: the model is not blessed"
+    if pushed["version"] is None:
+        return "registry/layered, without a version: no Git commit here yet; make one, then `dvc repro -sf push`"
+    return f"{pushed['version']}: see `glioflow models`"

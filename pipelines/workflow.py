@@ -66,7 +66,6 @@ def summary() -> str:
     """Verdict, headline numbers and the report's path of the last run."""
     metrics = read_json(stages.METRICS)
     verdict = read_json(stages.BLESSING / "verdict.json")
-    pushed = read_json(stages.PUSHED)
     layered = metrics["layered"]
     interval = (
         f"95 % interval {number(layered['volume_dice_mean_low95'])} to {number(layered['volume_dice_mean_high95'])}"
@@ -78,7 +77,7 @@ def summary() -> str:
         ("Volume Dice, median", number(layered["volume_dice_median"])),
         ("Verdict", verdict["verdict"]),
         *(("", reason) for reason in verdict["reasons"]),
-        ("Registry", str(stages.REGISTRY / pushed["version"]) if pushed["pushed"] else "nothing pushed"),
+        ("Registry", stages.pushed_in_words()),
         ("Report", str(stages.REPORT.resolve())),
     ]
     return "\n".join(f"{name:<26}{value}" for name, value in rows)

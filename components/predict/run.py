@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from tqdm import tqdm
 
 from components.errors import UserError
 from components.files import read_json, write_json
-from components.layout import LAYERED
 from components.predict import results
 from components.predict.detector import Detector
 from components.predict.reading import Job, lost, read_one
-from components.prediction import read_record, saved_model
+from components.prediction import digest
 from components.sources import Source
 from components.sources.inputs import open_input
 from components.sources.reading import Options, Reading
@@ -81,15 +79,6 @@ def claim(out: Path, model: Path) -> None:
     """Make the folder `out` that of this model's results."""
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / results.RUN, {"model": digest(model)})
-
-
-def digest(model: Path) -> str:
-    """SHA-256 over a layered model: its weights and its choices."""
-    read_record(model)
-    sha = hashlib.sha256()
-    for path in sorted([saved_model(model) / LAYERED, *(saved_model(model) / "variables").glob("*")]):
-        sha.update(path.read_bytes())
-    return sha.hexdigest()
 
 
 def options_of(record: dict[str, Any]) -> Options:

@@ -66,3 +66,12 @@ def drift_words(run: Run) -> str:
         )
     names = ", ".join(f"{row.feature} ({row.side})" for row in found.itertuples())
     return f"DRIFT: unlike the training patients (adjusted p-value below {level:g}) are {names}."
+
+
+def data_versions(run: Run) -> list[tuple[str, str, str]]:
+    """What each network was made from: network, what, SHA-256."""
+    return [
+        (network, what, str(made[what]) if made.get(what) else "none")
+        for network, made in run.record["made_from"].items()
+        for what in ("train", "val", "parameters", "code", "pretrained")
+    ]

@@ -8,9 +8,10 @@ from typing import Any
 import jinja2
 import yaml
 
+from components import versions
 from components.files import atomic_file
 from components.gate import BLESSED
-from components.report import champion, data_card, detection, groups, numbers, patients, versions, words
+from components.report import champion, data_card, detection, groups, numbers, patients, words
 from components.report.gallery import gallery
 from components.report.learning import learning_curves
 from components.report.run import Run
@@ -73,6 +74,6 @@ def contents(run: Run) -> dict[str, Any]:
         "drift": data_card.drift_words(run),
         "parameters": yaml.safe_dump(run.params.model_dump(mode="json"), sort_keys=False),
         "code": versions.code_version(),
-        "data_versions": versions.data_versions(run),
+        "data_versions": data_card.data_versions(run),
         "packages": versions.packages(),
     }

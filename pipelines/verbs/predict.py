@@ -10,7 +10,10 @@ import click
 @click.command()
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
-    "--model", required=True, metavar="DIR", help="Layered model, e.g. artifacts/layered or registry/VERSION."
+    "--model",
+    required=True,
+    metavar="MODEL",
+    help="Layered model, e.g. artifacts/layered, registry:prod, registry:v1.0.0.",
 )
 @click.option("--out", required=True, metavar="DIR", help="Folder for the results.")
 @click.option("--overlays", is_flag=True, help="Draw the outlines over FLAIR, a PNG a slice.")
@@ -61,7 +64,7 @@ def predict(
 @click.command()
 @click.argument("predictions")
 @click.option("--truth", required=True, metavar="SCANS", help="The same scans, with reference masks.")
-@click.option("--model", metavar="DIR", help="Model that predicted; tells how volumes were brought to slices.")
+@click.option("--model", metavar="MODEL", help="Model that predicted; tells how volumes were brought to slices.")
 def score(predictions: str, truth: str, model: str | None) -> None:
     """Compare PREDICTIONS, a folder of `glioflow predict` or its table, with reference masks; JSON."""
     from pipelines import predicting

@@ -28,7 +28,7 @@ for _name, _summary in {
     "assemble": "Choose thresholds on validation patients; write the layered model.",
     "evaluate": "Measure on the test patients; give the verdict.",
     "report": "Write the HTML report.",
-    "push": "Put the layered model into the registry, if it is blessed.",
+    "push": "Register the layered model and its dossier as the next version, if it is blessed.",
 }.items():
     _add_stage(_name, _summary)
 

@@ -1,4 +1,4 @@
-"""Which code, which data and which packages a run was made with."""
+"""Which code and which packages a run was made with."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-from components.report.run import Run
 
 PACKAGES = (
     *("glioflow", "tfx", "tensorflow", "tensorflow-cpu", "keras", "tensorflow-data-validation"),
@@ -47,15 +45,6 @@ def _git(folder: str | Path, *arguments: str) -> str | None:
     except OSError:
         return None
     return result.stdout.strip() if result.returncode == 0 else None
-
-
-def data_versions(run: Run) -> list[tuple[str, str, str]]:
-    """What each network was made from: network, what, SHA-256."""
-    return [
-        (network, what, str(made[what]) if made.get(what) else "none")
-        for network, made in run.record["made_from"].items()
-        for what in ("train", "val", "parameters", "code", "pretrained")
-    ]
 
 
 def packages() -> dict[str, str]:

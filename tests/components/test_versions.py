@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from components.report.versions import code_version, packages
+from components.versions import code_version, packages
 
 DIRTY = ", with changes that are not committed"
 
@@ -57,5 +57,5 @@ def test_without_a_repository_or_a_commit_or_git_it_is_unknown(tmp_path, monkeyp
 
 
 def test_packages_that_are_not_installed_are_left_out(monkeypatch):
-    monkeypatch.setattr("components.report.versions.PACKAGES", ("numpy", "no-such-package"))
+    monkeypatch.setattr("components.versions.PACKAGES", ("numpy", "no-such-package"))
     assert list(packages()) == ["Python", "numpy"]

@@ -1,0 +1,110 @@
+"""The dossier: what travels with an approved model, so that an auditor needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.errors import UserError
+from components.files import read_json, write_json
+from components.prediction import digest, read_record
+from components.scans.identity import fingerprint
+from components.summary import read_patients
+from components.versions import code_version, packages
+
+HEADLINE = {
+    "auroc": ("classifier", "auroc"),
+    "volume_dice_mean": ("layered", "volume_dice_mean"),
+    "volume_dice_mean_low95": ("layered", "volume_dice_mean_low95"),
+    "volume_dice_mean_high95": ("layered", "volume_dice_mean_high95"),
+    "volume_dice_median": ("layered", "volume_dice_median"),
+    "patients": ("layered", "patients"),
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a run left what the dossier is made of.
+
+    Attributes:
+        model: the layered model's folder; predictions: what `evaluate` wrote.
+        metrics, verdict, card, params: metrics.json, verdict.json, model_card.md, params.yaml.
+    """
+
+    model: Path
+    predictions: Path
+    metrics: Path
+    verdict: Path
+    card: Path
+    params: Path
+
+
+def write_dossier(folder: Path, run: Record) -> None:
+    """Write card, metrics, verdict, parameters, versions and SBOM into `folder`."""
+    folder.mkdir(parents=True)
+    for path in (run.metrics, run.verdict, run.card, run.params):
+        if not path.is_file():
+            raise UserError(f"{path}: not here, and a dossier needs it; run `dvc repro`")
+        shutil.copy(path, folder / path.name)
+    made_from = read_record(run.model).get("made_from", {})
+    write_json(folder / "versions.json", {"code": code_version(), "packages": packages(), "data": made_from})
+    write_json(folder / "sbom.cdx.json", sbom())
+
+
+def summary(run: Record) -> dict[str, Any]:
+    """What of the dossier the table and promotion need: digest, verdict, headline numbers, scores of the test patients.
+
+    Patients go by their fingerprints: this file lies in Git.
+    """
+    metrics, verdict, record = read_json(run.metrics), read_json(run.verdict), read_record(run.model)
+    table = read_patients(run.predictions)
+    return {
+        "model": digest(run.model),
+        "verdict": verdict["verdict"],
+        "data": metrics["data"],
+        "headline": {name: metrics[group].get(key) for name, (group, key) in HEADLINE.items()},
+        "made_from": {network: _versions(made) for network, made in record.get("made_from", {}).items()},
+        "neighbors": record["neighbors"],
+        "scores": {
+            fingerprint(patient): None if math.isnan(score) else score
+            for patient, score in zip(table["patient"], table["volume_dice"], strict=True)
+        },
+    }
+
+
+def scores(summary: dict[str, Any]) -> pd.DataFrame:
+    """The scores of a summary, as `components.champion.compare` takes them."""
+    known = summary.get("scores", {})
+    return pd.DataFrame({"patient": list(known), "volume_dice": [math.nan if s is None else s for s in known.values()]})
+
+
+def sbom() -> dict[str, Any]:
+    """Software bill of materials of this environment, CycloneDX 1.6, by cyclonedx-py; no path of this machine in it."""
+    # Without a second look at the specification, which takes half a minute.
+    flags = ["--of", "JSON", "--output-reproducible", "--no-validate", "-o", "-"]
+    result = subprocess.run(
+        [sys.executable, "-m", "cyclonedx_py", "environment", *flags, sys.executable],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if result.returncode:
+        raise UserError(f"cyclonedx-py: {result.stderr.strip()}; no bill of materials can be written")
+    materials = json.loads(result.stdout)
+    for component in materials["components"]:
+        if "externalReferences" in component:
+            component["externalReferences"] = [
+                one for one in component["externalReferences"] if not one["url"].startswith("file:")
+            ]
+    return materials
+
+
+def _versions(made: dict[str, Any]) -> dict[str, Any]:
+    """What a network was made from, less the list of people, which travels with the model alone."""
+    return {name: value for name, value in made.items() if name != "people"}

@@ -1,0 +1,91 @@
+"""Promotion: who may stand in a stage, and how to go back."""
+
+from __future__ import annotations
+
+import gto.api
+
+from components.champion import compare
+from components.errors import UserError
+from components.gate import BLESSED
+from components.params import Gate
+from components.registry.dossier import scores
+from components.registry.git import fetch_tags, locked, publish_tag
+from components.registry.names import ARTIFACT, PROD, STAGING
+from components.registry.releases import after
+from components.registry.state import ROLLBACK, State, Version, read_state
+
+
+def promote(
+    version: str, stage: str, gate: Gate, *, seed: int, remote: str | None, reason: str | None = None
+) -> Version:
+    """Let a version stand in a stage.
+
+    Args:
+        gate: `margin` is what its mean volume Dice may be less by than that of the version standing there.
+        seed: of the comparison's test.
+        remote: Git remote that others promote on, too; None for this repository alone.
+        reason: overrides what speaks against it; both are recorded in the tag.
+
+    Raises:
+        UserError: no such version, it stands there already, something speaks against it, or somebody was faster.
+    """
+    with locked():
+        fetch_tags(remote)
+        state = read_state()
+        candidate = state.version(version)
+        if state.standing(stage) == candidate:
+            raise UserError(f"registry: {candidate.name} stands in {stage} already")
+        against = objections(state, candidate, stage, gate, seed)
+        if against and not reason:
+            raise UserError(
+                f"registry: {candidate.name} is not promoted to {stage}: {'; '.join(against)}. Register a better one, "
+                "or override with --force --reason"
+            )
+        message = f"promoted to {stage}"
+        if reason:
+            message += f"\n\nForced, because: {reason}\n" + "\n".join(f"Against it: {one}" for one in against)
+        _assign(state, candidate, stage, message, remote)
+        return candidate
+
+
+def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
+    """Let the version before stand in a stage again; a second call goes one further back.
+
+    Returns:
+        The version that stood there, and the one that stands there now.
+
+    Raises:
+        UserError: there was none before, or somebody changed the stage at the same moment.
+    """
+    with locked():
+        fetch_tags(remote)
+        state = read_state()
+        stack = state.stacks[stage]
+        if len(stack) < 2:
+            raise UserError(f"registry: no version stood in {stage} before; there is nothing to go back to")
+        _assign(state, stack[-2], stage, f"{ROLLBACK} {stack[-1].name}", remote)
+        return stack[-1], stack[-2]
+
+
+def objections(state: State, candidate: Version, stage: str, gate: Gate, seed: int) -> list[str]:
+    """What speaks against a promotion, in words."""
+    found = []
+    verdict = candidate.summary.get("verdict", "unknown")
+    if verdict != BLESSED:
+        found.append(f"the gate's verdict is {verdict}")
+    if stage == PROD and candidate.name not in state.ever(STAGING):
+        found.append(f"it has not stood in {STAGING}")
+    standing = state.standing(stage)
+    if standing:
+        checks, _ = compare(scores(candidate.summary), scores(standing.summary), gate, seed)
+        found += [f"{standing.name} stands there, and {one.in_words()}" for one in checks if not one.passed]
+    return found
+
+
+def _assign(state: State, version: Version, stage: str, message: str, remote: str | None) -> None:
+    after(state.last_change)
+    made = gto.api.assign(".", ARTIFACT, stage, version=version.name, message=message, force=True)
+    if not publish_tag(remote, made.tag):
+        raise UserError(
+            f"registry: somebody else has just changed {stage} on {remote}; see `glioflow models`, then decide again"
+        )

@@ -1,0 +1,117 @@
+"""Registering: an approved model and its dossier become the next version."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gto.api
+
+from components.errors import UserError
+from components.files import atomic_folder, write_json
+from components.layout import REGISTERED
+from components.prediction import digest
+from components.registry.dossier import Record, summary, write_dossier
+from components.registry.git import fetch_tags, has_commit, locked, publish_tag
+from components.registry.names import ARTIFACT, DOSSIER, FOLDER, MODEL, POINTER, SUMMARY
+from components.registry.snapshot import snapshot
+from components.registry.state import State, order, read_state
+
+ATTEMPTS = 5  # where others register at the same moment
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What registering came to.
+
+    Attributes:
+        version: name; None where there was no repository to register in.
+        new: False where the very same model was registered before.
+    """
+
+    version: str | None
+    new: bool
+
+
+def register(pushed: Path, run: Record, remote: str | None) -> Registered:
+    """Put a pushed SavedModel and its dossier into the registry, and register them as the next version.
+
+    Args:
+        pushed: the SavedModel.
+        run: what the dossier is made of.
+        remote: Git remote for the version's tag, None to keep it here.
+    """
+    if not has_commit():
+        _compose(pushed, run)
+        return Registered(None, False)
+    with locked():
+        fetch_tags(remote)
+        known = {version.summary.get("model"): version.name for version in read_state().versions}
+        if digest(pushed) in known:
+            return Registered(known[digest(pushed)], False)
+        _compose(pushed, run)
+        told = summary(run)
+        write_json(SUMMARY, told)
+        dvc("add", "--quiet", str(MODEL))
+        if dvc("config", "core.remote", missing="").strip():
+            dvc("push", "--quiet", str(POINTER))
+        for _ in range(ATTEMPTS):
+            state = read_state()
+            name = next_version(state, told)
+            kept = [POINTER, SUMMARY, FOLDER / ".gitignore", Path("dvc.lock"), run.metrics, run.card]
+            commit = snapshot(kept, f"{ARTIFACT} {name}")
+            after(state.last_change)
+            gto.api.register(".", ARTIFACT, commit, version=name, message=headline(told))
+            if publish_tag(remote, f"{ARTIFACT}@{name}"):
+                return Registered(name, True)
+            fetch_tags(remote)
+    raise UserError(f"registry: others register on {remote} all the time; run `dvc repro --force push` again")
+
+
+def _compose(pushed: Path, run: Record) -> None:
+    with atomic_folder(MODEL) as part:
+        shutil.copytree(pushed, part / REGISTERED)
+        write_dossier(part / DOSSIER, run)
+
+
+def next_version(state: State, told: dict[str, Any]) -> str:
+    """Name the version after the newest one.
+
+    Major where the slices that the model takes have other channels, minor where a network was trained anew, patch
+    where only thresholds were chosen anew.
+    """
+    if not state.versions:
+        return "v1.0.0"
+    last = state.versions[-1]
+    major, minor, patch = order(last.name)
+    if last.summary.get("neighbors") != told["neighbors"]:
+        return f"v{major + 1}.0.0"
+    if last.summary.get("made_from") != told["made_from"]:
+        return f"v{major}.{minor + 1}.0"
+    return f"v{major}.{minor}.{patch + 1}"
+
+
+def headline(told: dict[str, Any]) -> str:
+    """One line about a version, for its tag."""
+    dice, auroc = (told["headline"][name] for name in ("volume_dice_mean", "auroc"))
+    score = "not measured" if dice is None else f"{dice:.3f}"
+    return f"{told['verdict']}: volume Dice {score}, AUROC {'not measured' if auroc is None else f'{auroc:.3f}'}"
+
+
+def after(moment: int) -> None:
+    """Wait until the second of `moment` is over: Git keeps seconds, and DVC takes the latest tag of a stage."""
+    while int(time.time()) <= moment:
+        time.sleep(0.05)
+
+
+def dvc(*arguments: str, missing: str | None = None) -> str:
+    """Run DVC of this environment; where it fails, `missing` is returned instead, if there is one."""
+    result = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
+    if result.returncode and missing is None:
+        raise UserError(f"dvc {arguments[0]}: {' '.join(result.stderr.split())}")
+    return result.stdout if not result.returncode else str(missing)

@@ -1,0 +1,108 @@
+"""What the registry holds, read from its Git tags: versions, and who stands in which stage."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from gto.constants import Action
+from gto.tag import find, parse_tag
+from scmrepo.git import Git
+
+from components.errors import UserError
+from components.registry.git import GitError, git, has_commit
+from components.registry.names import ARTIFACT, STAGES, SUMMARY
+
+ROLLBACK = "rollback from"  # a stage's tag begins with it where it takes the last one back
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model.
+
+    Attributes:
+        name: semantic version, as "v1.0.0".
+        commit: Git commit that holds its code, parameters and pointers to its files.
+        summary: dossier.json of it, see `components.registry.dossier.summary`.
+    """
+
+    name: str
+    commit: str
+    summary: dict[str, Any]
+
+
+@dataclass
+class State:
+    """The registry.
+
+    Attributes:
+        versions: oldest first.
+        stacks: stage to the versions that were promoted to it and not taken back; the last one stands there now.
+        last_change: of all tags, seconds since 1970.
+    """
+
+    versions: list[Version] = field(default_factory=list)
+    stacks: dict[str, list[Version]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
+    last_change: int = 0
+
+    def standing(self, stage: str) -> Version | None:
+        """The version that stands in a stage."""
+        return self.stacks[stage][-1] if self.stacks[stage] else None
+
+    def version(self, name: str) -> Version:
+        """A version by its name, with or without "v"; raises UserError where there is none."""
+        for version in self.versions:
+            if version.name.lstrip("v") == name.lstrip("v"):
+                return version
+        known = ", ".join(version.name for version in self.versions) or "none"
+        raise UserError(f"registry: no version {name}; there are: {known}")
+
+    def ever(self, stage: str) -> set[str]:
+        """Names of the versions that stand in the stage or wait below."""
+        return {version.name for version in self.stacks[stage]}
+
+
+def order(version: str) -> tuple[int, ...]:
+    """Sorts versions by number."""
+    return tuple(int(part) for part in version.lstrip("v").split("."))
+
+
+def read_state() -> State:
+    """Read the registry of the repository around the working folder.
+
+    Raises:
+        UserError: there is no repository, or no commit.
+    """
+    if not has_commit():
+        raise UserError("registry: no Git repository with a commit here; `git init`, `git add .`, `git commit`")
+    state = State()
+    with Git(git("rev-parse", "--show-toplevel")) as scm:
+        events = [parse_tag(tag) for tag in find(name=ARTIFACT, scm=scm)]
+        messages = {event.name + event.tag.name: event.tag.message.strip() for event in events}
+    gone = {event.version for event in events if event.action == Action.DEREGISTER}
+    for event in events:
+        state.last_change = max(state.last_change, event.tag.tag_time)
+        if event.action == Action.REGISTER and event.version not in gone:
+            state.versions.append(Version(event.version, event.tag.target, _summary(event.tag.target)))
+    state.versions.sort(key=lambda version: order(version.name))
+    of_commit = {version.commit: version for version in state.versions}
+    # The number at a tag's end says what came after what; times of two machines, or within a second, do not.
+    moves = [event for event in events if event.action == Action.ASSIGN and event.stage in STAGES]
+    for event in sorted(moves, key=lambda event: (int(event.tag.name.rpartition("#")[2]), event.tag.tag_time)):
+        if event.tag.target not in of_commit:
+            continue
+        stack = state.stacks[event.stage]
+        if messages[event.name + event.tag.name].startswith(ROLLBACK) and len(stack) > 1:
+            stack.pop()
+        else:
+            stack.append(of_commit[event.tag.target])
+    return state
+
+
+def _summary(commit: str) -> dict[str, Any]:
+    """dossier.json of a commit; empty for a version that was registered by other means."""
+    try:
+        return json.loads(git("show", f"{commit}:./{SUMMARY.as_posix()}"))
+    except (GitError, ValueError):
+        return {}

@@ -1,0 +1,53 @@
+"""The registry of approved models: look, promote, go back."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from components.registry.names import STAGES
+
+STAGE = click.option("--stage", type=click.Choice(STAGES), required=True, help="Where models are tried, or used.")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs, with commits.")
+def models(as_json: bool) -> None:
+    """List the registered models: versions, stages, verdicts, headline numbers."""
+    from components.registry import table
+    from components.registry.state import read_state
+
+    state = read_state()
+    if as_json:
+        click.echo(json.dumps(table.rows(state), indent=2))
+    else:
+        click.echo(table.in_words(state) if state.versions else "no version yet: `dvc repro` registers a blessed model")
+
+
+@click.command()
+@click.argument("version")
+@STAGE
+@click.option("--force", is_flag=True, help="Override what speaks against it; needs --reason.")
+@click.option("--reason", help="Why; recorded in the tag.")
+def promote(version: str, stage: str, force: bool, reason: str | None) -> None:
+    """Let VERSION stand in a stage, if it is blessed, was in staging before, and is no worse than what stands there."""
+    from components import params
+    from components.registry.promotion import promote as move
+
+    if force != bool(reason and reason.strip()):
+        raise click.UsageError("--force and --reason belong together; give both, or neither")
+    knobs = params.load()
+    done = move(version, stage, knobs.gate, seed=knobs.seed, remote=knobs.registry.git_remote, reason=reason)
+    click.echo(f"{done.name} stands in {stage}")
+
+
+@click.command()
+@STAGE
+def rollback(stage: str) -> None:
+    """Let the version before stand in a stage again; called once more, the one before that."""
+    from components import params
+    from components.registry.promotion import rollback as move
+
+    before, now = move(stage, remote=params.load().registry.git_remote)
+    click.echo(f"{now.name} stands in {stage} again, in place of {before.name}")

@@ -1,0 +1,78 @@
+"""A project in a Git repository with a Git remote and a DVC remote, and models of known quality to push in it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from types import SimpleNamespace
+
+import yaml
+from conftest import ROOT
+from dvc_project import run
+from whole_project import command
+
+from components import gate
+from components.files import write_json
+
+OF_THE_PROJECT = ("params.yaml", "dvc.yaml")
+
+
+def write_project(folder, *, git_remote=None):
+    """Make a Git repository with DVC and the project's parameters and stages, and commit it."""
+    run(folder, "git init -q -b main")
+    run(folder, "dvc init -q")
+    for name in OF_THE_PROJECT:
+        shutil.copy(ROOT / name, folder / name)
+    settle(folder, git_remote=git_remote)
+    run(folder, "git add .")
+    run(folder, "git commit -q -m project")
+
+
+def settle(folder, **registry):
+    tree = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+    tree["registry"] = registry
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+
+
+def finish_run(folder, found):
+    """Put a model, its predictions, metrics and verdict where the stages before `push` leave them."""
+    for name in ("artifacts", "reports"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.copytree(found.layered, folder / "artifacts" / "layered")
+    shutil.copytree(found.predictions, folder / "artifacts" / "predictions")
+    gate.write_blessing(folder / "artifacts" / "blessing", found.verdict)
+    write_json(folder / "reports" / "metrics.json", found.metrics)
+    (folder / "reports" / "model_card.md").write_text("# The card\n", encoding="utf-8")
+
+
+def judged_model(predicted, judged, *, floor=0.0, **model):
+    """Write, run and judge a layered model."""
+    found = predicted(**model)
+    metrics, verdict = judged(found, min_volume_dice=floor)
+    return SimpleNamespace(**vars(found), metrics=metrics, verdict=verdict)
+
+
+def push(folder):
+    return said(folder, "stage", "push")
+
+
+def said(folder, *arguments):
+    """What a command of glioflow says that ends well."""
+    result = command("glioflow", *arguments, cwd=folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def refused(folder, *arguments):
+    """The one line of a command of glioflow that refuses."""
+    result = command("glioflow", *arguments, cwd=folder)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def table(folder):
+    """Versions, newest first, and the stages they stand in, as `glioflow models` shows them."""
+    lines = said(folder, "models").splitlines()[1:]
+    return [tuple(re.split(r"  +", line)[:2]) for line in lines]

@@ -1,0 +1,197 @@
+"""A model's whole life, by the commands that people use, with a real Git remote and a DVC remote."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from conftest import ROOT
+from dvc_project import isolate, run
+from life import finish_run, judged_model, push, refused, said, settle, table, write_project
+from whole_project import command
+
+pytest_plugins = ["evaluated"]
+
+# What a pixel must be brighter by: the demo's tumours are by 35 and more.
+DRAWS_WELL, DRAWS_LESS, MISSES_MUCH = 35.0, 50.0, 60.0
+
+
+@pytest.fixture(autouse=True)
+def isolated(monkeypatch, tmp_path_factory):
+    isolate(monkeypatch, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def trained(predicted, judged):
+    """Models by the letters of the story: a first one, a worse one, a better one."""
+    made = {
+        name: {network: {"code": name * 16, "people": []} for network in ("classifier", "segmenter")} for name in "abc"
+    }
+    cuts = {"a": DRAWS_LESS, "b": MISSES_MUCH, "c": DRAWS_WELL}
+    return {name: judged_model(predicted, judged, cut=cuts[name], made_from=made[name]) for name in "abc"}
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """A bare Git repository, as a Git server has it."""
+    run(tmp_path, "git init -q --bare -b main hub.git")
+    return tmp_path / "hub.git"
+
+
+@pytest.fixture
+def project(tmp_path, hub):
+    """A project whose versions are shared on `hub`, and whose files in a folder beside it."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    write_project(folder, git_remote="origin")
+    run(folder, "dvc remote add -q -d store", str(tmp_path / "store"))
+    run(folder, "git commit -q -a -m store")
+    run(folder, "git remote add origin", str(hub))
+    run(folder, "git push -q origin main")
+    return folder
+
+
+def release(project, found):
+    finish_run(project, found)
+    return push(project)
+
+
+def test_from_training_to_rollback(project, trained):
+    assert said(project, "models").startswith("no version yet")
+    assert "push: v1.0.0" in release(project, trained["a"])
+    assert table(project) == [("v1.0.0", "-")]
+    assert said(project, "promote", "v1.0.0", "--stage", "staging") == "v1.0.0 stands in staging\n"
+    assert table(project) == [("v1.0.0", "staging")]
+    assert said(project, "promote", "1.0.0", "--stage", "prod") == "v1.0.0 stands in prod\n"
+    assert table(project) == [("v1.0.0", "staging, prod")]
+
+    assert "push: v1.1.0" in release(project, trained["b"])
+    assert "v1.0.0 stands there, and against the champion: mean difference of volume Dice -0.0" in refused(
+        project, "promote", "v1.1.0", "--stage", "staging"
+    )
+    assert table(project) == [("v1.1.0", "-"), ("v1.0.0", "staging, prod")]
+
+    assert "push: v1.2.0" in release(project, trained["c"])
+    assert "it has not stood in staging" in refused(project, "promote", "v1.2.0", "--stage", "prod")
+    said(project, "promote", "v1.2.0", "--stage", "staging")
+    said(project, "promote", "v1.2.0", "--stage", "prod")
+    assert table(project) == [("v1.2.0", "staging, prod"), ("v1.1.0", "-"), ("v1.0.0", "-")]
+    assert "stands in prod already" in refused(project, "promote", "v1.2.0", "--stage", "prod")
+
+    assert said(project, "rollback", "--stage", "prod") == "v1.0.0 stands in prod again, in place of v1.2.0\n"
+    assert table(project) == [("v1.2.0", "staging"), ("v1.1.0", "-"), ("v1.0.0", "prod")]
+    assert "nothing to go back to" in refused(project, "rollback", "--stage", "prod")
+    assert run(project, "git status --porcelain --untracked-files=no") == ""
+    assert run(project, "git log --oneline").count("\n") == 2  # nobody's branch has moved
+
+
+def test_another_clone_gets_every_version_by_dvc(project, hub, trained, tmp_path):
+    for name in "ac":
+        release(project, trained[name])
+    said(project, "promote", "v1.0.0", "--stage", "staging")
+    run(tmp_path, "git clone -q", str(hub), "other")
+    other = tmp_path / "other"
+    for where, options, found in (("one", "--rev v1.0.0", "a"), ("two", "", "c"), ("three", "--stage staging", "a")):
+        run(other, f"dvc artifacts get . layered {options} -o {where}")
+        variables = "variables/variables.data-00000-of-00001"
+        original = trained[found].layered / "Format-Serving" / variables
+        assert (other / where / "1" / variables).read_bytes() == original.read_bytes()
+    dossier = other / "one" / "dossier"
+    assert {path.name for path in dossier.iterdir()} == {
+        *("metrics.json", "verdict.json", "model_card.md", "params.yaml", "versions.json", "sbom.cdx.json"),
+    }
+    bill = (dossier / "sbom.cdx.json").read_text(encoding="utf-8")
+    assert {"tensorflow-cpu", "tfx", "dvc"} <= {part["name"] for part in json.loads(bill)["components"]}
+    assert "file:" not in bill
+    assert table(other) == [("v1.1.0", "-"), ("v1.0.0", "staging")]
+
+
+def test_a_version_s_commit_holds_code_parameters_and_results_and_no_patient(project, trained, tested):
+    release(project, trained["a"])
+    listed = run(project, "git ls-tree -r --name-only layered@v1.0.0").split()
+    assert {"dvc.yaml", "params.yaml", "registry/layered.dvc", "registry/dossier.json", "reports/metrics.json"} <= set(
+        listed
+    )
+    summary = run(project, "git show layered@v1.0.0:registry/dossier.json")
+    assert len(json.loads(summary)["scores"]) == len(tested.patients)
+    assert not any(patient in summary for patient in tested.patients)
+
+
+def test_the_same_model_is_registered_once(project, trained):
+    release(project, trained["a"])
+    assert "push: v1.0.0" in release(project, trained["a"])
+    assert table(project) == [("v1.0.0", "-")]
+
+
+def test_force_needs_a_reason_and_the_tag_keeps_it(project, trained):
+    for name in "ab":
+        release(project, trained[name])
+    said(project, "promote", "v1.0.0", "--stage", "staging")
+    without = command("glioflow", "promote", "v1.1.0", "--stage", "staging", "--force", cwd=project)
+    assert without.returncode == 2
+    assert "--force and --reason belong together" in without.stderr
+    said(project, "promote", "v1.1.0", "--stage", "staging", "--force", "--reason", "the scanner has changed")
+    told = run(project, "git tag -l layered#staging#2 --format=%(contents)")
+    assert "the scanner has changed" in told
+    assert "v1.0.0 stands there" in told
+
+
+def test_what_came_without_a_dossier_is_not_promoted(project):
+    run(project, "gto register layered HEAD --version v3.0.0")
+    assert "the gate's verdict is unknown" in refused(project, "promote", "v3.0.0", "--stage", "staging")
+
+
+def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(project, hub, trained, tmp_path, monkeypatch):
+    from components.errors import UserError
+    from components.params import load
+    from components.registry import promotion
+
+    for name in "ac":
+        release(project, trained[name])
+    run(tmp_path, "git clone -q", str(hub), "other")
+    other, knobs = tmp_path / "other", load(project / "params.yaml")
+
+    def somebody_is_faster(*arguments):
+        """Between the look at the registry and the tag, another clone promotes."""
+        said(other, "promote", "v1.0.0", "--stage", "staging")
+        return real(*arguments)
+
+    real = promotion.objections
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(promotion, "objections", somebody_is_faster)
+    with pytest.raises(UserError, match="somebody else has just changed staging on origin"):
+        promotion.promote("v1.1.0", "staging", knobs.gate, seed=1, remote="origin")
+    assert run(project, "git tag -l layered#*") == ""
+    assert table(other) == table_after_fetch(project) == [("v1.1.0", "-"), ("v1.0.0", "staging")]
+
+
+def table_after_fetch(project):
+    run(project, "git fetch -q --tags")
+    return table(project)
+
+
+def test_without_a_commit_the_model_is_there_and_has_no_version(tmp_path, trained):
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, folder / name)
+    settle(folder, git_remote=None)
+    finish_run(folder, trained["a"])
+    assert "without a version" in push(folder)
+    assert (folder / "registry" / "layered" / "1" / "saved_model.pb").exists()
+    assert "no Git repository with a commit" in refused(folder, "models")
+
+
+def test_predict_takes_a_model_by_its_stage(project, trained, tested, tmp_path):
+    release(project, trained["a"])
+    said(project, "promote", "v1.0.0", "--stage", "staging")
+    shutil.rmtree(project / "registry")
+    said(project, "predict", str(tested.scans), "--model", "registry:staging", "--out", str(tmp_path / "found"))
+    assert (tmp_path / "found" / "predictions.csv").exists()
+    assert "no version stands in prod" in refused(
+        project, "predict", str(tested.scans), "--model", "registry:prod", "--out", str(tmp_path / "other")
+    )
+    assert "no version v9" in refused(
+        project, "predict", str(tested.scans), "--model", "registry:v9", "--out", str(tmp_path / "other")
+    )
