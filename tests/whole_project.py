@@ -57,3 +57,11 @@ def copied(folder):
         )
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     return folder
+
+
+def commit(folder):
+    """Commit all that Git does not ignore, by a made-up somebody."""
+    (folder / ".gitignore").write_bytes((ROOT / ".gitignore").read_bytes())
+    somebody = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    subprocess.run(["git", "add", "."], cwd=folder, check=True)
+    subprocess.run(["git", *somebody, "commit", "-q", "-m", "project"], cwd=folder, check=True)

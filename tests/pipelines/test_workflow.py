@@ -10,13 +10,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow as tf
-from whole_project import command, copied, tiny
+from whole_project import command, commit, copied, tiny
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project in which `glioflow run` has finished once."""
     folder = copied(tmp_path_factory.mktemp("project"))
+    commit(folder)
     result = command("glioflow", "run", *tiny(), cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
     (folder / "run.log").write_text(result.stdout + "\n--- stderr ---\n" + result.stderr, encoding="utf-8")
@@ -82,8 +83,8 @@ def test_tfma_agrees_with_the_evaluation_by_patient(project):
 
 def test_the_pushed_model_runs_on_slices(project):
     pushed = json.loads((project / "reports" / "push.json").read_text(encoding="utf-8"))
-    assert pushed["pushed"]
-    model = tf.saved_model.load(str(project / "registry" / pushed["version"]))
+    assert pushed == {"pushed": True, "version": "v1.0.0"}
+    model = tf.saved_model.load(str(project / "registry" / "layered" / "1"))
     slices = np.random.default_rng(0).integers(0, 256, (3, 50, 70, 3), dtype=np.uint8)
     outputs = model.signatures["serving_default"](slices=tf.constant(slices))
     assert outputs["mask"].shape == (3, 50, 70)
@@ -119,14 +120,15 @@ def test_the_report_is_self_contained_and_says_synthetic(project):
 
 
 def test_a_floor_out_of_reach_refuses_and_pushes_nothing(project):
-    before = sorted(path.name for path in (project / "registry").iterdir())
+    before = command("glioflow", "models", cwd=project).stdout
+    assert "v1.0.0" in before
     result = command("glioflow", "run", "-S", "gate.min_volume_dice=1", "-S", "gate.min_pooled_dice=1", cwd=project)
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"Verdict +NOT BLESSED", result.stdout)
     assert re.search(r"layered model: volume_dice_mean 0\.\d+ is below its floor 1", result.stdout)
     assert re.search(r"segmenter \(TFX Evaluator\): pooled_dice 0\.\d+ is below its floor 1", result.stdout)
     assert "nothing pushed" in result.stdout
-    assert sorted(path.name for path in (project / "registry").iterdir()) == before
+    assert command("glioflow", "models", cwd=project).stdout == before
     assert "Running stage 'train@segmenter'" not in result.stdout
     report = (project / "reports" / "report.html").read_text(encoding="utf-8")
     assert "NOT BLESSED" in report
