@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup run test lint format bench-data bench-train bench-evaluate lock clean
+.PHONY: help setup run test lint format bench-data bench-train bench-evaluate bench-predict lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ bench-train: setup ## speed and memory of the trainings: make bench-train SOURCE
 
 bench-evaluate: setup ## time and memory of evaluation: make bench-evaluate SOURCE=DIR
 	@python benchmarks/evaluation.py --source "$(SOURCE)"
+
+bench-predict: setup ## speed and memory of prediction: make bench-predict SOURCE=DIR (kaggle_3m pictures)
+	@python benchmarks/prediction.py --source "$(SOURCE)"
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes)
 	@UV="$$(command -v uv || echo .tools/bin/uv)"; \

@@ -57,7 +57,7 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
         """Predict and write; yields the names of the patients."""
         for number, reading in batch:
             with tempfile.TemporaryDirectory(prefix="glioflow-predict-") as near:
-                run.finish(Path(near), self.sources[number], reading, model, overlays=self.overlays)
+                run.write(Path(near), self.sources[number], run.look(reading, model), overlays=self.overlays)
                 target = Tree(self.folder)
                 # The record goes last: where it is, the rest is whole.
                 for file in sorted(Tree(near).files, key=lambda name: name.endswith(".json")):

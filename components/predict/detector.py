@@ -38,6 +38,9 @@ class Detector:
         folder: of the model.
         doubt: look at the mirror image, too, at every slice with both networks: what evaluation does.
 
+    Attributes:
+        refer_at: the doubt from which a human looks first.
+
     Raises:
         UserError: there is no model, or it is damaged.
     """
@@ -45,6 +48,7 @@ class Detector:
     def __init__(self, folder: str | Path, doubt: bool = False) -> None:
         self.predictor, self.with_doubt = Predictor(folder), doubt
         self.record = self.predictor.record
+        self.refer_at = self.record.get("refer_at_doubt", 0.0) if doubt else 0.0
 
     def __call__(self, scan: Scan) -> Found:
         """Look at a scan; equal to `Predictor` but for the doubt."""

@@ -1,11 +1,13 @@
-"""Predict on this machine: one process reads ahead, this one runs the model and writes."""
+"""Predict on this machine: one process reads ahead, this one runs the model, and a thread of it writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ from tqdm import tqdm
 from components.errors import UserError
 from components.files import read_json, write_json
 from components.predict import results
-from components.predict.detector import Detector
+from components.predict.detector import Detector, Found
 from components.predict.reading import Job, lost, read_one
-from components.prediction import digest
+from components.prediction import digest, read_record
 from components.sources import Source
 from components.sources.inputs import open_input
 from components.sources.reading import Options, Reading
@@ -37,6 +39,21 @@ class Work:
     sources: list[Source]
     jobs: list[Job]
     skipped: int
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of a patient.
+
+    Attributes:
+        found: None where the scan could not be read, or the model failed on it; `notes` tell why.
+        refer_at: the doubt from which a human looks first.
+    """
+
+    reading: Reading
+    found: Found | None
+    notes: list[str]
+    refer_at: float = 0.0
 
 
 @contextmanager
@@ -87,26 +104,47 @@ def options_of(record: dict[str, Any]) -> Options:
 
 
 def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) -> None:
-    """Predict patient by patient. What can't be read or predicted is recorded as failed, and the next one follows."""
-    detector = Detector(model, doubt)
-    claim(out, model)
-    reader = partial(read_one, sources=work.sources, options=options_of(detector.record))
-    readings = in_order(reader, work.jobs, 1, lost)
-    shown = tqdm(readings, "predict", len(work.jobs), unit="patient", disable=not work.jobs)
-    for (number, _), reading in zip(work.jobs, shown, strict=True):
-        finish(out, work.sources[number], reading, detector, overlays=overlays)
+    """Predict patient by patient. What can't be read or predicted is recorded as failed, and the next one follows.
+
+    While the model looks at one patient, the next is being read in another process, and the one before written in
+    another thread; no more than that wait, so memory does not grow with the number of patients.
+    """
+    with ThreadPoolExecutor(1) as aside:
+        loading = aside.submit(Detector, model, doubt)
+        reader = partial(read_one, sources=work.sources, options=options_of(read_record(model)))
+        readings = in_order(reader, work.jobs, 1, lost)
+        first = list(islice(readings, 1))  # starts the reader while the model loads
+        detector = loading.result()
+        claim(out, model)
+        shown = tqdm(chain(first, readings), "predict", len(work.jobs), unit="patient", disable=not work.jobs)
+        writing: Future[None] | None = None
+        for (number, _), reading in zip(work.jobs, shown, strict=True):
+            seen = look(reading, detector)
+            if writing:
+                writing.result()
+            writing = aside.submit(write, out, work.sources[number], seen, overlays=overlays)
+        if writing:
+            writing.result()
 
 
-def finish(out: Path, source: Source, reading: Reading, detector: Detector, *, overlays: bool) -> None:
-    """Predict and write one patient that was read, or record why not."""
+def look(reading: Reading, detector: Detector) -> Seen:
+    """Let the model look at a scan that was read."""
     notes = [str(problem) for problem in reading.problems]
     if reading.scan is None:
-        results.write_failure(out, reading.patient, notes)
+        return Seen(reading, None, notes)
+    try:
+        return Seen(reading, detector(reading.scan), notes, detector.refer_at)
+    except tf.errors.OpError as error:
+        return Seen(reading, None, [*notes, f"the model fails on it ({type(error).__name__})"])
+
+
+def write(out: Path, source: Source, seen: Seen, *, overlays: bool) -> None:
+    """Write what the model said about a patient, or record why it said nothing."""
+    scan, found = seen.reading.scan, seen.found
+    if scan is None or found is None:
+        results.write_failure(out, seen.reading.patient, seen.notes)
         return
     try:
-        found = detector(reading.scan)
-        refer_at = detector.record.get("refer_at_doubt", 0.0) if detector.with_doubt else 0.0
-        results.write_patient(out, source, reading.scan, found, notes=notes, refer_at=refer_at, overlays=overlays)
-    except (UserError, tf.errors.OpError) as error:
-        reason = str(error) if isinstance(error, UserError) else f"the model fails on it ({type(error).__name__})"
-        results.write_failure(out, reading.patient, [*notes, reason])
+        results.write_patient(out, source, scan, found, notes=seen.notes, refer_at=seen.refer_at, overlays=overlays)
+    except UserError as error:
+        results.write_failure(out, seen.reading.patient, [*seen.notes, str(error)])

@@ -1,0 +1,78 @@
+"""Training equals serving: from the same files both ways come to the same numbers, through all code between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from layered_models import write_trained
+
+from components.assemble import assemble
+from components.predict.detector import Detector
+from components.sources import open_source
+from components.sources.reading import Options
+from components.tables import SIDES
+from models import examples, preprocessing
+from models.storage import load_network
+
+tf = pytest.importorskip("tensorflow")
+
+
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory, data):
+    """Networks with known weights, and the layered model that assemble made of them."""
+    folder = tmp_path_factory.mktemp("golden")
+    write_trained(folder, people=[])
+    assemble(
+        folder / "classifier",
+        folder / "segmenter",
+        data / "scans",
+        data / "splits.csv",
+        folder / "layered",
+        sensitivity=0.95,
+        refer=0.2,
+        slices=Options(),
+    )
+    return folder
+
+
+def trained_on(data):
+    """Slices as a training gets them: patient and number to pixels, from the TFRecords of all sides."""
+    files = [str(file) for side in SIDES for file in (data / "examples" / f"Split-{side}").glob("*.gz")]
+    for record in tf.data.TFRecordDataset(files, compression_type="GZIP"):
+        one = tf.train.Example.FromString(record.numpy()).features.feature
+        name = one["patient"].bytes_list.value[0].decode(), one["slice"].int64_list.value[0]
+        yield name, examples.parse_images(record[None], 0)
+
+
+def test_files_served_give_what_records_trained_on_give(data, demo_source, layered):
+    detector = Detector(layered / "layered")
+    classifier, segmenter = (load_network(layered / name) for name in ("classifier", "segmenter"))
+    served = {}
+    with open_source(str(demo_source)) as source:
+        for patient in source.patients:
+            scan = source.read(patient, Options(), masks=False).scan
+            found = detector.predictor.stages(scan.image)
+            for number in range(len(scan.image)):
+                served[patient, number + 1] = (
+                    scan.image[number], found["tumor_probability"][number], found["mask_probability"][number],
+                )  # fmt: skip
+    compared = 0
+    record = detector.record
+    for name, pixels in trained_on(data):
+        image, probability, drawn = served.pop(name)
+        np.testing.assert_array_equal(pixels[0], image)
+        grids = [preprocessing.to_grid(pixels, n.input_shape[1]) for n in (classifier, segmenter)]
+        logits = [np.asarray(n(grid, training=False)) for n, grid in zip((classifier, segmenter), grids, strict=True)]
+        expected = calibrated(logits[0][0, 0], record["tumor_temperature"])
+        assert probability == pytest.approx(expected, abs=1e-5)
+        on_grid = preprocessing.from_grid(calibrated(logits[1], record["mask_temperature"]), *image.shape[:2])
+        np.testing.assert_allclose(drawn, np.asarray(on_grid)[0, ..., 0], atol=1e-5)
+        compared += 1
+    assert served == {}
+    assert compared > 50
+
+
+def calibrated(probability, temperature):
+    """A probability after temperature scaling, by its definition: the logit divided by the temperature."""
+    p = np.clip(np.asarray(probability, np.float64), 1e-7, 1 - 1e-7)
+    return (1 / (1 + np.exp(-np.log(p / (1 - p)) / temperature))).astype(np.float32)
