@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup run test lint format bench-data bench-train bench-evaluate bench-predict lock clean
+.PHONY: help setup serve-setup run test lint format bench-data bench-train bench-evaluate bench-predict lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,7 +17,10 @@ setup: ## install the locked environment into .venv (done by run and test, too)
 run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [SET="knob=value ..."]
 	@glioflow run $(SWITCHES)
 
-test: setup lint ## lint, types and all tests
+serve-setup: ## install the server's environment into .venv-serving (done by test, too)
+	@python3 infra/bootstrap.py serving
+
+test: setup serve-setup lint ## lint, types and all tests
 	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup ## formatting, lint, types

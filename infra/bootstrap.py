@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Set up .venv from requirements.lock: `python3 infra/bootstrap.py`. Needs Python 3.8 or newer with pip, nothing else.
+"""Set up .venv: `python3 infra/bootstrap.py`; or .venv-serving, with the argument `serving`.
 
-Picks the lane (pipelines/lane.py says what that is), a Python for it (PATH, then pyenv, then fetched by uv), fetches
-uv from the package index where it is missing, and installs what the lock names, checked by hash. Does nothing where
-.venv already matches the lock.
+Needs Python 3.8 or newer with pip, nothing else. Picks a Python (PATH, then pyenv, then fetched by uv; for .venv one of
+the lane, see pipelines/lane.py), fetches uv from the package index where it is missing, and installs what the lock
+names, checked by hash. Does nothing where the environment already matches the lock.
 """
 
 import hashlib
@@ -18,17 +18,39 @@ sys.path.insert(0, str(ROOT))
 
 from pipelines import lane  # noqa: E402  (standard library only)
 
-VENV = ROOT / ".venv"
 TOOLS = ROOT / ".tools"
-STAMP = VENV / "lock.sha256"
+
+
+class Environment:
+    """An environment: its folder and lock below the project's, the Pythons for it, whether the project is in it."""
+
+    def __init__(self, folder, lock, pythons, project):
+        self.venv, self.lock, self.pythons, self.project = ROOT / folder, ROOT / lock, pythons, project
+        self.stamp = self.venv / "lock.sha256"
+
+    def fingerprint(self):
+        """Hash of everything the environment depends on."""
+        digest = hashlib.sha256()
+        for path in [self.lock] + ([ROOT / "pyproject.toml"] if self.project else []):
+            digest.update(path.read_bytes())
+        return digest.hexdigest() + "\n"
+
+
+def chosen(arguments):
+    """The environment that the command line names."""
+    if arguments == ["serving"]:
+        return Environment(".venv-serving", "infra/serving/requirements.lock", ["3.12", "3.11", "3.13"], False)
+    if arguments:
+        sys.exit("usage: python3 infra/bootstrap.py [serving]")
+    return Environment(".venv", "requirements.lock", lane.pythons(), True)
 
 
 def candidates(names):
     """Interpreters of the given versions, best first: on the PATH, then below ~/.pyenv/versions.
 
-    Not .venv's own, which make puts on the PATH: it is about to be replaced.
+    Not .venv's own, which make puts on the PATH: it may be about to be replaced.
     """
-    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if Path(p) != VENV / "bin")
+    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if Path(p) != ROOT / ".venv" / "bin")
     for name in names:
         found = shutil.which("python" + name, path=path)
         if found:
@@ -46,9 +68,8 @@ def works(python, name):
         return False
 
 
-def choose_python():
-    """Interpreter for the best lane that this machine can run; a bare version is for uv to fetch."""
-    versions = lane.pythons()
+def choose_python(versions):
+    """Interpreter of the first version that this machine has; a bare version is for uv to fetch."""
     for version in versions:
         for python in candidates([version]):
             if works(python, version):
@@ -79,33 +100,30 @@ def find_uv():
     return str(TOOLS / "bin" / "uv")
 
 
-def fingerprint():
-    """Hash of everything the environment depends on."""
-    digest = hashlib.sha256()
-    for name in ("requirements.lock", "pyproject.toml"):
-        digest.update((ROOT / name).read_bytes())
-    return digest.hexdigest() + "\n"
-
-
 def main():
     """Set up, or do nothing."""
-    if STAMP.exists() and STAMP.read_text() == fingerprint():
+    wanted = chosen(sys.argv[1:])
+    if wanted.stamp.exists() and wanted.stamp.read_text() == wanted.fingerprint():
         return
-    uv, python = find_uv(), choose_python()
-    print("setting up .venv with Python {} (about 3 GB, once) ...".format(python), flush=True)
-    environment = dict(os.environ, VIRTUAL_ENV=str(VENV), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink"))
+    uv, python = find_uv(), choose_python(wanted.pythons)
+    print("setting up {} with Python {} (once; 3 GB at most) ...".format(wanted.venv.name, python), flush=True)
+    environment = dict(
+        os.environ, VIRTUAL_ENV=str(wanted.venv), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink")
+    )
     environment.pop("PYTHONPATH", None)
     # Trust what the machine trusts: a hospital's network may bring its own certificate (old and new name of the knob).
     environment.setdefault("UV_SYSTEM_CERTS", "true")
     environment.setdefault("UV_NATIVE_TLS", "true")
-    for command in (
-        ["venv", "--quiet", "--clear", "--python", python, str(VENV)],
-        ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(ROOT / "requirements.lock")],
-        ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
-    ):
+    commands = [
+        ["venv", "--quiet", "--clear", "--python", python, str(wanted.venv)],
+        ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(wanted.lock)],
+    ]
+    if wanted.project:
+        commands.append(["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    for command in commands:
         if subprocess.run([uv, *command], env=environment, cwd=str(ROOT)).returncode:
             sys.exit("infra/bootstrap.py: `uv {}` failed; the lines above say why".format(" ".join(command[:2])))
-    STAMP.write_text(fingerprint())
+    wanted.stamp.write_text(wanted.fingerprint())
 
 
 if __name__ == "__main__":
