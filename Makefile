@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup serve-setup run test lint format bench-data bench-train bench-evaluate bench-predict lock clean
+.PHONY: help setup serve-setup run test lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,9 +44,14 @@ bench-evaluate: setup ## time and memory of evaluation: make bench-evaluate SOUR
 bench-predict: setup ## speed and memory of prediction: make bench-predict SOURCE=DIR (kaggle_3m pictures)
 	@python benchmarks/prediction.py --source "$(SOURCE)"
 
-lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes)
+bench-serve: setup serve-setup ## load test of the server: make bench-serve MODEL=DIR
+	@python benchmarks/serving.py --model "$(MODEL)"
+
+lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes), and the server's
 	@UV="$$(command -v uv || echo .tools/bin/uv)"; \
-	"$$UV" lock --quiet --upgrade && "$$UV" export --quiet --format requirements-txt --no-emit-project -o requirements.lock
+	"$$UV" lock --quiet --upgrade && "$$UV" export --quiet --format requirements-txt --no-emit-project -o requirements.lock; \
+	"$$UV" pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	--no-emit-index-url --no-header -o infra/serving/requirements.lock infra/serving/requirements.in
 
 clean: ## remove what the workflow made (data, models, reports), not the registry and not .venv
 	rm -rf data artifacts reports dvc.lock

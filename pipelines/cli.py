@@ -8,7 +8,7 @@ import click
 
 from components.errors import UserError
 from pipelines import quiet
-from pipelines.verbs import predict, registry, run, stage, study
+from pipelines.verbs import predict, registry, run, serve, stage, study
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,6 +24,7 @@ for _verb in (
     *(run.run, run.summary, run.doctor),
     *(predict.predict, predict.score),
     *(registry.models, registry.promote, registry.rollback),
+    serve.serve,
     *(study.drift, study.tune, study.crossval),
     stage.stage,
 ):

@@ -1,0 +1,33 @@
+"""`glioflow serve`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from components.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv-serving" / "bin" / "python"
+
+
+@click.command()
+@click.option("--model", required=True, metavar="MODEL", help="E.g. registry:prod, registry:v1.0.0, artifacts/layered.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; there is no password.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--limit", default=32, show_default=True, type=click.IntRange(1, 1024), help="Of a request, MiB.")
+def serve(model: str, host: str, port: int, limit: int) -> None:
+    """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are ended."""
+    from components.prediction import read_record, saved_model
+    from components.registry.resolve import model_folder
+
+    folder = model_folder(model)
+    read_record(folder)
+    if not PYTHON.exists():
+        raise UserError(f"{PYTHON.parents[1]}: the server's environment is not here; run `make serve-setup`")
+    flags = ["--model", saved_model(folder).resolve(), "--host", host, "--port", port, "--limit", limit * 2**20]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    program = [str(PYTHON), "-m", "components.serving.server", *map(str, flags)]
+    os.execve(PYTHON, program, environment)  # noqa: S606  signals then reach the server itself
