@@ -11,6 +11,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+PATIENCE = 8  # times the limit of a body are read of one that is refused
+
+
 class TooLargeError(Exception):
     """A body that goes on after its limit."""
 
@@ -37,16 +40,17 @@ class Guard:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         refusal = self._refusal(scope, headers)
         if refusal:
+            await self._discard(receive)
             await _answer(send, *refusal)
             return
         # With the headers of a CloudEvent KServe would look for one, and fail where there is none.
         scope["headers"] = [pair for pair in scope["headers"] if not pair[0].lower().startswith(b"ce-")]
-        started, seen = False, 0
+        started, seen, more = False, 0, True
 
         async def limited() -> MutableMapping[str, Any]:
-            nonlocal seen
+            nonlocal seen, more
             message = await receive()
-            seen += len(message.get("body", b""))
+            seen, more = seen + len(message.get("body", b"")), message.get("more_body", False)
             if seen > self.limit:
                 raise TooLargeError
             return message
@@ -60,6 +64,8 @@ class Guard:
             await self.app(scope, limited, watched)
         except TooLargeError:
             if not started:
+                if more:  # else there is nothing to wait for
+                    await self._discard(receive)
                 await _answer(send, 413, self._too_large())
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
@@ -76,6 +82,14 @@ class Guard:
             if length.isdigit() and int(length) > self.limit:
                 return 413, self._too_large()
         return None
+
+    async def _discard(self, receive: Receive) -> None:
+        """Read on for a while: who is still sending when the connection closes never sees the answer."""
+        left, more = PATIENCE * self.limit, True
+        while more and left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            more = message["type"] == "http.request" and message.get("more_body", False)
 
     def _too_large(self) -> str:
         return f"the body has more than {self.limit} bytes; send fewer slices at once, as PNG"

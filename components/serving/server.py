@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import warnings
@@ -53,6 +54,9 @@ async def _refuse(_: Request, error: Exception) -> JSONResponse:
 
 def serve(folder: str, host: str, port: int, limit: int) -> None:
     """Serve until SIGTERM or ctrl-C; then what was begun is ended."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # While the model loads; later uvicorn drains first, and then hands the signal back to this.
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         # Before the model is loaded; who connects until then waits.
         door = socket.create_server((host, port))
@@ -67,7 +71,7 @@ def serve(folder: str, host: str, port: int, limit: int) -> None:
     server.create_application()
     app.add_exception_handler(InvalidInput, _refuse)
     app.add_middleware(Guard, paths=PATHS, limit=limit)
-    print(f"serving on http://{host}:{port}/v1/models/{NAME}:predict", flush=True)
+    print(f"serving on http://{host}:{door.getsockname()[1]}/v1/models/{NAME}:predict", flush=True)
     asyncio.run(server._server.serve(sockets=[door]))  # not start(), which would create the application again
 
 

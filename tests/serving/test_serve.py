@@ -1,0 +1,248 @@
+"""`glioflow serve`, a real server in its own environment, asked over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from conftest import ROOT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from layered_models import write_layered
+from PIL import Image
+
+PREDICT = "/v1/models/layered:predict"
+LIMIT_MB = 1
+COMMAND = Path(sys.executable).with_name("glioflow")
+JSON = {"Content-Type": "application/json"}
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / ".venv-serving").exists(), reason="the server's environment is not here: make serve-setup"
+)
+
+
+class Server:
+    """A running server, and what one asks it."""
+
+    def __init__(self, process):
+        self.process = process
+        self.port = int(process.stdout.readline().split("127.0.0.1:")[1].split("/")[0])
+
+    def ask(self, method, path, body=None, headers=JSON):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def predict(self, instances, **more):
+        status, body = self.ask("POST", PREDICT, json.dumps({"instances": instances, **more}))
+        return status, json.loads(body)
+
+
+@contextmanager
+def serving(model, log):
+    """Start a server on a free port; at the end it is told to stop, and has to."""
+    flags = ["--model", str(model), "--port", "0", "--limit", str(LIMIT_MB)]
+    with (
+        log.open("w") as noise,
+        subprocess.Popen([COMMAND, "serve", *flags], stdout=subprocess.PIPE, stderr=noise, text=True) as process,
+    ):
+        try:
+            yield Server(process)
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served") / "layered"
+    write_layered(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(model, tmp_path_factory):
+    with serving(model, tmp_path_factory.mktemp("log") / "server.log") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def slices():
+    """Two slices, the second with a spot that is bright in FLAIR."""
+    rng = np.random.default_rng(3)
+    made = rng.integers(60, 80, (2, 40, 48, 3), dtype=np.uint8)
+    made[1, 10:24, 12:30, 1] = 200
+    return made
+
+
+def png(image):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG")
+    return {"b64": base64.b64encode(file.getvalue()).decode()}
+
+
+def test_pixels_and_pictures_get_the_models_own_answer(server, model, slices):
+    from components.prediction import Predictor
+
+    expected = Predictor(model).serve(slices)
+    assert expected["has_tumor"].tolist() == [False, True]
+    status, said = server.predict(slices.tolist())
+    assert status == 200
+    encoded = server.predict([png(one) for one in slices])[1]["predictions"]
+    named = server.predict([{"slices": png(one)} for one in slices], signature_name="encoded")[1]["predictions"]
+    assert encoded == named
+    for number, row in enumerate(said["predictions"]):
+        assert row["tumor_probability"] == pytest.approx(float(expected["tumor_probability"][number]), abs=1e-5)
+        np.testing.assert_array_equal(row["mask"], expected["mask"][number])
+        picture = Image.open(io.BytesIO(base64.b64decode(encoded[number]["mask_bytes"]["b64"])))
+        np.testing.assert_array_equal(np.asarray(picture) > 0, expected["mask"][number] > 0)
+
+
+@pytest.mark.parametrize("path", ["/v1/models/layered", "/v2/health/live", "/v2/health/ready", "/metrics"])
+def test_health(server, path):
+    assert server.ask("GET", path)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "status"),
+    [
+        ("POST", "/v2/repository/models/layered/unload", "", JSON, 404),
+        ("POST", "/v1/models/other:predict", "{}", JSON, 404),
+        ("GET", PREDICT, None, JSON, 405),
+        ("DELETE", "/v1/models/layered", None, JSON, 405),
+        ("POST", PREDICT, "{}", {"Content-Type": "text/plain"}, 415),
+        ("POST", PREDICT, " " * (LIMIT_MB * 2**20 + 1), JSON, 413),
+        ("POST", PREDICT, (b" " * 2**16 for _ in range(17)), JSON, 413),
+        ("POST", PREDICT, "[" * 100_000, JSON, 400),
+        ("POST", PREDICT, '{"instances": [[["' + "x" * 500_000 + '", "a"]]]}', JSON, 400),
+        ("POST", PREDICT, "{}", {**JSON, "ce-id": "1", "ce-type": "x", "ce-source": "y", "ce-specversion": "9"}, 400),
+    ],
+)
+def test_what_the_server_is_not_for_is_refused(server, method, path, body, headers, status):
+    found, answer = server.ask(method, path, body, headers)
+    assert found == status
+    assert "error" in json.loads(answer)
+
+
+def bomb():
+    """A PNG whose head promises 30,000 x 30,000 pixels."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+    data = bytearray(file.getvalue())
+    data[16:24] = (30_000).to_bytes(4, "big") * 2
+    return {"b64": base64.b64encode(bytes(data)).decode()}
+
+
+@pytest.mark.parametrize(
+    ("instances", "reason"),
+    [
+        ([], "0 instances"),
+        ([[[[0, 0, 0]]]] * 257, "257 instances"),
+        ([[[[0, 0, 256]]]], "0 to 255"),
+        ([[[[0, 0, 0.5]]]], "0 to 255"),
+        ([[[[0, 0]]]], "3 channels"),
+        ([[[[0, 0, 0]]], [[[0, 0, 0], [0, 0, 0]]]], "one size"),
+        ([{"b64": "?"}], "not base64"),
+        ([{"b64": base64.b64encode(b"GIF89a").decode()}], "neither PNG nor JPEG"),
+        ([png(np.zeros((4, 4), np.uint8))], "mode L"),
+        ([png(np.zeros((4, 4, 3), np.uint8)), png(np.zeros((4, 5, 3), np.uint8))], "one size"),
+        ([png(np.zeros((4, 4, 3), np.uint8)), [[[0, 0, 0]]]], "mixed"),
+        ([bomb()], ""),
+    ],
+)
+def test_bad_slices_are_told_why(server, instances, reason):
+    status, said = server.predict(instances)
+    assert status == 400
+    assert reason in said["error"]
+
+
+leaves = st.none() | st.booleans() | st.integers(-300, 300) | st.floats() | st.text(max_size=20)
+trees = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+requests = st.one_of(
+    st.binary(max_size=200),
+    trees.map(lambda tree: json.dumps(tree).encode()),
+    trees.map(lambda tree: json.dumps({"instances": tree}).encode()),
+    st.lists(trees, min_size=1, max_size=3).map(lambda rows: json.dumps({"instances": rows}).encode()),
+    st.binary(max_size=60).map(
+        lambda data: json.dumps({"instances": [{"b64": base64.b64encode(data).decode()}]}).encode()
+    ),
+)
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True)
+@given(body=requests)
+def test_a_thousand_malformed_requests_get_4xx(server, body):
+    status, answer = server.ask("POST", PREDICT, body)
+    assert 400 <= status < 500, answer
+
+
+def test_it_still_serves(server, slices):
+    assert server.predict(slices.tolist())[0] == 200
+
+
+def test_it_listens_on_loopback_alone(server):
+    doors = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == psutil.CONN_LISTEN]
+    assert {door.ip for door in doors} == {"127.0.0.1"}
+
+
+def test_after_sigterm_what_was_begun_is_ended(model, slices, tmp_path):
+    body = json.dumps({"instances": [png(slices[1])] * 64}).encode()
+    with serving(model, tmp_path / "server.log") as started:
+        connection = http.client.HTTPConnection("127.0.0.1", started.port, timeout=60)
+        connection.putrequest("POST", PREDICT)
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body[:1000])  # begun, and not yet whole, when the signal comes
+        assert started.ask("GET", "/v2/health/live")[0] == 200  # the server has seen the head by now
+        started.process.send_signal(signal.SIGTERM)
+        connection.send(body[1000:])
+        with connection.getresponse() as answer:
+            assert answer.status == 200
+            assert len(json.load(answer)["predictions"]) == 64
+        connection.close()
+
+
+def test_a_port_in_use_is_told_in_one_line(server, model):
+    result = subprocess.run(
+        [COMMAND, "serve", "--model", str(model), "--port", str(server.port)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert f"127.0.0.1:{server.port} can't be listened on" in result.stderr
+
+
+def test_without_its_environment_the_remedy_is_told(model, monkeypatch, tmp_path):
+    from components.errors import UserError
+    from pipelines.verbs import serve
+
+    monkeypatch.setattr(serve, "PYTHON", tmp_path / "bin" / "python")
+    with pytest.raises(UserError, match="make serve-setup"):
+        serve.serve.callback(model=str(model), host="127.0.0.1", port=0, limit=1)
+
+
+def test_what_is_no_model_is_not_served(tmp_path):
+    result = subprocess.run(
+        [COMMAND, "serve", "--model", str(tmp_path)], capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+    assert result.returncode == 2
+    assert "no layered model there" in result.stderr
