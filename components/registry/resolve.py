@@ -6,12 +6,15 @@ import contextlib
 import io
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.errors import UserError
 from components.files import atomic_folder
 from components.layout import REGISTERED
 from components.registry.names import ARTIFACT, STAGES
-from components.registry.state import Version, read_state
+
+if TYPE_CHECKING:
+    from components.registry.state import Version
 
 SCHEME = "registry:"
 FETCHED = Path("artifacts/models")
@@ -33,6 +36,8 @@ def model_folder(address: str) -> Path:
 
 
 def _version(name: str) -> Version:
+    from components.registry.state import read_state  # with it comes GTO, whose import closes all log handlers
+
     state = read_state()
     if name not in STAGES:
         return state.version(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pytest
@@ -10,6 +11,10 @@ from conftest import ROOT
 from dvc_project import isolate, run
 from life import finish_run, judged_model, push, refused, said, settle, table, write_project
 from whole_project import command
+
+from components.errors import UserError
+from components.params import load
+from components.registry import promotion
 
 pytest_plugins = ["evaluated"]
 
@@ -107,6 +112,23 @@ def test_another_clone_gets_every_version_by_dvc(project, hub, trained, tmp_path
     assert table(other) == [("v1.1.0", "-"), ("v1.0.0", "staging")]
 
 
+def test_the_files_may_lie_in_a_bucket(tmp_path, hub, trained, bucket):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    write_project(folder, git_remote=str(hub))
+    run(folder, f"dvc remote add -q -d store gs://{bucket.name}/dvc")
+    run(folder, "dvc remote modify store endpointurl", os.environ["STORAGE_EMULATOR_HOST"])
+    run(folder, "git commit -q -a -m store")
+    run(folder, "git push -q", str(hub), "main")
+    release(folder, trained["a"])
+    assert list(bucket.list_blobs(prefix="dvc/files"))
+    shutil.rmtree(folder)
+    run(tmp_path, "git clone -q", str(hub), "other")
+    run(tmp_path / "other", "dvc artifacts get . layered --rev v1.0.0 -o got")
+    original = trained["a"].layered / "Format-Serving" / "saved_model.pb"
+    assert (tmp_path / "other" / "got" / "1" / "saved_model.pb").read_bytes() == original.read_bytes()
+
+
 def test_a_version_s_commit_holds_code_parameters_and_results_and_no_patient(project, trained, tested):
     release(project, trained["a"])
     listed = run(project, "git ls-tree -r --name-only layered@v1.0.0").split()
@@ -143,10 +165,6 @@ def test_what_came_without_a_dossier_is_not_promoted(project):
 
 
 def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(project, hub, trained, tmp_path, monkeypatch):
-    from components.errors import UserError
-    from components.params import load
-    from components.registry import promotion
-
     for name in "ac":
         release(project, trained[name])
     run(tmp_path, "git clone -q", str(hub), "other")

@@ -1,0 +1,131 @@
+"""Inputs that somebody made to do harm, or that are damaged: told in one line, and nothing lies where it should not."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import tarfile
+import zipfile
+
+import nibabel as nib
+import numpy as np
+import pytest
+from layered_models import write_layered
+from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
+
+from components.errors import UserError
+from pipelines import predicting
+
+NOTHING = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
+GOOD, BAD = "TCGA_CS_0001_19990101", "TCGA_DU_0002_19990101"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    write_layered(folder)
+    return folder
+
+
+def tif_bomb(folder):
+    """A tif that claims 60,000 x 60,000 pixels."""
+    path = sorted(folder.rglob("*_1.tif"))[0]
+    data = bytearray(path.read_bytes())
+    for tag in (256, 257):
+        at = data.index(struct.pack("<HHI", tag, 4, 1))
+        data[at + 8 : at + 12] = struct.pack("<I", 60_000)
+    path.write_bytes(bytes(data))
+
+
+def nifti_bomb(folder):
+    """A volume that claims 20,000 slices of 20,000 x 20,000 voxels."""
+    path = sorted(folder.rglob("*flair*"))[0]
+    data = bytearray(gzip.decompress(path.read_bytes()))
+    data[42:48] = struct.pack("<3h", 20_000, 20_000, 20_000)
+    path.write_bytes(gzip.compress(bytes(data)))
+
+
+def not_numbers(folder):
+    path = sorted(folder.rglob("*flair*"))[0]
+    shape = nib.load(path).shape
+    nib.save(nib.Nifti1Image(np.full(shape, np.nan, np.float32), np.eye(4)), path)
+
+
+def cut(suffix):
+    def harm(folder):
+        for path in sorted(folder.rglob(f"*{suffix}")):
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    ("write", "harm"),
+    [
+        (write_kaggle, tif_bomb),
+        (write_kaggle, cut(".tif")),
+        (write_nifti, nifti_bomb),
+        (write_nifti, not_numbers),
+        (write_nifti, cut(".gz")),
+        (write_dicom, cut(".dcm")),
+    ],
+    ids=["tif bomb", "cut tif", "nifti bomb", "NaN", "cut nifti", "cut dicom"],
+)
+def test_the_patient_fails_in_words_and_the_other_is_predicted(tmp_path, model, capsys, write, harm):
+    for name in (GOOD, BAD):
+        write(tmp_path / "in", made_up_scan(name))
+    harm(next(path for path in sorted((tmp_path / "in").iterdir()) if path.name.startswith(BAD)))
+    out = tmp_path / "out"
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(out), **NOTHING) == 1
+    said = capsys.readouterr().out
+    assert "1 patients predicted" in said
+    (line,) = (line for line in said.splitlines() if line.startswith("failed: "))
+    assert BAD in line
+    (written,) = (out / "masks").iterdir()
+    assert written.name.startswith(GOOD)
+
+
+def zip_out_of_the_folder(path):
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("../../escaped.tif", b"x")
+
+
+def zip_bomb(path):
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
+        packed.open("scan/a_1.tif", "w", force_zip64=True) as file,
+    ):
+        for _ in range(1024):
+            file.write(bytes(2**20))
+
+
+def tar_link(path):
+    with tarfile.open(path, "w") as packed:
+        link = tarfile.TarInfo("kaggle_3m/a")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        packed.addfile(link)
+        file = tarfile.TarInfo("kaggle_3m/a/passwd")
+        file.size = 1
+        packed.addfile(file, io.BytesIO(b"x"))
+
+
+@pytest.mark.parametrize("pack", [zip_out_of_the_folder, zip_bomb, tar_link])
+def test_an_archive_that_means_harm_is_refused(tmp_path, model, pack):
+    path = tmp_path / ("scans.tar" if pack is tar_link else "scans.zip")
+    pack(path)
+    before = sorted(tmp_path.parent.iterdir())
+    with pytest.raises(UserError) as error:
+        predicting.run((str(path),), str(model), str(tmp_path / "out"), **NOTHING)
+    assert "\n" not in str(error.value)
+    assert "scans." in str(error.value)
+    assert not (tmp_path / "out").exists()
+    assert sorted(tmp_path.parent.iterdir()) == before
+
+
+def test_a_name_that_is_a_path_stays_inside(tmp_path, model):
+    write_dicom(tmp_path / "in", made_up_scan("../../../escaped"), place=tmp_path / "in" / "scan")
+    out = tmp_path / "deep" / "out"
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(out), **NOTHING) == 0
+    assert not list(tmp_path.glob("escaped*"))
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "deep"}
