@@ -44,8 +44,12 @@ def ours(folder: str) -> None:
     evaluate(ARTIFACTS / "layered", place / "scans", place / "splits.csv", place / "out", beam_args=beam_args)
 
 
-def loop(folder: Path, count: int) -> float:
-    """Seconds a slice of the notebook's loop, over so many slices, after a first one that is not counted."""
+def loop(folder: Path, count: int) -> tuple[float, float]:
+    """Seconds a slice of the notebook's loop, over so many slices, after a first one that is not counted.
+
+    Returns:
+        For one look at each slice, and for two, the second at its mirror image, as evaluation does for the doubt.
+    """
     import numpy as np
 
     from components.evaluation.masks import dice
@@ -55,19 +59,24 @@ def loop(folder: Path, count: int) -> float:
     from models.storage import load_network
 
     classifier, segmenter = (load_network(ARTIFACTS / name) for name in ("classifier", "segmenter"))
-    seconds = []
+
+    def look(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        grids = [np.asarray(preprocessing.to_grid(image[None], n.input_shape[1])) for n in (classifier, segmenter)]
+        classifier.predict(grids[0], verbose=0)
+        return np.asarray(preprocessing.from_grid(segmenter.predict(grids[1], verbose=0), *shape))[0, ..., 0]
+
+    once, twice = [], []
     for patient in read_splits(folder / "splits.csv")["patient"]:
         scan = read_scan(folder / "scans", patient)
         for image, mask in zip(scan.image, scan.mask, strict=True):
             start = time.perf_counter()
-            grids = [np.asarray(preprocessing.to_grid(image[None], n.input_shape[1])) for n in (classifier, segmenter)]
-            classifier.predict(grids[0], verbose=0)
-            drawn = preprocessing.from_grid(segmenter.predict(grids[1], verbose=0), *mask.shape)
-            dice(mask, np.asarray(drawn)[0, ..., 0] >= 0.5)
-            seconds.append(time.perf_counter() - start)
-            if len(seconds) > count:
-                return sum(seconds[1:]) / count
-    return sum(seconds[1:]) / (len(seconds) - 1)
+            dice(mask, look(image, mask.shape) >= 0.5)
+            once.append(time.perf_counter() - start)
+            look(image[:, ::-1], mask.shape)
+            twice.append(time.perf_counter() - start)
+            if len(once) > count:
+                return sum(once[1:]) / count, sum(twice[1:]) / count
+    return sum(once[1:]) / (len(once) - 1), sum(twice[1:]) / (len(twice) - 1)
 
 
 @click.command(help=__doc__)
@@ -79,9 +88,10 @@ def main(source: Path, sample: int) -> None:
         folder = Path(name)
         slices = prepare(source, folder)
         seconds, peak = measure(["components.evaluate"], ours, name)
-        each = loop(folder, sample)
+        once, twice = loop(folder, sample)
     print(f"{slices} slices: {seconds:.0f} s, {1000 * seconds / slices:.1f} ms a slice, peak {peak:.0f} MB")
-    print(f"loop: {1000 * each:.1f} ms a slice, {each * slices / seconds:.1f} times as long")
+    for looks, each in (("one look", once), ("two looks, as evaluation takes", twice)):
+        print(f"loop, {looks}: {1000 * each:.1f} ms a slice, {each * slices / seconds:.1f} times as long")
 
 
 if __name__ == "__main__":
