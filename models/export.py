@@ -41,9 +41,9 @@ def mask_probability(segmenter: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]
     size = segmenter.input_shape[1]
 
     def predict(slices: tf.Tensor) -> tf.Tensor:
-        shape = tf.shape(slices)
         maps = segmenter(preprocessing.to_grid(slices, size), training=False)
-        return preprocessing.from_grid(maps, shape[1], shape[2])
+        # preprocessing.from_grid, but for sizes that are not known yet: from 3.13 on Keras refuses those.
+        return tf.image.resize(tf.cast(maps, tf.float32), tf.shape(slices)[1:3], method="bilinear")
 
     return predict
 

@@ -38,7 +38,7 @@ def mask_to_grid(masks: Any, size: int) -> Any:
     return ops.cast(resized >= 0.5, "float32")
 
 
-def from_grid(probabilities: Any, height: Any, width: Any) -> Any:
+def from_grid(probabilities: Any, height: int, width: int) -> Any:
     """Bring probability maps [batch, size, size, 1] back to the slice's own height and width (bilinear)."""
     return ops.image.resize(ops.cast(probabilities, "float32"), (height, width), interpolation="bilinear")
 

@@ -62,7 +62,10 @@ def test_the_c_library_chooses_the_lane(monkeypatch, glibc, first):
 
 def test_a_new_environment_is_not_built_from_the_old_one(tmp_path):
     """Make puts .venv/bin on the PATH; an interpreter that replaces itself is a link to itself."""
-    code = "import sys; sys.path.insert(0, 'infra'); import bootstrap; print(bootstrap.choose_python())"
+    code = (
+        "import sys; sys.path.insert(0, 'infra'); import bootstrap; "
+        "print(bootstrap.choose_python(bootstrap.chosen([]).pythons))"
+    )
     path = f"{ROOT / '.venv' / 'bin'}:/usr/bin:/bin"
     run = subprocess.run(
         [sys.executable, "-c", code],
@@ -85,7 +88,9 @@ def test_an_environment_that_matches_the_lock_is_left_alone(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    code = "import sys; sys.path.insert(0, 'infra'); import bootstrap; print(bootstrap.fingerprint(), end='')"
+    code = (
+        "import sys; sys.path.insert(0, 'infra'); import bootstrap; print(bootstrap.chosen([]).fingerprint(), end='')"
+    )
     run = [sys.executable, "-c", code]
     stamp = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     (tmp_path / ".venv").mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from nibabel.affines import voxel_sizes
@@ -44,7 +44,7 @@ class Scan:
     site: str
     image: np.ndarray
     mask: np.ndarray | None
-    affine: np.ndarray = PLAIN
+    affine: np.ndarray = field(default_factory=PLAIN.copy)
     source: Geometry | None = None
 
     @property
