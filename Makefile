@@ -49,7 +49,7 @@ bench-serve: setup serve-setup ## load test of the server: make bench-serve MODE
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes), and the server's
 	@UV="$$(command -v uv || echo .tools/bin/uv)"; \
-	"$$UV" lock --quiet --upgrade && "$$UV" export --quiet --format requirements-txt --no-emit-project -o requirements.lock; \
+	"$$UV" lock --quiet --upgrade && "$$UV" export --quiet --format requirements-txt --no-emit-project -o requirements.lock && \
 	"$$UV" pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	--no-emit-index-url --no-header -o infra/serving/requirements.lock infra/serving/requirements.in
 

@@ -20,7 +20,7 @@ from components.registry.dossier import Record, summary, write_dossier
 from components.registry.git import fetch_tags, has_commit, locked, publish_tag
 from components.registry.names import ARTIFACT, DOSSIER, FOLDER, MODEL, POINTER, SUMMARY
 from components.registry.snapshot import snapshot
-from components.registry.state import State, order, read_state
+from components.registry.state import State, number, read_state
 
 ATTEMPTS = 5  # where others register at the same moment
 
@@ -88,12 +88,11 @@ def next_version(state: State, told: dict[str, Any]) -> str:
     if not state.versions:
         return "v1.0.0"
     last = state.versions[-1]
-    major, minor, patch = order(last.name)
     if last.summary.get("neighbors") != told["neighbors"]:
-        return f"v{major + 1}.0.0"
+        return f"v{number(last.name).bump_major()}"
     if last.summary.get("made_from") != told["made_from"]:
-        return f"v{major}.{minor + 1}.0"
-    return f"v{major}.{minor}.{patch + 1}"
+        return f"v{number(last.name).bump_minor()}"
+    return f"v{number(last.name).bump_patch()}"
 
 
 def headline(told: dict[str, Any]) -> str:

@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from gto.constants import Action
-from gto.tag import find, parse_tag
+import semver
+from gto.constants import COUNTER, Action
+from gto.tag import find, parse_name, parse_tag
 from scmrepo.git import Git
 
 from components.errors import UserError
@@ -63,9 +64,9 @@ class State:
         return {version.name for version in self.stacks[stage]}
 
 
-def order(version: str) -> tuple[int, ...]:
-    """Sorts versions by number."""
-    return tuple(int(part) for part in version.lstrip("v").split("."))
+def number(version: str) -> semver.Version:
+    """The version as what it is compared by; "v1.2.0-rc.1" comes before "v1.2.0"."""
+    return semver.Version.parse(version.lstrip("v"))
 
 
 def read_state() -> State:
@@ -79,21 +80,20 @@ def read_state() -> State:
     state = State()
     with Git(git("rev-parse", "--show-toplevel")) as scm:
         events = [parse_tag(tag) for tag in find(name=ARTIFACT, scm=scm)]
-        messages = {event.name + event.tag.name: event.tag.message.strip() for event in events}
     gone = {event.version for event in events if event.action == Action.DEREGISTER}
     for event in events:
         state.last_change = max(state.last_change, event.tag.tag_time)
         if event.action == Action.REGISTER and event.version not in gone:
             state.versions.append(Version(event.version, event.tag.target, _summary(event.tag.target)))
-    state.versions.sort(key=lambda version: order(version.name))
+    state.versions.sort(key=lambda version: number(version.name))
     of_commit = {version.commit: version for version in state.versions}
     # The number at a tag's end says what came after what; times of two machines, or within a second, do not.
     moves = [event for event in events if event.action == Action.ASSIGN and event.stage in STAGES]
-    for event in sorted(moves, key=lambda event: (int(event.tag.name.rpartition("#")[2]), event.tag.tag_time)):
+    for event in sorted(moves, key=lambda event: (parse_name(event.tag.name).get(COUNTER, 0), event.tag.tag_time)):
         if event.tag.target not in of_commit:
             continue
         stack = state.stacks[event.stage]
-        if messages[event.name + event.tag.name].startswith(ROLLBACK) and len(stack) > 1:
+        if event.tag.message.strip().startswith(ROLLBACK) and len(stack) > 1:
             stack.pop()
         else:
             stack.append(of_commit[event.tag.target])

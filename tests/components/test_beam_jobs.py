@@ -130,7 +130,7 @@ def test_a_job_that_fails_leaves_nothing_in_the_storage(inputs, tmp_path, bucket
 
 def test_a_storage_that_is_not_there_is_named(inputs, tmp_path, bucket):
     with (
-        pytest.raises(UserError, match=r"gs://nowhere/work/glioflow-job-.*: not accessible"),
-        reachable(inputs, tmp_path / "out", "gs://nowhere/work", "job"),
+        pytest.raises(UserError, match=r"gs://nowhere/jobs/glioflow-job-.*: not accessible"),
+        reachable(inputs, tmp_path / "out", "gs://nowhere/jobs", "job"),
     ):
         pytest.fail("no worker could have worked")

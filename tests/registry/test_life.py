@@ -161,6 +161,9 @@ def test_force_needs_a_reason_and_the_tag_keeps_it(project, trained):
 
 def test_what_came_without_a_dossier_is_not_promoted(project):
     run(project, "gto register layered HEAD --version v3.0.0")
+    for tag in ("layered@v3.0.0-rc.1", "layered#staging"):  # as GTO reads them, too, and people write by hand
+        run(project, f"git tag -a {tag} -m by-hand HEAD~1")
+    assert table(project) == [("v3.0.0", "-"), ("v3.0.0-rc.1", "staging")]
     assert "the gate's verdict is unknown" in refused(project, "promote", "v3.0.0", "--stage", "staging")
 
 
