@@ -8,7 +8,7 @@ import click
 
 from components.errors import UserError
 from pipelines import quiet
-from pipelines.verbs import predict, registry, run, serve, stage, study
+from pipelines.verbs import compile, pod, predict, registry, run, serve, stage, study
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,7 +26,7 @@ for _verb in (
     *(registry.models, registry.promote, registry.rollback),
     serve.serve,
     *(study.drift, study.tune, study.crossval),
-    stage.stage,
+    *(stage.stage, pod.pod, compile.compile_),
 ):
     cli.add_command(_verb)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from components.registry.git import GitError, git
@@ -15,10 +15,10 @@ NOBODY = {
 }
 
 
-def snapshot(paths: Iterable[Path], message: str) -> str:
+def snapshot(paths: Iterable[Path], message: str, parents: Sequence[str] = ("HEAD",)) -> str:
     """Commit HEAD, changes of files that Git knows, and `paths`, ignored or not; returns the commit.
 
-    No branch holds it; a tag has to.
+    No branch holds it; a tag has to, or a push.
     """
     with tempfile.TemporaryDirectory(prefix="glioflow-index-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
@@ -31,4 +31,5 @@ def snapshot(paths: Iterable[Path], message: str) -> str:
         identity = {}
     except GitError:  # a bare machine, where nobody has told Git a name
         identity = NOBODY
-    return git("commit-tree", tree, "-p", "HEAD", "-m", message, more=identity)
+    of = [word for parent in parents for word in ("-p", parent)]
+    return git("commit-tree", tree, *of, "-m", message, more=identity)

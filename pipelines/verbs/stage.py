@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import click
+
+TRACE = "GLIOFLOW_TRACE"  # the environment's name of a file to be made once a stage's own command has begun
 
 
 @click.group()
 def stage() -> None:
     """Run one stage of dvc.yaml, as `dvc repro` does."""
+    if TRACE in os.environ:
+        Path(os.environ[TRACE]).touch()
 
 
 def _add_stage(name: str, summary: str) -> None:

@@ -1,0 +1,96 @@
+"""The workflow as a graph of steps, read from dvc.yaml by DVC itself: the one source that every engine's files come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import networkx
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.errors import UserError
+
+TARGET = "push"  # the stage that everything else is for
+
+
+class Resources(BaseModel):
+    """What a stage asks of a cluster, its `meta: resources:` in dvc.yaml.
+
+    Attributes:
+        cpu: cores.
+        memory: a Kubernetes quantity, e.g. 16Gi.
+        gpu: GPUs.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    cpu: int = Field(ge=1)
+    memory: str = Field(pattern=r"^[1-9][0-9]*[MG]i$")
+    gpu: int = Field(default=0, ge=0)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage of dvc.yaml.
+
+    Attributes:
+        stage: its name there, e.g. train@segmenter.
+        needs: names of the stages that it comes right after.
+        resources: what it asks of a cluster.
+        summary: what it does, in a few words.
+    """
+
+    stage: str
+    needs: tuple[str, ...]
+    resources: Resources
+    summary: str
+
+    @property
+    def name(self) -> str:
+        """The name in a form that Kubernetes allows."""
+        return self.stage.replace("@", "-")
+
+
+def steps(folder: Path | str = ".") -> list[Step]:
+    """The stages that `push` needs, with params.yaml as it is, each after those it needs.
+
+    Raises:
+        UserError: dvc.yaml can't be read, or a stage does not say what it asks of a cluster.
+    """
+    try:
+        with Repo(str(folder)) as repo:
+            stages = {stage.addressing: stage for stage in repo.index.stages if stage.cmd}
+            graph = networkx.DiGraph(
+                (stage.addressing, needed.addressing) for stage, needed in repo.index.graph.edges if needed.cmd
+            )
+    except DvcException as error:
+        raise UserError(f"dvc.yaml: {' '.join(str(error).split())}") from error
+    wanted = graph.subgraph({TARGET, *networkx.descendants(graph, TARGET)})
+    direct = networkx.transitive_reduction(wanted)
+    order = networkx.lexicographical_topological_sort(direct.reverse())
+    return [
+        Step(name, tuple(sorted(direct.successors(name))), _resources(name, stages[name].meta), stages[name].desc or "")
+        for name in order
+    ]
+
+
+def before(order: list[Step], stage: str) -> list[str]:
+    """The stages among `order` that a stage builds on, at any distance."""
+    needs = {step.stage: step.needs for step in order}
+    found = set(needs[stage])
+    for step in reversed(order):
+        if step.stage in found:
+            found.update(step.needs)
+    return [step.stage for step in order if step.stage in found]
+
+
+def _resources(stage: str, meta: dict | None) -> Resources:
+    try:
+        return Resources.model_validate((meta or {}).get("resources"))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(["meta.resources", *(str(part) for part in problem["loc"])])
+        raise UserError(
+            f"dvc.yaml: {stage}: {where}: {problem['msg']}; write e.g. meta: {{resources: {{cpu: 4, memory: 16Gi}}}}"
+        ) from error

@@ -1,0 +1,168 @@
+"""What each pod of a run does in its own clone: `prepare` first, one `step` a stage, `publish` last.
+
+Data passes through DVC's remote and the rest through `Relay`, so pods share nothing but a bucket.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.repo import Repo
+
+from components.errors import UserError
+from components.registry.git import GitError, git
+from components.registry.snapshot import snapshot
+from pipelines import workflow
+from pipelines.cluster.dag import before, steps
+from pipelines.cluster.family import call
+from pipelines.cluster.relay import LOCK, Relay, Result, result_here
+from pipelines.verbs.stage import TRACE
+
+START = "start"  # what the relay keeps under this name is from before the run
+UNCHANGED, RAN, RESTORED, UNUSED = "nothing new", "ran", "restored from the run cache", "not part of this workflow"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the workflow on a cluster.
+
+    Attributes:
+        name: its own, the same in all its pods.
+        storage: address that all pods reach, for DVC's data and their results, e.g. gs://bucket/prefix.
+        settings: knobs that differ from params.yaml, KNOB=VALUE each.
+        branch: branch of results, from which a run starts and to which it adds.
+    """
+
+    name: str
+    storage: str
+    settings: tuple[str, ...]
+    branch: str
+
+    @property
+    def relay(self) -> Relay:
+        """Where its pods leave results."""
+        return Relay(f"{self.storage.rstrip('/')}/runs/{self.name}")
+
+    def enter(self) -> None:
+        """Make the clone that this process works in ready: the run's knobs, and DVC's remote."""
+        if self.settings:
+            workflow.apply(list(self.settings))
+        dvc("remote", "add", "--quiet", "--local", "--force", "--default", "run", f"{self.storage.rstrip('/')}/dvc")
+
+
+def dvc(*arguments: str) -> None:
+    """Run DVC of this environment.
+
+    Raises:
+        UserError: it failed; its own lines say why.
+    """
+    if call([sys.executable, "-m", "dvc", *arguments]):
+        raise UserError(f"dvc {arguments[0]}: failed; the lines above say why")
+
+
+def prepare(run: Run) -> str:
+    """Fix what the whole run starts from, and return the commit: branches may move while pods work.
+
+    It starts from the results of the last run, so that patients keep their sides and nothing is done twice.
+    """
+    commit, tip = git("rev-parse", "HEAD"), _tip(run.branch)
+    with Repo() as repo:
+        names, files = [stage.addressing for stage in repo.index.stages], _uncached(repo)
+        if tip and not _holds(commit, tip):  # else its results are in the commit, and perhaps newer ones
+            kept = git("ls-tree", "-r", "--name-only", tip, "--", str(LOCK), *files).splitlines()
+            git("checkout", tip, "--", *kept)
+        found = result_here(names, files)
+    run.relay.put(START, Result(found.stages, found.files, tip))
+    return commit
+
+
+def step(run: Run, name: str) -> str:
+    """Do one stage, as far as earlier runs have not done it with the same inputs; returns in words what was done."""
+    run.enter()
+    order = steps()
+    if name not in [each.stage for each in order]:
+        run.relay.put(name, Result(done=UNUSED))
+        return UNUSED
+    run.relay.take(START).lay()
+    for earlier in before(order, name):
+        run.relay.take(earlier).lay()
+    with Repo() as repo:
+        (stage,) = repo.stage.collect(name)
+        needed, uncached = [str(dep) for dep in stage.deps], [str(out) for out in stage.outs if not out.use_cache]
+        inputs = [str(out) for out in repo.index.outs if out.use_cache and any(_meet(str(out), dep) for dep in needed)]
+        inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage goes on with
+        changed = bool(repo.reproduce([name], single_item=True, dry=True, allow_missing=True))
+    done = _do(name, inputs) if changed else UNCHANGED
+    run.relay.put(name, result_here([name], uncached, done))
+    return done
+
+
+def _do(name: str, inputs: list[str]) -> str:
+    if inputs:
+        dvc("pull", "--run-cache", *inputs)
+    with tempfile.TemporaryDirectory(prefix="glioflow-step-") as folder:
+        trace = Path(folder) / "trace"
+        os.environ[TRACE] = str(trace)
+        dvc("repro", "--single-item", "--pull", name)
+        done = RAN if trace.exists() else RESTORED
+    dvc("push", "--run-cache", name)
+    return done
+
+
+def publish(run: Run) -> dict[str, str]:
+    """Add the results to their branch, as one commit of code, parameters, dvc.lock, metrics and model card.
+
+    Returns:
+        Stage to what was done about it, in words.
+
+    Raises:
+        UserError: another run has published since this one began.
+    """
+    run.enter()
+    start = run.relay.take(START)
+    start.lay()
+    done = {}
+    for each in steps():
+        result = run.relay.take(each.stage)
+        result.lay()
+        done[each.stage] = str(result.done)
+    with Repo() as repo:
+        kept = [LOCK, *(Path(file) for file in _uncached(repo))]
+    tip = start.done
+    commit = snapshot(kept, f"results of run {run.name}", [*([tip] if tip else []), "HEAD"])
+    if not tip or git("diff", "--name-only", tip, commit):
+        try:
+            git("push", "--quiet", "origin", f"{commit}:refs/heads/{run.branch}")
+        except GitError as error:
+            if "rejected" not in str(error):
+                raise
+            raise UserError(f"{run.branch}: another run has published since this one began; run again") from error
+    run.relay.remove()
+    return done
+
+
+def _uncached(repo: Repo) -> list[str]:
+    """Outputs that Git keeps, not DVC."""
+    return [str(out) for out in repo.index.outs if not out.use_cache]
+
+
+def _tip(branch: str) -> str | None:
+    """The commit of a branch of the remote, fetched; None where there is no such branch."""
+    if not git("ls-remote", "origin", f"refs/heads/{branch}"):
+        return None
+    git("fetch", "--quiet", "origin", f"refs/heads/{branch}")
+    return git("rev-parse", "FETCH_HEAD")
+
+
+def _holds(commit: str, other: str) -> bool:
+    """Whether the history of a commit has the other one in it."""
+    return git("merge-base", commit, other) == other
+
+
+def _meet(output: str, dependency: str) -> bool:
+    """Whether one is the other, or in it."""
+    return f"{dependency}/".startswith(f"{output}/") or f"{output}/".startswith(f"{dependency}/")

@@ -1,0 +1,86 @@
+"""What pods of one run hand to each other beside DVC's data: the small part that Git would carry on one machine.
+
+A stage leaves its entry of dvc.lock, and those of its outputs that DVC does not cache (metrics, model card), as one JSON
+object in the bucket; the stages after it lay that into their own clones. Objects are written whole, so a pod that is
+killed leaves either nothing or everything.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.errors import UserError
+from components.files import atomic_file, write_json
+from components.tree import Tree
+
+LOCK = Path("dvc.lock")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is known of stages after a run.
+
+    Attributes:
+        stages: stage to its entry of dvc.lock.
+        files: path to text of the outputs that DVC does not cache.
+        done: what was done about the stage in this run, in words; None for one of an earlier run.
+    """
+
+    stages: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    done: str | None = None
+
+    def lay(self) -> None:
+        """Put it into the clone that this process works in; other stages' entries stay."""
+        if self.stages:
+            tree = yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {"schema": "2.0", "stages": {}}
+            tree["stages"] |= self.stages
+            with atomic_file(LOCK) as part:
+                part.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
+        for name, text in self.files.items():
+            with atomic_file(name) as part:
+                part.write_text(text, encoding="utf-8")
+
+
+def result_here(stages: Iterable[str], files: Iterable[str], done: str | None = None) -> Result:
+    """Read what this clone knows of the stages."""
+    entries = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"] if LOCK.exists() else {}
+    texts = {name: Path(name).read_text(encoding="utf-8") for name in files if Path(name).exists()}
+    return Result({name: entries[name] for name in stages if name in entries}, texts, done)
+
+
+class Relay:
+    """The results of one run, by name, at an address that all its pods reach, e.g. gs://bucket/prefix/runs/RUN."""
+
+    def __init__(self, address: str) -> None:
+        self.tree = Tree(address)
+
+    def put(self, name: str, result: Result) -> None:
+        """Leave a result for others."""
+        with tempfile.TemporaryDirectory(prefix="glioflow-relay-") as folder:
+            file = Path(folder) / "result.json"
+            write_json(file, asdict(result))
+            self.tree.put(file, f"{name}.json")
+
+    def take(self, name: str) -> Result:
+        """What was left under that name.
+
+        Raises:
+            UserError: nothing was; the stage has not ended, or the address is not that of this run.
+        """
+        place = f"{name}.json"
+        if place not in Tree(self.tree.address).files:
+            raise UserError(f"{self.tree.address}/{place}: not there; `{name}` has to run first, with the same --run")
+        with self.tree.open(place) as file:
+            return Result(**json.load(file))
+
+    def remove(self) -> None:
+        """Delete all of it."""
+        self.tree.remove()

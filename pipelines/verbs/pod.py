@@ -1,0 +1,57 @@
+"""`glioflow pod ...`: what the pods of a cluster run; the generated manifests call it, and it can be tried by hand."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.cluster.pods import Run
+
+
+@click.group()
+@click.option("--run", "name", envvar="GLIOFLOW_RUN", required=True, metavar="NAME", help="Name of the run.")
+@click.option(
+    "--storage", envvar="GLIOFLOW_STORAGE", required=True, metavar="ADDRESS", help="gs://bucket/prefix of all pods."
+)
+@click.option("--settings", envvar="GLIOFLOW_SETTINGS", default="", metavar="LINE", help="KNOB=VALUE ..., as for -S.")
+@click.option("--branch", envvar="GLIOFLOW_BRANCH", default="glioflow/results", help="Branch that results go to.")
+@click.pass_context
+def pod(context: click.Context, **options: Any) -> None:
+    """Do one pod's part of a run on a cluster, in a clone of the repository. Each option can come from a variable."""
+    from pipelines.cluster.pods import Run
+
+    context.obj = Run(**options | {"settings": tuple(shlex.split(options["settings"]))})
+
+
+@pod.command()
+@click.pass_obj
+def prepare(run: Run) -> None:
+    """Fix what the run starts from; print the commit that its pods have to check out."""
+    from pipelines.cluster import pods
+
+    click.echo(pods.prepare(run))
+
+
+@pod.command()
+@click.argument("stage")
+@click.pass_obj
+def step(run: Run, stage: str) -> None:
+    """Do one stage of dvc.yaml."""
+    from pipelines.cluster import pods
+
+    click.echo(f"{stage}: {pods.step(run, stage)}")
+
+
+@pod.command()
+@click.pass_obj
+def publish(run: Run) -> None:
+    """Add the results to their branch."""
+    from pipelines.cluster import pods
+
+    done = pods.publish(run)
+    click.echo("\n".join(f"{stage}: {what}" for stage, what in done.items()))
+    if {pods.RAN, pods.RESTORED}.isdisjoint(done.values()):
+        click.echo("nothing new since the last run")
