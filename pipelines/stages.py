@@ -78,22 +78,29 @@ def convert(params: Params) -> None:
 
 
 def validate(params: Params) -> None:
-    """Check the examples with TFX, and the sides for drift; keep what was found, then fail on an anomaly."""
-    from components import drift, validate
-    from components.tables import read_manifest, read_splits
+    """Check the examples with TFX, and the sides for drift."""
+    from components import validate
     from pipelines import local, training
-
-    sides = drift.between_sides(read_manifest(MANIFEST), read_splits(SPLITS), params.drift.level)
 
     examples = training.import_examples(str(EXAMPLES.resolve()))
     nodes = training.data_validation(examples.outputs["result"], validate.SCHEMA)
     with local.run("validate", [examples, *nodes], params.convert.beam_args_here) as outputs:
-        with atomic_folder(VALIDATION) as part:
-            shutil.copytree(outputs.path("StatisticsGen", "statistics"), part / "statistics")
-            shutil.copytree(outputs.path("ExampleValidator", "anomalies"), part / "anomalies")
-            sides.to_csv(part / "drift.csv", index=False)
-        validate.check(VALIDATION / "anomalies")
-        validate.check_drift(sides, params.drift.action)
+        found = {"statistics": "StatisticsGen", "anomalies": "ExampleValidator"}
+        inspect(params, **{output: outputs.path(node, output) for output, node in found.items()})
+
+
+def inspect(params: Params, statistics: Path, anomalies: Path) -> None:
+    """Keep what TFX found in the examples, look for drift between the sides, then fail on an anomaly."""
+    from components import drift, validate
+    from components.tables import read_manifest, read_splits
+
+    sides = drift.between_sides(read_manifest(MANIFEST), read_splits(SPLITS), params.drift.level)
+    with atomic_folder(VALIDATION) as part:
+        shutil.copytree(statistics, part / "statistics")
+        shutil.copytree(anomalies, part / "anomalies")
+        sides.to_csv(part / "drift.csv", index=False)
+    validate.check(VALIDATION / "anomalies")
+    validate.check_drift(sides, params.drift.action)
 
 
 def train(params: Params, network: str) -> None:
@@ -137,9 +144,7 @@ def assemble(params: Params) -> None:
 
 
 def evaluate(params: Params) -> None:
-    """Measure slices with the TFX Evaluator and patients with the layered model; write metrics and the verdict."""
-    from components import evaluate, gate, slice_metrics
-    from components.judgement import judge
+    """Measure slices with the TFX Evaluators, and patients with the layered model."""
     from pipelines import local, training
 
     networks = ("classifier", "segmenter")
@@ -149,12 +154,22 @@ def evaluate(params: Params) -> None:
         training.evaluator(network, examples.outputs["result"], model.outputs["result"], params)
         for network, model in zip(networks, models, strict=True)
     ]
-    refusals, tfma = [], {}
     with local.run("evaluate", [examples, *models, *evaluators], params.convert.beam_args_here) as outputs:
-        for network, node in zip(networks, evaluators, strict=True):
-            evaluation = outputs.path(node.id, "evaluation")
-            tfma[network] = slice_metrics.read_metrics(evaluation)
-            refusals += slice_metrics.refusals(network, evaluation)
+        found = zip(networks, evaluators, strict=True)
+        judge(params, **{network: outputs.path(node.id, "evaluation") for network, node in found})
+
+
+def judge(params: Params, **evaluations: Path) -> None:
+    """Measure patients with the layered model; write metrics and the verdict.
+
+    Args:
+        evaluations: what the TFX Evaluator wrote about each network.
+    """
+    from components import evaluate, gate, slice_metrics
+    from components.judgement import judge
+
+    tfma = {network: slice_metrics.read_metrics(folder) for network, folder in evaluations.items()}
+    refusals = [line for network, folder in evaluations.items() for line in slice_metrics.refusals(network, folder)]
     knobs = params.convert
     evaluate.evaluate(LAYERED, SCANS, SPLITS, PREDICTIONS, beam_args=knobs.beam_args, storage=knobs.storage)
     metrics, verdict = judge(

@@ -38,13 +38,15 @@ class Step:
         stage: its name there, e.g. train@segmenter.
         needs: names of the stages that it comes right after.
         resources: what it asks of a cluster.
-        summary: what it does, in a few words.
+        inputs: paths that it reads and other stages write.
+        outputs: paths that it writes.
     """
 
     stage: str
     needs: tuple[str, ...]
     resources: Resources
-    summary: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
     @property
     def name(self) -> str:
@@ -68,9 +70,16 @@ def steps(folder: Path | str = ".") -> list[Step]:
         raise UserError(f"dvc.yaml: {' '.join(str(error).split())}") from error
     wanted = graph.subgraph({TARGET, *networkx.descendants(graph, TARGET)})
     direct = networkx.transitive_reduction(wanted)
-    order = networkx.lexicographical_topological_sort(direct.reverse())
+    order = list(networkx.lexicographical_topological_sort(direct.reverse()))
+    written = {str(out) for name in order for out in stages[name].outs}
     return [
-        Step(name, tuple(sorted(direct.successors(name))), _resources(name, stages[name].meta), stages[name].desc or "")
+        Step(
+            name,
+            tuple(sorted(direct.successors(name))),
+            _resources(name, stages[name].meta),
+            tuple(sorted(written & {str(dep) for dep in stages[name].deps})),
+            tuple(sorted(str(out) for out in stages[name].outs)),
+        )
         for name in order
     ]
 

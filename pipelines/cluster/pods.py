@@ -48,10 +48,13 @@ class Run:
         return Relay(f"{self.storage.rstrip('/')}/runs/{self.name}")
 
     def enter(self) -> None:
-        """Make the clone that this process works in ready: the run's knobs, and DVC's remote."""
+        """Make the clone that this process works in ready: the run's knobs, and a DVC remote where it names none."""
         if self.settings:
             workflow.apply(list(self.settings))
-        dvc("remote", "add", "--quiet", "--local", "--force", "--default", "run", f"{self.storage.rstrip('/')}/dvc")
+        with Repo() as repo:
+            named = repo.config["core"].get("remote")
+        if not named:
+            dvc("remote", "add", "--quiet", "--local", "--default", "run", f"{self.storage.rstrip('/')}/dvc")
 
 
 def dvc(*arguments: str) -> None:

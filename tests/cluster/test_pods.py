@@ -11,8 +11,10 @@ import pytest
 from clusters import CODE, SETTINGS, Cluster
 from conftest import ROOT
 from dvc_project import isolate, run
-from gcs_server import running
+from gcs_server import BUCKET, running
 from whole_project import command, tiny
+
+STORAGE = f"gs://{BUCKET}/glioflow"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,7 @@ def origin(tmp_path_factory, patched):
         else:
             shutil.copy(ROOT / name, folder / name)
     run(folder, "git init -q -b main")
+    run(folder, "dvc remote add -q -d store", f"{STORAGE}/dvc")
     run(folder, "git add .")
     run(folder, "git commit -q -m project")
     run(folder, "git clone -q --bare . ../origin.git")
@@ -45,7 +48,7 @@ def cluster(tmp_path_factory, patched, origin):
         made = Cluster(
             tmp_path_factory.mktemp("pods"),
             repository=str(origin),
-            storage=f"gs://{bucket.name}/glioflow",
+            storage=STORAGE,
             settings=shlex.join([word for word in tiny() if word != "-S"] + ["registry.git_remote=origin"]),
         )
         made.bucket = bucket
@@ -97,7 +100,6 @@ def test_results_are_a_branch_that_anybody_can_continue(first, origin, cluster, 
     assert first["publish"].splitlines()[0] == "demo: ran"
     run(tmp_path, f"git clone -q -b glioflow/results {origin} there")
     there = tmp_path / "there"
-    run(there, "dvc remote add -q -d store", f"{cluster.parameters['storage']}/dvc")
     run(there, "dvc pull -q")
     assert (there / "reports" / "report.html").exists()
     assert "Data and pipelines are up to date" in run(there, "dvc status")
@@ -106,7 +108,6 @@ def test_results_are_a_branch_that_anybody_can_continue(first, origin, cluster, 
 def test_the_model_that_passed_is_registered_and_its_files_are_in_the_store(first, origin, cluster, tmp_path):
     assert run(origin, "git tag").split() == ["layered@v1.0.0"]
     run(tmp_path, f"git clone -q {origin} there")
-    run(tmp_path / "there", "dvc remote add -q -d store", f"{cluster.parameters['storage']}/dvc")
     run(tmp_path / "there", "dvc artifacts get . layered --rev v1.0.0 -o got")
     assert (tmp_path / "there" / "got" / "model").is_dir()
 

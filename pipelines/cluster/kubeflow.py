@@ -1,0 +1,137 @@
+"""The workflow for Kubeflow Pipelines: the TFX nodes of every stage of dvc.yaml as one DAG, compiled to KFP's own form."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
+from tfx.orchestration.pipeline import Pipeline
+from tfx.types import channel
+
+from components.params import Params
+from components.validate import SCHEMA
+from pipelines import training
+from pipelines.cluster.argo_pod import GPU_NODES
+from pipelines.cluster.dag import Resources, Step
+from pipelines.cluster.tfx_stage import import_files, stage_node, written
+
+NAME = "glioflow"
+COMMAND = ["python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"]
+# What TFX's own components of these stages read, and the rest of the stage does not.
+FOR_TFX = {"validate": {"data/examples"}, "evaluate": {"data/examples", "artifacts/classifier", "artifacts/segmenter"}}
+
+
+@dataclass(frozen=True)
+class Site:
+    """What differs between clusters.
+
+    Attributes:
+        image: of all steps but the trainings.
+        gpu_image: of the trainings.
+        root: where artifacts are kept, e.g. gs://bucket/prefix.
+        registry: folder that an approved model is pushed to.
+        champion: address of the layered model in use; None where there is none.
+        ledger: address of a folder with the ledger.csv of the run before, by which patients keep their sides; None for
+            the first.
+        gpu: the GPU's resource name, as Kubernetes knows it.
+    """
+
+    image: str
+    gpu_image: str
+    root: str
+    registry: str
+    champion: str | None = None
+    ledger: str | None = None
+    gpu: str = "nvidia.com/gpu"
+
+
+def nodes(order: Sequence[Step], params: Params, site: Site) -> list[BaseNode]:
+    """TFX nodes of all stages, each with what it asks of the cluster."""
+    made: dict[str, list[channel.BaseChannel]] = {}
+    found: list[BaseNode] = []
+    for step in order:
+        new = _stage(step, params, site, made)
+        for node in new:
+            node.platform_config = _resources(step.resources, site)
+        found += new
+    return found
+
+
+def _stage(step: Step, params: Params, site: Site, made: dict[str, list[channel.BaseChannel]]) -> list[BaseNode]:
+    """The nodes of one stage; what it writes is added to `made`, path to artifacts."""
+    kind, _, network = step.stage.partition("@")
+    before: list[BaseNode] = []
+    named: dict[str, channel.BaseChannel] = {}
+    function = kind
+    inputs = {path: made[path] for path in step.inputs if path not in FOR_TFX.get(kind, ())}
+    if kind == "train":
+        (examples,) = made["data/examples"]
+        node = training.trainer(network, examples, params)
+        node.add_upstream_node(made["data/validation"][0].producer_component)  # an anomaly ends the run
+        made[f"artifacts/{network}"] = [node.outputs["model"], node.outputs["model_run"]]
+        return [node]
+    if kind == "push":
+        (model,), (blessing,) = made["artifacts/layered"], made["artifacts/blessing"]
+        return [training.pusher(model, blessing, site.registry)]
+    if kind == "split" and site.ledger:
+        before = [import_files(site.ledger, "ledger")]
+        inputs["data/ledger.csv"] = [before[0].outputs["result"]]
+    if kind == "validate":
+        before = training.data_validation(made["data/examples"][0], SCHEMA)
+        statistics, _, validator = before
+        named = {"statistics": statistics.outputs["statistics"], "anomalies": validator.outputs["anomalies"]}
+        function = "inspect"
+    if kind == "evaluate":
+        (examples,) = made["data/examples"]
+        for name in ("classifier", "segmenter"):
+            before.append(training.evaluator(name, examples, made[f"artifacts/{name}"][0], params))
+            named[name] = before[-1].outputs["evaluation"]
+        if site.champion:
+            before.append(training.import_model(site.champion, "champion"))
+            inputs[f"{params.gate.champion}/model"] = [before[-1].outputs["result"]]
+        function = "judge"
+    node = stage_node(function, params, inputs, step.outputs, named)
+    for path in step.outputs:
+        made[path] = [written(node, path)]
+    return [*before, node]
+
+
+def _resources(asks: Resources, site: Site) -> Any:
+    kind = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec
+    gigabytes = int(asks.memory[:-2]) * (1024**3 if asks.memory.endswith("Gi") else 1024**2) / 1e9
+    found = kind(cpu_limit=float(asks.cpu), memory_limit=gigabytes)
+    if asks.gpu:
+        found.accelerator.type, found.accelerator.count = site.gpu, asks.gpu
+    return found
+
+
+def compiled(order: Sequence[Step], params: Params, site: Site) -> str:
+    """The pipeline as `kfp` reads it: one YAML document of the DAG, one of what only Kubernetes understands."""
+    found = nodes(order, params, site)
+    gpu = [node.id for node in found if getattr(node.platform_config, "accelerator", None) and node.platform_config.accelerator.count]
+    config = KubeflowV2DagRunnerConfig(
+        default_image={"default_image_path": site.image} | dict.fromkeys(gpu, site.gpu_image),
+        default_commands=COMMAND,
+        use_pipeline_spec_2_1=True,
+    )
+    pipeline = Pipeline(NAME, site.root, components=found, enable_cache=True, beam_pipeline_args=params.convert.beam_args)
+    with tempfile.TemporaryDirectory(prefix="glioflow-compile-") as folder:
+        KubeflowV2DagRunner(config, folder, "pipeline.yaml").run(pipeline)
+        spec = yaml.safe_load((Path(folder) / "pipeline.yaml").read_text(encoding="utf-8"))
+    spec["defaultPipelineRoot"] = site.root
+    spec["sdkVersion"] = "tfx"  # its number is that of whoever compiles, and says nothing of the images
+    executors = {f"{name}_executor": _on_gpu_nodes() for name in gpu}
+    platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+    return yaml.safe_dump_all([spec, platform], sort_keys=True, width=120)
+
+
+def _on_gpu_nodes() -> dict[str, Any]:
+    tolerations = [each.dict(exclude_none=True) for each in GPU_NODES["tolerations"]]
+    return {"nodeSelector": {"labels": GPU_NODES["node_selector"]}, "tolerations": tolerations}

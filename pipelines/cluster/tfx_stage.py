@@ -1,0 +1,151 @@
+"""A stage of dvc.yaml as a TFX component: its inputs and outputs are artifacts, its code is the stage's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfx.dsl.components.base import base_beam_executor, base_component, executor_spec
+from tfx.dsl.components.common.importer import Importer
+from tfx.types import artifact, channel, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components import gate, params
+from components.tables import SIDES
+from components.tree import Tree
+from pipelines import stages
+
+
+class Files(artifact.Artifact):
+    """What a stage reads or writes and TFX has no type for: a folder, or a folder with one file in it."""
+
+    TYPE_NAME = "glioflow.Files"
+
+
+TYPES = {
+    "data/examples": standard_artifacts.Examples,
+    "artifacts/layered": standard_artifacts.Model,
+    "artifacts/blessing": standard_artifacts.ModelBlessing,
+}
+
+
+class StageExecutor(base_beam_executor.BaseBeamExecutor):
+    """Runs a function of `pipelines.stages` in a folder into which its inputs were copied, and copies its outputs away."""
+
+    def Do(  # noqa: N802  TFX's name
+        self,
+        input_dict: dict[str, list[artifact.Artifact]],
+        output_dict: dict[str, list[artifact.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Run the stage `function` with the parameters `params`, both among `exec_properties`; see `stage_node`."""
+        tree = json.loads(exec_properties["params"])
+        tree["convert"]["beam_args"] = list(self._beam_pipeline_args)
+        places, named = json.loads(exec_properties["places"]), json.loads(exec_properties["named"])
+        before = Path.cwd()
+        with tempfile.TemporaryDirectory(prefix="glioflow-stage-") as folder:
+            os.chdir(folder)
+            try:
+                Path(tree["gate"]["champion"]).mkdir(parents=True)
+                for key, (one,) in input_dict.items():
+                    _fetch(one.uri, Path(places[key]))
+                run = getattr(stages, exec_properties["function"])
+                run(params.parse(tree), **{name: Path(place) for name, place in named.items()})
+                for key, (one,) in output_dict.items():
+                    _keep(Path(places[key]), one)
+            finally:
+                os.chdir(before)
+
+
+def _is_file(path: Path) -> bool:
+    return bool(path.suffix)
+
+
+def _fetch(uri: str, path: Path) -> None:
+    tree = Tree(uri)
+    with tree.local(tree.files) as near:
+        shutil.copytree(near, path.parent if _is_file(path) else path, dirs_exist_ok=True)
+
+
+def _keep(path: Path, one: artifact.Artifact) -> None:
+    root = path.parent if _is_file(path) else path
+    for file in [path] if _is_file(path) else sorted(each for each in path.rglob("*") if each.is_file()):
+        Tree(one.uri).put(file, str(file.relative_to(root)))
+    if isinstance(one, standard_artifacts.Examples):
+        one.split_names = json.dumps(list(SIDES))
+        one.set_string_custom_property("file_format", "tfrecords_gzip")
+    if isinstance(one, standard_artifacts.ModelBlessing):
+        one.set_int_custom_property("blessed", int(gate.is_blessed(path)))
+
+
+class StageNode(base_component.BaseComponent):
+    """A stage as a node; see `stage_node`."""
+
+    SPEC_CLASS = ComponentSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(StageExecutor)
+
+
+def stage_node(
+    function: str,
+    knobs: params.Params,
+    inputs: Mapping[str, Sequence[channel.BaseChannel]],
+    outputs: Sequence[str],
+    named: Mapping[str, channel.BaseChannel],
+) -> StageNode:
+    """A node that runs `pipelines.stages.FUNCTION`.
+
+    Args:
+        function: the function's name; the node's id is that, capitalised.
+        knobs: all parameters; Beam's flags are replaced by those of the pipeline.
+        inputs: path in the repository to the artifacts that are laid there, one over the other.
+        outputs: paths in the repository that the stage writes.
+        named: inputs that the function takes as folders, by the argument's name.
+    """
+    places: dict[str, str] = {}
+    channels: dict[str, Any] = {}
+    for path, sources in inputs.items():
+        for number, source in enumerate(sources):
+            places[key := f"{_key(path)}_{number}"] = path
+            channels[key] = source
+    for name, source in named.items():
+        places[name], channels[name] = f"named/{name}", source
+    made: dict[str, Any] = {}
+    for path in outputs:
+        places[_key(path)] = path
+        made[_key(path)] = channel.OutputChannel(TYPES.get(path, Files), None, _key(path))
+    properties = {
+        "function": function,
+        "params": knobs.model_dump_json(),
+        "places": json.dumps(places),
+        "named": json.dumps({name: places[name] for name in named}),
+    }
+    spec = type(
+        f"{function.capitalize()}Spec",
+        (ComponentSpec,),
+        {
+            "PARAMETERS": {name: ExecutionParameter(type=str) for name in properties},
+            "INPUTS": {key: ChannelParameter(type=one.type) for key, one in channels.items()},
+            "OUTPUTS": {key: ChannelParameter(type=one.type) for key, one in made.items()},
+        },
+    )
+    made = {key: channel.Channel(type=one.type) for key, one in made.items()}
+    return StageNode(spec(**properties, **channels, **made)).with_id(function.capitalize())
+
+
+def import_files(uri: str, name: str) -> Importer:
+    """Files that lie at an address."""
+    return Importer(source_uri=uri, artifact_type=Files).with_id(f"Import{name.capitalize()}")
+
+
+def written(node: StageNode, path: str) -> channel.BaseChannel:
+    """The output of a node for a path in the repository."""
+    return node.outputs[_key(path)]
+
+
+def _key(path: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in path)
