@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup serve-setup run test lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup serve-setup checks-setup run test lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,7 +20,10 @@ run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [
 serve-setup: ## install the server's environment into .venv-serving (done by test, too)
 	@python3 infra/bootstrap.py serving
 
-test: setup serve-setup lint ## lint, types and all tests
+checks-setup: ## install what the files for clusters are checked with, into .venv-checks (done by test, too)
+	@python3 infra/bootstrap.py checks
+
+test: setup serve-setup checks-setup lint ## lint, types and all tests
 	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup ## formatting, lint, types
@@ -47,11 +50,13 @@ bench-predict: setup ## speed and memory of prediction: make bench-predict SOURC
 bench-serve: setup serve-setup ## load test of the server: make bench-serve MODEL=DIR
 	@python benchmarks/serving.py --model "$(MODEL)"
 
-lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes), and the server's
+lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes), and the other environments'
 	@UV="$$(command -v uv || echo .tools/bin/uv)"; \
 	"$$UV" lock --quiet --upgrade && "$$UV" export --quiet --format requirements-txt --no-emit-project -o requirements.lock && \
-	"$$UV" pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
-	--no-emit-index-url --no-header -o infra/serving/requirements.lock infra/serving/requirements.in
+	for room in serving checks; do \
+		"$$UV" pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+		--no-emit-index-url --no-header -o "infra/$$room/requirements.lock" "infra/$$room/requirements.in"; \
+	done
 
 clean: ## remove what the workflow made (data, models, reports), not the registry and not .venv
 	rm -rf data artifacts reports dvc.lock

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set up .venv: `python3 infra/bootstrap.py`; or .venv-serving, with the argument `serving`.
+"""Set up .venv: `python3 infra/bootstrap.py`; or .venv-serving or .venv-checks, with the argument `serving` or `checks`.
 
 Needs Python 3.8 or newer with pip, nothing else. Picks a Python (PATH, then pyenv, then fetched by uv; for .venv one of
 the lane, see pipelines/lane.py), fetches uv from the package index where it is missing, and installs what the lock
@@ -22,27 +22,32 @@ TOOLS = ROOT / ".tools"
 
 
 class Environment:
-    """An environment: its folder and lock below the project's, the Pythons for it, whether the project is in it."""
+    """An environment: its folder, lock, Pythons; whether the project is in it; the folder that names npm packages."""
 
-    def __init__(self, folder, lock, pythons, project):
+    def __init__(self, folder, lock, pythons, project=False, node=None):
         self.venv, self.lock, self.pythons, self.project = ROOT / folder, ROOT / lock, pythons, project
+        self.node = ROOT / node if node else None
         self.stamp = self.venv / "lock.sha256"
 
     def fingerprint(self):
         """Hash of everything the environment depends on."""
         digest = hashlib.sha256()
-        for path in [self.lock] + ([ROOT / "pyproject.toml"] if self.project else []):
+        more = [ROOT / "pyproject.toml"] if self.project else [self.node / "package-lock.json"] if self.node else []
+        for path in [self.lock, *more]:
             digest.update(path.read_bytes())
         return digest.hexdigest() + "\n"
 
 
 def chosen(arguments):
     """The environment that the command line names."""
+    others = ["3.12", "3.11", "3.13"]
     if arguments == ["serving"]:
-        return Environment(".venv-serving", "infra/serving/requirements.lock", ["3.12", "3.11", "3.13"], False)
+        return Environment(".venv-serving", "infra/serving/requirements.lock", others)
+    if arguments == ["checks"]:
+        return Environment(".venv-checks", "infra/checks/requirements.lock", others, node="infra/checks")
     if arguments:
-        sys.exit("usage: python3 infra/bootstrap.py [serving]")
-    return Environment(".venv", "requirements.lock", lane.pythons(), True)
+        sys.exit("usage: python3 infra/bootstrap.py [serving|checks]")
+    return Environment(".venv", "requirements.lock", lane.pythons(), project=True)
 
 
 def candidates(names):
@@ -100,6 +105,17 @@ def find_uv():
     return str(TOOLS / "bin" / "uv")
 
 
+def add_node_packages(wanted):
+    """Install what package-lock.json names, checked by hash, beside the environment's own Node.js."""
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(str(wanted.node / name), str(wanted.venv / name))
+    programs = wanted.venv / "bin"
+    environment = dict(os.environ, PATH="{}{}{}".format(programs, os.pathsep, os.environ.get("PATH", "")))
+    npm = [str(programs / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+    if subprocess.run(npm, cwd=str(wanted.venv), env=environment, stdout=subprocess.DEVNULL).returncode:
+        sys.exit("infra/bootstrap.py: `npm ci` failed; the lines above say why")
+
+
 def main():
     """Set up, or do nothing."""
     wanted = chosen(sys.argv[1:])
@@ -123,6 +139,8 @@ def main():
     for command in commands:
         if subprocess.run([uv, *command], env=environment, cwd=str(ROOT)).returncode:
             sys.exit("infra/bootstrap.py: `uv {}` failed; the lines above say why".format(" ".join(command[:2])))
+    if wanted.node:
+        add_node_packages(wanted)
     wanted.stamp.write_text(wanted.fingerprint())
 
 

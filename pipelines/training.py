@@ -49,7 +49,7 @@ def import_blessing(uri: str, blessed: bool) -> Importer:
     return node.with_id("ImportBlessing")
 
 
-def data_validation(examples: channel.BaseChannel, schema: Path) -> list[BaseNode]:
+def data_validation(examples: channel.BaseChannel, schema: Path | str) -> list[BaseNode]:
     """Statistics of the examples, the curated schema, and what of the first contradicts the second."""
     from components.validate import stats_options
 

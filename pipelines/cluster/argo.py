@@ -30,7 +30,9 @@ def manifests(order: list[Step]) -> dict[str, str]:
     """File name to text of everything that infra/argo holds."""
     made = {"workflow-template.yaml": template(order), "cron-workflow.yaml": cron()}
     head = "# Made by `glioflow compile argo` from dvc.yaml; change that, or pipelines/cluster/argo.py, and compile again.\n"
-    return {name: head + yaml.safe_dump(workflow.to_dict(), sort_keys=False, width=120) for name, workflow in made.items()}
+    return {
+        name: head + yaml.safe_dump(workflow.to_dict(), sort_keys=False, width=120) for name, workflow in made.items()
+    }
 
 
 def template(order: list[Step]) -> WorkflowTemplate:
@@ -43,7 +45,10 @@ def template(order: list[Step]) -> WorkflowTemplate:
         # Runs by hand and by schedule take turns, because both add to one branch.
         synchronization=m.Synchronization(mutexes=[m.Mutex(name=NAME)]),
         security_context=m.PodSecurityContext(
-            run_as_non_root=True, run_as_user=1000, fs_group=1000, seccomp_profile=m.SeccompProfile(type="RuntimeDefault")
+            run_as_non_root=True,
+            run_as_user=1000,
+            fs_group=1000,
+            seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
         ),
         volumes=[m.Volume(name=WORK.strip("/"), empty_dir=m.EmptyDirVolumeSource())],
         pod_gc=m.PodGC(strategy="OnPodSuccess"),

@@ -14,9 +14,7 @@ COMMIT = f"{WORK}/commit"
 SMALL = dag.Resources(cpu=1, memory="2Gi")
 # 143 is SIGTERM, 137 SIGKILL: both come where a node is taken away. A pod killed for its memory would be so again, and what
 # glioflow refuses, with exit status 2, it would refuse again.
-PREEMPTED = (
-    'lastRetry.status == "Error" || (asInt(lastRetry.exitCode) in [137, 143] && !(lastRetry.message contains "OOMKilled"))'
-)
+PREEMPTED = 'lastRetry.status == "Error" || (asInt(lastRetry.exitCode) in [137, 143] && !(lastRetry.message contains "OOMKilled"))'
 # The image brings the packages; the code is the commit's, because that is what DVC's hashes are about.
 CLONE = """\
 git clone --quiet -- "$REPOSITORY" glioflow
@@ -30,9 +28,7 @@ GPU_NODES: dict[str, Any] = {
 }
 
 
-def pod(
-    name: str, line: str, asks: dag.Resources, *, revision: str | None = None, writes: bool = False
-) -> Container:
+def pod(name: str, line: str, asks: dag.Resources, *, revision: str | None = None, writes: bool = False) -> Container:
     """Template of a pod that runs `line` in a clone of the repository.
 
     Args:

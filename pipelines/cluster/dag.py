@@ -68,6 +68,7 @@ def steps(folder: Path | str = ".") -> list[Step]:
             )
     except DvcException as error:
         raise UserError(f"dvc.yaml: {' '.join(str(error).split())}") from error
+    graph.add_nodes_from(stages)
     wanted = graph.subgraph({TARGET, *networkx.descendants(graph, TARGET)})
     direct = networkx.transitive_reduction(wanted)
     order = list(networkx.lexicographical_topological_sort(direct.reverse()))

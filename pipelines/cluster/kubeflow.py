@@ -41,6 +41,7 @@ class Site:
         ledger: address of a folder with the ledger.csv of the run before, by which patients keep their sides; None for
             the first.
         gpu: the GPU's resource name, as Kubernetes knows it.
+        code: folder of the project in the images.
     """
 
     image: str
@@ -50,6 +51,7 @@ class Site:
     champion: str | None = None
     ledger: str | None = None
     gpu: str = "nvidia.com/gpu"
+    code: str = "/opt/glioflow"
 
 
 def nodes(order: Sequence[Step], params: Params, site: Site) -> list[BaseNode]:
@@ -84,7 +86,7 @@ def _stage(step: Step, params: Params, site: Site, made: dict[str, list[channel.
         before = [import_files(site.ledger, "ledger")]
         inputs["data/ledger.csv"] = [before[0].outputs["result"]]
     if kind == "validate":
-        before = training.data_validation(made["data/examples"][0], SCHEMA)
+        before = training.data_validation(made["data/examples"][0], f"{site.code}/{SCHEMA.parent.name}/{SCHEMA.name}")
         statistics, _, validator = before
         named = {"statistics": statistics.outputs["statistics"], "anomalies": validator.outputs["anomalies"]}
         function = "inspect"
@@ -115,23 +117,36 @@ def _resources(asks: Resources, site: Site) -> Any:
 def compiled(order: Sequence[Step], params: Params, site: Site) -> str:
     """The pipeline as `kfp` reads it: one YAML document of the DAG, one of what only Kubernetes understands."""
     found = nodes(order, params, site)
-    gpu = [node.id for node in found if getattr(node.platform_config, "accelerator", None) and node.platform_config.accelerator.count]
+    gpu = [
+        node.id
+        for node in found
+        if getattr(node.platform_config, "accelerator", None) and node.platform_config.accelerator.count
+    ]
     config = KubeflowV2DagRunnerConfig(
         default_image={"default_image_path": site.image} | dict.fromkeys(gpu, site.gpu_image),
         default_commands=COMMAND,
         use_pipeline_spec_2_1=True,
     )
-    pipeline = Pipeline(NAME, site.root, components=found, enable_cache=True, beam_pipeline_args=params.convert.beam_args)
+    pipeline = Pipeline(
+        NAME, site.root, components=found, enable_cache=True, beam_pipeline_args=params.convert.beam_args
+    )
     with tempfile.TemporaryDirectory(prefix="glioflow-compile-") as folder:
         KubeflowV2DagRunner(config, folder, "pipeline.yaml").run(pipeline)
         spec = yaml.safe_load((Path(folder) / "pipeline.yaml").read_text(encoding="utf-8"))
     spec["defaultPipelineRoot"] = site.root
     spec["sdkVersion"] = "tfx"  # its number is that of whoever compiles, and says nothing of the images
+    if params.source not in made_by(order):  # Kubeflow can't see that new scans have come
+        spec["root"]["dag"]["tasks"]["Ingest"]["cachingOptions"] = {}
     executors = {f"{name}_executor": _on_gpu_nodes() for name in gpu}
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
     return yaml.safe_dump_all([spec, platform], sort_keys=True, width=120)
 
 
+def made_by(order: Sequence[Step]) -> set[str]:
+    """Paths that the workflow itself writes."""
+    return {path for step in order for path in step.outputs}
+
+
 def _on_gpu_nodes() -> dict[str, Any]:
-    tolerations = [each.dict(exclude_none=True) for each in GPU_NODES["tolerations"]]
+    tolerations = [each.model_dump(exclude_none=True) for each in GPU_NODES["tolerations"]]
     return {"nodeSelector": {"labels": GPU_NODES["node_selector"]}, "tolerations": tolerations}

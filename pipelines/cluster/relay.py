@@ -40,7 +40,9 @@ class Result:
     def lay(self) -> None:
         """Put it into the clone that this process works in; other stages' entries stay."""
         if self.stages:
-            tree = yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {"schema": "2.0", "stages": {}}
+            tree = (
+                yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {"schema": "2.0", "stages": {}}
+            )
             tree["stages"] |= self.stages
             with atomic_file(LOCK) as part:
                 part.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")

@@ -14,6 +14,7 @@ from tfx.dsl.components.base import base_beam_executor, base_component, executor
 from tfx.dsl.components.common.importer import Importer
 from tfx.types import artifact, channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.types.experimental.simple_artifacts import Dataset
 
 from components import gate, params
 from components.tables import SIDES
@@ -21,12 +22,7 @@ from components.tree import Tree
 from pipelines import stages
 
 
-class Files(artifact.Artifact):
-    """What a stage reads or writes and TFX has no type for: a folder, or a folder with one file in it."""
-
-    TYPE_NAME = "glioflow.Files"
-
-
+# Whatever has no type of its own is a dataset: a folder, or a folder with one file in it. Kubeflow knows none but TFX's types.
 TYPES = {
     "data/examples": standard_artifacts.Examples,
     "artifacts/layered": standard_artifacts.Model,
@@ -114,10 +110,8 @@ def stage_node(
             channels[key] = source
     for name, source in named.items():
         places[name], channels[name] = f"named/{name}", source
-    made: dict[str, Any] = {}
-    for path in outputs:
-        places[_key(path)] = path
-        made[_key(path)] = channel.OutputChannel(TYPES.get(path, Files), None, _key(path))
+    made = {_key(path): channel.Channel(type=TYPES.get(path, Dataset)) for path in outputs}
+    places |= {_key(path): path for path in outputs}
     properties = {
         "function": function,
         "params": knobs.model_dump_json(),
@@ -133,13 +127,12 @@ def stage_node(
             "OUTPUTS": {key: ChannelParameter(type=one.type) for key, one in made.items()},
         },
     )
-    made = {key: channel.Channel(type=one.type) for key, one in made.items()}
     return StageNode(spec(**properties, **channels, **made)).with_id(function.capitalize())
 
 
 def import_files(uri: str, name: str) -> Importer:
     """Files that lie at an address."""
-    return Importer(source_uri=uri, artifact_type=Files).with_id(f"Import{name.capitalize()}")
+    return Importer(source_uri=uri, artifact_type=Dataset).with_id(f"Import{name.capitalize()}")
 
 
 def written(node: StageNode, path: str) -> channel.BaseChannel:

@@ -24,3 +24,25 @@ def argo(out: Path) -> None:
         with atomic_file(out / name) as part:
             part.write_text(text, encoding="utf-8")
         click.echo(out / name)
+
+
+@compile_.command()
+@click.option("--root", default="gs://example-glioflow/kubeflow", show_default=True, help="Where artifacts are kept.")
+@click.option("--registry", help="Folder that an approved model is pushed to; without it ROOT/registry.")
+@click.option("--image", default="example/glioflow:0.1.0", show_default=True, help="Image of the steps without GPU.")
+@click.option("--gpu-image", default="example/glioflow-gpu:0.1.0", show_default=True, help="Image of the trainings.")
+@click.option("--champion", help="Address of the layered model in use.")
+@click.option("--ledger", help="Address of a folder with the ledger.csv of the run before.")
+@click.option("--code", default="/opt/glioflow", show_default=True, help="Folder of the project in the images.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("infra/kubeflow/pipeline.yaml"), show_default=True)
+def kubeflow(out: Path, registry: str | None, **site: str) -> None:
+    """Write the pipeline for Kubeflow Pipelines, with the parameters of params.yaml."""
+    from components import params
+    from components.files import atomic_file
+    from pipelines.cluster.dag import steps
+    from pipelines.cluster.kubeflow import Site, compiled
+
+    text = compiled(steps(), params.load(), Site(registry=registry or f"{site['root']}/registry", **site))
+    with atomic_file(out) as part:
+        part.write_text(text, encoding="utf-8")
+    click.echo(out)

@@ -58,7 +58,9 @@ def stage_function(name):
     """The code of a stage: its function, and those beside it that this one calls."""
     tree = ast.parse((ROOT / "pipelines" / "stages.py").read_text(encoding="utf-8"))
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    called = [node.func.id for node in ast.walk(functions[name]) if isinstance(node, ast.Call) and hasattr(node.func, "id")]
+    called = [
+        node.func.id for node in ast.walk(functions[name]) if isinstance(node, ast.Call) and hasattr(node.func, "id")
+    ]
     return ast.Module([functions[each] for each in [name, *called] if each in functions], [])
 
 

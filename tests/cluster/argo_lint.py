@@ -1,0 +1,61 @@
+"""What no schema of Argo's kinds looks at: fields that nobody knows, and names that nothing answers to."""
+
+from __future__ import annotations
+
+import re
+
+from hera.workflows import models
+
+REFERENCE = re.compile(r"{{=?\s*([^{}]+?)\s*}}")
+OF_ARGO = {"workflow.uid"}
+
+
+def unknown_fields(tree):
+    """Paths of fields that Hera's models, made from Argo's own specification, have no place for."""
+    kind = getattr(models, tree["kind"])
+    known = kind.model_validate(tree).model_dump(by_alias=True, exclude_unset=True, mode="json")
+    return sorted(_lost(tree, known, tree["kind"]))
+
+
+def _lost(tree, known, place):
+    if isinstance(tree, dict) and isinstance(known, dict):
+        for key, value in tree.items():
+            yield from _lost(value, known[key], f"{place}.{key}") if key in known else [f"{place}.{key}"]
+    elif isinstance(tree, list) and isinstance(known, list):
+        for number, (one, other) in enumerate(zip(tree, known, strict=True)):
+            yield from _lost(one, other, f"{place}[{number}]")
+
+
+def dangling(tree):
+    """Sentences about templates, tasks and parameters that are named and not there, or there and not named."""
+    spec = tree["spec"]
+    templates = {each["name"]: each for each in spec["templates"]}
+    given = {f"workflow.parameters.{each['name']}" for each in spec["arguments"]["parameters"]}
+    found = [] if spec["entrypoint"] in templates else [f"entrypoint {spec['entrypoint']}: no such template"]
+    used = {spec["entrypoint"]}
+    for name, template in templates.items():
+        own = {f"inputs.parameters.{each['name']}" for each in template.get("inputs", {}).get("parameters", [])}
+        tasks = {each["name"]: each for each in template.get("dag", {}).get("tasks", [])}
+        for task in tasks.values():
+            used.add(task["template"])
+            found += _of_task(name, task, tasks, templates)
+            for needed in re.split(r"[\s&|!()]+", task.get("depends", "")):
+                if needed and needed not in tasks:
+                    found.append(f"{name}/{task['name']}: depends on {needed}, which is no task")
+        told = {
+            f"tasks.{task['name']}.outputs.parameters.{each['name']}"
+            for task in tasks.values()
+            for each in templates.get(task["template"], {}).get("outputs", {}).get("parameters", [])
+        }
+        for reference in REFERENCE.findall(str(template)):
+            if reference not in given | own | told | OF_ARGO:
+                found.append(f"{name}: {{{{{reference}}}}} is nothing")
+    return found + [f"template {name}: nobody uses it" for name in sorted(set(templates) - used)]
+
+
+def _of_task(name, task, tasks, templates):
+    if task["template"] not in templates:
+        return [f"{name}/{task['name']}: template {task['template']} is not there"]
+    wanted = {each["name"] for each in templates[task["template"]].get("inputs", {}).get("parameters", [])}
+    given = {each["name"] for each in task.get("arguments", {}).get("parameters", [])}
+    return [f"{name}/{task['name']}: parameter {each} is not given or not wanted" for each in sorted(wanted ^ given)]

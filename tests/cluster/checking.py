@@ -1,0 +1,44 @@
+"""Validators of other people for the files in infra/, from .venv-checks; each gives its complaints, one a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+import pytest
+import yaml
+from conftest import ROOT
+
+CHECKS = ROOT / ".venv-checks"
+
+
+def complaints(*command, stdin=None, fine=(0,), more=None):
+    """What a program of .venv-checks prints where it is not content; no lines where it is."""
+    program = CHECKS / "bin" / command[0]
+    if not program.exists():
+        pytest.skip("the environment for checks is not here: make checks-setup")
+    environment = {**os.environ, "PATH": f"{CHECKS / 'bin'}:{os.environ['PATH']}", **(more or {})}
+    result = subprocess.run(
+        [program, *command[1:]], input=stdin, capture_output=True, text=True, cwd=ROOT, env=environment
+    )
+    if result.returncode in fine:
+        return []
+    return [line for line in (result.stdout + result.stderr).splitlines() if line.strip()]
+
+
+def kubernetes(objects, folder):
+    """Objects of Kubernetes' own kinds against its schemas; unknown fields are complaints, too."""
+    (folder / "objects.yaml").write_text(yaml.safe_dump_all(objects))
+    return complaints("kubernetes-validate", "-k", "1.33", "--strict", folder / "objects.yaml")
+
+
+def argo(objects):
+    """Objects of Argo's kinds against its schemas, which want each container to have a name, as Argo does not."""
+    named = json.loads(json.dumps(objects))
+    for each in named:
+        for template in each["spec"].get("templates", []):
+            if "container" in template:
+                template["container"].setdefault("name", "main")
+    script = ROOT / "infra" / "checks" / "argo.mjs"
+    return complaints("node", script, CHECKS / "node_modules", stdin=json.dumps(named))

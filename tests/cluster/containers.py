@@ -1,0 +1,101 @@
+"""Kubeflow without a cluster: the very commands of the compiled pipeline, with an executor input made by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import yaml
+from conftest import ROOT
+from whole_project import BIN
+
+
+class Containers:
+    """Runs the tasks of a compiled pipeline one by one, as Kubeflow's launcher would.
+
+    Args:
+        text: the compiled pipeline.
+        folder: where artifacts and outputs come to lie, one folder a task.
+    """
+
+    def __init__(self, text, folder):
+        self.spec, self.platform = yaml.safe_load_all(text)
+        self.folder = folder
+        self.tasks = self.spec["root"]["dag"]["tasks"]
+        self.executors = self.spec["deploymentSpec"]["executors"]
+
+    def order(self):
+        """Names of the tasks, each after those it depends on."""
+        waiting, done = set(self.tasks), []
+        while waiting:
+            ready = sorted(name for name in waiting if set(self.tasks[name].get("dependentTasks", [])) <= set(done))
+            assert ready, waiting
+            done += ready
+            waiting -= set(ready)
+        return done
+
+    def artifacts(self, task, key):
+        """One of a task's outputs: what was asked for, and what the task has told of it, as the launcher puts it together."""
+        component = self.spec["components"][self.tasks[task]["componentRef"]["name"]]
+        kind = component["outputDefinitions"]["artifacts"][key]["artifactType"]
+        told = json.loads((self.folder / task / "executor_output.json").read_text())["artifacts"][key]["artifacts"]
+        return {"artifacts": [{"type": kind} | each for each in told]}
+
+    def executor_input(self, name):
+        """The message that the launcher puts in the place of {{$}}."""
+        task, component = self.tasks[name], self.spec["components"][self.tasks[name]["componentRef"]["name"]]
+        given = task.get("inputs", {})
+        sources = {key: each["taskOutputArtifact"] for key, each in given.get("artifacts", {}).items()}
+        outputs = component.get("outputDefinitions", {}).get("artifacts", {})
+        return {
+            "inputs": {
+                "parameterValues": {
+                    key: each["runtimeValue"]["constant"] for key, each in given.get("parameters", {}).items()
+                },
+                "artifacts": {
+                    key: self.artifacts(each["producerTask"], each["outputArtifactKey"])
+                    for key, each in sources.items()
+                },
+            },
+            "outputs": {
+                "artifacts": {
+                    key: {
+                        "artifacts": [
+                            {
+                                "name": f"{name}-{key}",
+                                "uri": str(self.folder / name / key),
+                                "type": each["artifactType"],
+                            }
+                        ]
+                    }
+                    for key, each in outputs.items()
+                },
+                "outputFile": str(self.folder / name / "executor_output.json"),
+            },
+        }
+
+    def run(self, name):
+        """Run one task to its good end; an importer only tells where its artifact lies."""
+        executor = self.executors[self.spec["components"][name]["executorLabel"]]
+        message = self.executor_input(name)
+        workspace = self.folder / name / "workspace"
+        workspace.mkdir(parents=True)
+        if "importer" in executor:
+            (key,) = message["outputs"]["artifacts"]
+            message["outputs"]["artifacts"][key]["artifacts"][0]["uri"] = executor["importer"]["artifactUri"][
+                "constant"
+            ]
+            Path(message["outputs"]["outputFile"]).write_text(
+                json.dumps({"artifacts": message["outputs"]["artifacts"]})
+            )
+            return ""
+        container = executor["container"]
+        arguments = [argument.replace("{{$}}", json.dumps(message)) for argument in container["args"]]
+        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+        result = subprocess.run(
+            [*container["command"], *arguments], cwd=workspace, env=environment, capture_output=True, text=True
+        )
+        assert result.returncode == 0, f"{name}: {result.stdout}{result.stderr}"
+        return result.stdout
