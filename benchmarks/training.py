@@ -32,7 +32,7 @@ from pipelines import quiet
 quiet.silence()
 
 CASES = (("classifier", "frozen"), ("classifier", "finetune"), ("segmenter", None))
-SWITCHES = {"scale": "full", "classifier.weights": "none", "training.deterministic": True}
+SWITCHES = {"scale": "full", "classifier.weights": "none", "training.deterministic": True, "training.gpu": "optional"}
 
 
 def parameters(folder: Path, **changes: Any) -> params.Params:

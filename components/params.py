@@ -123,6 +123,7 @@ class Augment(Group):
 class Training(Group):
     deterministic: bool
     devices: Literal["auto", "one"]
+    gpu: Literal["optional", "required"]
     xla: Literal["auto", "on", "off"]
     cache: Annotated[str, Field(min_length=1)]
     checkpoints: Annotated[str, Field(min_length=1)]

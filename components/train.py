@@ -46,11 +46,15 @@ def train(
         live: folder for the live plots; None for none.
         on_epoch: told the number and the scores of each epoch.
 
+    Raises:
+        UserError: no GPU where one is required, or a batch that devices can't share.
+
     Returns:
         The network in float32 with the weights of its best epoch by the validation patients, ready to export. None on
         workers beside the first, which write nothing.
     """
     knobs, shared = getattr(params, network), params.training
+    devices.require_gpu(shared.gpu)
     strategy = devices.strategy(shared.devices)  # before anything else of TensorFlow's
     if knobs.batch_size % strategy.num_replicas_in_sync:
         raise UserError(

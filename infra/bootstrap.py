@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set up .venv: `python3 infra/bootstrap.py`; or .venv-serving or .venv-checks, with the argument `serving` or `checks`.
+"""Set up .venv: `python3 infra/bootstrap.py`; with the argument `serving` or `checks`, .venv-serving or .venv-checks.
 
 Needs Python 3.8 or newer with pip, nothing else. Picks a Python (PATH, then pyenv, then fetched by uv; for .venv one of
 the lane, see pipelines/lane.py), fetches uv from the package index where it is missing, and installs what the lock

@@ -8,7 +8,7 @@ import click
 
 from components.errors import UserError
 from pipelines import quiet
-from pipelines.verbs import compile, pod, predict, registry, run, serve, stage, study
+from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,12 +21,12 @@ def cli() -> None:
 
 
 for _verb in (
-    *(run.run, run.summary, run.doctor),
+    *(run.run, run.scheduled, run.summary, run.doctor),
     *(predict.predict, predict.score),
     *(registry.models, registry.promote, registry.rollback),
     serve.serve,
     *(study.drift, study.tune, study.crossval),
-    *(stage.stage, pod.pod, compile.compile_),
+    *(stage.stage, pod.pod, cluster.compile_),
 ):
     cli.add_command(_verb)
 

@@ -106,8 +106,9 @@ def inspect(params: Params, statistics: Path, anomalies: Path) -> None:
 def train(params: Params, network: str) -> None:
     """Train one network with the TFX Trainer; keep its SavedModel, weights and history."""
     from components.train import forget, train
-    from components.training.devices import cluster
+    from components.training.devices import cluster, require_gpu
 
+    require_gpu(params.training.gpu)  # before TFX is imported, and anything is read
     if cluster()[0]:  # another worker writes; this one lends its devices
         files = [[str(EXAMPLES / f"Split-{side}" / "*")] for side in ("train", "val")]
         train(network, params, files[0], files[1], ARTIFACTS / network)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import yaml
@@ -13,6 +16,7 @@ from components import params
 from components.errors import UserError
 from components.files import atomic_file, read_json
 from pipelines import stages
+from pipelines.family import call
 
 PARAMS = Path("params.yaml")
 
@@ -42,14 +46,47 @@ def check(chosen: params.Params) -> None:
 
 
 def run(settings: list[str]) -> int:
-    """Check the parameters and the source first, then `dvc repro`; returns 0, or 2 where a stage failed."""
-    if settings:
-        apply(settings)
-    check(params.load(PARAMS))
-    status = subprocess.run([dvc(), "repro"], check=False).returncode
+    """Check the parameters and the source first, then `dvc repro`; returns 0, or 2 where a stage failed.
+
+    Raises:
+        UnderWayError: another run is at work here.
+    """
+    params.load(PARAMS)
+    with alone():
+        if settings:
+            apply(settings)
+        check(params.load(PARAMS))
+        status = call([dvc(), "repro"])
     if status == 0:
         print("\n" + summary())
     return 2 if status else 0
+
+
+class UnderWayError(UserError):
+    """Another run is at work in the same folder."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let one run at a time work here. The lock is the kernel's: it is gone with the process, however that ends.
+
+    Raises:
+        UnderWayError: another one is at work; tells since when.
+    """
+    folder = Path(".dvc/tmp")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "glioflow.lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise UnderWayError(
+                f"another run is under way here since {file.read().strip()}; wait until it ends"
+            ) from error
+        file.truncate(0)
+        file.write(datetime.now().astimezone().isoformat(" ", "seconds"))
+        file.flush()
+        yield
 
 
 def dvc() -> str:

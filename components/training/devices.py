@@ -8,6 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from components.errors import UserError
+
 
 def cluster() -> tuple[int, int]:
     """Number of this worker and how many there are, as TF_CONFIG says; (0, 1) without it."""
@@ -17,6 +19,28 @@ def cluster() -> tuple[int, int]:
     chiefs = len(config.get("cluster", {}).get("chief", []))
     number = int(task.get("index", 0)) + (chiefs if task.get("type") == "worker" else 0)
     return number, max(1, workers)
+
+
+def require_gpu(knob: str) -> None:
+    """Refuse to begin a training that is meant for GPUs, "required", on a machine where TensorFlow sees none.
+
+    Raises:
+        UserError: it sees none; says why, as far as that can be told.
+    """
+    if knob == "optional" or tf.config.list_physical_devices("GPU"):
+        return
+    if not tf.test.is_built_with_cuda():
+        reason = "this TensorFlow is the build for CPUs: install tensorflow[and-cuda], see docs/how-to/gpu.md"
+    elif os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        reason = f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']!r} hides them all"
+    elif not Path("/dev/nvidia0").exists():
+        reason = "the machine has no /dev/nvidia0: no GPU was given to it, or no driver is installed"
+    else:
+        reason = "CUDA's libraries or the driver do not fit: `python -c 'import tensorflow'` and `nvidia-smi` say more"
+    raise UserError(
+        f"params.yaml: training.gpu is required, and TensorFlow sees no GPU ({reason}); "
+        "to train on the CPU all the same, which can take days, set training.gpu=optional"
+    )
 
 
 def strategy(devices: str) -> tf.distribute.Strategy:

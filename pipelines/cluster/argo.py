@@ -29,7 +29,7 @@ PARAMETERS = {
 def manifests(order: list[Step]) -> dict[str, str]:
     """File name to text of everything that infra/argo holds."""
     made = {"workflow-template.yaml": template(order), "cron-workflow.yaml": cron()}
-    head = "# Made by `glioflow compile argo` from dvc.yaml; change that, or pipelines/cluster/argo.py, and compile again.\n"
+    head = "# Made from dvc.yaml by `glioflow compile argo`; change that, or pipelines/cluster, and compile again.\n"
     return {
         name: head + yaml.safe_dump(workflow.to_dict(), sort_keys=False, width=120) for name, workflow in made.items()
     }

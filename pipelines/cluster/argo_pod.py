@@ -11,10 +11,14 @@ from pipelines.cluster import dag
 
 WORK = "/workspace"
 COMMIT = f"{WORK}/commit"
+STORAGE = "{{workflow.parameters.storage}}"
 SMALL = dag.Resources(cpu=1, memory="2Gi")
-# 143 is SIGTERM, 137 SIGKILL: both come where a node is taken away. A pod killed for its memory would be so again, and what
-# glioflow refuses, with exit status 2, it would refuse again.
-PREEMPTED = 'lastRetry.status == "Error" || (asInt(lastRetry.exitCode) in [137, 143] && !(lastRetry.message contains "OOMKilled"))'
+# 143 is SIGTERM, 137 SIGKILL: both come where a node is taken away. A pod killed for its memory would be so again, and
+# what glioflow refuses, with exit status 2, it would refuse again.
+PREEMPTED = (
+    'lastRetry.status == "Error" || '
+    '(asInt(lastRetry.exitCode) in [137, 143] && !(lastRetry.message contains "OOMKilled"))'
+)
 # The image brings the packages; the code is the commit's, because that is what DVC's hashes are about.
 CLONE = """\
 git clone --quiet -- "$REPOSITORY" glioflow
@@ -40,8 +44,8 @@ def pod(name: str, line: str, asks: dag.Resources, *, revision: str | None = Non
         "REPOSITORY": "{{workflow.parameters.repository}}",
         "REVISION": revision or "{{inputs.parameters.commit}}",
         "GLIOFLOW_RUN": "{{workflow.uid}}",
-        "GLIOFLOW_STORAGE": "{{workflow.parameters.storage}}",
-        "GLIOFLOW_SETTINGS": "training.checkpoints={{workflow.parameters.storage}}/checkpoints {{workflow.parameters.settings}}",
+        "GLIOFLOW_STORAGE": STORAGE,
+        "GLIOFLOW_SETTINGS": f"training.checkpoints={STORAGE}/checkpoints {{{{workflow.parameters.settings}}}}",
         "GLIOFLOW_BRANCH": "{{workflow.parameters.branch}}",
         # A token that is not there is no error: the repository may be public, or the version be kept local.
         "GIT_CONFIG_COUNT": "1",

@@ -1,4 +1,4 @@
-"""The workflow as a graph of steps, read from dvc.yaml by DVC itself: the one source that every engine's files come from."""
+"""The workflow as a graph of steps, read from dvc.yaml by DVC itself: the source of every engine's files."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def steps(folder: Path | str = ".") -> list[Step]:
     """
     try:
         with Repo(str(folder)) as repo:
-            stages = {stage.addressing: stage for stage in repo.index.stages if stage.cmd}
+            stages = {stage.name: stage for stage in repo.index.stages if stage.cmd}
             graph = networkx.DiGraph(
-                (stage.addressing, needed.addressing) for stage, needed in repo.index.graph.edges if needed.cmd
+                (stage.name, needed.name) for stage, needed in repo.index.graph.edges if needed.cmd
             )
     except DvcException as error:
         raise UserError(f"dvc.yaml: {' '.join(str(error).split())}") from error
@@ -72,14 +72,14 @@ def steps(folder: Path | str = ".") -> list[Step]:
     wanted = graph.subgraph({TARGET, *networkx.descendants(graph, TARGET)})
     direct = networkx.transitive_reduction(wanted)
     order = list(networkx.lexicographical_topological_sort(direct.reverse()))
-    written = {str(out) for name in order for out in stages[name].outs}
+    written = {out.def_path for name in order for out in stages[name].outs}
     return [
         Step(
             name,
             tuple(sorted(direct.successors(name))),
             _resources(name, stages[name].meta),
-            tuple(sorted(written & {str(dep) for dep in stages[name].deps})),
-            tuple(sorted(str(out) for out in stages[name].outs)),
+            tuple(sorted(written & {dep.def_path for dep in stages[name].deps})),
+            tuple(sorted(out.def_path for out in stages[name].outs)),
         )
         for name in order
     ]

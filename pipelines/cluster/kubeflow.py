@@ -1,4 +1,4 @@
-"""The workflow for Kubeflow Pipelines: the TFX nodes of every stage of dvc.yaml as one DAG, compiled to KFP's own form."""
+"""The workflow for Kubeflow Pipelines: the TFX nodes of every stage of dvc.yaml as one DAG, in KFP's own form."""
 
 from __future__ import annotations
 

@@ -5,9 +5,7 @@ Data passes through DVC's remote and the rest through `Relay`, so pods share not
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +16,9 @@ from components.registry.git import GitError, git
 from components.registry.snapshot import snapshot
 from pipelines import workflow
 from pipelines.cluster.dag import before, steps
-from pipelines.cluster.family import call
 from pipelines.cluster.relay import LOCK, Relay, Result, result_here
-from pipelines.verbs.stage import TRACE
+from pipelines.family import call
+from pipelines.trace import listening
 
 START = "start"  # what the relay keeps under this name is from before the run
 UNCHANGED, RAN, RESTORED, UNUSED = "nothing new", "ran", "restored from the run cache", "not part of this workflow"
@@ -108,13 +106,10 @@ def step(run: Run, name: str) -> str:
 def _do(name: str, inputs: list[str]) -> str:
     if inputs:
         dvc("pull", "--run-cache", *inputs)
-    with tempfile.TemporaryDirectory(prefix="glioflow-step-") as folder:
-        trace = Path(folder) / "trace"
-        os.environ[TRACE] = str(trace)
+    with listening() as ran:
         dvc("repro", "--single-item", "--pull", name)
-        done = RAN if trace.exists() else RESTORED
     dvc("push", "--run-cache", name)
-    return done
+    return RAN if ran else RESTORED
 
 
 def publish(run: Run) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """What pods of one run hand to each other beside DVC's data: the small part that Git would carry on one machine.
 
-A stage leaves its entry of dvc.lock, and those of its outputs that DVC does not cache (metrics, model card), as one JSON
-object in the bucket; the stages after it lay that into their own clones. Objects are written whole, so a pod that is
-killed leaves either nothing or everything.
+A stage leaves its entry of dvc.lock, and those of its outputs that DVC does not cache (metrics, model card), as one
+JSON object in the bucket; the stages after it lay that into their own clones. Objects are written whole, so a pod that
+is killed leaves either nothing or everything.
 """
 
 from __future__ import annotations

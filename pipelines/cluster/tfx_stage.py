@@ -21,8 +21,7 @@ from components.tables import SIDES
 from components.tree import Tree
 from pipelines import stages
 
-
-# Whatever has no type of its own is a dataset: a folder, or a folder with one file in it. Kubeflow knows none but TFX's types.
+# Whatever has no type of its own is a dataset: a folder, or one with one file in it. Kubeflow knows TFX's types only.
 TYPES = {
     "data/examples": standard_artifacts.Examples,
     "artifacts/layered": standard_artifacts.Model,
@@ -31,7 +30,7 @@ TYPES = {
 
 
 class StageExecutor(base_beam_executor.BaseBeamExecutor):
-    """Runs a function of `pipelines.stages` in a folder into which its inputs were copied, and copies its outputs away."""
+    """Runs a function of `pipelines.stages` in a folder of its own: copies its inputs there, and its outputs away."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -41,7 +40,6 @@ class StageExecutor(base_beam_executor.BaseBeamExecutor):
     ) -> None:
         """Run the stage `function` with the parameters `params`, both among `exec_properties`; see `stage_node`."""
         tree = json.loads(exec_properties["params"])
-        tree["convert"]["beam_args"] = list(self._beam_pipeline_args)
         places, named = json.loads(exec_properties["places"]), json.loads(exec_properties["named"])
         before = Path.cwd()
         with tempfile.TemporaryDirectory(prefix="glioflow-stage-") as folder:
@@ -97,7 +95,7 @@ def stage_node(
 
     Args:
         function: the function's name; the node's id is that, capitalised.
-        knobs: all parameters; Beam's flags are replaced by those of the pipeline.
+        knobs: all parameters.
         inputs: path in the repository to the artifacts that are laid there, one over the other.
         outputs: paths in the repository that the stage writes.
         named: inputs that the function takes as folders, by the argument's name.

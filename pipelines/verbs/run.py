@@ -24,6 +24,17 @@ def run(source: str | None, scale: str | None, settings: tuple[str, ...]) -> Non
 
 
 @click.command()
+@click.option("--sync", is_flag=True, help="Pull code and results from the Git and DVC remotes first; push results.")
+def scheduled(sync: bool) -> None:
+    """Run the workflow, as a timer does: not beside another run, with the outcome in the last line."""
+    from pipelines import scheduled as unattended
+
+    status, told = unattended.run(sync=sync)
+    click.echo(f"scheduled run: {told}")
+    sys.exit(status)
+
+
+@click.command()
 def summary() -> None:
     """Print the result of the last run: verdict, headline numbers, report."""
     from pipelines import workflow

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import click
 
-TRACE = "GLIOFLOW_TRACE"  # the environment's name of a file to be made once a stage's own command has begun
+from pipelines.trace import leave
 
 
 @click.group()
 def stage() -> None:
     """Run one stage of dvc.yaml, as `dvc repro` does."""
-    if TRACE in os.environ:
-        Path(os.environ[TRACE]).touch()
 
 
 def _add_stage(name: str, summary: str) -> None:
@@ -23,6 +18,7 @@ def _add_stage(name: str, summary: str) -> None:
         from components import params
         from pipelines import stages
 
+        leave(name)
         getattr(stages, name)(params.load())
 
 
@@ -47,4 +43,5 @@ def train(network: str) -> None:
     from components import params
     from pipelines import stages
 
+    leave(f"train@{network}")
     stages.train(params.load(), network)

@@ -1,4 +1,4 @@
-"""Pods without a cluster: the very commands of the generated Argo manifest, each in a clone of its own, with a bucket between."""
+"""Pods without a cluster: the very commands of the generated Argo manifest, each in a clone of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.cluster.argo import manifests
 from pipelines.cluster.dag import steps
 
 CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion"]
-SETTINGS = ".dvc/config .dvcignore .gitignore".split()
+SETTINGS = [".dvc/config", ".dvcignore", ".gitignore"]
 
 
 def workflow_template():

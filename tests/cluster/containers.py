@@ -37,7 +37,7 @@ class Containers:
         return done
 
     def artifacts(self, task, key):
-        """One of a task's outputs: what was asked for, and what the task has told of it, as the launcher puts it together."""
+        """One of a task's outputs: what was asked for and what the task told of it, as the launcher joins them."""
         component = self.spec["components"][self.tasks[task]["componentRef"]["name"]]
         kind = component["outputDefinitions"]["artifacts"][key]["artifactType"]
         told = json.loads((self.folder / task / "executor_output.json").read_text())["artifacts"][key]["artifacts"]

@@ -16,6 +16,8 @@ from pipelines.cluster.dag import before, steps
 
 FOLDER = ROOT / "infra" / "argo"
 TRAININGS = {"train-classifier", "train-segmenter"}
+TASKS = ("templates", -1, "dag", "tasks")
+POD = ("templates", 2, "container")
 
 
 def read(name):
@@ -139,21 +141,26 @@ def test_a_field_that_nobody_knows_is_caught(template, where, value, complaint):
     ("where", "value", "complaint"),
     [
         (("entrypoint",), "main", "entrypoint main: no such template"),
-        (("templates", -1, "dag", "tasks", 3, "template"), "splits", "workflow/split: template splits is not there"),
-        (("templates", -1, "dag", "tasks", 3, "depends"), "demo && swallow", "workflow/split: depends on swallow, which is no task"),
-        (("templates", 2, "container", "image"), "{{workflow.parameters.img}}", "ingest: {{workflow.parameters.img}} is nothing"),
+        ((*TASKS, 3, "template"), "splits", "workflow/split: template splits is not there"),
+        ((*TASKS, 3, "depends"), "demo && swallow", "workflow/split: depends on swallow, which is no task"),
+        ((*POD, "image"), "{{workflow.parameters.img}}", "ingest: {{workflow.parameters.img}} is nothing"),
         (("templates", 2, "inputs"), {}, "ingest: {{inputs.parameters.commit}} is nothing"),
-        (("templates", -1, "dag", "tasks", 2, "arguments"), {}, "workflow/ingest: parameter commit is not given or not wanted"),
+        ((*TASKS, 2, "arguments"), {}, "workflow/ingest: parameter commit is not given or not wanted"),
     ],
-)  # fmt: skip
+)
 def test_a_name_that_nothing_answers_to_is_caught(template, where, value, complaint):
     assert complaint in dangling(spoil(template, where, value))
 
 
 @pytest.mark.parametrize(
     ("resources", "word"),
-    [("", "meta.resources"), ("{cpu: 0, memory: 1Gi}", "cpu"), ("{cpu: 1, memory: 1 GB}", "memory"), ("{cpu: 1, memory: 1Gi, tpu: 1}", "tpu")],
-)  # fmt: skip
+    [
+        ("", "meta.resources"),
+        ("{cpu: 0, memory: 1Gi}", "cpu"),
+        ("{cpu: 1, memory: 1 GB}", "memory"),
+        ("{cpu: 1, memory: 1Gi, tpu: 1}", "tpu"),
+    ],
+)
 def test_a_stage_that_does_not_tell_what_it_asks_for_is_refused(tmp_path, resources, word):
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")

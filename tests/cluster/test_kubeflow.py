@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import ROOT, tiny_tree
 from containers import Containers
 from whole_project import NO_FLOORS

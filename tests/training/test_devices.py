@@ -6,8 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tensorflow as tf
+from conftest import ROOT
 from tiny_training import drive, write_sides
+from whole_project import command
 
+from components.errors import UserError
 from components.training import devices
 
 TWO = {"worker": ["a:1", "b:1"]}
@@ -114,6 +117,47 @@ def test_a_single_device_needs_no_strategy(machine, monkeypatch, gpus):
     machine(gpus=gpus, capability=(9, 0))
     monkeypatch.delenv("TF_CONFIG", raising=False)
     assert devices.strategy("auto") is tf.distribute.get_strategy()
+
+
+def test_a_gpu_that_is_there_will_do(machine):
+    machine(gpus=1, capability=(8, 0))
+    devices.require_gpu("required")
+
+
+def test_no_gpu_will_do_where_none_is_required(machine):
+    machine()
+    devices.require_gpu("optional")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "visible", "reason"),
+    [
+        (False, None, "build for CPUs"),
+        (True, "", "hides them all"),
+        (True, "-1", "hides them all"),
+        (True, None, "/dev/"),
+    ],
+)
+def test_a_gpu_that_is_missing_is_told_with_its_likely_reason(monkeypatch, cuda, visible, reason):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: cuda)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with pytest.raises(UserError, match=reason):
+        devices.require_gpu("required")
+
+
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU")
+@pytest.mark.parametrize("network", ["classifier", "segmenter"])
+def test_a_training_that_needs_a_gpu_ends_before_it_reads_anything(tmp_path, network):
+    params = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(params.replace("scale: demo", "scale: full"), encoding="utf-8")
+    result = command("glioflow", "stage", "train", network, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert "TensorFlow sees no GPU" in line
+    assert "training.gpu=optional" in line
 
 
 @pytest.fixture(scope="module")

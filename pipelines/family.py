@@ -13,17 +13,19 @@ import psutil
 def call(command: Sequence[str]) -> int:
     """Run a command; returns its exit status.
 
-    SIGTERM, with which clusters announce that a worker goes away, and SIGINT reach every descendant: DVC ends by them at
-    once and would leave a training behind, which has a checkpoint to write. All are waited for.
+    SIGTERM, with which clusters and service managers stop a process, reaches every descendant: DVC ends by it at once
+    and would leave a training behind, which has a checkpoint to write. All are waited for. (The SIGINT of ctrl-C needs
+    no help: a terminal sends it to all of them.)
 
     Raises:
         SystemExit: with 128 + the signal's number, once the last has ended.
     """
-    told: list[int] = []
+    stopped = False
     family: list[psutil.Process] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        told.append(number)
+        nonlocal stopped
+        stopped = True
         family.extend(psutil.Process().children(recursive=True))
         for member in family:
             try:
@@ -31,14 +33,13 @@ def call(command: Sequence[str]) -> int:
             except psutil.NoSuchProcess:
                 continue
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = signal.signal(signal.SIGTERM, pass_on)
     try:
         with subprocess.Popen(list(command)) as process:
             status = process.wait()
         psutil.wait_procs(family)
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if told:
-        raise SystemExit(128 + told[0])
+        signal.signal(signal.SIGTERM, before)
+    if stopped:
+        raise SystemExit(128 + signal.SIGTERM)
     return status

@@ -1,0 +1,39 @@
+"""A run that nobody watches: by a timer, beside others, with its outcome in one line."""
+
+from __future__ import annotations
+
+from components.errors import UserError
+from pipelines import stages, workflow
+from pipelines.family import call
+from pipelines.trace import listening
+
+
+def run(*, sync: bool) -> tuple[int, str]:
+    """Run the workflow unless another run is at work here.
+
+    Args:
+        sync: bring code from the Git remote and results from the DVC remote first, and push what is new afterwards.
+
+    Returns:
+        Exit status, and what came of it in words. To yield to another run is no failure.
+    """
+    if sync:
+        _do("git", "pull", "--quiet", "--ff-only")
+        _do(workflow.dvc(), "fetch", "--quiet", "--run-cache")
+    try:
+        with listening() as ran:
+            status = workflow.run([])
+    except workflow.UnderWayError as other:
+        return 0, f"{other}; this one yields"
+    if status:
+        return status, f"failed in {ran[-1]}" if ran else "failed before the first stage"
+    if sync and ran:
+        _do(workflow.dvc(), "push", "--quiet", "--run-cache")
+    if not ran:
+        return 0, "nothing new: no stage had to run"
+    return 0, f"ran {', '.join(ran)}; push: {stages.pushed_in_words()}"
+
+
+def _do(*command: str) -> None:
+    if call(command):
+        raise UserError(f"{' '.join(command[:2])}: failed; the lines above say why")
