@@ -26,7 +26,7 @@ for _verb in (
     *(registry.models, registry.promote, registry.rollback),
     serve.serve,
     *(study.drift, study.tune, study.crossval),
-    *(stage.stage, pod.pod, cluster.compile_),
+    *(stage.stage, pod.pod, cluster.compile_, cluster.recur),
 ):
     cli.add_command(_verb)
 

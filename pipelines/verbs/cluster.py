@@ -46,3 +46,15 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
     click.echo(out)
+
+
+@click.command(name="recur")
+@click.argument("host", metavar="URL")
+@click.option("--cron", default="0 0 2 * * *", show_default=True, help="When: six fields, seconds first.")
+@click.option("--account", help="Kubernetes service account of the pods.")
+@click.option("--pipeline", type=click.Path(exists=True, path_type=Path), default=Path("infra/kubeflow/pipeline.yaml"))
+def recur(host: str, cron: str, account: str | None, pipeline: Path) -> None:
+    """Let the Kubeflow Pipelines at URL run the compiled pipeline on a schedule."""
+    from pipelines.cluster.recurring import recur
+
+    click.echo(f"recurring run {recur(host, pipeline, cron, account)}")

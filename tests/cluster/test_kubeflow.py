@@ -6,13 +6,18 @@ import json
 import shutil
 from pathlib import Path
 
+import kfp
 import pytest
 from conftest import ROOT, tiny_tree
 from containers import Containers
-from whole_project import NO_FLOORS
+from google.protobuf import json_format
+from whole_project import NO_FLOORS, command
 
 from components import params
 from pipelines.cluster.dag import steps
+
+FILE = ROOT / "infra" / "kubeflow" / "pipeline.yaml"
+TRAININGS = ("TrainClassifier", "TrainSegmenter")
 
 
 def site(folder, **changes):
@@ -35,6 +40,82 @@ def compiled():
     from pipelines.cluster.kubeflow import compiled
 
     return lambda folder, **changes: compiled(steps(ROOT), knobs(**changes), site(folder))
+
+
+def test_the_file_is_what_dvc_yaml_makes_of_it_now(tmp_path):
+    made = command("glioflow", "compile", "kubeflow", "--out", tmp_path / "pipeline.yaml", cwd=ROOT)
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "pipeline.yaml").read_text() == FILE.read_text(), "run: glioflow compile kubeflow"
+
+
+def test_kfp_reads_it_and_knows_every_task():
+    component = kfp.components.load_component_from_text(FILE.read_text(encoding="utf-8"))
+    tasks = set(component.pipeline_spec.root.dag.tasks)
+    assert tasks == set(Containers(FILE.read_text(encoding="utf-8"), None).tasks)
+    executors = component.platform_spec.platforms["kubernetes"].deployment_spec.executors
+    assert set(executors) == {f"{name}_executor" for name in TRAININGS}
+
+
+@pytest.mark.parametrize(("wrong", "right"), [("taskOutputArtifact", "taskOutputArtefact"), ("dag:", "dags:")])
+def test_kfp_refuses_a_pipeline_that_is_none(wrong, right):
+    with pytest.raises(json_format.ParseError):
+        kfp.components.load_component_from_text(FILE.read_text(encoding="utf-8").replace(wrong, right))
+
+
+def test_every_artifact_is_of_the_type_that_its_reader_wants():
+    tasks = Containers(FILE.read_text(encoding="utf-8"), None)
+    assert mismatches(tasks.spec) == []
+    tasks.tasks["Pusher"]["inputs"]["artifacts"]["model"]["taskOutputArtifact"]["producerTask"] = "Judge"
+    assert mismatches(tasks.spec) == ["Pusher.model: Judge gives no artifacts_layered"]
+    tasks.tasks["Pusher"]["inputs"]["artifacts"]["model"]["taskOutputArtifact"]["outputArtifactKey"] = (
+        "artifacts_blessing"
+    )
+    assert mismatches(tasks.spec) == ["Pusher.model: wants another type than Judge.artifacts_blessing"]
+
+
+def mismatches(spec):
+    """What a task reads and no other task writes, or writes in another type."""
+    found = []
+    for name, task in spec["root"]["dag"]["tasks"].items():
+        wanted = spec["components"][name].get("inputDefinitions", {}).get("artifacts", {})
+        for key, source in task.get("inputs", {}).get("artifacts", {}).items():
+            producer, output = (source["taskOutputArtifact"][each] for each in ("producerTask", "outputArtifactKey"))
+            given = spec["components"][producer]["outputDefinitions"]["artifacts"]
+            if output not in given:
+                found.append(f"{name}.{key}: {producer} gives no {output}")
+            elif given[output]["artifactType"] != wanted[key]["artifactType"]:
+                found.append(f"{name}.{key}: wants another type than {producer}.{output}")
+    return found
+
+
+def test_only_trainings_ask_for_gpus():
+    executors = Containers(FILE.read_text(encoding="utf-8"), None).executors
+    asking = {name for name, one in executors.items() if "accelerator" in one.get("container", {}).get("resources", {})}
+    assert asking == {f"{name}_executor" for name in TRAININGS}
+    assert {executors[name]["container"]["image"] for name in asking} == {"example/glioflow-gpu:0.1.0"}
+
+
+def test_champion_and_ledger_come_in_by_importers(tmp_path):
+    from pipelines.cluster.kubeflow import compiled
+
+    more = {"champion": "gs://b/champion", "ledger": "gs://b/ledger"}
+    given = Containers(compiled(steps(ROOT), knobs(), site(tmp_path, **more)), tmp_path)
+    imported = {
+        name: one["importer"]["artifactUri"]["constant"] for name, one in given.executors.items() if "importer" in one
+    }
+    assert imported == {"ImportChampion_executor": "gs://b/champion", "ImportLedger_executor": "gs://b/ledger"}
+    assert "ImportChampion" in given.tasks["Judge"]["dependentTasks"]
+    assert "ImportLedger" in given.tasks["Split"]["dependentTasks"]
+
+
+def test_scans_from_elsewhere_are_read_anew_by_every_run(tmp_path):
+    from pipelines.cluster.kubeflow import compiled
+
+    for source, cached in (("data/demo", {"enableCache": True}), ("gs://b/scans", {})):
+        given = knobs().model_copy(update={"source": source})
+        tasks = Containers(compiled(steps(ROOT), given, site(tmp_path)), tmp_path).tasks
+        assert tasks["Ingest"]["cachingOptions"] == cached
+        assert tasks["Split"]["cachingOptions"] == {"enableCache": True}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,43 @@
+"""Let Kubeflow Pipelines run the compiled pipeline on a schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import kfp
+from kfp_server_api import ApiException
+from urllib3.exceptions import HTTPError
+
+from components.errors import UserError
+
+NAME = "glioflow"
+
+
+def recur(host: str, pipeline: Path, cron: str, account: str | None) -> str:
+    """Ask Kubeflow for a recurring run; returns its id.
+
+    Args:
+        host: address of the Kubeflow Pipelines API.
+        pipeline: what `glioflow compile kubeflow` wrote.
+        cron: six fields, seconds first, as Kubeflow wants it.
+        account: the Kubernetes service account of the pods; None for the cluster's own choice.
+
+    Raises:
+        UserError: the API can't be reached, or refuses.
+    """
+    try:
+        client = kfp.Client(host=host)
+        experiment = client.create_experiment(NAME)
+        made = client.create_recurring_run(
+            experiment_id=experiment.experiment_id,
+            job_name=f"{NAME}-recurring",
+            cron_expression=cron,
+            pipeline_package_path=str(pipeline),
+            max_concurrency=1,  # one at a time, and none made up for that was missed
+            no_catchup=True,
+            service_account=account,
+        )
+    except (ApiException, HTTPError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise UserError(f"{host}: no Kubeflow Pipelines answers as it should ({reason}); check the address") from error
+    return str(made.recurring_run_id)
