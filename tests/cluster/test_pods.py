@@ -109,7 +109,7 @@ def test_the_model_that_passed_is_registered_and_its_files_are_in_the_store(firs
     assert run(origin, "git tag").split() == ["layered@v1.0.0"]
     run(tmp_path, f"git clone -q {origin} there")
     run(tmp_path / "there", "dvc artifacts get . layered --rev v1.0.0 -o got")
-    assert (tmp_path / "there" / "got" / "model").is_dir()
+    assert (tmp_path / "there" / "got" / "1" / "saved_model.pb").exists()
 
 
 def test_nothing_new_means_nothing_done(first, origin, cluster):

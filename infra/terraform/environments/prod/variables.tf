@@ -1,0 +1,40 @@
+variable "project" {
+  description = "Id of the Google Cloud project."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of everything."
+  type        = string
+  default     = "europe-west4"
+}
+
+variable "gpu_zones" {
+  description = "Zones of the region that have the GPU."
+  type        = list(string)
+  default     = ["europe-west4-a", "europe-west4-b"]
+}
+
+variable "bucket" {
+  description = "Name of the shared bucket, unique in all of Google Cloud."
+  type        = string
+}
+
+variable "administrators" {
+  description = "Networks, as CIDR, from which kubectl may reach the cluster."
+  type        = list(string)
+}
+
+variable "repository" {
+  description = "Git repository with dvc.yaml."
+  type        = string
+}
+
+variable "release" {
+  description = "Tag of the images."
+  type        = string
+  validation {
+    condition     = var.release != "latest"
+    error_message = "A release, not latest: a run has to know what it ran."
+  }
+}

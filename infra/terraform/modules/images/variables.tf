@@ -1,0 +1,4 @@
+variable "location" {
+  description = "Region of the registry."
+  type        = string
+}
