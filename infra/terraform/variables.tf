@@ -38,3 +38,37 @@ variable "release" {
     error_message = "A release, not latest: a run has to know what it ran."
   }
 }
+
+variable "environment" {
+  description = "Name of the environment."
+  type        = string
+  validation {
+    condition     = contains(["dev", "prod"], var.environment)
+    error_message = "dev or prod."
+  }
+}
+
+variable "undelete_days" {
+  description = "Days within which a deleted object of the bucket can be brought back."
+  type        = number
+}
+
+variable "gpu_nodes" {
+  description = "At most so many machines with a GPU."
+  type        = number
+}
+
+variable "spot" {
+  description = "Whether machines may be taken away, for a third of the price or less."
+  type        = bool
+}
+
+variable "protected" {
+  description = "Whether the cluster is protected against deletion."
+  type        = bool
+}
+
+variable "suspended" {
+  description = "Whether the schedule rests."
+  type        = bool
+}

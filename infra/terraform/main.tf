@@ -1,4 +1,8 @@
-# The dev environment: `terraform init`, `terraform apply -var-file=site.tfvars`; docs/how-to/cloud.md.
+# One environment of glioflow on Google Cloud. Which one, the two files of its folder in environments/ say:
+#   export TF_DATA_DIR=environments/dev/.terraform
+#   terraform init -backend-config=environments/dev/backend.hcl
+#   terraform apply -var-file=environments/dev/environment.tfvars -var-file=site.tfvars
+# docs/how-to/cloud.md says more.
 
 terraform {
   required_version = ">= 1.9, < 2.0"
@@ -16,10 +20,8 @@ terraform {
       version = "~> 2.1"
     }
   }
-  # The bucket of the state is made once by hand: terraform init -backend-config="bucket=..."
-  backend "gcs" {
-    prefix = "glioflow/dev"
-  }
+  # Its bucket is made once by hand.
+  backend "gcs" {}
 }
 
 provider "google" {
@@ -46,23 +48,23 @@ provider "kubectl" {
 
 locals {
   namespace = "glioflow"
-  labels    = { product = "glioflow", environment = "dev" }
+  labels    = { product = "glioflow", environment = var.environment }
 }
 
 module "storage" {
-  source        = "../../modules/storage"
+  source        = "./modules/storage"
   name          = var.bucket
   location      = var.region
-  undelete_days = 14
+  undelete_days = var.undelete_days
 }
 
 module "images" {
-  source   = "../../modules/images"
+  source   = "./modules/images"
   location = var.region
 }
 
 module "identity" {
-  source           = "../../modules/identity"
+  source           = "./modules/identity"
   project          = var.project
   bucket           = module.storage.name
   image_repository = module.images.repository
@@ -70,15 +72,15 @@ module "identity" {
 }
 
 module "cluster" {
-  source         = "../../modules/cluster"
+  source         = "./modules/cluster"
   project        = var.project
   region         = var.region
   gpu_zones      = var.gpu_zones
   node_account   = module.identity.nodes
   administrators = var.administrators
-  gpu_nodes      = 1
-  spot           = true
-  protected      = false
+  gpu_nodes      = var.gpu_nodes
+  spot           = var.spot
+  protected      = var.protected
   labels         = local.labels
 }
 
@@ -86,16 +88,21 @@ resource "kubectl_manifest" "namespace" {
   yaml_body = yamlencode({ apiVersion = "v1", kind = "Namespace", metadata = { name = local.namespace } })
 }
 
-module "schedule" {
-  source     = "../../modules/schedule"
-  namespace  = local.namespace
-  runner     = module.identity.runner
-  suspended  = true
-  depends_on = [kubectl_manifest.namespace]
+module "manifests" {
+  source    = "./modules/manifests"
+  runner    = module.identity.runner
+  suspended = var.suspended
   parameters = {
     repository = var.repository
     storage    = "gs://${module.storage.name}"
     image      = "${module.images.address}/glioflow:${var.release}"
     gpu-image  = "${module.images.address}/glioflow-gpu:${var.release}"
   }
+}
+
+module "schedule" {
+  source     = "./modules/schedule"
+  namespace  = local.namespace
+  objects    = module.manifests.objects
+  depends_on = [kubectl_manifest.namespace]
 }

@@ -1,0 +1,147 @@
+"""Terraform: its own formatter, checkov's rules, the wiring between modules, and what Argo's objects become at a site."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from argo_lint import dangling, unknown_fields
+from checking import argo, complaints, kubernetes
+from conftest import ROOT
+
+FOLDER = ROOT / "infra" / "terraform"
+SITE = {
+    "runner": "glioflow-runner@project.iam.gserviceaccount.com",
+    "parameters": {
+        "repository": "https://g.example.org/x.git",
+        "storage": "gs://b",
+        "image": "i:1",
+        "gpu-image": "g:1",
+    },
+    "schedules": ["30 1 * * 1-5"],
+    "suspended": True,
+}
+
+
+def terraform(*arguments, cwd):
+    if not shutil.which("terraform"):
+        pytest.skip("terraform is not here")
+    environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
+    return subprocess.run(
+        ["terraform", *arguments], cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
+def test_it_is_in_terraforms_own_format(tmp_path):
+    assert terraform("fmt", "-check", "-recursive", cwd=FOLDER).stdout == ""
+    (tmp_path / "main.tf").write_text("locals {\na=1\n}\n")
+    assert terraform("fmt", "-check", cwd=tmp_path).stdout == "main.tf\n"
+
+
+def test_checkov_finds_nothing_unsafe():
+    assert scanned(FOLDER) == []
+    skips = [line for path in FOLDER.rglob("*.tf") for line in path.read_text().splitlines() if "checkov:skip" in line]
+    assert [line for line in skips if not re.fullmatch(r"\s*#checkov:skip=\w+:.{20,}", line)] == []
+
+
+def test_checkov_would_find_an_open_bucket(tmp_path):
+    (tmp_path / "main.tf").write_text(
+        'resource "google_storage_bucket" "b" {\n  name     = "b"\n  location = "EU"\n}\n'
+    )
+    assert any("CKV_GCP_114" in line for line in scanned(tmp_path))
+
+
+def scanned(folder):
+    return complaints("checkov", "--skip-download", "--quiet", "--compact", "--framework", "terraform", "-d", folder)
+
+
+def wiring(folder):
+    """Sentences about arguments and outputs of modules that do not fit; Terraform itself tells only with all providers."""
+    found = []
+    text = (folder / "main.tf").read_text()
+    calls = re.findall(r'^module "(\w+)" {\n(.*?)^}', text, re.MULTILINE | re.DOTALL)
+    told = {}
+    for name, body in calls:
+        source = folder / re.search(r'source\s*=\s*"(.*?)"', body)[1]
+        given = set(re.findall(r"^  (\w+)\s*=", body, re.MULTILINE)) - {"source", "depends_on"}
+        wanted = dict(re.findall(r'^variable "(\w+)" {\n(.*?)^}', (source / "variables.tf").read_text(), re.M | re.S))
+        needed = {each for each, inside in wanted.items() if not re.search(r"^  default\s*=", inside, re.MULTILINE)}
+        found += [f"{name}: {each} is not given" for each in sorted(needed - given)]
+        found += [f"{name}: {each} is not wanted" for each in sorted(given - set(wanted))]
+        outputs = source / "outputs.tf"
+        told[name] = (
+            set(re.findall(r'^output "(\w+)"', outputs.read_text(), re.MULTILINE)) if outputs.exists() else set()
+        )
+    for name, output in re.findall(r"module\.(\w+)\.(\w+)", "".join(p.read_text() for p in folder.glob("*.tf"))):
+        if output not in told.get(name, ()):
+            found.append(f"module.{name}.{output} is nothing")
+    return found
+
+
+def test_modules_get_what_they_want_and_give_what_is_read():
+    assert wiring(FOLDER) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "complaint"),
+    [
+        ("node_account", "nodes_account", "cluster: node_account is not given"),
+        ("module.storage.name", "module.storage.bucket", "module.storage.bucket is nothing"),
+        ('"./modules/images"\n', '"./modules/images"\n  size = 3\n', "images: size is not wanted"),
+    ],
+)
+def test_wiring_that_does_not_fit_is_caught(tmp_path, right, wrong, complaint):
+    shutil.copytree(FOLDER / "modules", tmp_path / "modules")
+    (tmp_path / "main.tf").write_text((FOLDER / "main.tf").read_text().replace(right, wrong))
+    assert complaint in wiring(tmp_path)
+
+
+def test_each_environment_gives_what_a_site_does_not():
+    variables = set(re.findall(r'^variable "(\w+)"', (FOLDER / "variables.tf").read_text(), re.MULTILINE))
+    by_site = set(re.findall(r"^(\w+)\s*=", (FOLDER / "site.tfvars.example").read_text(), re.MULTILINE))
+    for name in ("dev", "prod"):
+        text = (FOLDER / "environments" / name / "environment.tfvars").read_text()
+        assert set(re.findall(r"^(\w+)\s*=", text, re.MULTILINE)) | by_site | {"region", "gpu_zones"} == variables
+        assert f'"glioflow/{name}"' in (FOLDER / "environments" / name / "backend.hcl").read_text()
+
+
+@pytest.fixture
+def objects(tmp_path):
+    """What Terraform makes of infra/argo at a site, by its own words: this module needs no provider."""
+    shutil.copytree(ROOT / "infra" / "argo", tmp_path / "argo")
+    module = tmp_path / "terraform" / "modules" / "manifests"
+    shutil.copytree(FOLDER / "modules" / "manifests", module)
+    (module / "site.auto.tfvars.json").write_text(json.dumps(SITE))
+    for line in ("init -input=false", "apply -input=false -auto-approve"):
+        result = terraform(*line.split(), cwd=module)
+        assert result.returncode == 0, result.stdout + result.stderr
+    return json.loads(terraform("output", "-json", "objects", cwd=module).stdout)
+
+
+def test_the_objects_of_a_site_are_valid_and_its_own(objects, tmp_path):
+    template, cron = objects["WorkflowTemplate-glioflow"], objects["CronWorkflow-glioflow-nightly"]
+    assert argo([template, cron]) == []
+    assert unknown_fields(template) == unknown_fields(cron) == dangling(template) == []
+    given = {each["name"]: each["value"] for each in template["spec"]["arguments"]["parameters"]}
+    assert {**given, **SITE["parameters"]} == given
+    assert (cron["spec"]["schedules"], cron["spec"]["suspend"]) == (SITE["schedules"], True)
+    rest = [one for one in objects.values() if one["kind"] not in ("WorkflowTemplate", "CronWorkflow")]
+    assert kubernetes(rest, tmp_path) == []
+    (account,) = (one for one in rest if one["kind"] == "ServiceAccount")
+    assert account["metadata"]["annotations"] == {"iam.gke.io/gcp-service-account": SITE["runner"]}
+
+
+def test_pools_match_what_pods_ask_for(objects):
+    """The node selector and the taint of GPU machines, in Terraform and in the pods."""
+    cluster = (FOLDER / "modules" / "cluster" / "main.tf").read_text()
+    pods = objects["WorkflowTemplate-glioflow"]["spec"]["templates"]
+    (selector,) = {tuple(one["nodeSelector"].items()) for one in pods if "nodeSelector" in one}
+    ((key, pool),) = selector
+    assert f'"{key}" = each.key' in cluster
+    assert re.search(rf"^    {pool}\s*= {{", cluster, re.MULTILINE)
+    assert {each["key"] for one in pods for each in one.get("tolerations", [])} == {"nvidia.com/gpu"}
+    assert '["nvidia.com/gpu"]' in cluster
