@@ -1,4 +1,4 @@
-"""Terraform: its own formatter, checkov's rules, the wiring between modules, and what Argo's objects become at a site."""
+"""Terraform: its own formatter, checkov's rules, the wiring of modules, and Argo's objects as a site gets them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def scanned(folder):
 
 
 def wiring(folder):
-    """Sentences about arguments and outputs of modules that do not fit; Terraform itself tells only with all providers."""
+    """Sentences about arguments and outputs of modules that do not fit; Terraform tells only with all providers."""
     found = []
     text = (folder / "main.tf").read_text()
     calls = re.findall(r'^module "(\w+)" {\n(.*?)^}', text, re.MULTILINE | re.DOTALL)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import html.parser
 import json
+import os
 import re
+from contextlib import contextmanager
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow as tf
+from dvc_project import run
 from whole_project import command, commit, copied, tiny
+
+from pipelines import workflow
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,51 @@ def test_a_second_run_changes_nothing(project):
     assert "Data and pipelines are up to date." in result.stdout
     assert "Running stage" not in result.stdout
     assert (project / "dvc.lock").read_bytes() == lock
+
+
+def scheduled(project, *options):
+    result = command("glioflow", "scheduled", *options, cwd=project)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout.splitlines()[-1]
+
+
+def test_a_scheduled_run_with_nothing_new_does_nothing(project):
+    assert scheduled(project) == "scheduled run: nothing new: no stage had to run"
+
+
+def test_a_scheduled_run_yields_to_another_and_a_run_by_hand_is_refused(project):
+    with alone_in(project):
+        assert re.match(r"scheduled run: another run is under way here since 2.*; this one yields", scheduled(project))
+        result = command("glioflow", "run", cwd=project)
+        assert result.returncode == 2
+        assert "another run is under way here" in result.stderr
+
+
+@contextmanager
+def alone_in(folder):
+    """The lock of a run, held by another process than those that are tested: this one."""
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        with workflow.alone():
+            os.chdir(here)
+            yield
+    finally:
+        os.chdir(here)
+
+
+def test_a_scheduled_run_tells_what_ran_and_brings_results_to_the_remotes(project, tmp_path):
+    run(tmp_path, "git init -q --bare origin.git")
+    (tmp_path / "store").mkdir()
+    run(project, f"git remote add origin {tmp_path / 'origin.git'}")
+    run(project, "git push -q -u origin HEAD")
+    run(project, f"dvc remote add -q -d store {tmp_path / 'store'}")
+    knobs = project / "params.yaml"
+    knobs.write_text(knobs.read_text().replace("cohort_patients: 3", "cohort_patients: 4"))
+    outcome = scheduled(project, "--sync")
+    assert outcome == "scheduled run: ran evaluate, report, push; push: v1.0.0: see `glioflow models`"
+    assert list((tmp_path / "store" / "files").rglob("*"))
+    assert scheduled(project, "--sync") == "scheduled run: nothing new: no stage had to run"
 
 
 def test_dvc_shows_metrics_params_and_plots(project):
