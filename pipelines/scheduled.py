@@ -31,7 +31,7 @@ def run(*, sync: bool) -> tuple[int, str]:
         _do(workflow.dvc(), "push", "--quiet", "--run-cache")
     if not ran:
         return 0, "nothing new: no stage had to run"
-    return 0, f"ran {', '.join(ran)}; push: {stages.pushed_in_words()}"
+    return 0, f"ran {', '.join(ran)}" + (f"; push: {stages.pushed_in_words()}" if "push" in ran else "")
 
 
 def _do(*command: str) -> None:
