@@ -80,10 +80,10 @@ def pod(name: str, line: str, asks: dag.Resources, *, revision: str | None = Non
         ],
         volume_mounts=[m.VolumeMount(name="workspace", mount_path=WORK)],
         retry_strategy=m.RetryStrategy(
-            limit=5,
+            limit=m.IntOrString(5),
             retry_policy="Always",
             expression=PREEMPTED,
-            backoff=m.Backoff(duration="1m", factor=2, max_duration="1h"),
+            backoff=m.Backoff(duration="1m", factor=m.IntOrString(2), max_duration="1h"),
         ),
         # Time to write a checkpoint, of which Kubernetes takes what the node still has.
         pod_spec_patch="terminationGracePeriodSeconds: 120",

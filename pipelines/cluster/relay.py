@@ -40,10 +40,7 @@ class Result:
     def lay(self) -> None:
         """Put it into the clone that this process works in; other stages' entries stay."""
         if self.stages:
-            tree = (
-                yaml.safe_load(LOCK.read_text(encoding="utf-8")) if LOCK.exists() else {"schema": "2.0", "stages": {}}
-            )
-            tree["stages"] |= self.stages
+            tree = {"schema": "2.0", "stages": {**_entries(), **self.stages}}
             with atomic_file(LOCK) as part:
                 part.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
         for name, text in self.files.items():
@@ -53,9 +50,13 @@ class Result:
 
 def result_here(stages: Iterable[str], files: Iterable[str], done: str | None = None) -> Result:
     """Read what this clone knows of the stages."""
-    entries = yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"] if LOCK.exists() else {}
+    entries = _entries()
     texts = {name: Path(name).read_text(encoding="utf-8") for name in files if Path(name).exists()}
     return Result({name: entries[name] for name in stages if name in entries}, texts, done)
+
+
+def _entries() -> dict[str, Any]:
+    return yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"] if LOCK.exists() else {}
 
 
 class Relay:

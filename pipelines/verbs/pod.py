@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--settings", envvar="GLIOFLOW_SETTINGS", default="", metavar="LINE", help="KNOB=VALUE ..., as for -S.")
 @click.option("--branch", envvar="GLIOFLOW_BRANCH", default="glioflow/results", help="Branch that results go to.")
 @click.pass_context
-def pod(context: click.Context, **options: Any) -> None:
+def pod(context: click.Context, /, **options: Any) -> None:
     """Do one pod's part of a run on a cluster, in a clone of the repository. Each option can come from a variable."""
     from pipelines.cluster.pods import Run
 
