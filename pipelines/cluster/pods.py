@@ -12,7 +12,7 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from components.errors import UserError
-from components.registry.git import GitError, git
+from components.registry.git import git
 from components.registry.snapshot import snapshot
 from pipelines import workflow
 from pipelines.cluster.dag import before, steps
@@ -131,15 +131,13 @@ def publish(run: Run) -> dict[str, str]:
         done[each.stage] = str(result.done)
     with Repo() as repo:
         kept = [LOCK, *(Path(file) for file in _uncached(repo))]
-    tip = start.done
+    tip, now = start.done, _tip(run.branch)
     commit = snapshot(kept, f"results of run {run.name}", [*([tip] if tip else []), "HEAD"])
-    if not tip or git("diff", "--name-only", tip, commit):
-        try:
-            git("push", "--quiet", "origin", f"{commit}:refs/heads/{run.branch}")
-        except GitError as error:
-            if "rejected" not in str(error):
-                raise
-            raise UserError(f"{run.branch}: another run has published since this one began; run again") from error
+    # The same results may be there already: nothing was new, or this pod was killed after its push.
+    if not now or git("diff", "--name-only", now, commit):
+        if now != tip:
+            raise UserError(f"{run.branch}: another run has published since this one began; run again")
+        git("push", "--quiet", "origin", f"{commit}:refs/heads/{run.branch}")
     run.relay.remove()
     return done
 

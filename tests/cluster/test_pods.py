@@ -63,8 +63,21 @@ def first(cluster):
     for name in cluster.tasks()[1:]:
         if name == "train-segmenter":
             preempt(cluster, name, commit)
+        if name == "publish":
+            cluster.left = {blob.name: blob.download_as_bytes() for blob in of_the_run(cluster)}
         printed[name], _ = cluster.pod(name, "first", commit)
+    cluster.commit = commit
     return printed
+
+
+def of_the_run(cluster):
+    return list(cluster.bucket.list_blobs(prefix="glioflow/runs/"))
+
+
+def lay_back(cluster):
+    """Put back what the pods of the first run had left when `publish` began."""
+    for name, content in cluster.left.items():
+        cluster.bucket.blob(name).upload_from_string(content)
 
 
 def preempt(cluster, name, commit):
@@ -119,6 +132,28 @@ def test_nothing_new_means_nothing_done(first, origin, cluster):
     assert printed["publish"].splitlines()[-1] == "nothing new since the last run"
     assert run(origin, "git rev-parse glioflow/results") == tip
     assert run(origin, "git tag").split() == ["layered@v1.0.0"]
+
+
+def test_publishing_again_after_a_kill_changes_nothing(first, origin, cluster):
+    tip = run(origin, "git rev-parse glioflow/results")
+    lay_back(cluster)
+    cluster.pod("publish", "first", cluster.commit)
+    assert run(origin, "git rev-parse glioflow/results") == tip
+
+
+def test_results_of_another_run_are_not_overwritten(first, origin, cluster, tmp_path):
+    run(tmp_path, f"git clone -q -b glioflow/results {origin} other")
+    (tmp_path / "other" / "reports" / "metrics.json").write_text("{}")
+    run(tmp_path / "other", "git commit -q -am other")
+    run(tmp_path / "other", "git push -q origin HEAD:glioflow/results")
+    lay_back(cluster)
+    process, _ = cluster.begin("publish", "first", cluster.commit)
+    printed, _ = process.communicate()
+    assert process.returncode == 2
+    assert "another run has published since this one began" in printed.splitlines()[-1]
+    for blob in of_the_run(cluster):
+        blob.delete()
+    run(tmp_path / "other", "git push -q -f origin HEAD~1:glioflow/results")
 
 
 def test_pods_leave_only_data_of_dvc_in_the_bucket(first, cluster):
