@@ -2,8 +2,8 @@
 """Set up .venv: `python3 infra/bootstrap.py`; or .venv-serving or .venv-modern, by argument `serving` or `modern`.
 
 Needs Python 3.8 or newer with pip, nothing else. Picks a Python (PATH, then pyenv, then fetched by uv; for .venv one of
-the lane, see pipelines/lane.py; .venv-modern is for infra/modern.py), fetches uv from the package index where it is missing, and installs what the lock
-names, checked by hash. Does nothing where the environment already matches the lock.
+the lane, see pipelines/lane.py; .venv-modern is for infra/modern.py), fetches uv from the package index where it is
+missing, and installs what the lock names, checked by hash. Does nothing where the environment already matches the lock.
 """
 
 import hashlib

@@ -21,13 +21,24 @@ import bootstrap
 from bootstrap import ROOT, lane
 
 SUITE = "trixie"
-PACKAGES = (
-    "libssl3t64 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 libreadline8t64 zlib1g libgomp1 ca-certificates git make procps"
-).split()
+PACKAGES = [
+    "libssl3t64",
+    "libffi8",
+    "libsqlite3-0",
+    "libbz2-1.0",
+    "liblzma5",
+    "libreadline8t64",
+    "zlib1g",
+    "libgomp1",
+    "ca-certificates",
+    "git",
+    "make",
+    "procps",
+]
 BROWSER = ["chromium"]  # of the report's tests; needs apt, because debootstrap can't order its packages
 FREE_GB = 6
-USAGE = "usage: python3 infra/modern.py check | run -- COMMAND..."
-TESTS = "pytest --numprocesses auto --maxprocesses 4 --dist loadfile".split()
+USAGE = "usage: python3 infra/modern.py check | test [PYTEST ARGUMENTS] | run -- COMMAND..."
+TESTS = ["pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
 
 
 def native():
@@ -160,7 +171,7 @@ def enter(command):
     for entry in sorted(base.iterdir()):
         place = view / entry.name
         if entry.is_symlink():
-            place.symlink_to(os.readlink(str(entry)))
+            place.symlink_to(os.readlink(str(entry)))  # noqa: PTH115  (Python 3.8)
         elif entry.name in ("usr", "etc", "var", "opt"):
             place.mkdir()
             mount("--bind", "-o", "ro", entry, place)
@@ -198,14 +209,14 @@ def main():
     """Check, or become the command in the modern lane."""
     verb, command = (sys.argv[1:2] or [""])[0], [*sys.argv[3:]] if sys.argv[2:3] == ["--"] else []
     if verb == "inside":
-        return enter(command)
+        enter(command)
     if verb not in ("check", "run", "test") or (verb == "run" and not command):
-        return refuse(USAGE)
+        refuse(USAGE)
     reason = missing()
     if reason:
-        return refuse(reason)
+        refuse(reason)
     if verb == "check":
-        return None
+        return
     if verb == "test":
         command = TESTS + sys.argv[2:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a half-made root goes
