@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup serve-setup checks-setup run test lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup serve-setup checks-setup run test test-modern lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ checks-setup: ## install what the files for clusters are checked with, into .ven
 
 test: setup serve-setup checks-setup lint ## lint, types and all tests
 	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-modern: serve-setup checks-setup ## all tests in the modern lane, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
+	@python3 infra/modern.py test $(TESTS)
 
 lint: setup ## formatting, lint, types
 	@ruff format --check --quiet .

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Set up .venv: `python3 infra/bootstrap.py`; with the argument `serving` or `checks`, .venv-serving or .venv-checks.
+"""Set up .venv: `python3 infra/bootstrap.py`; .venv-serving, -checks or -modern by `serving`, `checks`, `modern`.
 
 Needs Python 3.8 or newer with pip, nothing else. Picks a Python (PATH, then pyenv, then fetched by uv; for .venv one of
-the lane, see pipelines/lane.py), fetches uv from the package index where it is missing, and installs what the lock
-names, checked by hash. Does nothing where the environment already matches the lock.
+the lane, see pipelines/lane.py; .venv-modern is for infra/modern.py), fetches uv from the package index where it is
+missing, and installs what the lock names, checked by hash. Does nothing where the environment already matches the lock.
 """
 
 import hashlib
@@ -22,11 +22,15 @@ TOOLS = ROOT / ".tools"
 
 
 class Environment:
-    """An environment: its folder, lock, Pythons; whether the project is in it; the folder that names npm packages."""
+    """An environment: its folder, lock, Pythons; whether the project is in it; the folder that names npm packages.
 
-    def __init__(self, folder, lock, pythons, project=False, node=None):
+    One for another C library than the machine's names the platform that its packages are for.
+    """
+
+    def __init__(self, folder, lock, pythons, project=False, node=None, platform=None):
         self.venv, self.lock, self.pythons, self.project = ROOT / folder, ROOT / lock, pythons, project
         self.node = ROOT / node if node else None
+        self.platform = ["--python-platform", platform] if platform else []
         self.stamp = self.venv / "lock.sha256"
 
     def fingerprint(self):
@@ -40,13 +44,15 @@ class Environment:
 
 def chosen(arguments):
     """The environment that the command line names."""
-    others = ["3.12", "3.11", "3.13"]
     if arguments == ["serving"]:
-        return Environment(".venv-serving", "infra/serving/requirements.lock", others)
+        return Environment(".venv-serving", "infra/serving/requirements.lock", lane.MODERN_PYTHONS)
     if arguments == ["checks"]:
-        return Environment(".venv-checks", "infra/checks/requirements.lock", others, node="infra/checks")
+        return Environment(".venv-checks", "infra/checks/requirements.lock", lane.MODERN_PYTHONS, node="infra/checks")
+    if arguments == ["modern"]:
+        platform = "x86_64-manylinux_{}_{}".format(*lane.MODERN_GLIBC)
+        return Environment(".venv-modern", "requirements.lock", lane.MODERN_PYTHONS, project=True, platform=platform)
     if arguments:
-        sys.exit("usage: python3 infra/bootstrap.py [serving|checks]")
+        sys.exit("usage: python3 infra/bootstrap.py [serving | checks | modern]")
     return Environment(".venv", "requirements.lock", lane.pythons(), project=True)
 
 
@@ -73,11 +79,14 @@ def works(python, name):
         return False
 
 
-def choose_python(versions):
-    """Interpreter of the first version that this machine has; a bare version is for uv to fetch."""
+def choose_python(versions, apart=False):
+    """Interpreter of the first version that this machine has; a bare version is for uv to fetch.
+
+    One `apart` lies in a folder of its own, which a root can bind; one in /usr doesn't.
+    """
     for version in versions:
         for python in candidates([version]):
-            if works(python, version):
+            if works(python, version) and not (apart and os.path.realpath(python).startswith("/usr/bin/")):
                 return python
     return versions[-1]
 
@@ -116,12 +125,11 @@ def add_node_packages(wanted):
         sys.exit("infra/bootstrap.py: `npm ci` failed; the lines above say why")
 
 
-def main():
-    """Set up, or do nothing."""
-    wanted = chosen(sys.argv[1:])
+def set_up(wanted):
+    """Set an environment up, or do nothing where it matches its lock."""
     if wanted.stamp.exists() and wanted.stamp.read_text() == wanted.fingerprint():
         return
-    uv, python = find_uv(), choose_python(wanted.pythons)
+    uv, python = find_uv(), choose_python(wanted.pythons, apart=bool(wanted.platform))
     print("setting up {} with Python {} (once; 3 GB at most) ...".format(wanted.venv.name, python), flush=True)
     environment = dict(
         os.environ, VIRTUAL_ENV=str(wanted.venv), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink")
@@ -132,10 +140,11 @@ def main():
     environment.setdefault("UV_NATIVE_TLS", "true")
     commands = [
         ["venv", "--quiet", "--clear", "--python", python, str(wanted.venv)],
-        ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(wanted.lock)],
+        ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", *wanted.platform, str(wanted.lock)],
     ]
     if wanted.project:
-        commands.append(["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+        project = ["--no-deps", "--no-build-isolation", *wanted.platform, "--editable", str(ROOT)]
+        commands.append(["pip", "install", "--quiet", *project])
     for command in commands:
         if subprocess.run([uv, *command], env=environment, cwd=str(ROOT)).returncode:
             sys.exit("infra/bootstrap.py: `uv {}` failed; the lines above say why".format(" ".join(command[:2])))
@@ -145,4 +154,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    set_up(chosen(sys.argv[1:]))

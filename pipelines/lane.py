@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 MODERN_GLIBC = (2, 39)  # ml-metadata and tensorflow-data-validation of tfx 1.21 ship no wheels for an older one
+MODERN_PYTHONS = ["3.12", "3.13", "3.11"]  # best first
 
 
 def glibc() -> tuple[int, int] | None:
@@ -22,7 +23,7 @@ def glibc() -> tuple[int, int] | None:
 def pythons() -> list[str]:
     """Python versions this machine can use, best first: the modern lane's where the C library allows, then classic."""
     library = glibc()
-    modern = ["3.12", "3.13", "3.11"] if library is not None and library >= MODERN_GLIBC else []
+    modern = MODERN_PYTHONS if library is not None and library >= MODERN_GLIBC else []
     return [*modern, "3.10"]
 
 
