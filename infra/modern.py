@@ -180,6 +180,7 @@ def enter(command):
     (view / "tmp").chmod(0o1777)
     mount("-t", "proc", "proc", view / "proc")
     mount("--rbind", "/dev", view / "dev")
+    mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", view / "var" / "tmp")
     mount("--bind", "-o", "ro", "/sys", view / "sys")  # joblib counts processors there
     for path in bound():
         place = view / path.relative_to("/")
