@@ -73,8 +73,11 @@ def alone() -> Iterator[None]:
     Raises:
         UnderWayError: another one is at work; tells since when.
     """
+    if not Path(".dvc").is_dir():  # DVC will say so, and nothing can run
+        yield
+        return
     folder = Path(".dvc/tmp")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     with (folder / "glioflow.lock").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
