@@ -39,9 +39,12 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     """Write the pipeline for Kubeflow Pipelines, with the parameters of params.yaml."""
     from components import params
     from components.files import atomic_file
+    from pipelines import lane
     from pipelines.cluster.dag import steps
     from pipelines.cluster.kubeflow import Site, compiled
 
+    if lane.current() == "classic":
+        click.echo("compiled in the classic lane, for images of that lane: those of infra/docker are modern", err=True)
     text = compiled(steps(), params.load(), Site(registry=registry or f"{site['root']}/registry", **site))
     with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
