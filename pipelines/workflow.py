@@ -21,8 +21,12 @@ from pipelines.family import call
 PARAMS = Path("params.yaml")
 
 
-def apply(settings: list[str]) -> None:
-    """Set `knob=value` pairs in params.yaml, keeping its comments; a wrong one leaves the file as it was."""
+def apply(settings: list[str], *, look: bool = True) -> None:
+    """Set `knob=value` pairs in params.yaml, keeping its comments; a wrong one leaves the file as it was.
+
+    Args:
+        look: whether the source has to be here.
+    """
     params.load(PARAMS)
     from dvc.exceptions import InvalidArgumentError
     from dvc.utils.hydra import apply_overrides
@@ -33,7 +37,9 @@ def apply(settings: list[str]) -> None:
             apply_overrides(part, settings)
         except InvalidArgumentError as error:
             raise UserError(f"{PARAMS}: can't set {' '.join(settings)}; write knob=value with a knob it has") from error
-        check(params.parse(yaml.safe_load(part.read_text(encoding="utf-8")), str(PARAMS)))
+        chosen = params.parse(yaml.safe_load(part.read_text(encoding="utf-8")), str(PARAMS))
+        if look:
+            check(chosen)
 
 
 def check(chosen: params.Params) -> None:

@@ -48,7 +48,7 @@ class Run:
     def enter(self) -> None:
         """Make the clone that this process works in ready: the run's knobs, and a DVC remote where it names none."""
         if self.settings:
-            workflow.apply(list(self.settings))
+            workflow.apply(list(self.settings), look=False)  # most pods never read it
         with Repo() as repo:
             named = repo.config["core"].get("remote")
         if not named:
