@@ -153,10 +153,15 @@ def assemble(
         name: read_json(Path(network) / NETWORK)["made_from"]
         for name, network in (("classifier", classifier), ("segmenter", segmenter))
     }
+    write(model, record, layered)
+    return record
+
+
+def write(model: Layered, record: dict[str, Any], layered: str | Path) -> None:
+    """Give a layered model the choices of `record` and write it to the folder `layered`."""
     for name in ("tumor_threshold", "mask_threshold", "tumor_temperature", "mask_temperature"):
         getattr(model, name).assign(record[name])
     with atomic_folder(layered) as part:
         model.save(part / SERVING)
         (part / SERVING / LAYERED).parent.mkdir()
         write_json(part / SERVING / LAYERED, record)
-    return record

@@ -141,6 +141,9 @@ class Recipe(Group):
     learning_rate: Rate
     patience: Positive
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+    average: Annotated[float, Field(ge=0, lt=1)]
+    neighbors: Annotated[int, Field(ge=0, le=4)]
+    normalization: Literal["slice", "unit"]
     augment: Augment
 
 
@@ -156,9 +159,9 @@ class Classifier(Recipe):
 
 
 class Segmenter(Recipe):
+    backbone: str | None
+    weights: str
     filters: Annotated[list[Positive], Field(min_length=2, max_length=6)]
-    neighbors: Annotated[int, Field(ge=0, le=4)]
-    normalization: Literal["slice", "unit"]
     norm: Literal["batch", "instance", "group"]
     head: Literal["sigmoid", "softmax"]
     upsampling: Literal["transpose", "nearest"]

@@ -73,7 +73,7 @@ def train(
             cache.cached(files, made_from[side], knobs.image_size, _cache(network, params) / side, interruption.check)
             for side, files in sides.items()
         )
-        with_masks, neighbors = network == "segmenter", params.segmenter.neighbors if network == "segmenter" else 0
+        with_masks = network == "segmenter"
         share, weighted = settings.balance(params, network)
         loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / knobs.batch_size)
         sampler = Sampler(slices.has_tumor, knobs.batch_size, params.seed, share)
@@ -85,8 +85,9 @@ def train(
                 phases=settings.phases(params, network),
                 loss=loss,
                 accumulate=knobs.accumulate,
+                average=knobs.average,
                 xla=made_from["xla"],
-                batches=batches(slices, sampler, with_masks=with_masks, neighbors=neighbors, weights=weights),
+                batches=batches(slices, sampler, with_masks=with_masks, neighbors=knobs.neighbors, weights=weights),
                 steps=steps,
                 validate=Validator(
                     model.network,
@@ -94,7 +95,7 @@ def train(
                     with_masks=with_masks,
                     loss=loss,
                     batch=knobs.batch_size,
-                    neighbors=neighbors,
+                    neighbors=knobs.neighbors,
                     xla=made_from["xla"],
                     check=interruption.check,
                 ),
@@ -147,7 +148,7 @@ def _made_from(network: str, params: Params, data: dict[str, str]) -> dict[str, 
         "code": provenance.code_hash(),
         "parameters": provenance.json_hash([params.seed, shared.deterministic, knobs.model_dump(mode="json")]),
         **data,
-        "pretrained": settings.weights_hash(params) if network == "classifier" else None,
+        "pretrained": settings.weights_hash(params, network),
         "precision": devices.precision(knobs.precision),
         "xla": devices.compiles(shared.xla, deterministic=shared.deterministic),
     }

@@ -20,9 +20,9 @@ from models import examples, preprocessing
 SERIALIZED = tf.TensorSpec([None], tf.string, name="examples")
 
 
-def slices_spec(network: keras.Model) -> tf.TensorSpec:
-    """The slices that a network takes, of any height and width."""
-    return tf.TensorSpec([None, None, None, network.input_shape[-1]], tf.uint8, name="slices")
+def slices_spec(neighbors: int) -> tf.TensorSpec:
+    """Slices of any height and width, with `neighbors` slices either side."""
+    return tf.TensorSpec([None, None, None, 3 * (2 * neighbors + 1)], tf.uint8, name="slices")
 
 
 def neighbors_of(network: keras.Model) -> int:
@@ -31,7 +31,7 @@ def neighbors_of(network: keras.Model) -> int:
 
 
 def tumor_probability(classifier: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Slices of any size, uint8 [batch, height, width, 3], to the tumour probability, float32 [batch, 1]."""
+    """Slices of any size, uint8 [batch, height, width, channels], to the tumour probability, float32 [batch, 1]."""
     size = classifier.input_shape[1]
     return lambda slices: classifier(preprocessing.to_grid(slices, size), training=False)
 
@@ -63,7 +63,7 @@ def _write(
 
     archive = keras.export.ExportArchive()
     archive.track(network)
-    archive.add_endpoint("serving_default", lambda slices: {output: predict(slices)}, [slices_spec(network)])
+    archive.add_endpoint("serving_default", lambda slices: {output: predict(slices)}, [slices_spec(neighbors)])
     archive.add_endpoint("examples", from_examples, [SERIALIZED])
     if evaluate is not None:
         archive.add_endpoint("evaluate", evaluate, [SERIALIZED])

@@ -42,8 +42,8 @@ class Layered(tf.Module):
     ) -> None:
         super().__init__(name="layered")
         self.classifier, self.segmenter = classifier, segmenter
-        self.neighbors = neighbors_of(segmenter)
-        slices = slices_spec(segmenter)
+        self.neighbors = max(neighbors_of(classifier), neighbors_of(segmenter))
+        slices = slices_spec(self.neighbors)
         self.serve = tf.function(self._serve, input_signature=[slices])
         self.stages = tf.function(self._stages, input_signature=[slices])
         self.serve_encoded = tf.function(self._serve_encoded, input_signature=[pictures.spec(self.neighbors)])
@@ -58,28 +58,31 @@ class Layered(tf.Module):
         self.mask_temperature = tf.Variable(1.0, trainable=False, dtype=tf.float32)
 
     def _tumor_probability(self, slices: tf.Tensor) -> tf.Tensor:
-        return _cooled(self._raw_tumor_probability(slices), self.tumor_temperature)
+        seen = self._seen_by(self.classifier, slices)
+        return _cooled(self._raw_tumor_probability(seen), self.tumor_temperature)
 
     def _mask_probability(self, slices: tf.Tensor) -> tf.Tensor:
-        return _cooled(self._raw_mask_probability(slices), self.mask_temperature)
+        seen = self._seen_by(self.segmenter, slices)
+        return _cooled(self._raw_mask_probability(seen), self.mask_temperature)
 
-    def _own(self, slices: tf.Tensor) -> tf.Tensor:
-        """The slices themselves, without their neighbours: what stage 1 sees."""
-        return slices[..., 3 * self.neighbors : 3 * self.neighbors + 3]
+    def _seen_by(self, network: keras.Model, slices: tf.Tensor) -> tf.Tensor:
+        """The slices with as many neighbours as a network sees, which may be fewer than the other's."""
+        left_out = 3 * (self.neighbors - neighbors_of(network))
+        return slices[..., left_out : slices.shape[-1] - left_out]
 
     def _serve(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Detect and outline.
 
         Args:
             slices: uint8 [batch, height, width, 3], channels pre-contrast, FLAIR, post-contrast; batch 1 or more. Where
-                stage 2 sees n slices either side, 3 (2 n + 1) channels, the slices in the scan's order.
+                a stage sees n slices either side, 3 (2 n + 1) channels, the slices in the scan's order.
 
         Returns:
             tumor_probability: float32 [batch], 0..1.
             has_tumor: bool [batch].
             mask: uint8 {0, 1} [batch, height, width], all 0 where has_tumor is False.
         """
-        probability = self._tumor_probability(self._own(slices))[:, 0]
+        probability = self._tumor_probability(slices)[:, 0]
         has_tumor = probability >= self.tumor_threshold
         passed, shape = tf.where(has_tumor), tf.shape(slices, out_type=tf.int64)[:3]
 
@@ -121,7 +124,7 @@ class Layered(tf.Module):
     def _stages(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Run both stages on every slice: `tumor_probability` [batch], `mask_probability` [batch, height, width]."""
         return {
-            "tumor_probability": self._tumor_probability(self._own(slices))[:, 0],
+            "tumor_probability": self._tumor_probability(slices)[:, 0],
             "mask_probability": self._mask_probability(slices)[..., 0],
         }
 

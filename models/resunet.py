@@ -8,10 +8,8 @@ from typing import Any
 import keras
 
 from models import preprocessing
+from models.norms import MOMENTUM, BatchNormalization
 
-# Keras averages batch statistics over hundreds of steps (0.99); in runs of a few hundred steps a model would be scored
-# with stale ones.
-MOMENTUM = 0.9
 GROUPS = 8  # of a group normalisation, or as many fewer as divide the feature maps
 
 
@@ -22,7 +20,7 @@ def normalized(x: Any, norm: str) -> Any:
     2018, arXiv 1803.08494. The latter two don't depend on the batch, so that small batches train as well.
     """
     if norm == "batch":
-        return keras.layers.BatchNormalization(momentum=MOMENTUM)(x)
+        return BatchNormalization(momentum=MOMENTUM)(x)
     if norm == "instance":
         return keras.layers.GroupNormalization(groups=-1)(x)
     if norm == "group":
@@ -55,6 +53,16 @@ def up(x: Any, filters: int, kind: str) -> Any:
     if kind == "nearest":
         return keras.layers.UpSampling2D(2)(x)
     raise ValueError(f"up-sampling {kind!r} is neither transpose nor nearest")
+
+
+def pixel_head(x: Any, kind: str) -> Any:
+    """1x1 convolution to the tumour probability of each pixel, float32: "sigmoid", or "softmax" over two classes."""
+    if kind == "sigmoid":
+        return keras.layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="tumor")(x)
+    if kind == "softmax":
+        x = keras.layers.Conv2D(2, 1, dtype="float32", name="classes")(x)
+        return keras.layers.Softmax(dtype="float32")(x)[..., 1:]
+    raise ValueError(f"head {kind!r} is neither sigmoid nor softmax")
 
 
 def resunet(
@@ -109,11 +117,4 @@ def resunet(
     for width, skip in zip(reversed(filters), reversed(skips), strict=True):
         x = keras.layers.Concatenate()([up(x, width, upsampling), skip])
         x = res_block(x, width, norm)
-    if head == "sigmoid":
-        x = keras.layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="tumor")(x)
-    elif head == "softmax":
-        x = keras.layers.Conv2D(2, 1, dtype="float32", name="classes")(x)
-        x = keras.layers.Softmax(dtype="float32")(x)[..., 1:]
-    else:
-        raise ValueError(f"head {head!r} is neither sigmoid nor softmax")
-    return keras.Model(slices, x, name="segmenter")
+    return keras.Model(slices, pixel_head(x, head), name="segmenter")

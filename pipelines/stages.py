@@ -73,7 +73,7 @@ def convert(params: Params) -> None:
     from components.convert import convert
 
     knobs = params.convert
-    neighbors = params.segmenter.neighbors
+    neighbors = max(params.classifier.neighbors, params.segmenter.neighbors)
     convert(SCANS, SPLITS, EXAMPLES, **knobs.model_dump(), neighbors=neighbors)
 
 

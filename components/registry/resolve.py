@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components import reference
 from components.errors import UserError
 from components.files import atomic_folder
 from components.layout import REGISTERED
@@ -23,9 +24,13 @@ FETCHED = Path("artifacts/models")
 def model_folder(address: str) -> Path:
     """The folder of a model: a path as it is; "registry:prod" or "registry:v1.2.0" is fetched with DVC, once a version.
 
+    "reference" is the model that comes with the project.
+
     Raises:
         UserError: no such version, nothing stands in the stage, or its files are neither here nor on a remote.
     """
+    if address == reference.NAME:
+        return reference.reference_model()
     if not address.startswith(SCHEME):
         return Path(address)
     version = _version(address.removeprefix(SCHEME))

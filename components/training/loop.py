@@ -7,7 +7,8 @@ workers.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Loop:
         phases: one after the other; the optimizer starts anew with each.
         loss: of (targets, predictions).
         accumulate: batches whose gradients are averaged for one update.
+        average: momentum of the moving average of the weights, which is then what is validated and kept; 0 for none.
         batches: training batches from any step on.
         xla: compile the step with XLA.
         steps: an epoch.
@@ -54,6 +56,7 @@ class Loop:
         phases: list[Phase],
         loss: Callable[[Any, Any], Any],
         accumulate: int,
+        average: float = 0.0,
         batches: Batches,
         xla: bool,
         steps: int,
@@ -67,7 +70,8 @@ class Loop:
         progress: Progress,
         on_epoch: OnEpoch | None = None,
     ) -> None:
-        self.model, self.phases, self.loss, self.accumulate, self.batches = model, phases, loss, accumulate, batches
+        self.model, self.phases, self.loss, self.batches = model, phases, loss, batches
+        self.accumulate, self.average = accumulate, average
         self.xla, self.steps, self.validate, self.monitored, self.patience = xla, steps, validate, monitored, patience
         self.checkpoints, self.every, self.interruption = checkpoints, every, interruption
         self.first_worker, self.progress, self.on_epoch = first_worker, progress, on_epoch
@@ -97,7 +101,7 @@ class Loop:
                     continue
                 if phase.strategy:
                     set_strategy(self.model.network, phase.strategy)
-                rates = (phase.learning_rate, self.steps, phase.last - begins, self.accumulate)
+                rates = (phase.learning_rate, self.steps, phase.last - begins, self.accumulate, self.average)
                 self.model.compile(optimizer(*rates), loss=self.loss)
                 self.train_step = self.model.compiled_step(xla=self.xla)
                 if saved:
@@ -125,18 +129,30 @@ class Loop:
         self._agree()
         row: dict[str, float] = {"epoch": state.epoch}
         row |= {name: float(value) for name, value in self.model.get_metrics_result().items()}
-        row |= self.validate()
-        if not all(map(math.isfinite, row.values())):
-            raise UserError(diverged(state.step))
-        better = state.best is None or row[self.monitored] > state.history[state.best][self.monitored]
-        if better:
-            state.best = state.epoch
-            self.best = [np.array(weight) for weight in self.model.network.weights]
+        with self._averaged():
+            row |= self.validate()
+            if not all(map(math.isfinite, row.values())):
+                raise UserError(diverged(state.step))
+            better = state.best is None or row[self.monitored] > state.history[state.best][self.monitored]
+            if better:
+                state.best = state.epoch
+                self.best = [np.array(weight) for weight in self.model.network.weights]
         state.history.append(row)
         state.done = 0
         self.progress.epoch(state.epoch - 1, row, better)
         if self.on_epoch:
             self.on_epoch(state.epoch - 1, row)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Meanwhile the weights are their moving averages, where there are any."""
+        trained = self.model.trainable_variables if self.average else []
+        current = [np.array(variable) for variable in trained]
+        if self.average:
+            self.model.optimizer.finalize_variable_values(trained)
+        yield
+        for variable, value in zip(trained, current, strict=True):
+            variable.assign(value)
 
     def _has_waited(self, phase: int) -> bool:
         """Tell whether the last phase has gone on for `patience` epochs without a better score."""

@@ -13,7 +13,7 @@ from components.params import Params
 from components.training import settings
 from models import storage
 from models.augment import AugmentedModel, Augmenter
-from models.classifier import WeightsUnavailableError
+from models.backbones import WeightsUnavailableError
 
 
 class MeasuredModel(AugmentedModel):

@@ -36,10 +36,14 @@ def network_arguments(params: Params, network: str) -> dict[str, Any]:
             "strategy": knobs.strategy,
             "pooling": knobs.pooling,
             "dropout": knobs.dropout,
+            "neighbors": knobs.neighbors,
+            "normalization": knobs.normalization,
             "seed": params.seed,
         }
     shape = params.segmenter
+    encoder = {} if shape.backbone is None else {"backbone": shape.backbone, "weights": shape.weights}
     return {
+        **encoder,
         "filters": list(shape.filters),
         "size": shape.image_size,
         "normalization": shape.normalization,
@@ -103,7 +107,9 @@ class ByUpdate(keras.optimizers.schedules.LearningRateSchedule):
         return self.rate(step // self.accumulate)
 
 
-def optimizer(peak: float, steps: int, epochs: int, accumulate: int) -> keras.optimizers.Optimizer:
+def optimizer(
+    peak: float, steps: int, epochs: int, accumulate: int, average: float = 0.0
+) -> keras.optimizers.Optimizer:
     """Adam with one epoch of linear warm-up from a tenth, then cosine decay to zero: functions of the step alone.
 
     Args:
@@ -111,17 +117,19 @@ def optimizer(peak: float, steps: int, epochs: int, accumulate: int) -> keras.op
         steps: batches an epoch.
         epochs: of this optimizer.
         accumulate: batches whose gradients are averaged for one update.
+        average: momentum of the moving average of the weights (Polyak and Juditsky 1992), 0 for none.
     """
+    averaging = {"use_ema": True, "ema_momentum": average} if average else {}
     updates = max(1, steps // accumulate)
     rate = keras.optimizers.schedules.CosineDecay(
         peak / 10, decay_steps=max(1, updates * (epochs - 1)), warmup_target=peak, warmup_steps=updates
     )
     if accumulate == 1:
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.Adam(ByUpdate(rate, accumulate), gradient_accumulation_steps=accumulate)
+        return keras.optimizers.Adam(rate, **averaging)
+    return keras.optimizers.Adam(ByUpdate(rate, accumulate), gradient_accumulation_steps=accumulate, **averaging)
 
 
-def weights_hash(params: Params) -> str:
-    """SHA-256 of the file of pre-trained weights; "" where none is named."""
-    file = Path(params.classifier.weights)
+def weights_hash(params: Params, network: str) -> str:
+    """SHA-256 of the file of pre-trained weights of `network`; "" where none is named."""
+    file = Path(getattr(params, network).weights)
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

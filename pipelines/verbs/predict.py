@@ -11,9 +11,10 @@ import click
 @click.argument("inputs", nargs=-1, required=True)
 @click.option(
     "--model",
-    required=True,
+    default="reference",
+    show_default=True,
     metavar="MODEL",
-    help="Layered model, e.g. artifacts/layered, registry:prod, registry:v1.0.0.",
+    help="Layered model: reference comes with the project; or e.g. artifacts/layered, registry:prod, registry:v1.0.0.",
 )
 @click.option("--out", required=True, metavar="DIR", help="Folder for the results.")
 @click.option("--overlays", is_flag=True, help="Draw the outlines over FLAIR, a PNG a slice.")

@@ -17,17 +17,18 @@ from models import losses, preprocessing, warp
 from models.augment import AugmentedModel, Augmenter
 from models.classifier import classifier
 from models.metrics import PooledDice
-from models.resunet import resunet
+from models.storage import segmenter
 
 SEGMENTERS = {
     "segmenter": {},
     "segmenter_instance": {"norm": "instance", "head": "softmax", "upsampling": "nearest"},
+    "segmenter_on_a_backbone": {"backbone": "MobileNet", "weights": "none"},
     "segmenter_group": {"norm": "group", "normalization": "unit", "neighbors": 1},
 }
 
 
 def networks() -> dict[str, keras.Model]:
-    built = {name: resunet((4, 12), size=32, **arguments) for name, arguments in SEGMENTERS.items()}
+    built = {name: segmenter(filters=(4, 12), size=32, **arguments) for name, arguments in SEGMENTERS.items()}
     return built | {"classifier": classifier("MobileNet", weights="none", size=32, pooling="max", seed=1)}
 
 

@@ -8,7 +8,9 @@ import pytest
 from keras.src.utils import file_utils
 
 from models.augment import AugmentedModel, Augmenter
-from models.classifier import MOMENTUM, WeightsUnavailableError, classifier, set_strategy
+from models.backbones import WeightsUnavailableError
+from models.classifier import classifier, set_strategy
+from models.norms import MOMENTUM
 from models.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
@@ -168,11 +170,11 @@ def test_the_backbones_own_scaling_is_inside_the_network(slice_classifier):
     assert np.allclose(slice_classifier(noise(3), training=False), head(features), atol=1e-5)
 
 
-def test_only_a_backbone_that_is_trained_gets_the_short_memory_of_statistics(slice_classifier, backbone_weights):
+def test_backbones_get_the_short_memory_of_statistics(slice_classifier, backbone_weights):
     assert MOMENTUM < 0.99
     assert {bn.momentum for bn in batch_norms(tiny())} == {MOMENTUM}
     assert {bn.momentum for bn in batch_norms(slice_classifier)} == {MOMENTUM}
-    assert {bn.momentum for bn in batch_norms(tiny("frozen", weights=str(backbone_weights)))} == {0.99}
+    assert {bn.momentum for bn in batch_norms(tiny("frozen", weights=str(backbone_weights)))} == {MOMENTUM}
 
 
 @pytest.mark.parametrize("strategy", ["frozen", "frozen_then_finetune"])

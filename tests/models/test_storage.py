@@ -83,3 +83,24 @@ def test_pretrained_weights_are_not_fetched_again(slice_classifier, tmp_path):
     storage.save_network(tmp_path, slice_classifier, CLASSIFIER | {"weights": weights})
     assert json.loads((tmp_path / "network.json").read_text())["arguments"]["weights"] == weights
     check_same(storage.load_network(tmp_path), slice_classifier)
+
+
+def test_half_precision_is_half_the_size_and_nearly_the_same(segmenter, tmp_path):
+    storage.save_network(tmp_path / "whole", segmenter, SEGMENTER, {"data": "a hash"})
+    storage.halve(tmp_path / "whole", tmp_path / "half")
+    loaded = storage.load_network(tmp_path / "half")
+    images = noise(32)
+    expected = segmenter(images, training=False).numpy()
+    assert np.abs(loaded(images, training=False) - expected).max() < 0.01
+    assert {variable.dtype for variable in loaded.weights} == {"float32"}
+    assert (tmp_path / "half/network.json").read_bytes() == (tmp_path / "whole/network.json").read_bytes()
+    sizes = [(tmp_path / name / "network.weights.h5").stat().st_size for name in ("half", "whole")]
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_half_precision_is_written_alike_every_time(segmenter, tmp_path):
+    storage.save_network(tmp_path / "whole", segmenter, SEGMENTER)
+    for name in ("one", "other"):
+        storage.halve(tmp_path / "whole", tmp_path / name)
+    one, other = ((tmp_path / name / "network.weights.h5").read_bytes() for name in ("one", "other"))
+    assert one == other

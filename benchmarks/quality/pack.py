@@ -1,0 +1,81 @@
+"""All slices of a source on the networks' grid, decoded once: what every training of `train.py` reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from components.deal import Rule, split_patients
+from components.files import atomic_folder
+from components.scans.identity import fingerprint
+from components.slices import describe
+from components.sources import open_source
+from components.training.slices import Slices
+from models import preprocessing
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Slices in the order of patient and number.
+
+    Attributes:
+        images: uint8 [slices, size, size, 3].
+        masks: uint8 {0, 1} [slices, size, size, 1].
+        patients: one row a patient: patient, site, fold, first (its first slice), slices.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    patients: pd.DataFrame
+
+    def rows(self, chosen: pd.DataFrame) -> np.ndarray:
+        """Numbers of the slices of some patients, rows of `patients`."""
+        spans = [np.arange(row.first, row.first + row.slices) for row in chosen.itertuples()]
+        return np.concatenate(spans)
+
+    def slices(self, chosen: pd.DataFrame) -> Slices:
+        """The slices of some patients, as a training takes them."""
+        order = self.rows(chosen)
+        number = np.repeat(np.arange(len(chosen)), chosen["slices"])
+        people = tuple(sorted({fingerprint(name) for name in chosen["patient"]}))
+        has_tumor = self.masks[order].any(axis=(1, 2, 3))
+        return Slices(self.images, self.masks, order, number, number, has_tumor, people)
+
+
+def packed(source: Path, size: int, seed: int, place: Path) -> Pack:
+    """Pack `source` for a grid of `size` pixels into `place`, or open what was packed before."""
+    if not place.is_dir():
+        with atomic_folder(place) as part:
+            _pack(source, size, seed, part)
+    return Pack(
+        np.load(place / "images.npy", mmap_mode="r"),
+        np.load(place / "masks.npy", mmap_mode="r"),
+        pd.read_csv(place / "patients.csv"),
+    )
+
+
+def _pack(source: Path, size: int, seed: int, place: Path) -> None:
+    images, masks, rows, first = [], [], [], 0
+    manifest: list[dict] = []
+    with open_source(source) as opened:
+        for patient in tqdm(opened.patients, "pack", unit="patient"):
+            scan = opened.read(patient).scan
+            assert scan is not None
+            assert scan.mask is not None
+            manifest += describe(scan, opened.synthetic)
+            images.append(np.asarray(preprocessing.to_grid(scan.image, size), np.uint8))
+            masks.append(np.asarray(preprocessing.mask_to_grid(scan.mask[..., None], size), np.uint8))
+            rows.append({"patient": patient, "site": scan.site, "first": first, "slices": len(scan.image)})
+            first += len(scan.image)
+    folds = split_patients(pd.DataFrame(manifest), Rule(val=0.15, test=0.25, folds=FOLDS, seed=seed))
+    np.save(place / "images.npy", np.concatenate(images))
+    np.save(place / "masks.npy", np.concatenate(masks))
+    pd.DataFrame(rows).merge(folds[["patient", "fold"]], on="patient", validate="1:1").to_csv(
+        place / "patients.csv", index=False
+    )

@@ -1,0 +1,173 @@
+"""Train one recipe on some folds and say what it thinks of the others; the parts of a cross-validation.
+
+    python benchmarks/quality/train.py --source kaggle_3m --recipe reference --network segmenter --test 0
+    python benchmarks/quality/train.py --source kaggle_3m --recipe reference --network segmenter --test none
+    python benchmarks/quality/train.py --source kaggle_3m --recipe plain --network segmenter --test 1 --unseen 0
+
+The first is fold 0 of the cross-validation, the second trains on all patients, the third is an experiment: tested on
+fold 1, and fold 0 is never looked at. Killed and started again, a training goes on; finished, it is not repeated.
+The schedule is fixed and the last epoch is kept, so that no held-out patient decides anything.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import yaml
+from pack import Pack, packed
+
+from components.files import atomic_folder, write_json
+from components.params import Params, parse
+
+RECIPES = Path(__file__).with_name("recipes.yaml")
+
+
+def knobs(recipe: str) -> Params:
+    """params.yaml at scale laptop with the overrides of a recipe, and of those that it builds on."""
+    tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    recipes = yaml.safe_load(RECIPES.read_text(encoding="utf-8"))
+    chain = [recipe]
+    while "from" in recipes[chain[-1]]:
+        chain.append(recipes[chain[-1]]["from"])
+    tree["scale"] = "laptop"
+    for name in reversed(chain):
+        for knob, value in recipes[name].get("set", {}).items():
+            *groups, last = knob.split(".")
+            place = tree
+            for group in groups:
+                place = place[group]
+            place[last] = value
+    return parse(tree, f"{RECIPES.name}: {recipe}")
+
+
+def started_from(segmenter: Path, params: Params) -> Params:
+    """The parameters of a classifier that starts from the encoder of a trained segmenter, which saw the same slices."""
+    from models import storage
+    from models.backbones import save_encoder
+
+    file = segmenter / "encoder.weights.h5"
+    save_encoder(storage.load_network(segmenter), params.classifier.backbone, file)
+    shared = {"weights": str(file), "neighbors": params.segmenter.neighbors, "normalization": "slice"}
+    return params.model_copy(update={"classifier": params.classifier.model_copy(update=shared)})
+
+
+def train(network: str, params: Params, pack: Pack, chosen: pd.DataFrame, folder: Path) -> None:
+    """Train `network` on the patients `chosen` for the whole schedule and write it to `folder`."""
+    import keras
+    import tensorflow as tf
+
+    from components.training import devices, provenance, settings
+    from components.training.batches import balanced_weights, batches
+    from components.training.checkpoints import Checkpoints
+    from components.training.interruption import Interruption
+    from components.training.loop import Loop
+    from components.training.model import build
+    from components.training.progress import Progress
+    from components.training.sampling import Sampler
+    from models import storage
+
+    recipe = getattr(params, network)
+    keras.utils.set_random_seed(params.seed)
+    if params.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    slices = pack.slices(chosen)
+    share, weighted = settings.balance(params, network)
+    model = build(network, params, devices.precision(recipe.precision))
+    steps = math.ceil(len(slices) / recipe.batch_size)
+    key = provenance.json_hash(params.model_dump(mode="json"))
+    checkpoints = Checkpoints(str(folder.with_suffix(".checkpoints")), key)
+    began = time.time()
+    with Interruption() as interruption:
+        history = Loop(
+            model,
+            phases=settings.phases(params, network),
+            loss=settings.loss_of(params, network),
+            accumulate=recipe.accumulate,
+            average=recipe.average,
+            batches=batches(
+                slices,
+                Sampler(slices.has_tumor, recipe.batch_size, params.seed, share),
+                with_masks=network == "segmenter",
+                neighbors=recipe.neighbors,
+                weights=balanced_weights(slices.has_tumor) if weighted else None,
+            ),
+            xla=False,
+            steps=steps,
+            validate=lambda: {"finished": time.time()},  # later is better: the last epoch is kept
+            monitored="finished",
+            patience=recipe.epochs,
+            checkpoints=checkpoints,
+            every=200,
+            first_worker=True,
+            interruption=interruption,
+            progress=Progress(network, steps * recipe.epochs, recipe.epochs),
+        ).run(key)
+    with atomic_folder(folder) as part:
+        made_from = {"people": list(slices.people)}
+        storage.save_network(part, model.network, settings.network_arguments(params, network), made_from)
+        pd.DataFrame(history).to_csv(part / "history.csv", index=False)
+        write_json(
+            part / "cost.json", {"seconds": time.time() - began, "slices": steps * recipe.epochs * recipe.batch_size}
+        )
+    checkpoints.clear()
+
+
+def predict(folder: Path, pack: Pack, chosen: pd.DataFrame) -> None:
+    """Write what the network in `folder` says of some patients and of their mirror images, on its own grid, float16."""
+    import tensorflow as tf
+
+    from models import storage
+
+    network = storage.load_network(folder)
+    look = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
+    slices = pack.slices(chosen)
+    around = slices.around((network.input_shape[-1] // 3 - 1) // 2)
+    seen: list[np.ndarray] = []
+    mirrored: list[np.ndarray] = []
+    for numbers in np.array_split(np.arange(len(slices)), math.ceil(len(slices) / 32)):
+        images = slices.take_images(around[numbers])
+        seen.append(look(tf.constant(images)).numpy().astype(np.float16))
+        turned = look(tf.constant(images[:, :, ::-1])).numpy()
+        mirrored.append((turned[:, :, ::-1] if turned.ndim == 4 else turned).astype(np.float16))
+    np.savez(
+        folder / "held_out.npz",
+        patients=chosen["patient"].to_numpy(str),
+        seen=np.concatenate(seen),
+        mirrored=np.concatenate(mirrored),
+    )
+
+
+@click.command()
+@click.option("--source", required=True, type=click.Path(exists=True, path_type=Path), help="Scans, kaggle_3m.")
+@click.option("--recipe", required=True)
+@click.option("--network", required=True, type=click.Choice(["classifier", "segmenter"]))
+@click.option("--test", required=True, help="Fold that is held out and predicted; none trains on all patients.")
+@click.option("--unseen", type=int, help="Fold that is left out altogether.")
+@click.option("--encoder-of", metavar="RECIPE", help="Start a classifier from the encoder of this recipe's segmenter.")
+@click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
+def main(
+    source: Path, recipe: str, network: str, test: str, unseen: int | None, encoder_of: str | None, place: Path
+) -> None:
+    """Train RECIPE without the held-out fold, and predict that."""
+    params = knobs(recipe)
+    size = getattr(params, network).image_size
+    pack = packed(source, size, params.seed, place / f"pack-{size}")
+    folds = pack.patients["fold"].astype(str)
+    known = pack.patients[(folds != test) & (folds != str(unseen))]
+    tag = f"{test}{'' if unseen is None else f'-without-{unseen}'}"
+    folder = place / recipe / f"{network}-{tag}"
+    if encoder_of:
+        params = started_from(place / encoder_of / f"segmenter-{tag}", params)
+    if not folder.is_dir():
+        train(network, params, pack, known, folder)
+    if test != "none" and not (folder / "held_out.npz").is_file():
+        predict(folder, pack, pack.patients[folds == test])
+
+
+if __name__ == "__main__":
+    main()
