@@ -32,7 +32,7 @@ from components.training.sampling import Sampler
 from components.training.validation import Validator
 
 RECIPES = {
-    "segmenter": {},
+    "segmenter": {"average": 0.9},
     "classifier": {"strategy": "frozen_then_finetune", "head_epochs": 1, "weights": "backbone.weights.h5"},
 }
 

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from components.deal import Rule, split_patients
 from components.files import atomic_folder
-from components.scans.identity import fingerprint
 from components.slices import describe
 from components.sources import open_source
 from components.training.slices import Slices
@@ -37,15 +36,19 @@ class Pack:
     def rows(self, chosen: pd.DataFrame) -> np.ndarray:
         """Numbers of the slices of some patients, rows of `patients`."""
         spans = [np.arange(row.first, row.first + row.slices) for row in chosen.itertuples()]
-        return np.concatenate(spans)
+        return np.concatenate([np.empty(0, int), *spans])
 
-    def slices(self, chosen: pd.DataFrame) -> Slices:
-        """The slices of some patients, as a training takes them."""
-        order = self.rows(chosen)
-        number = np.repeat(np.arange(len(chosen)), chosen["slices"])
-        people = tuple(sorted({fingerprint(name) for name in chosen["patient"]}))
-        has_tumor = self.masks[order].any(axis=(1, 2, 3))
-        return Slices(self.images, self.masks, order, number, number, has_tumor, people)
+    def patients_of(self, slices: np.ndarray) -> list[str]:
+        """Names of the patients of some slices, in order."""
+        ends = self.patients["first"] + self.patients["slices"]
+        numbers = np.unique(np.searchsorted(ends, slices, side="right"))
+        return self.patients["patient"].iloc[numbers].tolist()
+
+    def slices(self) -> Slices:
+        """All slices, as a training takes them."""
+        number = np.repeat(np.arange(len(self.patients)), self.patients["slices"])
+        order = np.arange(len(number))
+        return Slices(self.images, self.masks, order, number, number, self.masks.any(axis=(1, 2, 3)))
 
 
 def packed(source: Path, size: int, seed: int, place: Path) -> Pack:

@@ -16,14 +16,15 @@ import click
 import numpy as np
 import pandas as pd
 from pack import FOLDS, packed
+from train import knobs as params_of
 
 from components.assemble import choose
 from components.evaluation.masks import patient_scores
 from components.evaluation.patients import summarise_patients
 from components.evaluation.pixels import PixelCalibration
-from components.evaluation.slices import auroc, classifier_scores
+from components.evaluation.slices import classifier_scores
 from components.evaluation.temperature import apply_temperature
-from components.files import atomic_file
+from components.files import atomic_file, write_json
 from components.params import load
 from components.prediction import Views, decide
 from components.scans.scan import Scan
@@ -114,7 +115,11 @@ def scored(fold: HeldOut, record: dict[str, Any], scans: Source) -> Iterator[tup
         yield (
             one | patient_scores(scan.mask, found.mask, scan.spacing),
             one | patient_scores(scan.mask, found.ungated, scan.spacing),
-            {"labels": scan.mask.any(axis=(1, 2)), "probability": seen.tumor_probability},
+            {
+                "labels": scan.mask.any(axis=(1, 2)),
+                "probability": seen.tumor_probability,
+                "passed": found.has_tumor,
+            },
         )
 
 
@@ -127,7 +132,7 @@ def scored(fold: HeldOut, record: dict[str, Any], scans: Source) -> Iterator[tup
 def main(source: Path, recipe: str, other: str | None, tests: str, place: Path) -> None:
     """Score the out-of-fold predictions of RECIPE."""
     params = load()
-    size = 128
+    size = params_of(recipe).segmenter.image_size
     table = packed(source, size, params.seed, place / f"pack-{size}").patients
     slices = dict(zip(table["patient"], table["slices"], strict=True))
     folds = [
@@ -149,28 +154,28 @@ def main(source: Path, recipe: str, other: str | None, tests: str, place: Path) 
     name = f"{recipe}{f'+{other}' if other else ''}"
     with atomic_file(place / f"{name}.csv") as part:
         patients.to_csv(part, index=False)
+    write_json(place / f"{name}.choices.json", final)
+    print(json.dumps(summary(on, off, said, records, final), indent=2))
+
+
+def summary(on: list[dict], off: list[dict], said: list[dict], records: list[dict], final: dict) -> dict[str, Any]:
+    """The cross-validation in numbers: all patients, the classifier over all slices, and what each fold chose."""
     labels, probability = (np.concatenate([one[key] for one in said]) for key in ("labels", "probability"))
-    by_fold = [
-        auroc(*(np.concatenate([one[key] for one in said if one["fold"] == n]) for key in ("labels", "probability")))
-        for n in range(len(folds))
-    ]
-    print(
-        json.dumps(
-            {
-                "segmenter": summarise_patients(off),
-                "layered": summarise_patients(on),
-                "classifier": {
-                    **classifier_scores(labels, probability, final["tumor_threshold"]),
-                    "auroc_by_fold": by_fold,
-                },
-                "chosen_by_fold": [
-                    {key: one[key] for key in ("tumor_threshold", "mask_threshold", "processing")} for one in records
-                ],
-                "chosen": {key: value for key, value in final.items() if key != "processing_evidence"},
-            },
-            indent=2,
-        )
-    )
+    passed = np.concatenate([one["passed"] for one in said])
+    by_fold = [pd.DataFrame(off).query("fold == @number")["volume_dice"].mean() for number in range(len(records))]
+    return {
+        "segmenter": summarise_patients(off),
+        "layered": summarise_patients(on),
+        "volume_dice_by_fold": by_fold,
+        "classifier": {
+            **classifier_scores(labels, probability, final["tumor_threshold"]),
+            "sensitivity_of_folds": float(passed[labels].mean()),
+            "specificity_of_folds": float((~passed[~labels]).mean()),
+        },
+        "chosen_by_fold": [
+            {key: one[key] for key in ("tumor_threshold", "mask_threshold", "processing")} for one in records
+        ],
+    }
 
 
 if __name__ == "__main__":

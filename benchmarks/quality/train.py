@@ -21,8 +21,10 @@ import pandas as pd
 import yaml
 from pack import Pack, packed
 
-from components.files import atomic_folder, write_json
+from components.files import atomic_file, atomic_folder, write_json
 from components.params import Params, parse
+from components.scans.identity import fingerprint
+from components.training.slices import Slices
 
 RECIPES = Path(__file__).with_name("recipes.yaml")
 
@@ -56,8 +58,8 @@ def started_from(segmenter: Path, params: Params) -> Params:
     return params.model_copy(update={"classifier": params.classifier.model_copy(update=shared)})
 
 
-def train(network: str, params: Params, pack: Pack, chosen: pd.DataFrame, folder: Path) -> None:
-    """Train `network` on the patients `chosen` for the whole schedule and write it to `folder`."""
+def train(network: str, params: Params, slices: Slices, known: np.ndarray, people: list[str], folder: Path) -> None:
+    """Train `network` on the slices of the numbers `known` for the whole schedule and write it to `folder`."""
     import keras
     import tensorflow as tf
 
@@ -75,10 +77,10 @@ def train(network: str, params: Params, pack: Pack, chosen: pd.DataFrame, folder
     keras.utils.set_random_seed(params.seed)
     if params.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    slices = pack.slices(chosen)
     share, weighted = settings.balance(params, network)
     model = build(network, params, devices.precision(recipe.precision))
-    steps = math.ceil(len(slices) / recipe.batch_size)
+    steps = math.ceil(len(known) / recipe.batch_size)
+    sampler = Sampler(slices.has_tumor[known], recipe.batch_size, params.seed, share)
     key = provenance.json_hash(params.model_dump(mode="json"))
     checkpoints = Checkpoints(str(folder.with_suffix(".checkpoints")), key)
     began = time.time()
@@ -91,7 +93,7 @@ def train(network: str, params: Params, pack: Pack, chosen: pd.DataFrame, folder
             average=recipe.average,
             batches=batches(
                 slices,
-                Sampler(slices.has_tumor, recipe.batch_size, params.seed, share),
+                lambda step: known[sampler(step)],
                 with_masks=network == "segmenter",
                 neighbors=recipe.neighbors,
                 weights=balanced_weights(slices.has_tumor) if weighted else None,
@@ -108,8 +110,8 @@ def train(network: str, params: Params, pack: Pack, chosen: pd.DataFrame, folder
             progress=Progress(network, steps * recipe.epochs, recipe.epochs),
         ).run(key)
     with atomic_folder(folder) as part:
-        made_from = {"people": list(slices.people)}
-        storage.save_network(part, model.network, settings.network_arguments(params, network), made_from)
+        arguments = settings.network_arguments(params, network)
+        storage.save_network(part, model.network, arguments, {"people": people})
         pd.DataFrame(history).to_csv(part / "history.csv", index=False)
         write_json(
             part / "cost.json", {"seconds": time.time() - began, "slices": steps * recipe.epochs * recipe.batch_size}
@@ -117,29 +119,35 @@ def train(network: str, params: Params, pack: Pack, chosen: pd.DataFrame, folder
     checkpoints.clear()
 
 
-def predict(folder: Path, pack: Pack, chosen: pd.DataFrame) -> None:
-    """Write what the network in `folder` says of some patients and of their mirror images, on its own grid, float16."""
+def predict(folder: Path, slices: Slices, asked: np.ndarray, patients: list[str]) -> None:
+    """Write what the network in `folder` says of some slices and of their mirror images, on its own grid, float16."""
     import tensorflow as tf
 
     from models import storage
 
     network = storage.load_network(folder)
     look = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
-    slices = pack.slices(chosen)
     around = slices.around((network.input_shape[-1] // 3 - 1) // 2)
     seen: list[np.ndarray] = []
     mirrored: list[np.ndarray] = []
-    for numbers in np.array_split(np.arange(len(slices)), math.ceil(len(slices) / 32)):
+    for numbers in np.array_split(asked, math.ceil(len(asked) / 32)):
         images = slices.take_images(around[numbers])
         seen.append(look(tf.constant(images)).numpy().astype(np.float16))
         turned = look(tf.constant(images[:, :, ::-1])).numpy()
         mirrored.append((turned[:, :, ::-1] if turned.ndim == 4 else turned).astype(np.float16))
-    np.savez(
-        folder / "held_out.npz",
-        patients=chosen["patient"].to_numpy(str),
-        seen=np.concatenate(seen),
-        mirrored=np.concatenate(mirrored),
-    )
+    with atomic_file(folder / "held_out.npz") as part:
+        np.savez(part, patients=patients, slices=asked, seen=np.concatenate(seen), mirrored=np.concatenate(mirrored))
+
+
+def divided(pack: Pack, test: str, unseen: int | None, *, by_slice: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of the slices to train on, and of those to test on: all of whole patients, or as many drawn by lot."""
+    folds = pack.patients["fold"].astype(str)
+    tested = pack.rows(pack.patients[folds == test])
+    known = pack.rows(pack.patients[(folds != test) & (folds != str(unseen))])
+    if not by_slice:
+        return known, tested
+    both = np.random.default_rng(0).permutation(np.concatenate([known, tested]))
+    return np.sort(both[: len(known)]), np.sort(both[len(known) :])
 
 
 @click.command()
@@ -149,24 +157,32 @@ def predict(folder: Path, pack: Pack, chosen: pd.DataFrame) -> None:
 @click.option("--test", required=True, help="Fold that is held out and predicted; none trains on all patients.")
 @click.option("--unseen", type=int, help="Fold that is left out altogether.")
 @click.option("--encoder-of", metavar="RECIPE", help="Start a classifier from the encoder of this recipe's segmenter.")
+@click.option("--by-slice", is_flag=True, help="Split slices by lot, and not patients: to show what that inflates.")
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
 def main(
-    source: Path, recipe: str, network: str, test: str, unseen: int | None, encoder_of: str | None, place: Path
+    source: Path,
+    recipe: str,
+    network: str,
+    test: str,
+    unseen: int | None,
+    encoder_of: str | None,
+    by_slice: bool,
+    place: Path,
 ) -> None:
     """Train RECIPE without the held-out fold, and predict that."""
     params = knobs(recipe)
     size = getattr(params, network).image_size
     pack = packed(source, size, params.seed, place / f"pack-{size}")
-    folds = pack.patients["fold"].astype(str)
-    known = pack.patients[(folds != test) & (folds != str(unseen))]
-    tag = f"{test}{'' if unseen is None else f'-without-{unseen}'}"
+    known, tested = divided(pack, test, unseen, by_slice=by_slice)
+    tag = f"{test}{'' if unseen is None else f'-without-{unseen}'}{'-by-slice' if by_slice else ''}"
     folder = place / recipe / f"{network}-{tag}"
     if encoder_of:
         params = started_from(place / encoder_of / f"segmenter-{tag}", params)
     if not folder.is_dir():
-        train(network, params, pack, known, folder)
+        people = sorted({fingerprint(name) for name in pack.patients_of(known)})
+        train(network, params, pack.slices(), known, people, folder)
     if test != "none" and not (folder / "held_out.npz").is_file():
-        predict(folder, pack, pack.patients[folds == test])
+        predict(folder, pack.slices(), tested, pack.patients_of(tested))
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ import tensorflow as tf
 from scipy.special import expit, logit
 
 from models import examples, preprocessing
+from models.classifier import classifier
 from models.layered import Layered, _cooled
 from models.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
+pytestmark = pytest.mark.filterwarnings("ignore:This model usually expects")
 
 MASK_THRESHOLD = 0.4
 
@@ -246,3 +248,22 @@ def test_examples_with_neighbours_give_the_same_as_slices(wide, wide_slices, sli
 def test_slices_without_the_neighbours_that_a_model_needs_are_refused(wide, slices):
     with pytest.raises((TypeError, ValueError, tf.errors.InvalidArgumentError)):
         wide[0].signatures["serving_default"](slices=tf.constant(slices))
+
+
+@pytest.mark.parametrize(("of_classifier", "of_segmenter"), [(1, 0), (0, 1), (2, 1)])
+def test_each_stage_sees_as_many_neighbours_as_it_was_trained_with(of_classifier, of_segmenter, tmp_path):
+    keras.utils.set_random_seed(3)
+    networks = (
+        classifier("MobileNet", weights="none", size=32, neighbors=of_classifier),
+        resunet((4, 8), size=32, neighbors=of_segmenter),
+    )
+    model = Layered(*networks, tumor_threshold=0.0)
+    assert model.neighbors == max(of_classifier, of_segmenter)
+    model.save(tmp_path)
+    channels = 3 * (2 * model.neighbors + 1)
+    slices = np.random.default_rng(2).integers(0, 256, (2, 32, 32, channels), dtype=np.uint8)
+    said = tf.saved_model.load(str(tmp_path)).signatures["stages"](slices=tf.constant(slices))
+    for network, output in zip(networks, ("tumor_probability", "mask_probability"), strict=True):
+        out = (channels - network.input_shape[-1]) // 2
+        expected = network(slices[..., out : channels - out].astype("float32"), training=False)
+        assert np.allclose(said[output], np.squeeze(expected, -1), atol=1e-5)

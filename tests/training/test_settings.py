@@ -90,3 +90,37 @@ def test_pretrained_weights_are_known_by_their_content(training_params, tmp_path
     one = settings.weights_hash(params)
     file.write_bytes(b"two")
     assert len({"", one, settings.weights_hash(params)}) == 3
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_weights_are_averaged_where_that_is_asked_for(accumulate):
+    weight = keras.Variable(np.zeros(1, "float32"))
+    optimizer = settings.optimizer(1.0, 4, 3, accumulate, average=0.9)
+    optimizer.build([weight])
+    path = []
+    for _ in range(4):
+        optimizer.apply([np.ones(1, "float32")])
+        path.append(float(weight[0]))
+    steps = path[accumulate - 1 :: accumulate]
+    expected = steps[0]
+    for value in steps[1:]:
+        expected = 0.9 * expected + 0.1 * value
+    optimizer.finalize_variable_values([weight])
+    assert float(weight[0]) == pytest.approx(expected, abs=1e-5)
+    assert len(set(steps)) > 1
+
+
+@pytest.mark.parametrize("network", ["classifier", "segmenter"])
+def test_the_hash_of_pretrained_weights_is_of_the_networks_own_file(training_params, tmp_path, network):
+    path = tmp_path / "some.weights.h5"
+    path.write_bytes(b"weights")
+    assert settings.weights_hash(training_params, network) == ""
+    named = changed(training_params, network, weights=str(path))
+    assert len(settings.weights_hash(named, network)) == 64
+
+
+def test_a_segmenter_on_a_backbone_is_told_its_weights_and_another_is_not(training_params):
+    plain = settings.network_arguments(training_params, "segmenter")
+    assert not {"backbone", "weights"} & set(plain)
+    knobs = changed(training_params, "segmenter", backbone="MobileNet", weights="none")
+    assert settings.network_arguments(knobs, "segmenter") == plain | {"backbone": "MobileNet", "weights": "none"}

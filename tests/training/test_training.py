@@ -108,6 +108,18 @@ def test_forgotten_it_leaves_no_checkpoint_and_no_decoded_slices(tmp_path, train
     assert (tmp_path / "run" / "network.weights.h5").exists()
 
 
+def test_averaged_weights_are_what_is_validated_and_kept(tmp_path, sides):
+    params = changed(tiny(tmp_path), "segmenter", average=0.9, epochs=2)
+    kept = run("segmenter", params, sides, tmp_path / "run")
+    plain = run("segmenter", changed(params, "segmenter", average=0.0), sides, tmp_path / "plain")
+    assert not same_weights(kept, plain)[0]
+    files = cache.example_files([f"{sides}/Split-val/*"])
+    slices = cache.cached(files, cache.data_hash(files), 32, tmp_path / "cache/glioflow-segmenter/val", lambda: None)
+    loss = settings.loss_of(params, "segmenter")
+    score = Validator(kept, slices, with_masks=True, loss=loss, batch=8, neighbors=0, xla=False, check=lambda: None)()
+    assert score["val_volume_dice"] == pytest.approx(history_of(tmp_path / "run")["val_volume_dice"].max(), abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("precision", "recipe"),
     [

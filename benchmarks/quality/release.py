@@ -1,0 +1,44 @@
+"""Make the reference model that the project ships: `python benchmarks/quality/release.py --recipe reference`.
+
+Takes the two networks that `train.py --test none` trained on all patients, in half precision, and the choices that
+`score.py` made on all out-of-fold predictions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from components.files import atomic_folder, read_json, write_json
+from components.reference import CHOICES, FOLDER, NETWORKS
+from components.sources.reading import Options
+from models.storage import NETWORK, halve
+
+MOST_MB = 20
+
+
+@click.command()
+@click.option("--recipe", required=True)
+@click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
+def main(recipe: str, place: Path) -> None:
+    """Write the folder of the reference model; its README stays."""
+    networks = {name: place / recipe / f"{name}-none" for name in NETWORKS}
+    record = read_json(place / f"{recipe}+{recipe}.choices.json")
+    made_from = {name: read_json(folder / NETWORK)["made_from"] for name, folder in networks.items()}
+    card = (FOLDER / "README.md").read_text(encoding="utf-8") if FOLDER.is_dir() else ""
+    neighbors = max(read_json(folder / NETWORK)["arguments"]["neighbors"] for folder in networks.values())
+    with atomic_folder(FOLDER) as part:
+        for name, folder in networks.items():
+            halve(folder, part / name)
+        whole = {"neighbors": neighbors, "slices": vars(Options()), **record, "made_from": made_from}
+        write_json(part / CHOICES, whole)
+        (part / "README.md").write_text(card, encoding="utf-8")
+    size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) / 1e6
+    print(f"{FOLDER.name}/: {size:.1f} MB")
+    if size > MOST_MB:
+        raise click.ClickException(f"{FOLDER}: more than {MOST_MB} MB; take a smaller network")
+
+
+if __name__ == "__main__":
+    main()
