@@ -123,6 +123,17 @@ def scored(fold: HeldOut, record: dict[str, Any], scans: Source) -> Iterator[tup
         )
 
 
+def folds_of(source: Path, recipe: str, other: str | None, tags: list[str], place: Path) -> list[HeldOut]:
+    """What the networks of some folds said: segmenters of `recipe`, classifiers of `other`."""
+    size, seed = params_of(recipe).segmenter.image_size, params_of(recipe).seed
+    table = packed(source, size, seed, place / f"pack-{size}").patients
+    slices = dict(zip(table["patient"], table["slices"], strict=True))
+    return [
+        held_out(place / recipe / f"segmenter-{tag}", place / other / f"classifier-{tag}" if other else None, slices)
+        for tag in tags
+    ]
+
+
 @click.command()
 @click.option("--source", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--segmenter", "recipe", required=True, help="Recipe of the segmenters.")
@@ -132,13 +143,7 @@ def scored(fold: HeldOut, record: dict[str, Any], scans: Source) -> Iterator[tup
 def main(source: Path, recipe: str, other: str | None, tests: str, place: Path) -> None:
     """Score the out-of-fold predictions of RECIPE."""
     params = load()
-    size = params_of(recipe).segmenter.image_size
-    table = packed(source, size, params.seed, place / f"pack-{size}").patients
-    slices = dict(zip(table["patient"], table["slices"], strict=True))
-    folds = [
-        held_out(place / recipe / f"segmenter-{tag}", place / other / f"classifier-{tag}" if other else None, slices)
-        for tag in tests.split(",")
-    ]
+    folds = folds_of(source, recipe, other, tests.split(","), place)
     chosen_by = vars(params.assemble)
     on, off, said, records = [], [], [], []
     with open_source(source) as scans:
