@@ -121,6 +121,7 @@ def assemble(
     *,
     sensitivity: float,
     refer: float,
+    mirror: bool = False,
     slices: Options | None = None,
 ) -> dict[str, Any]:
     """Make all choices on the validation patients and write the layered model.
@@ -130,12 +131,13 @@ def assemble(
         layered: folder to write: Format-Serving/, the SavedModel, with layered.json, the choices, among its assets.
         sensitivity: share of tumour slices that stage 1 has to find.
         refer: share of the patients that a human should look at first.
+        mirror: stage 2 looks at the mirror image of every slice, too.
         slices: how volumes were brought to slices, for those who predict.
 
     Returns:
         What layered.json says.
     """
-    model = Layered(load_network(classifier), load_network(segmenter))
+    model = Layered(load_network(classifier), load_network(segmenter), mirror=mirror)
     table = read_splits(splits).query("split == 'val'")
     with tempfile.TemporaryDirectory(prefix="glioflow-assemble-") as folder:
         validation = Validation(model, scans, list(table["patient"]), Path(folder))
@@ -146,6 +148,7 @@ def assemble(
         brought = vars(slices or Options())
         record = {
             "neighbors": model.neighbors,
+            "mirror": mirror,
             "slices": brought,
             **choose(validation, sensitivity=sensitivity, refer=refer),
         }

@@ -179,6 +179,7 @@ class Segmenter(Recipe):
 class Assemble(Group):
     sensitivity: Share
     refer: Share
+    mirror: bool
 
 
 class Evaluate(Group):

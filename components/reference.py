@@ -40,7 +40,7 @@ def reference_model(folder: Path = FOLDER, written: Path = WRITTEN) -> Path:
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder}: damaged reference model; restore it with `git checkout {NAME}`") from error
         target.parent.mkdir(parents=True, exist_ok=True)
-        write(Layered(*networks), record, target)
+        write(Layered(*networks, mirror=record["mirror"]), record, target)
     return target
 
 

@@ -28,6 +28,7 @@ class Layered(tf.Module):
         classifier, segmenter: the trained networks.
         tumor_threshold: a slice passes stage 1 at this tumour probability or more.
         mask_threshold: a pixel belongs to the mask at this probability or more.
+        mirror: a pixel's probability is the mean of two looks, at the slice and at its mirror image (left and right).
 
     The thresholds are variables, so that they can be chosen with the same graph that is saved.
     """
@@ -39,9 +40,10 @@ class Layered(tf.Module):
         *,
         tumor_threshold: float = 0.5,
         mask_threshold: float = 0.5,
+        mirror: bool = False,
     ) -> None:
         super().__init__(name="layered")
-        self.classifier, self.segmenter = classifier, segmenter
+        self.classifier, self.segmenter, self.mirror = classifier, segmenter, mirror
         self.neighbors = max(neighbors_of(classifier), neighbors_of(segmenter))
         slices = slices_spec(self.neighbors)
         self.serve = tf.function(self._serve, input_signature=[slices])
@@ -63,7 +65,10 @@ class Layered(tf.Module):
 
     def _mask_probability(self, slices: tf.Tensor) -> tf.Tensor:
         seen = self._seen_by(self.segmenter, slices)
-        return _cooled(self._raw_mask_probability(seen), self.mask_temperature)
+        maps = self._raw_mask_probability(seen)
+        if self.mirror:
+            maps = (maps + self._raw_mask_probability(seen[:, :, ::-1])[:, :, ::-1]) / 2
+        return _cooled(maps, self.mask_temperature)
 
     def _seen_by(self, network: keras.Model, slices: tf.Tensor) -> tf.Tensor:
         """The slices with as many neighbours as a network sees, which may be fewer than the other's."""

@@ -1,4 +1,6 @@
-"""Plots of a cross-validation, without a pixel of a scan; `score.py` comes before:
+"""Plots of a cross-validation, without a pixel of a scan.
+
+`score.py` comes before:
 
     python benchmarks/quality/plots.py --source kaggle_3m --segmenter reference --classifier reference --out docs/images
 

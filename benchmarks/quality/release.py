@@ -31,7 +31,7 @@ def main(recipe: str, place: Path) -> None:
     with atomic_folder(FOLDER) as part:
         for name, folder in networks.items():
             halve(folder, part / name)
-        whole = {"neighbors": neighbors, "slices": vars(Options()), **record, "made_from": made_from}
+        whole = {"neighbors": neighbors, "mirror": True, "slices": vars(Options()), **record, "made_from": made_from}
         write_json(part / CHOICES, whole)
         (part / "README.md").write_text(card, encoding="utf-8")
     size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) / 1e6

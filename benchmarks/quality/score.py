@@ -57,7 +57,8 @@ class HeldOut:
             np.asarray(preprocessing.from_grid(part[slices], side, side))[..., 0]
             for part in (self.drawn, self.mirrored)
         )
-        return Views(self.probability[slices].astype(np.float32), *maps)
+        both = sum(maps) / 2  # the reference model looks at the mirror image, too
+        return Views(self.probability[slices].astype(np.float32), both, both)
 
 
 class OutOfFold:
@@ -101,7 +102,7 @@ def held_out(segmenter: Path, classifier: Path | None, slices: dict[str, int]) -
         with np.load(classifier / "held_out.npz", allow_pickle=False) as said:
             if said["patients"].tolist() != patients:
                 raise click.ClickException(f"{classifier}: other patients than {segmenter}; train both anew")
-            probability = (said["seen"][:, 0].astype(np.float32) + said["mirrored"][:, 0]) / 2
+            probability = said["seen"][:, 0]
     return HeldOut(patients, np.cumsum([slices[patient] for patient in patients]), probability, seen, mirrored)
 
 
@@ -144,7 +145,7 @@ def main(source: Path, recipe: str, other: str | None, tests: str, place: Path) 
     """Score the out-of-fold predictions of RECIPE."""
     params = load()
     folds = folds_of(source, recipe, other, tests.split(","), place)
-    chosen_by = vars(params.assemble)
+    chosen_by = {"sensitivity": params.assemble.sensitivity, "refer": params.assemble.refer}
     on, off, said, records = [], [], [], []
     with open_source(source) as scans:
         for number, fold in enumerate(folds):

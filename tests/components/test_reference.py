@@ -22,6 +22,7 @@ SHAPES = {
 }
 CHOSEN = {
     "neighbors": 0,
+    "mirror": True,
     "slices": {},
     "tumor_temperature": 1.5,
     "mask_temperature": 2.0,
@@ -51,7 +52,8 @@ def test_it_becomes_a_layered_model_with_its_choices_once(shipped, tmp_path):
     assert predictor.record == CHOSEN
     slices = np.random.default_rng(1).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
     by_hand = tmp_path / "by_hand"
-    write(Layered(*(load_network(shipped / name) for name in reference.NETWORKS)), CHOSEN, by_hand)
+    networks = (load_network(shipped / name) for name in reference.NETWORKS)
+    write(Layered(*networks, mirror=True), CHOSEN, by_hand)
     for output, value in Predictor(by_hand).stages(slices).items():
         assert np.allclose(predictor.stages(slices)[output], value, atol=1e-6)
     before = place.stat().st_mtime_ns

@@ -267,3 +267,16 @@ def test_each_stage_sees_as_many_neighbours_as_it_was_trained_with(of_classifier
         out = (channels - network.input_shape[-1]) // 2
         expected = network(slices[..., out : channels - out].astype("float32"), training=False)
         assert np.allclose(said[output], np.squeeze(expected, -1), atol=1e-5)
+
+
+def test_with_the_mirror_image_both_looks_count_the_same(slice_classifier, segmenter, slices, tmp_path):
+    model = Layered(slice_classifier, segmenter, mirror=True)
+    model.save(tmp_path)
+    stages = tf.saved_model.load(str(tmp_path)).signatures["stages"]
+    plain = Layered(slice_classifier, segmenter).stages
+    one, other = (plain(tf.constant(look))["mask_probability"] for look in (slices, slices[:, :, ::-1].copy()))
+    found = stages(slices=tf.constant(slices))["mask_probability"]
+    assert np.allclose(found, (one + other[:, :, ::-1]) / 2, atol=1e-5)
+    assert not np.allclose(found, one, atol=1e-3)
+    turned = stages(slices=tf.constant(slices[:, :, ::-1].copy()))["mask_probability"]
+    assert np.allclose(found, turned[:, :, ::-1], atol=1e-5)
