@@ -13,17 +13,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import matplotlib as mpl
 import pandas as pd
+from matplotlib.figure import Figure
 from pack import FOLDS
 from score import HeldOut, folds_of
 
 from components.files import read_json
 from components.prediction import decide
 from components.sources import Source, open_source
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
 
 WORST = 8
 REFERENCE, PREDICTION = "#1b7837", "#c51b7d"
@@ -32,7 +29,8 @@ REFERENCE, PREDICTION = "#1b7837", "#c51b7d"
 def by_patient(table: pd.DataFrame, path: Path) -> None:
     """Bars of volume Dice, worst first, one colour a site."""
     table = table.sort_values("volume_dice").reset_index(drop=True)
-    figure, axes = plt.subplots(figsize=(10, 3.2), layout="constrained")
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    axes = figure.subplots()
     for site, group in table.groupby("site"):
         axes.bar(group.index, group["volume_dice"], width=0.85, label=f"{site} ({len(group)})")
     for value, style, name in (
@@ -43,12 +41,12 @@ def by_patient(table: pd.DataFrame, path: Path) -> None:
     axes.set(xlabel="patients, worst first", ylabel="volume Dice", ylim=(0, 1), xlim=(-0.7, len(table) - 0.3))
     axes.legend(ncols=4, fontsize=8, loc="lower right")
     figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)
 
 
 def failures(table: pd.DataFrame, folds: list[HeldOut], record: dict, scans: Source, path: Path) -> None:
     """Outlines of the patients with the lowest volume Dice."""
-    figure, axes = plt.subplots(2, WORST // 2, figsize=(10, 5.4), layout="constrained")
+    figure = Figure(figsize=(10, 5.4), layout="constrained")
+    axes = figure.subplots(2, WORST // 2)
     where = {patient: fold for fold in folds for patient in fold.patients}
     for row, place in zip(table.nsmallest(WORST, "volume_dice").itertuples(), axes.flat, strict=True):
         scan = scans.read(row.patient).scan
@@ -63,7 +61,6 @@ def failures(table: pd.DataFrame, folds: list[HeldOut], record: dict, scans: Sou
         place.set(xlim=(0, size), ylim=(size, 0), aspect="equal", xticks=[], yticks=[])
         place.set_title(f"{row.site}: {row.volume_dice:.2f}, volume {row.volume_error:+.0%}", fontsize=9)
     figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)
 
 
 @click.command()
