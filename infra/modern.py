@@ -37,6 +37,8 @@ PACKAGES = [
 ]
 BROWSER = ["chromium"]  # of the report's tests; needs apt, because debootstrap can't order its packages
 FREE_GB = 6
+NAMES = ("hosts", "resolv.conf")  # in /etc: localhost, the machine's own name, and who knows the others
+UNBOUND = [(), *((name,) for name in ("usr", "bin", "lib", "etc", "var", "proc", "sys", "dev"))]  # the root's own
 USAGE = "usage: python3 infra/modern.py check | test [PYTEST ARGUMENTS] | run -- COMMAND..."
 TESTS = ["pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
 
@@ -145,14 +147,15 @@ def interpreter(venv):
 
 
 def bound():
-    """Folders that the root sees at their own paths, outermost first."""
+    """Folders that the root sees at their own paths, outermost first: the project's, and where the command runs."""
     common = ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"]
     git = subprocess.run(common, cwd=str(ROOT), capture_output=True, text=True).stdout.strip()
-    wanted = {ROOT, ROOT.parent / "shared", (ROOT.parent / "shared").resolve(), *([Path(git)] if git else [])}
+    shared = ROOT.parent / "shared"
+    wanted = {ROOT, Path.cwd(), shared, shared.resolve(), *([Path(git)] if git else [])}
     for name in (".venv", ".venv-modern", ".venv-serving", ".venv-checks"):
         python = interpreter(ROOT / name)
         wanted |= {(ROOT / name).resolve(), *([python, python.resolve()] if python else [])}
-    return sorted(path for path in wanted if path.is_dir() and path.parts[1] not in ("usr", "bin", "lib"))
+    return sorted(path for path in wanted if path.is_dir() and path.parts[1:2] not in UNBOUND)
 
 
 def mount(*arguments):
@@ -175,6 +178,9 @@ def enter(command):
         elif entry.name in ("usr", "etc", "var", "opt"):
             place.mkdir()
             mount("--bind", "-o", "ro", entry, place)
+    for name in NAMES:
+        if Path("/etc", name).is_file():
+            mount("--bind", "-o", "ro", Path("/etc", name).resolve(), view / "etc" / name)
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         (view / name).mkdir(exist_ok=True)
     (view / "tmp").chmod(0o1777)
@@ -228,6 +234,8 @@ def main():
         os.environ["PATH"] = "{}{}{}".format(ROOT / ".venv" / "bin", os.pathsep, os.environ.get("PATH", ""))
         os.execvp(command[0], command)
     make_root()
+    for name in NAMES:
+        (cache() / "etc" / name).touch()  # to mount the machine's own over
     bootstrap.set_up(bootstrap.chosen(["modern"]))
     inside = [sys.executable, str(Path(__file__).resolve()), "inside", "--", *command]
     # A process namespace, too: whoever ends this process ends all that it has started.
