@@ -6,6 +6,7 @@ keeps. All mounts are made in a private mount namespace, so they and what is wri
 when the last process ends, however it ends. Standard library only.
 """
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -207,6 +208,25 @@ def enter(command):
         sys.exit("infra/modern.py: {}: {}".format(command[0], error.strerror))
 
 
+def die_with_parent():
+    """Let the kernel kill this process when its parent ends, also if that is killed itself."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def in_namespaces(command):
+    """Run a command in mounts and processes of its own; returns its exit status. All that it started ends with it.
+
+    unshare itself holds SIGTERM and ctrl-C back while its child runs.
+    """
+    own = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
+    with subprocess.Popen([*own, *command], preexec_fn=die_with_parent) as child:
+        try:
+            status = child.wait()
+        finally:
+            child.kill()
+    return status if status >= 0 else 128 - status
+
+
 def refuse(reason):
     """End with one line and exit status 2."""
     print("infra/modern.py: " + reason, file=sys.stderr)
@@ -214,7 +234,7 @@ def refuse(reason):
 
 
 def main():
-    """Check, or become the command in the modern lane."""
+    """Check, or run the command in the modern lane."""
     verb, command = (sys.argv[1:2] or [""])[0], [*sys.argv[3:]] if sys.argv[2:3] == ["--"] else []
     if verb == "inside":
         enter(command)
@@ -237,10 +257,7 @@ def main():
     for name in NAMES:
         (cache() / "etc" / name).touch()  # to mount the machine's own over
     bootstrap.set_up(bootstrap.chosen(["modern"]))
-    inside = [sys.executable, str(Path(__file__).resolve()), "inside", "--", *command]
-    # A process namespace, too: whoever ends this process ends all that it has started.
-    own = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
-    os.execvp("unshare", ["unshare", *own, *inside])
+    sys.exit(in_namespaces([sys.executable, str(Path(__file__).resolve()), "inside", "--", *command]))
 
 
 if __name__ == "__main__":
