@@ -6,11 +6,13 @@ the lane, see pipelines/lane.py; .venv-modern is for infra/modern.py), fetches u
 missing, and installs what the lock names, checked by hash. Does nothing where the environment already matches the lock.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,10 +127,31 @@ def add_node_packages(wanted):
         sys.exit("infra/bootstrap.py: `npm ci` failed; the lines above say why")
 
 
+@contextmanager
+def alone():
+    """Wait until no other set-up is under way in this checkout: two would clear each other's folders."""
+    TOOLS.mkdir(exist_ok=True)
+    with (TOOLS / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def matches(wanted):
+    """Tell whether an environment is what its lock says."""
+    return wanted.stamp.exists() and wanted.stamp.read_text() == wanted.fingerprint()
+
+
 def set_up(wanted):
     """Set an environment up, or do nothing where it matches its lock."""
-    if wanted.stamp.exists() and wanted.stamp.read_text() == wanted.fingerprint():
+    if matches(wanted):
         return
+    with alone():
+        if not matches(wanted):
+            fill(wanted)
+
+
+def fill(wanted):
+    """Make an environment anew."""
     uv, python = find_uv(), choose_python(wanted.pythons, apart=bool(wanted.platform))
     print("setting up {} with Python {} (once; 3 GB at most) ...".format(wanted.venv.name, python), flush=True)
     environment = dict(

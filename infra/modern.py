@@ -6,6 +6,7 @@ keeps. All mounts are made in a private mount namespace, so they and what is wri
 when the last process ends, however it ends. Standard library only.
 """
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -37,6 +38,8 @@ PACKAGES = [
 ]
 BROWSER = ["chromium"]  # of the report's tests; needs apt, because debootstrap can't order its packages
 FREE_GB = 6
+NAMES = ("hosts", "resolv.conf")  # in /etc: localhost, the machine's own name, and who knows the others
+UNBOUND = [(), *((name,) for name in ("usr", "bin", "lib", "etc", "var", "proc", "sys", "dev"))]  # the root's own
 USAGE = "usage: python3 infra/modern.py check | test [PYTEST ARGUMENTS] | run -- COMMAND..."
 TESTS = ["pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
 
@@ -145,14 +148,15 @@ def interpreter(venv):
 
 
 def bound():
-    """Folders that the root sees at their own paths, outermost first."""
+    """Folders that the root sees at their own paths, outermost first: the project's, and where the command runs."""
     common = ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"]
     git = subprocess.run(common, cwd=str(ROOT), capture_output=True, text=True).stdout.strip()
-    wanted = {ROOT, ROOT.parent / "shared", (ROOT.parent / "shared").resolve(), *([Path(git)] if git else [])}
+    shared = ROOT.parent / "shared"
+    wanted = {ROOT, Path.cwd(), shared, shared.resolve(), *([Path(git)] if git else [])}
     for name in (".venv", ".venv-modern", ".venv-serving", ".venv-checks"):
         python = interpreter(ROOT / name)
         wanted |= {(ROOT / name).resolve(), *([python, python.resolve()] if python else [])}
-    return sorted(path for path in wanted if path.is_dir() and path.parts[1] not in ("usr", "bin", "lib"))
+    return sorted(path for path in wanted if path.is_dir() and path.parts[1:2] not in UNBOUND)
 
 
 def mount(*arguments):
@@ -175,6 +179,9 @@ def enter(command):
         elif entry.name in ("usr", "etc", "var", "opt"):
             place.mkdir()
             mount("--bind", "-o", "ro", entry, place)
+    for name in NAMES:
+        if Path("/etc", name).is_file():
+            mount("--bind", "-o", "ro", Path("/etc", name).resolve(), view / "etc" / name)
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         (view / name).mkdir(exist_ok=True)
     (view / "tmp").chmod(0o1777)
@@ -201,6 +208,25 @@ def enter(command):
         sys.exit("infra/modern.py: {}: {}".format(command[0], error.strerror))
 
 
+def die_with_parent():
+    """Let the kernel kill this process when its parent ends, also if that is killed itself."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def in_namespaces(command):
+    """Run a command in mounts and processes of its own; returns its exit status. All that it started ends with it.
+
+    unshare itself holds SIGTERM and ctrl-C back while its child runs.
+    """
+    own = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
+    with subprocess.Popen([*own, *command], preexec_fn=die_with_parent) as child:
+        try:
+            status = child.wait()
+        finally:
+            child.kill()
+    return status if status >= 0 else 128 - status
+
+
 def refuse(reason):
     """End with one line and exit status 2."""
     print("infra/modern.py: " + reason, file=sys.stderr)
@@ -208,7 +234,7 @@ def refuse(reason):
 
 
 def main():
-    """Check, or become the command in the modern lane."""
+    """Check, or run the command in the modern lane."""
     verb, command = (sys.argv[1:2] or [""])[0], [*sys.argv[3:]] if sys.argv[2:3] == ["--"] else []
     if verb == "inside":
         enter(command)
@@ -228,11 +254,10 @@ def main():
         os.environ["PATH"] = "{}{}{}".format(ROOT / ".venv" / "bin", os.pathsep, os.environ.get("PATH", ""))
         os.execvp(command[0], command)
     make_root()
+    for name in NAMES:
+        (cache() / "etc" / name).touch()  # to mount the machine's own over
     bootstrap.set_up(bootstrap.chosen(["modern"]))
-    inside = [sys.executable, str(Path(__file__).resolve()), "inside", "--", *command]
-    # A process namespace, too: whoever ends this process ends all that it has started.
-    own = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
-    os.execvp("unshare", ["unshare", *own, *inside])
+    sys.exit(in_namespaces([sys.executable, str(Path(__file__).resolve()), "inside", "--", *command]))
 
 
 if __name__ == "__main__":

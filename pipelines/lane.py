@@ -5,10 +5,29 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 
 MODERN_GLIBC = (2, 39)  # ml-metadata and tensorflow-data-validation of tfx 1.21 ship no wheels for an older one
 MODERN_PYTHONS = ["3.12", "3.13", "3.11"]  # best first
+CHOICE = "GLIOFLOW_LANE"  # `classic` asks for it where the C library would allow the modern one
+
+# Last day of security fixes: Python by its release schedules, NumPy by the 24 months of NEP 29.
+ENDS = {
+    "Python 3.10": date(2026, 10, 31),
+    "Python 3.11": date(2027, 10, 31),
+    "Python 3.12": date(2028, 10, 31),
+    "Python 3.13": date(2029, 10, 31),
+    "NumPy 1.26": date(2025, 9, 16),
+    "NumPy 2.4": date(2027, 12, 21),
+}
+# Pins of the classic lane whose makers mend newer releases alone, and that nothing newer fits beside.
+LEFT_BEHIND = ("tfx", "tensorflow-cpu", "protobuf", "pyarrow")
+TO_MODERN = (
+    "modern: Debian 13 or Ubuntu 24.04 with a Python 3.11 to 3.13, then `make setup`; here, as root: "
+    "`apt-get install debootstrap`, then `python3 infra/modern.py run -- COMMAND`"
+)
+TO_CLASSIC = f"classic: a Python 3.10 on the PATH, remove .venv, then `{CHOICE}=classic make setup`"
 
 
 def glibc() -> tuple[int, int] | None:
@@ -23,8 +42,8 @@ def glibc() -> tuple[int, int] | None:
 def pythons() -> list[str]:
     """Python versions this machine can use, best first: the modern lane's where the C library allows, then classic."""
     library = glibc()
-    modern = MODERN_PYTHONS if library is not None and library >= MODERN_GLIBC else []
-    return [*modern, "3.10"]
+    modern = library is not None and library >= MODERN_GLIBC and os.environ.get(CHOICE) != "classic"
+    return [*(MODERN_PYTHONS if modern else []), "3.10"]
 
 
 def current() -> str:
@@ -32,8 +51,35 @@ def current() -> str:
     return "classic" if sys.version_info < (3, 11) else "modern"
 
 
-def describe() -> str:
-    """Lane, why, versions and processors, a line each."""
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def ends() -> dict[str, date]:
+    """Last day of security fixes of this lane's Python and NumPy, where it is known."""
+    numbers = {"Python": platform.python_version(), "NumPy": _installed("numpy") or ""}
+    names = [f"{name} {'.'.join(number.split('.')[:2])}" for name, number in numbers.items()]
+    return {name: ENDS[name] for name in names if name in ENDS}
+
+
+def upkeep(today: date) -> list[str]:
+    """What of this lane gets no security fixes any more, and what will be the next; a line each."""
+    past = [f"{name} ({day})" for name, day in ends().items() if day < today]
+    coming = [f"{name} on {day}" for name, day in ends().items() if day >= today]
+    lines = [f"past its end    {', '.join(past) or 'nothing'}" + (f"; to come: {', '.join(coming)}" if coming else "")]
+    if current() == "classic":
+        pins = [f"{package} {_installed(package)}" for package in LEFT_BEHIND if _installed(package)]
+        lines.append(
+            f"not mended      {', '.join(pins)}: newer releases alone are; docs/security.md says what it means"
+        )
+    return lines
+
+
+def describe(today: date | None = None) -> str:
+    """Lane, why, versions, what is past its end of life, the way to the other lane, processors; a line each."""
     library = glibc()
     found = "no glibc" if library is None else f"glibc {library[0]}.{library[1]}"
     if current() == "modern":
@@ -44,9 +90,8 @@ def describe() -> str:
         why = f"{found}; the modern lane needs glibc {MODERN_GLIBC[0]}.{MODERN_GLIBC[1]} (Debian 13, Ubuntu 24.04)"
     lines = [f"lane            {current()}: {why}"]
     for package in ("tfx", "tensorflow-cpu", "keras", "apache-beam", "dvc"):
-        try:
-            lines.append(f"{package:<16}{version(package)}")
-        except PackageNotFoundError:
-            lines.append(f"{package:<16}missing; run `make setup`")
+        lines.append(f"{package:<16}{_installed(package) or 'missing; run `make setup`'}")
+    lines += upkeep(today or date.today())
+    lines.append(f"other lane      {TO_MODERN if current() == 'classic' else TO_CLASSIC}")
     lines.append(f"processors      {os.cpu_count()}")
     return "\n".join(lines)

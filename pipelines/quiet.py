@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.abc
+import importlib.util
 import logging
 import os
+import re
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+# What TensorFlow 2.21 writes at its import, before any of its own switches counts.
+UNASKED = re.compile(rb"WARNING: All log messages before absl::InitializeLog\(\)|.* port\.cc:\d+\] oneDNN custom op")
 
 
 def silence() -> None:
@@ -20,3 +31,46 @@ def silence() -> None:
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="tensorflow_model_analysis")
     for name in ("absl", "apache_beam", "tensorflow", "root"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    if not any(isinstance(finder, _TensorFlow) for finder in sys.meta_path) and "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _TensorFlow())
+
+
+class _TensorFlow(importlib.abc.MetaPathFinder):
+    """Finds TensorFlow where it is, once, and keeps UNASKED from standard error while it is imported."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find the package as others would, with a loader that is hushed."""
+        if fullname != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def hushed(module: ModuleType) -> None:
+                with _without(UNASKED):
+                    load(module)
+
+            spec.loader.exec_module = hushed  # type: ignore[method-assign]
+        return spec
+
+
+@contextmanager
+def _without(pattern: re.Pattern[bytes]) -> Iterator[None]:
+    """Hold back what is written to standard error, by C++ too; at the end write it, less the lines that match."""
+    sys.stderr.flush()
+    own = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(own, 2)
+            os.close(own)
+            held.seek(0)
+            for line in held:
+                if not pattern.match(line):
+                    os.write(2, line)

@@ -7,10 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pipelines import quiet
 
 quiet.silence()
+settings.register_profile("untimed", deadline=None)  # a busy machine is no finding
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parent.parent
 LGG = ROOT.parent / "shared" / "lgg"

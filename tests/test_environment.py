@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 from conftest import ROOT
@@ -58,6 +59,36 @@ def test_the_c_library_chooses_the_lane(monkeypatch, glibc, first):
     monkeypatch.setattr(lane, "glibc", lambda: glibc)
     assert lane.pythons()[0] == first
     assert lane.pythons()[-1] == "3.10"
+
+
+def test_the_classic_lane_is_had_where_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(lane, "glibc", lambda: (2, 41))
+    monkeypatch.setenv(lane.CHOICE, "classic")
+    assert lane.pythons() == ["3.10"]
+
+
+def test_the_end_of_this_lanes_python_and_numpy_is_known():
+    names = sorted(lane.ends())
+    assert [name.split()[0] for name in names] == ["NumPy", "Python"]
+    assert names[1].split()[1] == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def test_what_is_past_its_end_is_told_from_the_day_after():
+    name, last = min(lane.ends().items(), key=lambda item: item[1])
+    before, after = (lane.upkeep(day)[0] for day in (last, last.replace(year=last.year + 50)))
+    assert before.startswith("past its end    nothing; to come: ")
+    assert f"{name} on {last}" in before
+    assert f"{name} ({last})" in after
+    assert "to come" not in after
+
+
+def test_pins_that_nobody_mends_are_named_in_the_classic_lane_alone():
+    lines = lane.upkeep(date(2026, 1, 1))[1:]
+    if lane.current() == "modern":
+        assert lines == []
+    else:
+        assert "tensorflow-cpu 2.16.2" in lines[0]
+        assert "docs/security.md" in lines[0]
 
 
 def test_a_new_environment_is_not_built_from_the_old_one(tmp_path):

@@ -12,6 +12,7 @@ from components.registry.dossier import scores
 from components.registry.git import fetch_tags, locked, publish_tag
 from components.registry.names import ARTIFACT, PROD, STAGING
 from components.registry.releases import after
+from components.registry.snapshot import tagger
 from components.registry.state import ROLLBACK, State, Version, read_state
 
 
@@ -84,7 +85,7 @@ def objections(state: State, candidate: Version, stage: str, gate: Gate, seed: i
 
 def _assign(state: State, version: Version, stage: str, message: str, remote: str | None) -> None:
     after(state.last_change)
-    made = gto.api.assign(".", ARTIFACT, stage, version=version.name, message=message, force=True)
+    made = gto.api.assign(".", ARTIFACT, stage, version=version.name, message=message, force=True, **tagger())
     if not publish_tag(remote, made.tag):
         raise UserError(
             f"registry: somebody else has just changed {stage} on {remote}; see `glioflow models`, then decide again"

@@ -19,7 +19,7 @@ from components.prediction import digest
 from components.registry.dossier import Record, summary, write_dossier
 from components.registry.git import fetch_tags, has_commit, locked, publish_tag
 from components.registry.names import ARTIFACT, DOSSIER, FOLDER, MODEL, POINTER, SUMMARY
-from components.registry.snapshot import snapshot
+from components.registry.snapshot import snapshot, tagger
 from components.registry.state import State, number, read_state
 
 ATTEMPTS = 5  # where others register at the same moment
@@ -66,7 +66,7 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
             kept = [POINTER, SUMMARY, FOLDER / ".gitignore", Path("dvc.lock"), run.metrics, run.card]
             commit = snapshot(kept, f"{ARTIFACT} {name}")
             after(state.last_change)
-            gto.api.register(".", ARTIFACT, commit, version=name, message=headline(told))
+            gto.api.register(".", ARTIFACT, commit, version=name, message=headline(told), **tagger())
             if publish_tag(remote, f"{ARTIFACT}@{name}"):
                 return Registered(name, True)
             fetch_tags(remote)

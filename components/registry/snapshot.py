@@ -5,14 +5,25 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from components.registry.git import GitError, git
 
-NOBODY = {
-    f"GIT_{role}_{what}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "glioflow"), ("EMAIL", "glioflow@localhost"))
-}
+NOBODY = ("glioflow", "glioflow@localhost")
+
+
+def committer() -> tuple[str, str]:
+    """Name and address by Git's own rules; `NOBODY` on a bare machine, where nobody has told Git a name."""
+    try:
+        name, _, rest = git("var", "GIT_COMMITTER_IDENT").rpartition(" <")
+    except GitError:
+        return NOBODY
+    return name, rest.partition(">")[0]
+
+
+def tagger() -> dict[str, Any]:
+    """Who sets a tag, as GTO's arguments: left alone, it refuses where Git would only guess."""
+    return dict(zip(("author", "author_email"), committer(), strict=True))
 
 
 def snapshot(paths: Iterable[Path], message: str, parents: Sequence[str] = ("HEAD",)) -> str:
@@ -26,10 +37,12 @@ def snapshot(paths: Iterable[Path], message: str, parents: Sequence[str] = ("HEA
         git("add", "--update", ":/", more=index)
         git("add", "--force", "--", *(str(path) for path in paths if path.exists()), more=index)
         tree = git("write-tree", more=index)
-    try:
-        git("var", "GIT_COMMITTER_IDENT")
-        identity = {}
-    except GitError:  # a bare machine, where nobody has told Git a name
-        identity = NOBODY
+    name, email = committer()
+    nobody = {
+        f"GIT_{role}_{what}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", name), ("EMAIL", email))
+        if (name, email) == NOBODY
+    }
     of = [word for parent in parents for word in ("-p", parent)]
-    return git("commit-tree", tree, *of, "-m", message, more=identity)
+    return git("commit-tree", tree, *of, "-m", message, more=nobody)

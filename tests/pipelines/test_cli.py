@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,6 @@ def test_doctor_tells_the_lane():
     expected = "classic" if sys.version_info < (3, 11) else "modern"
     assert result.stdout.startswith(f"lane            {expected}: ")
     assert "missing" not in result.stdout
+    other = {"classic": "modern", "modern": "classic"}[expected]
+    assert re.search(rf"^other lane +{other}: .*`.+`", result.stdout, re.MULTILINE)
+    assert re.search(r"^past its end +\S", result.stdout, re.MULTILINE)

@@ -9,9 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -21,52 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layered_models import write_layered
 from PIL import Image
-
-PREDICT = "/v1/models/layered:predict"
-LIMIT_MB = 1
-COMMAND = Path(sys.executable).with_name("glioflow")
-JSON = {"Content-Type": "application/json"}
+from served import COMMAND, JSON, LIMIT_MB, PREDICT, serving
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".venv-serving").exists(), reason="the server's environment is not here: make serve-setup"
 )
-
-
-class Server:
-    """A running server, and what one asks it."""
-
-    def __init__(self, process):
-        self.process = process
-        self.port = int(process.stdout.readline().split("127.0.0.1:")[1].split("/")[0])
-
-    def ask(self, method, path, body=None, headers=JSON):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path, body, dict(headers))
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def predict(self, instances, **more):
-        status, body = self.ask("POST", PREDICT, json.dumps({"instances": instances, **more}))
-        return status, json.loads(body)
-
-
-@contextmanager
-def serving(model, log):
-    """Start a server on a free port; at the end it is told to stop, and has to."""
-    flags = ["--model", str(model), "--port", "0", "--limit", str(LIMIT_MB)]
-    with (
-        log.open("w") as noise,
-        subprocess.Popen([COMMAND, "serve", *flags], stdout=subprocess.PIPE, stderr=noise, text=True) as process,
-    ):
-        try:
-            yield Server(process)
-        finally:
-            process.terminate()
-    assert process.returncode == 0
-    assert "Traceback" not in log.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

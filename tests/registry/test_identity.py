@@ -1,0 +1,46 @@
+"""Who a version is by: whom Git knows, or, on a machine where nobody has told it a name, the workflow itself."""
+
+from __future__ import annotations
+
+import os
+
+import gto.api
+import pytest
+from dvc_project import run
+
+from components.registry.snapshot import snapshot, tagger
+
+SOMEBODY = {
+    f"GIT_{role}_{what}": f"Somebody{end}"
+    for role in ("AUTHOR", "COMMITTER")
+    for what, end in (("NAME", ""), ("EMAIL", "@example.org"))
+}
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A Git repository with a commit, on a machine without any settings of Git."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    for name in (*SOMEBODY, "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    run(tmp_path, "git init -q")
+    run(tmp_path, "git config user.useConfigOnly true")  # nor a name that Git makes up of user and machine
+    run(tmp_path, "git -c user.name=A -c user.email=a@example.org commit -q --allow-empty -m first")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("known", "who"),
+    [({}, "glioflow <glioflow@localhost>"), (SOMEBODY, "Somebody <Somebody@example.org>")],
+)
+def test_commit_and_tags_bear_the_name(repository, monkeypatch, known, who):
+    for name, value in known.items():
+        monkeypatch.setenv(name, value)
+    commit = snapshot([], "a version")
+    gto.api.register(".", "layered", commit, version="v1.0.0", message="a version", **tagger())
+    gto.api.assign(".", "layered", "prod", version="v1.0.0", message="a stage", **tagger())
+    tags = run(repository, "git for-each-ref refs/tags", "--format=%(taggername) %(taggeremail)").splitlines()
+    assert tags == [who, who]
+    assert run(repository, f"git show -s {commit}", "--format=%an <%ae>|%cn <%ce>").strip() == f"{who}|{who}"

@@ -1,0 +1,179 @@
+"""infra/modern.py: it says what is missing, and leaves no process, no mount and nothing half-made behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ROOT
+
+from pipelines import lane
+
+MODERN = [sys.executable, str(ROOT / "infra" / "modern.py")]
+NATIVE = (lane.glibc() or (0, 0)) >= lane.MODERN_GLIBC
+sys.path.insert(0, str(ROOT / "infra"))
+
+import modern  # noqa: E402
+
+older = pytest.mark.skipif(NATIVE, reason="the machine's own C library carries the modern lane: no root is made")
+rooted = pytest.mark.skipif(os.geteuid() != 0, reason="only root may drop a right")
+
+
+def said(*arguments, **environment):
+    """Exit status and the lines on standard error."""
+    run = subprocess.run(
+        [*MODERN, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    return run.returncode, run.stderr.splitlines()
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--"], ["other"]])
+def test_how_to_use_it_is_one_line(arguments):
+    assert said(*arguments) == (2, [f"infra/modern.py: {modern.USAGE}"])
+
+
+@older
+@rooted
+def test_who_is_not_root_is_told():
+    code = "import os, sys; sys.path.insert(0, 'infra'); import modern; os.seteuid(65534); print(modern.missing())"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert told.startswith("needs root, to mount and to chroot; ")
+
+
+@older
+@rooted
+def test_a_container_that_may_not_mount_is_told_which_right_it_lacks():
+    if not shutil.which("setpriv"):
+        pytest.skip("no right can be dropped here: no setpriv")
+    command = ["setpriv", "--inh-caps=-sys_admin", "--bounding-set=-sys_admin", *MODERN, "check"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr.startswith("infra/modern.py: may not make a mount namespace here; allow CAP_SYS_ADMIN")
+
+
+@older
+@rooted
+def test_a_program_that_is_not_installed_is_named_with_its_package(tmp_path):
+    nothing = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    assert said("check", **nothing) == (2, ["infra/modern.py: needs unshare; apt-get install util-linux"])
+    if modern.missing():
+        pytest.skip(modern.missing())
+    for name in ("unshare", "true"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    status, (line,) = said("check", **nothing)
+    assert status == 2
+    assert line.endswith("needs debootstrap for a Debian 13 root; apt-get install debootstrap")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "sources.list",
+            "# deb http://commented/debian bookworm main\ndeb [arch=amd64] http://near/debian bookworm main\n",
+        ),
+        (
+            "sources.list.d/debian.sources",
+            "Types: deb\nURIs: http://off/debian\nSuites: bookworm\nEnabled: no\n\n"
+            "Types: deb deb-src\nURIs: http://near/debian\nSuites: bookworm bookworm-updates\nComponents: main\n",
+        ),
+    ],
+)
+def test_the_machines_own_mirror_is_taken(tmp_path, name, text):
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    release = tmp_path / "os-release"
+    release.write_text('ID=debian\nVERSION_CODENAME="bookworm"\n', encoding="utf-8")
+    assert modern.mirror(str(tmp_path), str(release)) == "http://near/debian"
+    release.write_text("ID=ubuntu\nVERSION_CODENAME=noble\n", encoding="utf-8")
+    assert modern.mirror(str(tmp_path), str(release)) is None
+
+
+@pytest.fixture
+def making(tmp_path):
+    """Environment of a machine without a cached root, with a debootstrap that does what is written to `script`."""
+    if NATIVE or modern.missing():
+        pytest.skip(modern.missing() or "the machine's own C library carries the modern lane: no root is made")
+    script = tmp_path / "bin" / "debootstrap"
+    script.parent.mkdir()
+    script.touch(0o755)
+    return script, {"PATH": f"{script.parent}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+def test_a_root_that_fails_says_why_and_is_not_kept(making, tmp_path):
+    script, machine = making
+    script.write_text('#!/bin/sh\nfor last; do :; done\nmkdir -p "$3/usr"\necho "E: no such mirror" >&2\nexit 1\n')
+    assert said("run", "--", "true", **machine) == (1, ["infra/modern.py: debootstrap --variant=minbase "
+        f"--include={','.join(modern.PACKAGES)} failed: E: no such mirror"])  # fmt: skip
+    assert list((tmp_path / "cache" / "glioflow").iterdir()) == []
+
+
+def test_a_root_that_is_half_made_at_sigterm_is_not_kept(making, tmp_path):
+    script, machine = making
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    script.write_text(f"#!/bin/sh\necho begun > {begun}\nexec sleep 1000\n")
+    with subprocess.Popen(
+        [*MODERN, "run", "--", "true"], env=os.environ | machine, stdout=subprocess.DEVNULL
+    ) as making:
+        assert begun.read_text() == "begun\n"
+        (asleep,) = psutil.Process(making.pid).children(recursive=True)
+        making.terminate()
+    assert making.returncode == 143
+    assert psutil.wait_procs([asleep], timeout=60)[1] == []
+    assert list((tmp_path / "cache" / "glioflow").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def ready():
+    """Skips where the modern lane is not set up, which takes minutes and gigabytes."""
+    if NATIVE or modern.missing():
+        pytest.skip(modern.missing() or "the machine's own C library carries the modern lane: no root is made")
+    if not modern.cache().is_dir() or not (ROOT / ".venv-modern" / "lock.sha256").exists():
+        pytest.skip("the modern lane is not set up here: make test-modern")
+
+
+def mounts():
+    return Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+
+
+def test_a_command_runs_in_debian_13_and_sees_the_folder_it_runs_in(ready, tmp_path):
+    before = mounts()
+    script = ". /etc/os-release; echo $VERSION_CODENAME > here; echo > /tmp/elsewhere; getent hosts localhost; exit 7"
+    run = subprocess.run([*MODERN, "run", "--", "sh", "-c", script], cwd=tmp_path, capture_output=True, check=False)
+    assert run.returncode == 7
+    assert b"localhost" in run.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+    assert (tmp_path / "here").read_text() == "trixie\n"
+    assert not Path("/tmp/elsewhere").exists()
+    assert mounts() == before
+    assert list((modern.cache().parent / "view").iterdir()) == []
+
+
+def test_nothing_of_the_root_can_be_changed(ready):
+    run = subprocess.run(
+        [*MODERN, "run", "--", "touch", "/usr/x", "/etc/x"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert run.stderr.count("Read-only file system") == 2
+
+
+@pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_however_it_ends_no_process_and_no_mount_is_left(ready, end, status):
+    before = mounts()
+    command = [*MODERN, "run", "--", "sh", "-c", "sleep 1000 & setsid sleep 1000 & echo started; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout.readline() == "started\n"
+        inside = psutil.Process(run.pid).children(recursive=True)
+        assert len(inside) >= 2
+        run.send_signal(end)
+    assert run.returncode == status
+    assert psutil.wait_procs(inside, timeout=60)[1] == []
+    assert mounts() == before
+    assert list((modern.cache().parent / "view").iterdir()) == []

@@ -1,0 +1,45 @@
+"""What TensorFlow says unasked at its import is kept from standard error; whatever else is said there is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from conftest import ROOT
+
+UNASKED = """\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795556735.361884      22 port.cc:153] oneDNN custom operations are on. You may see slightly different
+"""
+SILENT = "from pipelines import quiet; quiet.silence()"
+
+
+def standard_error(code):
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    return run.stderr
+
+
+def imported(folder, *, says, then=""):
+    """Standard error of an import of a package of TensorFlow's name that writes `says` to file descriptor 2."""
+    (folder / "tensorflow").mkdir()
+    body = f"import os\nos.write(2, {says.encode()!r})\n{then}\n"
+    (folder / "tensorflow" / "__init__.py").write_text(body, encoding="utf-8")
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); {SILENT}; import tensorflow"
+    return standard_error(code)
+
+
+def test_the_lines_that_are_known_are_kept_back_and_others_are_not(tmp_path):
+    assert imported(tmp_path, says=UNASKED + "F0000 cpu.cc:1] this processor lacks AVX\n") == (
+        "F0000 cpu.cc:1] this processor lacks AVX\n"
+    )
+
+
+def test_an_import_that_fails_says_why(tmp_path):
+    said = imported(tmp_path, says="cannot map segment\n", then="raise ImportError('no AVX')")
+    assert said.startswith("cannot map segment\n")
+    assert said.rstrip().endswith("ImportError: no AVX")
+
+
+def test_the_real_import_says_nothing_and_later_words_are_heard():
+    code = f"{SILENT}; import tensorflow, os; os.write(2, b'heard')"
+    assert standard_error(code) == "heard"
