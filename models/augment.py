@@ -86,8 +86,9 @@ class Augmenter:
         images = ops.clip(images, 0.0, 255.0)
         if self.gamma:
             exponent = ops.reshape(ops.exp(self._uniform(count, self.gamma)), (-1, 1, 1, 1))
-            # x ** e as exp(e log x), which CPUs vectorise: several times as fast. Where x is 0, so is the result.
-            images = 255.0 * ops.exp(exponent * ops.log(ops.maximum(images, 1e-12) / 255.0))
+            # x ** e as exp(e log x), which CPUs vectorise: several times as fast.
+            bent = ops.exp(exponent * ops.log(ops.maximum(images, 1e-12) / 255.0))
+            images = ops.where(images > 0.0, 255.0 * bent, 0.0)
         return images
 
     def __call__(self, images: Any, masks: Any = None) -> tuple[Any, Any]:

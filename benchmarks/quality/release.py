@@ -1,7 +1,7 @@
 """Make the reference model that the project ships: `python benchmarks/quality/release.py --recipe reference`.
 
-Takes the two networks that `train.py --test none` trained on all patients, in half precision, and the choices that
-`score.py` made on all out-of-fold predictions.
+Takes the two networks that `train.py --test none` trained on all patients, or those of a fold, in half precision, and
+the choices that `score.py` made on out-of-fold predictions.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ MOST_MB = 20
 
 @click.command()
 @click.option("--recipe", required=True)
+@click.option("--test", default="none", show_default=True, help="Fold whose networks to take.")
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
-def main(recipe: str, place: Path) -> None:
+def main(recipe: str, test: str, place: Path) -> None:
     """Write the folder of the reference model; its README stays."""
-    networks = {name: place / recipe / f"{name}-none" for name in NETWORKS}
+    networks = {name: place / recipe / f"{name}-{test}" for name in NETWORKS}
     record = read_json(place / f"{recipe}+{recipe}.choices.json")
     made_from = {name: read_json(folder / NETWORK)["made_from"] for name, folder in networks.items()}
     card = (FOLDER / "README.md").read_text(encoding="utf-8") if FOLDER.is_dir() else ""
@@ -31,6 +32,9 @@ def main(recipe: str, place: Path) -> None:
     with atomic_folder(FOLDER) as part:
         for name, folder in networks.items():
             halve(folder, part / name)
+            network = read_json(part / name / NETWORK)
+            network["arguments"]["weights"] = Path(network["arguments"]["weights"]).name  # no path of the machine
+            write_json(part / name / NETWORK, network)
         whole = {"neighbors": neighbors, "mirror": True, "slices": vars(Options()), **record, "made_from": made_from}
         write_json(part / CHOICES, whole)
         (part / "README.md").write_text(card, encoding="utf-8")

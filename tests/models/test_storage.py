@@ -91,7 +91,7 @@ def test_half_precision_is_half_the_size_and_nearly_the_same(segmenter, tmp_path
     loaded = storage.load_network(tmp_path / "half")
     images = noise(32)
     expected = segmenter(images, training=False).numpy()
-    assert np.abs(loaded(images, training=False) - expected).max() < 0.01
+    assert np.abs(loaded(images, training=False) - expected).max() < 0.02
     assert {variable.dtype for variable in loaded.weights} == {"float32"}
     assert (tmp_path / "half/network.json").read_bytes() == (tmp_path / "whole/network.json").read_bytes()
     sizes = [(tmp_path / name / "network.weights.h5").stat().st_size for name in ("half", "whole")]
