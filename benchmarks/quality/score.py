@@ -31,6 +31,14 @@ from components.scans.scan import Scan
 from components.sources import Source, open_source
 from models import preprocessing
 
+NOTHING_CHOSEN: dict[str, Any] = {
+    "tumor_temperature": 1.0,
+    "mask_temperature": 1.0,
+    "tumor_threshold": 0.5,
+    "mask_threshold": 0.5,
+    "processing": {"largest": False, "min_ml": 0.0},
+}
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -140,8 +148,9 @@ def folds_of(source: Path, recipe: str, other: str | None, tags: list[str], plac
 @click.option("--segmenter", "recipe", required=True, help="Recipe of the segmenters.")
 @click.option("--classifier", "other", help="Recipe of the classifiers; without it the mask's peak stands for them.")
 @click.option("--tests", default=",".join(map(str, range(FOLDS))), help="Tags of the folds, e.g. 1-without-0.")
+@click.option("--fixed", is_flag=True, help="Choose nothing: 0.5 for both thresholds, no temperatures, no processing.")
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
-def main(source: Path, recipe: str, other: str | None, tests: str, place: Path) -> None:
+def main(source: Path, recipe: str, other: str | None, tests: str, fixed: bool, place: Path) -> None:
     """Score the out-of-fold predictions of RECIPE."""
     params = load()
     folds = folds_of(source, recipe, other, tests.split(","), place)
@@ -150,12 +159,12 @@ def main(source: Path, recipe: str, other: str | None, tests: str, place: Path) 
     with open_source(source) as scans:
         for number, fold in enumerate(folds):
             others = [one for one in folds if one is not fold] or [fold]
-            records.append(choose(OutOfFold(others, scans), **chosen_by))
+            records.append(NOTHING_CHOSEN if fixed else choose(OutOfFold(others, scans), **chosen_by))
             for gated, alone, of_slices in scored(fold, records[-1], scans):
                 on.append({"fold": number, **gated})
                 off.append({"fold": number, **alone})
                 said.append({"fold": number, **of_slices})
-        final = choose(OutOfFold(folds, scans), **chosen_by)
+        final = NOTHING_CHOSEN if fixed else choose(OutOfFold(folds, scans), **chosen_by)
     patients = pd.DataFrame(off).merge(pd.DataFrame(on), on=["fold", "patient", "site"], suffixes=("", "_gated"))
     name = f"{recipe}{f'+{other}' if other else ''}"
     with atomic_file(place / f"{name}.csv") as part:
