@@ -247,7 +247,8 @@ def main():
         return
     if verb == "test":
         command = TESTS + sys.argv[2:]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a half-made root goes
+    for end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(end, lambda number, _: sys.exit(128 + number))  # so that a half-made root goes
     if native():
         print("glibc {}.{}: `make test` is the modern lane already".format(*lane.glibc()), flush=True)
         bootstrap.set_up(bootstrap.chosen([]))
