@@ -167,7 +167,7 @@ def mount(*arguments):
 
 
 def enter(command):
-    """Inside the namespace: build the root's view on a file system in memory, move into it, become the command."""
+    """Inside the namespace: build the root's view on a file system in memory, move into it, run the command."""
     base, here = cache(), Path.cwd()
     view = base.parent / "view"  # the namespace's own; elsewhere it stays an empty folder
     view.mkdir(exist_ok=True)
@@ -202,10 +202,22 @@ def enter(command):
         "PYTHONDONTWRITEBYTECODE": "1",
         "TERM": os.environ.get("TERM", "dumb"),
     }
-    try:
-        os.execvpe(command[0], command, environment)
-    except OSError as error:
-        sys.exit("infra/modern.py: {}: {}".format(command[0], error.strerror))
+    become_init(command, environment)
+
+
+def become_init(command, environment):
+    """Run a command as the first process of a namespace has to: it inherits orphans, and takes note of their ends."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.execvpe(command[0], command, environment)
+        except OSError as error:
+            sys.exit("infra/modern.py: {}: {}".format(command[0], error.strerror))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        ended, status = os.wait()
+        if ended == child:
+            sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
 
 
 def die_with_parent():
@@ -247,7 +259,8 @@ def main():
         return
     if verb == "test":
         command = TESTS + sys.argv[2:]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a half-made root goes
+    for end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(end, lambda number, _: sys.exit(128 + number))  # so that a half-made root goes
     if native():
         print("glibc {}.{}: `make test` is the modern lane already".format(*lane.glibc()), flush=True)
         bootstrap.set_up(bootstrap.chosen([]))

@@ -26,7 +26,9 @@ def repository(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     run(tmp_path, "git init -q")
     run(tmp_path, "git config user.useConfigOnly true")  # nor a name that Git makes up of user and machine
-    run(tmp_path, "git -c user.name=A -c user.email=a@example.org commit -q --allow-empty -m first")
+    (tmp_path / "file").touch()
+    run(tmp_path, "git add file")
+    run(tmp_path, "git -c user.name=A -c user.email=a@example.org commit -q -m first")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
