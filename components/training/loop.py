@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -136,7 +137,7 @@ class Loop:
             better = state.best is None or row[self.monitored] > state.history[state.best][self.monitored]
             if better:
                 state.best = state.epoch
-                self.best = [np.array(weight) for weight in self.model.network.weights]
+                self.best = [_copied(weight) for weight in self.model.network.weights]
         state.history.append(row)
         state.done = 0
         self.progress.epoch(state.epoch - 1, row, better)
@@ -147,7 +148,7 @@ class Loop:
     def _averaged(self) -> Iterator[None]:
         """Meanwhile the weights are their moving averages, where there are any."""
         trained = self.model.trainable_variables if self.average else []
-        current = [np.array(variable) for variable in trained]
+        current = [_copied(variable) for variable in trained]
         if self.average:
             self.model.optimizer.finalize_variable_values(trained)
         yield
@@ -198,7 +199,7 @@ class Loop:
         }
 
     def _arrays(self) -> Arrays:
-        several = {name: [np.array(value) for value in values] for name, values in self._variables().items()}
+        several = {name: [_copied(value) for value in values] for name, values in self._variables().items()}
         return several | {"best": self.best}
 
     def _restore(self, saved: Arrays) -> None:
@@ -206,3 +207,8 @@ class Loop:
             for variable, value in zip(variables, saved[name], strict=True):
                 variable.assign(value)
         saved.clear()
+
+
+def _copied(variable: keras.Variable) -> np.ndarray:
+    """A variable's value, which later steps don't change; NumPy 2 can't ask Keras for one itself."""
+    return np.array(keras.ops.convert_to_numpy(variable))
