@@ -129,7 +129,8 @@ class Loop:
             self._step(float(self.train_step(next(self.stream))))
         self._agree()
         row: dict[str, float] = {"epoch": state.epoch}
-        row |= {name: float(value) for name, value in self.model.get_metrics_result().items()}
+        # Sorted, because Keras' own order differs from version to version.
+        row |= {name: float(value) for name, value in sorted(self.model.get_metrics_result().items())}
         with self._averaged():
             row |= self.validate()
             if not all(map(math.isfinite, row.values())):
