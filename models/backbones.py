@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import keras
@@ -43,7 +44,9 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
     if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise WeightsUnavailableError(f"{weights}: no such file of weights; set weights to imagenet, none or a file")
     try:  # whatever is wrong with the arguments shows here
-        plain = build(weights=None, input_shape=(size, size, 3 * (2 * neighbors + 1)), **shape)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
+            plain = build(weights=None, input_shape=(size, size, 3 * (2 * neighbors + 1)), **shape)
     except ValueError as error:
         least = re.search(r"at least (\d+)", str(error))
         raise ValueError(

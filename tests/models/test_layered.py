@@ -12,7 +12,6 @@ from models.layered import Layered, _cooled
 from models.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = pytest.mark.filterwarnings("ignore:This model usually expects")
 
 MASK_THRESHOLD = 0.4
 

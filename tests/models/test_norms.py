@@ -7,8 +7,6 @@ import tensorflow as tf
 
 from models.norms import MOMENTUM, BatchNormalization, with_fast_normalization
 
-pytestmark = pytest.mark.filterwarnings("ignore:This model usually expects")
-
 
 def batches(count: int = 3) -> list[np.ndarray]:
     random = np.random.default_rng(3)

@@ -8,7 +8,7 @@ from models.norms import BatchNormalization
 from models.transfer_resunet import transfer_resunet
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.filterwarnings("ignore:This model usually expects")]
+pytestmark = pytest.mark.usefixtures("seeded")
 
 KNOBS = {"filters": [2, 4, 8, 8, 8], "backbone": "MobileNet", "weights": "none", "size": 32}
 
