@@ -152,9 +152,11 @@ class Loop:
         current = [_copied(variable) for variable in trained]
         if self.average:
             self.model.optimizer.finalize_variable_values(trained)
-        yield
-        for variable, value in zip(trained, current, strict=True):
-            variable.assign(value)
+        try:
+            yield
+        finally:  # a stop during the validation saves the state, too
+            for variable, value in zip(trained, current, strict=True):
+                variable.assign(value)
 
     def _has_waited(self, phase: int) -> bool:
         """Tell whether the last phase has gone on for `patience` epochs without a better score."""

@@ -85,14 +85,14 @@ def test_pretrained_weights_are_not_fetched_again(slice_classifier, tmp_path):
     check_same(storage.load_network(tmp_path), slice_classifier)
 
 
-def test_half_precision_is_half_the_size_and_nearly_the_same(segmenter, tmp_path):
-    storage.save_network(tmp_path / "whole", segmenter, SEGMENTER, {"data": "a hash"})
+def test_half_precision_is_half_the_size_and_nearly_the_same(slice_classifier, tmp_path):
+    storage.save_network(tmp_path / "whole", slice_classifier, CLASSIFIER, {"data": "a hash"})
     storage.halve(tmp_path / "whole", tmp_path / "half")
     loaded = storage.load_network(tmp_path / "half")
     images = noise(32)
-    expected = segmenter(images, training=False).numpy()
+    expected = slice_classifier(images, training=False).numpy()
     assert np.abs(loaded(images, training=False) - expected).max() < 0.02
-    assert {variable.dtype for variable in loaded.weights} == {"float32"}
+    assert {str(variable.dtype) for variable in loaded.weights if "seed" not in variable.path} == {"float32"}
     assert (tmp_path / "half/network.json").read_bytes() == (tmp_path / "whole/network.json").read_bytes()
     sizes = [(tmp_path / name / "network.weights.h5").stat().st_size for name in ("half", "whole")]
     assert sizes[0] < 0.6 * sizes[1]
