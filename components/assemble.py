@@ -131,7 +131,7 @@ def assemble(
         layered: folder to write: Format-Serving/, the SavedModel, with layered.json, the choices, among its assets.
         sensitivity: share of tumour slices that stage 1 has to find.
         refer: share of the patients that a human should look at first.
-        mirror: stage 2 looks at the mirror image of every slice, too.
+        mirror: both stages look at the mirror image of every slice, too.
         slices: how volumes were brought to slices, for those who predict.
 
     Returns:

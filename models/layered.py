@@ -28,7 +28,8 @@ class Layered(tf.Module):
         classifier, segmenter: the trained networks.
         tumor_threshold: a slice passes stage 1 at this tumour probability or more.
         mask_threshold: a pixel belongs to the mask at this probability or more.
-        mirror: a pixel's probability is the mean of two looks, at the slice and at its mirror image (left and right).
+        mirror: every probability, a slice's or a pixel's, is the mean of two looks: at the slice and at its mirror image
+            (left and right).
 
     The thresholds are variables, so that they can be chosen with the same graph that is saved.
     """
@@ -61,7 +62,10 @@ class Layered(tf.Module):
 
     def _tumor_probability(self, slices: tf.Tensor) -> tf.Tensor:
         seen = self._seen_by(self.classifier, slices)
-        return _cooled(self._raw_tumor_probability(seen), self.tumor_temperature)
+        probability = self._raw_tumor_probability(seen)
+        if self.mirror:
+            probability = (probability + self._raw_tumor_probability(seen[:, :, ::-1])) / 2
+        return _cooled(probability, self.tumor_temperature)
 
     def _mask_probability(self, slices: tf.Tensor) -> tf.Tensor:
         seen = self._seen_by(self.segmenter, slices)

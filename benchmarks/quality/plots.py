@@ -14,9 +14,9 @@ from pathlib import Path
 
 import click
 import pandas as pd
+from held_out import HeldOut, folds_of
 from matplotlib.figure import Figure
 from pack import FOLDS
-from score import HeldOut, folds_of
 
 from components.files import read_json
 from components.prediction import decide

@@ -29,16 +29,21 @@ from components.training.slices import Slices
 RECIPES = Path(__file__).with_name("recipes.yaml")
 
 
+def chained(recipe: str) -> list[dict]:
+    """A recipe and those that it builds on, the last one first."""
+    recipes = yaml.safe_load(RECIPES.read_text(encoding="utf-8"))
+    chain = [recipes[recipe]]
+    while "from" in chain[-1]:
+        chain.append(recipes[chain[-1]["from"]])
+    return chain
+
+
 def knobs(recipe: str) -> Params:
     """params.yaml at scale laptop with the overrides of a recipe, and of those that it builds on."""
     tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    recipes = yaml.safe_load(RECIPES.read_text(encoding="utf-8"))
-    chain = [recipe]
-    while "from" in recipes[chain[-1]]:
-        chain.append(recipes[chain[-1]]["from"])
     tree["scale"] = "laptop"
-    for name in reversed(chain):
-        for knob, value in recipes[name].get("set", {}).items():
+    for one in reversed(chained(recipe)):
+        for knob, value in one.get("set", {}).items():
             *groups, last = knob.split(".")
             place = tree
             for group in groups:
@@ -58,8 +63,19 @@ def started_from(segmenter: Path, params: Params) -> Params:
     return params.model_copy(update={"classifier": params.classifier.model_copy(update=shared)})
 
 
-def train(network: str, params: Params, slices: Slices, known: np.ndarray, people: list[str], folder: Path) -> None:
-    """Train `network` on the slices of the numbers `known` for the whole schedule and write it to `folder`."""
+def train(
+    network: str,
+    params: Params,
+    slices: Slices,
+    known: np.ndarray,
+    people: list[str],
+    folder: Path,
+    start: Path | None = None,
+) -> None:
+    """Train `network` on the slices of the numbers `known` for the whole schedule and write it to `folder`.
+
+    It begins with the weights of the network in `start`, which has learned from the same slices.
+    """
     import keras
     import tensorflow as tf
 
@@ -79,6 +95,8 @@ def train(network: str, params: Params, slices: Slices, known: np.ndarray, peopl
         tf.config.experimental.enable_op_determinism()
     share, weighted = settings.balance(params, network)
     model = build(network, params, devices.precision(recipe.precision))
+    if start:
+        model.network.set_weights(storage.load_network(start).get_weights())
     steps = math.ceil(len(known) / recipe.batch_size)
     sampler = Sampler(slices.has_tumor[known], recipe.batch_size, params.seed, share)
     key = provenance.json_hash(params.model_dump(mode="json"))
@@ -180,7 +198,9 @@ def main(
         params = started_from(place / encoder_of / f"segmenter-{tag}", params)
     if not folder.is_dir():
         people = sorted({fingerprint(name) for name in pack.patients_of(known)})
-        train(network, params, pack.slices(), known, people, folder)
+        begun = chained(recipe)[0].get("start")
+        start = place / begun / folder.name if begun and network == "segmenter" else None
+        train(network, params, pack.slices(), known, people, folder, start)
     if test != "none" and not (folder / "held_out.npz").is_file():
         predict(folder, pack.slices(), tested, pack.patients_of(tested))
 

@@ -273,9 +273,10 @@ def test_with_the_mirror_image_both_looks_count_the_same(slice_classifier, segme
     model.save(tmp_path)
     stages = tf.saved_model.load(str(tmp_path)).signatures["stages"]
     plain = Layered(slice_classifier, segmenter).stages
-    one, other = (plain(tf.constant(look))["mask_probability"] for look in (slices, slices[:, :, ::-1].copy()))
-    found = stages(slices=tf.constant(slices))["mask_probability"]
-    assert np.allclose(found, (one + other[:, :, ::-1]) / 2, atol=1e-5)
-    assert not np.allclose(found, one, atol=1e-3)
-    turned = stages(slices=tf.constant(slices[:, :, ::-1].copy()))["mask_probability"]
-    assert np.allclose(found, turned[:, :, ::-1], atol=1e-5)
+    one, other = (plain(tf.constant(look)) for look in (slices, slices[:, :, ::-1].copy()))
+    found = stages(slices=tf.constant(slices))
+    turned = stages(slices=tf.constant(slices[:, :, ::-1].copy()))
+    for output, turn in (("tumor_probability", np.s_[:]), ("mask_probability", np.s_[:, :, ::-1])):
+        assert np.allclose(found[output], (one[output] + other[output].numpy()[turn]) / 2, atol=1e-5)
+        assert not np.allclose(found[output], one[output], atol=1e-3)
+        assert np.allclose(found[output], turned[output].numpy()[turn], atol=1e-5)

@@ -1,0 +1,104 @@
+"""What the networks of a cross-validation said of the patients that they had not seen, read from `train.py`'s files."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from pack import packed
+from train import knobs
+
+from components.evaluation.pixels import PixelCalibration
+from components.evaluation.temperature import apply_temperature
+from components.prediction import Views
+from components.scans.scan import Scan
+from components.sources import Source
+from models import preprocessing
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What a fold's networks said of the patients that they had not seen, on their own grids.
+
+    Attributes:
+        patients: names, in order.
+        ends: where each patient's slices end, int [patients].
+        probability: float16 [slices].
+        drawn, mirrored: float16 [slices, size, size, 1].
+    """
+
+    patients: list[str]
+    ends: np.ndarray
+    probability: np.ndarray
+    drawn: np.ndarray
+    mirrored: np.ndarray
+
+    @functools.cache  # noqa: B019 - a run has one set of folds, and asks for every patient a dozen times
+    def of(self, patient: str, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities of a patient's slices, and of their pixels by both looks, on slices of `side` pixels."""
+        at = self.patients.index(patient)
+        slices = slice(self.ends[at - 1] if at else 0, self.ends[at])
+        maps = (
+            np.asarray(preprocessing.from_grid(part[slices], side, side))[..., 0]
+            for part in (self.drawn, self.mirrored)
+        )
+        return self.probability[slices].astype(np.float32), (sum(maps) / 2).astype(np.float16)
+
+
+class OutOfFold:
+    """The held-out patients of some folds, as `assemble.choose` takes validation patients."""
+
+    def __init__(self, folds: list[HeldOut], scans: Source) -> None:
+        self.where = {patient: fold for fold in folds for patient in fold.patients}
+        self.scans, self.pixels = scans, PixelCalibration()
+        labels = []
+        for _, scan, seen in self.patients(1.0, 1.0):
+            assert scan.mask is not None
+            self.pixels += PixelCalibration.of(seen.mask_probability, scan.mask)
+            labels.append(scan.mask.any(axis=(1, 2)))
+        self.labels = np.concatenate(labels)
+        self.probabilities = np.concatenate([fold.probability for fold in folds]).astype(np.float32)
+
+    def patients(self, tumor_temperature: float, mask_temperature: float) -> Iterator[tuple[str, Scan, Views]]:
+        """Yield each patient with its calibrated views."""
+        for patient, fold in self.where.items():
+            scan = self._scan(patient)
+            probability, drawn = fold.of(patient, scan.image.shape[1])
+            drawn = apply_temperature(drawn, mask_temperature)
+            # The model itself looks at the mirror image, so what it says of that is the same.
+            yield patient, scan, Views(apply_temperature(probability, tumor_temperature), drawn, drawn)
+
+    @functools.cache  # noqa: B019
+    def _scan(self, patient: str) -> Scan:
+        scan = self.scans.read(patient).scan
+        assert scan is not None
+        return scan
+
+
+def held_out(segmenter: Path, classifier: Path | None, slices: dict[str, int]) -> HeldOut:
+    """Read a fold; without a classifier, its probability is the largest of the mask's."""
+    with np.load(segmenter / "held_out.npz", allow_pickle=False) as drawn:
+        patients, seen, mirrored = drawn["patients"].tolist(), drawn["seen"], drawn["mirrored"]
+    if classifier is None:
+        probability = ((seen.astype(np.float32) + mirrored) / 2).max(axis=(1, 2, 3))
+    else:
+        with np.load(classifier / "held_out.npz", allow_pickle=False) as said:
+            if said["patients"].tolist() != patients:
+                raise click.ClickException(f"{classifier}: other patients than {segmenter}; train both anew")
+            probability = (said["seen"][:, 0].astype(np.float32) + said["mirrored"][:, 0]) / 2
+    return HeldOut(patients, np.cumsum([slices[patient] for patient in patients]), probability, seen, mirrored)
+
+
+def folds_of(source: Path, recipe: str, other: str | None, tags: list[str], place: Path) -> list[HeldOut]:
+    """What the networks of some folds said: segmenters of `recipe`, classifiers of `other`."""
+    size, seed = knobs(recipe).segmenter.image_size, knobs(recipe).seed
+    table = packed(source, size, seed, place / f"pack-{size}").patients
+    slices = dict(zip(table["patient"], table["slices"], strict=True))
+    return [
+        held_out(place / recipe / f"segmenter-{tag}", place / other / f"classifier-{tag}" if other else None, slices)
+        for tag in tags
+    ]
