@@ -47,8 +47,8 @@ bench-train: setup ## speed and memory of the trainings: make bench-train SOURCE
 bench-evaluate: setup ## time and memory of evaluation: make bench-evaluate SOURCE=DIR
 	@python benchmarks/evaluation.py --source "$(SOURCE)"
 
-bench-predict: setup ## speed and memory of prediction: make bench-predict SOURCE=DIR (kaggle_3m pictures)
-	@python benchmarks/prediction.py --source "$(SOURCE)"
+bench-predict: setup ## speed and memory of prediction: make bench-predict SOURCE=DIR (kaggle_3m pictures) [MODEL=reference]
+	@python benchmarks/prediction.py --source "$(SOURCE)" $(if $(MODEL),--model "$(MODEL)")
 
 bench-serve: setup serve-setup ## load test of the server: make bench-serve MODEL=DIR
 	@python benchmarks/serving.py --model "$(MODEL)"
