@@ -54,7 +54,9 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
         ) from error
     if weights != "none" and not _has_loaded(plain, weights):
         try:
-            trained = build(weights=weights, input_shape=(size, size, 3), **shape)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
+                trained = build(weights=weights, input_shape=(size, size, 3), **shape)
         except Exception as error:  # Keras raises a bare Exception when a download fails
             if weights == "imagenet":
                 raise WeightsUnavailableError(
@@ -71,8 +73,10 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
 def _has_loaded(network: keras.Model, weights: str) -> bool:
     """Load a file that was saved from a network of as many channels; False where it is another's."""
     try:
-        network.load_weights(weights)
-    except (OSError, ValueError, KeyError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # newer Keras says so of layers that a file does not hold
+            network.load_weights(weights)
+    except (OSError, ValueError, KeyError, UserWarning):
         return False
     return True
 
