@@ -13,6 +13,8 @@ from keras import ops
 from models import preprocessing
 from models.norms import with_fast_normalization
 
+LACKING = "Skipping nested container"  # what newer Keras says of layers that a file does not hold
+
 
 class WeightsUnavailableError(RuntimeError):
     """The pre-trained weights can't be had; the message says which and what to do."""
@@ -55,7 +57,7 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
     if weights != "none" and not _has_loaded(plain, weights):
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)
+                warnings.filterwarnings("error", LACKING)
                 trained = build(weights=weights, input_shape=(size, size, 3), **shape)
         except Exception as error:  # Keras raises a bare Exception when a download fails
             if weights == "imagenet":
@@ -74,7 +76,7 @@ def _has_loaded(network: keras.Model, weights: str) -> bool:
     """Load a file that was saved from a network of as many channels; False where it is another's."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # newer Keras says so of layers that a file does not hold
+            warnings.filterwarnings("error", LACKING)
             network.load_weights(weights)
     except (OSError, ValueError, KeyError, UserWarning):
         return False
