@@ -28,8 +28,8 @@ class Layered(tf.Module):
         classifier, segmenter: the trained networks.
         tumor_threshold: a slice passes stage 1 at this tumour probability or more.
         mask_threshold: a pixel belongs to the mask at this probability or more.
-        mirror: every probability, a slice's or a pixel's, is the mean of two looks: at the slice and at its mirror image
-            (left and right).
+        mirror: every probability, a slice's or a pixel's, is the mean of two looks: at the slice, and at its mirror
+            image (left and right).
 
     The thresholds are variables, so that they can be chosen with the same graph that is saved.
     """

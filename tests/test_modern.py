@@ -19,6 +19,7 @@ MODERN = [sys.executable, str(ROOT / "infra" / "modern.py")]
 NATIVE = (lane.glibc() or (0, 0)) >= lane.MODERN_GLIBC
 sys.path.insert(0, str(ROOT / "infra"))
 
+import debian  # noqa: E402
 import modern  # noqa: E402
 
 older = pytest.mark.skipif(NATIVE, reason="the machine's own C library carries the modern lane: no root is made")
@@ -90,9 +91,9 @@ def test_the_machines_own_mirror_is_taken(tmp_path, name, text):
     (tmp_path / name).write_text(text, encoding="utf-8")
     release = tmp_path / "os-release"
     release.write_text('ID=debian\nVERSION_CODENAME="bookworm"\n', encoding="utf-8")
-    assert modern.mirror(str(tmp_path), str(release)) == "http://near/debian"
+    assert debian.mirror(str(tmp_path), str(release)) == "http://near/debian"
     release.write_text("ID=ubuntu\nVERSION_CODENAME=noble\n", encoding="utf-8")
-    assert modern.mirror(str(tmp_path), str(release)) is None
+    assert debian.mirror(str(tmp_path), str(release)) is None
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_a_root_that_fails_says_why_and_is_not_kept(making, tmp_path):
     script, machine = making
     script.write_text('#!/bin/sh\nfor last; do :; done\nmkdir -p "$3/usr"\necho "E: no such mirror" >&2\nexit 1\n')
     assert said("run", "--", "true", **machine) == (1, ["infra/modern.py: debootstrap --variant=minbase "
-        f"--include={','.join(modern.PACKAGES)} failed: E: no such mirror"])  # fmt: skip
+        f"--include={','.join(debian.PACKAGES)} failed: E: no such mirror"])  # fmt: skip
     assert list((tmp_path / "cache" / "glioflow").iterdir()) == []
 
 
@@ -135,7 +136,7 @@ def ready():
     """Skips where the modern lane is not set up, which takes minutes and gigabytes."""
     if NATIVE or modern.missing():
         pytest.skip(modern.missing() or "the machine's own C library carries the modern lane: no root is made")
-    if not modern.cache().is_dir() or not (ROOT / ".venv-modern" / "lock.sha256").exists():
+    if not debian.cache().is_dir() or not (ROOT / ".venv-modern" / "lock.sha256").exists():
         pytest.skip("the modern lane is not set up here: make test-modern")
 
 
@@ -153,7 +154,7 @@ def test_a_command_runs_in_debian_13_and_sees_the_folder_it_runs_in(ready, tmp_p
     assert (tmp_path / "here").read_text() == "trixie\n"
     assert not Path("/tmp/elsewhere").exists()
     assert mounts() == before
-    assert list((modern.cache().parent / "view").iterdir()) == []
+    assert list((debian.cache().parent / "view").iterdir()) == []
 
 
 def test_nothing_of_the_root_can_be_changed(ready):
@@ -176,4 +177,4 @@ def test_however_it_ends_no_process_and_no_mount_is_left(ready, end, status):
     assert run.returncode == status
     assert psutil.wait_procs(inside, timeout=60)[1] == []
     assert mounts() == before
-    assert list((modern.cache().parent / "view").iterdir()) == []
+    assert list((debian.cache().parent / "view").iterdir()) == []

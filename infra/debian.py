@@ -1,0 +1,97 @@
+"""The Debian 13 root that the modern lane runs in on older machines. Standard library only; runs on Python 3.8."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+SUITE = "trixie"
+PACKAGES = [
+    "libssl3t64",
+    "libffi8",
+    "libsqlite3-0",
+    "libbz2-1.0",
+    "liblzma5",
+    "libreadline8t64",
+    "zlib1g",
+    "libgomp1",
+    "ca-certificates",
+    "git",
+    "make",
+    "procps",
+]
+BROWSER = ["chromium"]  # of the report's tests; needs apt, because debootstrap can't order its packages
+
+
+def cache():
+    """Folder of the root: another list of packages is another root."""
+    key = hashlib.sha256(" ".join([SUITE, *sorted(PACKAGES + BROWSER)]).encode()).hexdigest()[:12]
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glioflow" / "{}-{}".format(SUITE, key)
+
+
+def sources(folder):
+    """Mirrors in apt's configuration below `folder`: pairs of address and suites, in both of its formats."""
+    paths = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
+    for path in paths:
+        if path.suffix == ".list" and path.is_file():
+            for line in path.read_text().splitlines():
+                found = re.match(r"deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+(\S+)\s", line + " ")
+                if found:
+                    yield found.group(1), [found.group(2)]
+        elif path.suffix == ".sources" and path.is_file():
+            lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+            for block in re.split(r"\n\s*\n", "\n".join(lines)):
+                fields = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", block))
+                if "deb" in fields.get("Types", "").split() and fields.get("Enabled", "yes").strip() != "no":
+                    for address in fields.get("URIs", "").split():
+                        yield address, fields.get("Suites", "").split()
+
+
+def mirror(apt="/etc/apt", release="/etc/os-release"):
+    """Debian mirror of this machine; None where it is no Debian or none is named (debootstrap then knows its own)."""
+    text = Path(release).read_text() if Path(release).is_file() else ""
+    named = dict(re.findall(r'(?m)^(\w+)="?([^"\n]*)', text))
+    for address, suites in sources(Path(apt)):
+        if named.get("ID") == "debian" and named.get("VERSION_CODENAME") in suites and address.startswith("http"):
+            return address
+    return None
+
+
+def proxied():
+    """Environment for debootstrap: apt's proxy counts where none is set."""
+    environment = dict(os.environ)
+    if shutil.which("apt-config"):
+        asked = ["apt-config", "shell", "http_proxy", "Acquire::http::Proxy"]
+        said = subprocess.run(asked, capture_output=True, text=True).stdout
+        found = re.match(r"http_proxy='(.+)'", said)
+        if found:
+            environment.setdefault("http_proxy", found.group(1))
+    return environment
+
+
+def make_root():
+    """Make the Debian root, or do nothing; whole or not at all."""
+    place = cache()
+    if place.is_dir():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    print("making a Debian 13 root in {} (once; about two minutes, 1 GB) ...".format(place), flush=True)
+    with tempfile.TemporaryDirectory(prefix="making-", dir=str(place.parent)) as folder:
+        log, fresh = Path(folder) / "log", Path(folder) / "root"
+        debootstrap = ["debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), SUITE, str(fresh)]
+        install = ["chroot", str(fresh), "apt-get", "install", "--yes", "--no-install-recommends", *BROWSER]
+        environment = dict(proxied(), DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
+        for command in (debootstrap + ([mirror()] if mirror() else []), install):
+            with log.open("w") as out:
+                private = ["unshare", "--mount", "--propagation", "private", *command]
+                failed = subprocess.run(private, env=environment, stdout=out, stderr=subprocess.STDOUT).returncode
+            if failed:
+                last = (log.read_text().strip().splitlines() or ["no word"])[-1]
+                sys.exit("infra/modern.py: {} failed: {}".format(" ".join(command[:3]), last))
+        shutil.rmtree(str(fresh / "var" / "cache" / "apt" / "archives"), ignore_errors=True)
+        if not place.is_dir():  # another run may have been quicker
+            fresh.rename(place)

@@ -1,0 +1,118 @@
+"""Run a command in the Debian root, in mounts and processes of its own. Standard library only; runs on Python 3.8.
+
+All mounts are made in a private mount namespace, so they and what is written outside of the project are gone when the
+last process ends, however it ends.
+"""
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from bootstrap import ROOT
+from debian import cache
+
+NAMES = ("hosts", "resolv.conf")  # in /etc: localhost, the machine's own name, and who knows the others
+UNBOUND = [(), *((name,) for name in ("usr", "bin", "lib", "etc", "var", "proc", "sys", "dev"))]  # the root's own
+
+
+def interpreter(venv):
+    """Folder of the Python that an environment was made from; None where there is none."""
+    settings = venv / "pyvenv.cfg"
+    found = re.search(r"(?m)^home\s*=\s*(.+)$", settings.read_text()) if settings.is_file() else None
+    return Path(found.group(1).strip()).parent if found else None
+
+
+def bound():
+    """Folders that the root sees at their own paths, outermost first: the project's, and where the command runs."""
+    common = ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"]
+    git = subprocess.run(common, cwd=str(ROOT), capture_output=True, text=True).stdout.strip()
+    shared = ROOT.parent / "shared"
+    wanted = {ROOT, Path.cwd(), shared, shared.resolve(), *([Path(git)] if git else [])}
+    for name in (".venv", ".venv-modern", ".venv-serving", ".venv-checks"):
+        python = interpreter(ROOT / name)
+        wanted |= {(ROOT / name).resolve(), *([python, python.resolve()] if python else [])}
+    return sorted(path for path in wanted if path.is_dir() and path.parts[1:2] not in UNBOUND)
+
+
+def mount(*arguments):
+    """Mount, or end with what mount says."""
+    said = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
+    if said.returncode:
+        sys.exit("infra/modern.py: " + said.stderr.strip())
+
+
+def enter(command):
+    """Inside the namespace: build the root's view on a file system in memory, move into it, run the command."""
+    base, here = cache(), Path.cwd()
+    view = base.parent / "view"  # the namespace's own; elsewhere it stays an empty folder
+    view.mkdir(exist_ok=True)
+    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", view)
+    for entry in sorted(base.iterdir()):
+        place = view / entry.name
+        if entry.is_symlink():
+            place.symlink_to(os.readlink(str(entry)))  # noqa: PTH115  (Python 3.8)
+        elif entry.name in ("usr", "etc", "var", "opt"):
+            place.mkdir()
+            mount("--bind", "-o", "ro", entry, place)
+    for name in NAMES:
+        if Path("/etc", name).is_file():
+            mount("--bind", "-o", "ro", Path("/etc", name).resolve(), view / "etc" / name)
+    for name in ("proc", "sys", "dev", "tmp", "run", "root"):
+        (view / name).mkdir(exist_ok=True)
+    (view / "tmp").chmod(0o1777)
+    mount("-t", "proc", "proc", view / "proc")
+    mount("--rbind", "/dev", view / "dev")
+    mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", view / "var" / "tmp")
+    mount("--bind", "-o", "ro", "/sys", view / "sys")  # joblib counts processors there
+    for path in bound():
+        place = view / path.relative_to("/")
+        place.mkdir(parents=True, exist_ok=True)
+        mount("--bind", path, place)
+    os.chroot(str(view))
+    os.chdir(str(here) if here.is_dir() else str(ROOT))
+    environment = {
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "PATH": "{}/bin:/usr/bin:/bin:/usr/sbin:/sbin".format(ROOT / ".venv-modern"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TERM": os.environ.get("TERM", "dumb"),
+    }
+    become_init(command, environment)
+
+
+def become_init(command, environment):
+    """Run a command as the first process of a namespace has to: it inherits orphans, and takes note of their ends."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.execvpe(command[0], command, environment)
+        except OSError as error:
+            sys.exit("infra/modern.py: {}: {}".format(command[0], error.strerror))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        ended, status = os.wait()
+        if ended == child:
+            sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+
+
+def die_with_parent():
+    """Let the kernel kill this process when its parent ends, also if that is killed itself."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def in_namespaces(command):
+    """Run a command in mounts and processes of its own; returns its exit status. All that it started ends with it.
+
+    unshare itself holds SIGTERM and ctrl-C back while its child runs.
+    """
+    own = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
+    with subprocess.Popen([*own, *command], preexec_fn=die_with_parent) as child:
+        try:
+            status = child.wait()
+        finally:
+            child.kill()
+    return status if status >= 0 else 128 - status
