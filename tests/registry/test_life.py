@@ -107,7 +107,8 @@ def test_another_clone_gets_every_version_by_dvc(project, hub, trained, tmp_path
         *("metrics.json", "verdict.json", "model_card.md", "params.yaml", "versions.json", "sbom.cdx.json"),
     }
     bill = (dossier / "sbom.cdx.json").read_text(encoding="utf-8")
-    assert {"tensorflow-cpu", "tfx", "dvc"} <= {part["name"] for part in json.loads(bill)["components"]}
+    packages = {part["purl"].split("@")[0] for part in json.loads(bill)["components"] if "purl" in part}
+    assert {"pkg:pypi/tensorflow-cpu", "pkg:pypi/tfx", "pkg:pypi/dvc"} <= packages
     assert "file:" not in bill
     assert table(other) == [("v1.1.0", "-"), ("v1.0.0", "staging")]
 
