@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -50,10 +51,10 @@ class HeldOut:
 
 
 class OutOfFold:
-    """The held-out patients of some folds, as `assemble.choose` takes validation patients."""
+    """The held-out patients of some folds, or `only` some of them, as `assemble.choose` takes validation patients."""
 
-    def __init__(self, folds: list[HeldOut], scans: Source) -> None:
-        self.where = {patient: fold for fold in folds for patient in fold.patients}
+    def __init__(self, folds: list[HeldOut], scans: Source, only: set[str] | None = None) -> None:
+        self.where = {patient: fold for fold in folds for patient in fold.patients if only is None or patient in only}
         self.scans, self.pixels = scans, PixelCalibration()
         labels = []
         for _, scan, seen in self.patients(1.0, 1.0):
@@ -77,6 +78,11 @@ class OutOfFold:
         scan = self.scans.read(patient).scan
         assert scan is not None
         return scan
+
+
+def temperatures(record: dict[str, Any]) -> tuple[float, float]:
+    """Of both stages, as `assemble.choose` wrote them."""
+    return record["tumor_temperature"], record["mask_temperature"]
 
 
 def held_out(segmenter: Path, classifier: Path | None, slices: dict[str, int]) -> HeldOut:

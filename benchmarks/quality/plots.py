@@ -5,7 +5,7 @@
     python benchmarks/quality/plots.py --source kaggle_3m --segmenter reference --classifier reference --out docs/images
 
 Every patient's volume Dice by site; and the patients who fare worst, as outlines of reference and prediction on the
-slice where the reference is largest.
+slice where the reference is largest, drawn with the choices of all folds; the scores are those of the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 import pandas as pd
-from held_out import HeldOut, folds_of
+from held_out import HeldOut, OutOfFold, folds_of, temperatures
 from matplotlib.figure import Figure
 from pack import FOLDS
 
@@ -47,12 +47,13 @@ def failures(table: pd.DataFrame, folds: list[HeldOut], record: dict, scans: Sou
     """Outlines of the patients with the lowest volume Dice."""
     figure = Figure(figsize=(10, 5.4), layout="constrained")
     axes = figure.subplots(2, WORST // 2)
-    where = {patient: fold for fold in folds for patient in fold.patients}
-    for row, place in zip(table.nsmallest(WORST, "volume_dice").itertuples(), axes.flat, strict=True):
-        scan = scans.read(row.patient).scan
-        assert scan is not None
+    worst = table.nsmallest(WORST, "volume_dice")
+    of_worst = OutOfFold(folds, scans, set(worst["patient"]))
+    seen_of = {patient: (scan, seen) for patient, scan, seen in of_worst.patients(*temperatures(record))}
+    for row, place in zip(worst.itertuples(), axes.flat, strict=True):
+        scan, seen = seen_of[row.patient]
         assert scan.mask is not None
-        mask = decide(where[row.patient].of(row.patient, scan.image.shape[1]), scan.spacing, record).ungated
+        mask = decide(seen, scan.spacing, record).ungated
         at = int(scan.mask.sum(axis=(1, 2)).argmax())
         for drawn, color in ((scan.mask, REFERENCE), (mask, PREDICTION)):
             if drawn[at].any():
@@ -73,11 +74,11 @@ def main(source: Path, recipe: str, other: str | None, place: Path, out: Path) -
     """Draw."""
     name = f"{recipe}{f'+{other}' if other else ''}"
     table = pd.read_csv(place / f"{name}.csv")
-    neutral = read_json(place / f"{name}.choices.json") | {"tumor_temperature": 1.0, "mask_temperature": 1.0}
+    record = read_json(place / f"{name}.choices.json")
     folds = folds_of(source, recipe, other, [str(number) for number in range(FOLDS)], place)
     by_patient(table, out / "results_patients.png")
     with open_source(source) as scans:
-        failures(table, folds, neutral | {"mask_threshold": 0.5}, scans, out / "results_failures.png")
+        failures(table, folds, record, scans, out / "results_failures.png")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from held_out import HeldOut, OutOfFold, folds_of
+from held_out import HeldOut, OutOfFold, folds_of, temperatures
 from pack import FOLDS
 
 from components.assemble import choose, tumor_threshold
@@ -57,8 +57,7 @@ def few_scores(reference: np.ndarray, prediction: np.ndarray) -> dict[str, float
 
 def scored(fold: HeldOut, record: dict[str, Any], gates: dict[float, float], scans: Source) -> Iterator[dict[str, Any]]:
     """Scores of each patient of a fold: gate on, gate off, unprocessed; its slices; and with other gates."""
-    temperatures = record["tumor_temperature"], record["mask_temperature"]
-    for patient, scan, seen in OutOfFold([fold], scans).patients(*temperatures):
+    for patient, scan, seen in OutOfFold([fold], scans).patients(*temperatures(record)):
         assert scan.mask is not None
         found = decide(seen, scan.spacing, record)
         one = {"patient": patient, "site": scan.site}
