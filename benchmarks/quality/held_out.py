@@ -56,13 +56,13 @@ class OutOfFold:
     def __init__(self, folds: list[HeldOut], scans: Source, only: set[str] | None = None) -> None:
         self.where = {patient: fold for fold in folds for patient in fold.patients if only is None or patient in only}
         self.scans, self.pixels = scans, PixelCalibration()
-        labels = []
+        labels, said = [], []
         for _, scan, seen in self.patients(1.0, 1.0):
             assert scan.mask is not None
             self.pixels += PixelCalibration.of(seen.mask_probability, scan.mask)
             labels.append(scan.mask.any(axis=(1, 2)))
-        self.labels = np.concatenate(labels)
-        self.probabilities = np.concatenate([fold.probability for fold in folds]).astype(np.float32)
+            said.append(seen.tumor_probability)
+        self.labels, self.probabilities = np.concatenate(labels), np.concatenate(said)
 
     def patients(self, tumor_temperature: float, mask_temperature: float) -> Iterator[tuple[str, Scan, Views]]:
         """Yield each patient with its calibrated views."""
