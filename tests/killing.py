@@ -9,11 +9,13 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
 
 from conftest import ingest_into
+from tqdm import tqdm
 from written_scans import made_up_scan, write_kaggle
 
 from components.convert import convert
@@ -65,6 +67,8 @@ def forked(job, *arguments):
     """Start a child that runs the job; a failure of its own is exit status 1."""
     child = os.fork()
     if child == 0:
+        # tqdm's own lock is shared by all forks: a child killed while it holds that would stop the others for ever.
+        tqdm.set_lock(threading.RLock())
         status = 1
         try:
             job(*arguments)
