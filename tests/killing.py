@@ -91,19 +91,23 @@ def main(kind, folder):
     took = time.monotonic() - began
     if kind == "convert":
         (folder / "out" / "examples").rename(folder / "expected")
-    rng, killed = random.Random(0), 0
-    for trial in range(1, TIMES + 1):
+    rng, killed, trial = random.Random(0), 0, 0
+    while trial < TIMES or killed < TIMES // 2:
+        trial += 1
+        assert trial <= 5 * TIMES, f"only {killed} of {trial} were still at work"
         child = forked(run, folder, trial)
         time.sleep(rng.uniform(0, took))  # the random moment
         os.kill(child, signal.SIGKILL)
-        killed += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        if os.WIFSIGNALED(os.waitpid(child, 0)[1]):
+            killed += 1
+        else:
+            took *= 0.9  # the machine has less to do than in the first run
         check(folder)
-    assert killed >= TIMES // 2, f"only {killed} of {TIMES} were still at work"
     assert os.waitpid(forked(run, folder, 0), 0)[1] == 0
     check(folder)
     left = [path.name for path in (folder / "out").iterdir() if path.name.startswith(".part-")]
     assert left == [], left
-    print(f"{killed} of {TIMES} killed at work")
+    print(f"{killed} of {trial} killed at work")
 
 
 if __name__ == "__main__":
