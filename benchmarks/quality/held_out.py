@@ -28,7 +28,7 @@ class HeldOut:
     Attributes:
         patients: names, in order.
         ends: where each patient's slices end, int [patients].
-        probability: float16 [slices].
+        probability: float32 [slices], the mean of both looks.
         drawn, mirrored: float16 [slices, size, size, 1].
     """
 
