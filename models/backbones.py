@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -12,8 +14,6 @@ from keras import ops
 
 from models import preprocessing
 from models.norms import with_fast_normalization
-
-LACKING = "Skipping nested container"  # what newer Keras says of layers that a file does not hold
 
 
 class WeightsUnavailableError(RuntimeError):
@@ -56,8 +56,7 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
         ) from error
     if weights != "none" and not _has_loaded(plain, weights):
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("error", LACKING)
+            with _complete():
                 trained = build(weights=weights, input_shape=(size, size, 3), **shape)
         except Exception as error:  # Keras raises a bare Exception when a download fails
             if weights == "imagenet":
@@ -72,11 +71,18 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
     return with_fast_normalization(plain)
 
 
+@contextmanager
+def _complete() -> Iterator[None]:
+    """Refuse a file that holds no weights for some layers: newer Keras leaves those as they are, with a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Skipping nested container")
+        yield
+
+
 def _has_loaded(network: keras.Model, weights: str) -> bool:
     """Load a file that was saved from a network of as many channels; False where it is another's."""
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", LACKING)
+        with _complete():
             network.load_weights(weights)
     except (OSError, ValueError, KeyError, UserWarning):
         return False
