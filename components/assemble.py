@@ -30,17 +30,20 @@ from models.layered import Layered
 from models.storage import NETWORK, load_network
 
 MASK_THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
+ROUNDING = 1e-6  # by which one slice's probability differs between runtimes, processors and batches
 
 
 def tumor_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: float) -> float:
     """Highest probability threshold at which at least `sensitivity` of the tumour slices are found.
 
-    It lies halfway to the next lower probability, so that rounding in another runtime does not flip a slice.
+    It lies halfway to the next lower probability, so that rounding in another runtime does not flip a slice: what is
+    lower by `ROUNDING` or less counts as the same.
     """
+    probabilities = np.asarray(probabilities, float)
     positives = np.sort(probabilities[np.asarray(labels, bool)])
     lost = int(np.floor((1 - sensitivity) * len(positives) + 1e-9))
     lowest_found = positives[lost]
-    below = probabilities[probabilities < lowest_found]
+    below = probabilities[probabilities < lowest_found - ROUNDING]
     return float((lowest_found + (below.max() if len(below) else 0.0)) / 2)
 
 
