@@ -109,7 +109,7 @@ def making(tmp_path):
 
 def test_a_root_that_fails_says_why_and_is_not_kept(making, tmp_path):
     script, machine = making
-    script.write_text('#!/bin/sh\nfor last; do :; done\nmkdir -p "$3/usr"\necho "E: no such mirror" >&2\nexit 1\n')
+    script.write_text('#!/bin/sh\nmkdir -p "$4/usr"\necho "E: no such mirror" >&2\nexit 1\n')
     assert said("run", "--", "true", **machine) == (1, ["infra/modern.py: debootstrap --variant=minbase "
         f"--include={','.join(debian.PACKAGES)} failed: E: no such mirror"])  # fmt: skip
     assert list((tmp_path / "cache" / "glioflow").iterdir()) == []
