@@ -3,7 +3,8 @@
     python benchmarks/quality/inflation.py --recipe NAME
 
 `train.py --test 1 --unseen 0`, once as it is and once with `--by-slice`, come before: as many slices to train on and to
-test on, of the same patients, but drawn by lot. Scores are by slice, because patients are no longer whole.
+test on, of the same patients, but drawn by lot. Scores are by slice, because patients are no longer whole, and of the
+slices that both have tested: others may be easier.
 """
 
 from __future__ import annotations
@@ -17,16 +18,24 @@ from train import knobs
 from components.evaluation.masks import dice_per_slice
 from components.evaluation.slices import auroc
 
+SPLITS = {"patient": "", "slice": "-by-slice"}
 
-def scores(place: Path, folder: Path, size: int) -> tuple[int, float, float]:
-    """Tested slices, mean Dice of those with tumour on the network's grid, AUROC of the largest pixel probability."""
+
+def scores(place: Path, folder: Path, size: int, common: np.ndarray) -> tuple[float, float]:
+    """Mean Dice of the `common` slices with tumour on the network's grid, AUROC of the largest pixel probability."""
     with np.load(folder / "held_out.npz", allow_pickle=False) as said:
-        tested, seen = said["slices"], said["seen"][..., 0]
-    masks = np.load(place / f"pack-{size}" / "masks.npy", mmap_mode="r")[tested][..., 0] > 0
+        seen = said["seen"][np.isin(said["slices"], common)][..., 0]
+    masks = np.load(place / f"pack-{size}" / "masks.npy", mmap_mode="r")[common][..., 0] > 0
     ill = masks.any(axis=(1, 2))
     found = auroc(ill, seen.max(axis=(1, 2)))
     assert found is not None
-    return len(tested), float(dice_per_slice(masks[ill], seen[ill] >= 0.5).mean()), found
+    return float(dice_per_slice(masks[ill], seen[ill] >= 0.5).mean()), found
+
+
+def tested(folder: Path) -> np.ndarray:
+    """Numbers of the slices that a network was tested on, ascending."""
+    with np.load(folder / "held_out.npz", allow_pickle=False) as said:
+        return said["slices"]
 
 
 @click.command()
@@ -35,10 +44,12 @@ def scores(place: Path, folder: Path, size: int) -> tuple[int, float, float]:
 def main(recipe: str, place: Path) -> None:
     """Print both."""
     size = knobs(recipe).segmenter.image_size
-    print("| split by | tested slices | tumour-slice Dice | AUROC |\n|---|---|---|---|")
-    for name, suffix in (("patient", ""), ("slice", "-by-slice")):
-        count, dice, area = scores(place, place / recipe / f"segmenter-1-without-0{suffix}", size)
-        print(f"| {name} | {count} | {dice:.3f} | {area:.3f} |")
+    folders = {split: place / recipe / f"segmenter-1-without-0{tag}" for split, tag in SPLITS.items()}
+    common = np.intersect1d(*map(tested, folders.values()))
+    print(f"{len(common)} slices\n\n| split by | tumour-slice Dice | AUROC |\n|---|---|---|")
+    for split, folder in folders.items():
+        dice, area = scores(place, folder, size, common)
+        print(f"| {split} | {dice:.3f} | {area:.3f} |")
 
 
 if __name__ == "__main__":
