@@ -4,9 +4,11 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+PYTEST := pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup serve-setup checks-setup run test test-modern lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup serve-setup checks-setup run test test-all test-times test-modern lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,8 +25,14 @@ serve-setup: ## install the server's environment into .venv-serving (done by tes
 checks-setup: ## install what the files for clusters are checked with, into .venv-checks (done by test, too)
 	@python3 infra/bootstrap.py checks
 
-test: setup serve-setup checks-setup lint ## lint, types and all tests
-	@pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+test: setup serve-setup checks-setup lint ## lint, types, and the tests of what a change to this project's code can break
+	@$(PYTEST) -m "not nightly" $(TESTS)
+
+test-all: setup serve-setup checks-setup lint ## the same, and what only a night can afford: make test-all [TESTS=PATH]
+	@$(PYTEST) $(TESTS)
+
+test-times: setup serve-setup checks-setup ## CPU seconds of each test and file, children included: make test-times [TESTS=PATH]
+	@$(PYTEST) -m "not nightly" --times 60 $(TESTS)
 
 test-modern: serve-setup checks-setup ## all tests in the modern lane, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
 	@python3 infra/modern.py test $(TESTS)

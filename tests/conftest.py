@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,9 +12,22 @@ from hypothesis import settings
 
 from pipelines import quiet
 
+pytest_plugins = ["meter"]
 quiet.silence()
+# One thread a test: as many tests run at once as there are processors; more threads only wait for each other.
+for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
+    os.environ.setdefault(f"{library}_THREADS", "1")
 settings.register_profile("untimed", deadline=None)  # a busy machine is no finding
 settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of a file share what they train, so they stay together; files with the mark `long` start first."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
 
 ROOT = Path(__file__).resolve().parent.parent
 LGG = ROOT.parent / "shared" / "lgg"
