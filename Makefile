@@ -4,11 +4,11 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-PYTEST := pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PYTEST := pytest @tests/parallel.args
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup serve-setup checks-setup run test test-all test-times test-modern lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup serve-setup checks-setup run test test-nightly test-all test-times test-modern lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,16 +26,19 @@ checks-setup: ## install what the files for clusters are checked with, into .ven
 	@python3 infra/bootstrap.py checks
 
 test: setup serve-setup checks-setup lint ## lint, types, and the tests of what a change to this project's code can break
-	@$(PYTEST) -m "not nightly" $(TESTS)
+	@$(PYTEST) -m "not nightly" -rs $(TESTS)
 
-test-all: setup serve-setup checks-setup lint ## the same, and what only a night can afford: make test-all [TESTS=PATH]
-	@$(PYTEST) $(TESTS)
+test-nightly: setup serve-setup checks-setup ## what only a night can afford: make test-nightly [TESTS=PATH] [UNTIL=EPOCH]
+	@$(PYTEST) -m nightly -rs $(if $(UNTIL),--until $(UNTIL)) $(TESTS)
+
+test-all: setup serve-setup checks-setup lint ## lint, types, both tiers: make test-all [TESTS=PATH]
+	@$(PYTEST) -rs $(TESTS)
 
 test-times: setup serve-setup checks-setup ## CPU seconds of each test and file, children included: make test-times [TESTS=PATH]
 	@$(PYTEST) -m "not nightly" --times 60 $(TESTS)
 
-test-modern: serve-setup checks-setup ## all tests in the modern lane, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
-	@python3 infra/modern.py test $(TESTS)
+test-modern: serve-setup checks-setup ## the same tests in the modern stack, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
+	@python3 infra/modern.py test -m "not nightly" $(TESTS)
 
 lint: setup ## formatting, lint, types
 	@ruff format --check --quiet .
@@ -61,13 +64,8 @@ bench-predict: setup ## speed and memory of prediction: make bench-predict SOURC
 bench-serve: setup serve-setup ## load test of the server: make bench-serve MODEL=DIR
 	@python benchmarks/serving.py --model "$(MODEL)"
 
-lock: setup ## resolve pyproject.toml anew into requirements.lock (both lanes), and the other environments'
-	@UV="$$(command -v uv || echo .tools/bin/uv)"; \
-	"$$UV" lock --quiet --upgrade && "$$UV" export --quiet --format requirements-txt --no-emit-project -o requirements.lock && \
-	for room in serving checks; do \
-		"$$UV" pip compile --quiet --upgrade --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
-		--no-emit-index-url --no-header -o "infra/$$room/requirements.lock" "infra/$$room/requirements.in"; \
-	done
+lock: ## resolve every environment anew, from nothing, for both stacks, and say what changed
+	@python3 infra/lock.py
 
 clean: ## remove what the workflow made (data, models, reports), not the registry and not .venv
 	rm -rf data artifacts reports dvc.lock

@@ -99,8 +99,9 @@ def find_uv():
     if uv:
         return uv
     print("fetching uv ...", flush=True)
+    base = Path(sys.base_prefix) / "bin" / "python3"  # .venv's own Python, which may be running this, has no pip
     pip = [
-        getattr(sys, "_base_executable", sys.executable),  # .venv's own Python, which may be running this, has no pip
+        str(base) if base.exists() else sys.executable,
         "-m",
         "pip",
         "install",

@@ -20,7 +20,7 @@ from namespaces import NAMES, enter, in_namespaces
 
 FREE_GB = 6
 USAGE = "usage: python3 infra/modern.py check | test [PYTEST ARGUMENTS] | run -- COMMAND..."
-TESTS = ["pytest", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
+TESTS = ["pytest", "@{}".format(ROOT / "tests" / "parallel.args")]
 
 
 def native():

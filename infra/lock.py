@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Resolve every environment anew, from nothing, and say what changed: `make lock`.
+
+The project's own lock holds both stacks, classic and modern, and comes from pyproject.toml; the others come from the
+requirements.in beside them. Locks are replaced when all have been resolved, or not at all.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bootstrap import ROOT, find_uv
+
+PINNED = re.compile(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)")
+OTHERS = ("infra/serving", "infra/checks")
+COMPILE = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--no-header"]
+
+
+def run(uv, *arguments, cwd):
+    """Run uv quietly; end with its own words where it fails, which leaves every lock as it was."""
+    if subprocess.run([uv, *arguments, "--quiet"], cwd=str(cwd)).returncode:
+        sys.exit("infra/lock.py: `uv {}` failed; the lines above say why, and no lock was changed".format(arguments[0]))
+
+
+def resolve_project(uv, folder):
+    """Resolve pyproject.toml for both stacks into requirements.lock, in a folder that knows no earlier resolution."""
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".python-version"):
+        shutil.copy(str(ROOT / name), str(folder / name))
+    run(uv, "lock", cwd=folder)
+    export = ["--format", "requirements-txt", "--no-emit-project", "--no-header", "--output-file", "requirements.lock"]
+    run(uv, "export", "--frozen", *export, cwd=folder)
+
+
+def resolve_other(uv, folder, name):
+    """Resolve the requirements.in of an environment of its own."""
+    (folder / name).mkdir(parents=True)
+    shutil.copy(str(ROOT / name / "requirements.in"), str(folder / name))
+    files = ["requirements.in", "--output-file", "requirements.lock"]
+    run(uv, "pip", "compile", *COMPILE, "--generate-hashes", "--no-emit-index-url", *files, cwd=folder / name)
+
+
+def versions(text):
+    """The versions of each package that a lock pins: one, or one a stack."""
+    found = {}
+    for name, version in PINNED.findall(text):
+        found.setdefault(name, []).append(version)
+    return found
+
+
+def changes(before, after):
+    """What differs between two locks, a line a package."""
+    old, new = versions(before), versions(after)
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield "  {}: {} -> {}".format(*(name, *(", ".join(pins.get(name, ["none"])) for pins in (old, new))))
+
+
+def main():
+    """Resolve, tell, replace."""
+    uv, locks = find_uv(), ["requirements.lock", *("{}/requirements.lock".format(name) for name in OTHERS)]
+    with tempfile.TemporaryDirectory(prefix="glioflow-lock-") as temporary:
+        folder = Path(temporary)
+        resolve_project(uv, folder)
+        for name in OTHERS:
+            resolve_other(uv, folder, name)
+        for lock in locks:
+            found = list(changes((ROOT / lock).read_text(), (folder / lock).read_text()))
+            print("{}: {}".format(lock, "packages that changed: {}".format(len(found)) if found else "nothing changed"))
+            print("".join(line + "\n" for line in found), end="")
+        for lock in locks:
+            shutil.copy(str(folder / lock), str(ROOT / lock))
+
+
+if __name__ == "__main__":
+    main()
