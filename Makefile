@@ -67,5 +67,5 @@ bench-serve: setup serve-setup ## load test of the server: make bench-serve MODE
 lock: ## resolve every environment anew, from nothing, for both stacks, and say what changed
 	@python3 infra/lock.py
 
-clean: ## remove what the workflow made (data, models, reports), not the registry and not .venv
-	rm -rf data artifacts reports dvc.lock
+clean: setup ## remove what the workflow made; scans, the ledger of splits, the registry and .venv stay
+	@glioflow clean

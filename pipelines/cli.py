@@ -21,7 +21,7 @@ def cli() -> None:
 
 
 for _verb in (
-    *(run.run, run.scheduled, run.summary, run.doctor),
+    *(run.run, run.scheduled, run.summary, run.clean, run.doctor),
     *(predict.predict, predict.score),
     *(registry.models, registry.promote, registry.rollback),
     serve.serve,

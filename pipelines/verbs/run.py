@@ -43,6 +43,15 @@ def summary() -> None:
 
 
 @click.command()
+def clean() -> None:
+    """Remove what the workflow made and can make again; scans, the ledger of splits and the registry stay."""
+    from pipelines import clean as cleaning
+
+    removed = cleaning.run()
+    click.echo("removed " + ", ".join(removed) if removed else "nothing to remove")
+
+
+@click.command()
 def doctor() -> None:
     """Tell which lane of the stack this is, why, and what the machine offers."""
     from pipelines import lane

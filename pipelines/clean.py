@@ -1,0 +1,44 @@
+"""`glioflow clean`: take away what the workflow can make again, and nothing that only people have."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from components.errors import UserError
+
+# Caches, checkpoints and studies lie in artifacts/ beside the outputs; no stage owns them.
+SCRATCH = (Path("artifacts"),)
+
+
+def run() -> list[str]:
+    """Remove the outputs of dvc.yaml's stages and the scratch files beside them.
+
+    Left alone: scans, even below data/ and under `dvc add`; outputs that persist, such as the ledger, without which
+    patients would change sides; the registry, DVC's cache and dvc.lock, from which `dvc repro` brings results back.
+
+    Returns:
+        What was removed, as paths relative to this folder.
+
+    Raises:
+        UserError: dvc.yaml can't be read; nothing is removed.
+    """
+    try:
+        with Repo(".") as repo:
+            outs = [out for stage in repo.index.stages if stage.cmd for out in stage.outs]
+            outputs = [Path(out.def_path) for out in outs if out.protocol == "local" and not out.persist]
+    except DvcException as error:
+        raise UserError(f"dvc.yaml: {' '.join(str(error).split())}; nothing was removed") from error
+    removed = []
+    for path in [*outputs, *SCRATCH]:
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            continue
+        removed.append(str(path))
+    return removed
