@@ -21,6 +21,7 @@ SIZE = 32
 SIDES = {"train": 6, "val": 3}  # patients, 8 slices each
 NO_AUGMENTATION = dict.fromkeys(("rotate", "zoom", "shift", "intensity", "gamma", "bias", "elastic"), 0.0)
 NO_AUGMENTATION["flip"] = False
+LIGHT = NO_AUGMENTATION | {"intensity": 0.1}  # draws for every slice, and is soon compiled
 
 
 def spotted_scan(patient, slices=8, size=SIZE, seed=5, *, decoy=False):
@@ -72,6 +73,11 @@ def slices_of(scans):
         scans=numbers,
         has_tumor=masks.any(axis=(1, 2)),
     )
+
+
+def few_slices():
+    """Slices of three patients, a batch or two."""
+    return slices_of([spotted_scan(f"p{i}", slices=5 + i) for i in range(3)])
 
 
 def changed(params, network=None, *, training=None, seed=None, **recipe):

@@ -42,7 +42,7 @@ def test_neighbours_begin_without_a_say(backbone_weights):
     assert not np.allclose(shifted, together(np.concatenate([own, own, own], axis=-1), training=False), atol=1e-3)
 
 
-@pytest.mark.parametrize("neighbors", [0, 1])
+@pytest.mark.parametrize("neighbors", [pytest.param(0, marks=pytest.mark.nightly), 1])
 def test_what_a_segmenter_has_learned_starts_a_classifier(neighbors, backbone_weights, tmp_path):
     knobs = {"backbone": "MobileNet", "weights": str(backbone_weights), "size": 32, "neighbors": neighbors}
     segmenter = transfer_resunet((2, 2, 4, 4, 8), **knobs)
