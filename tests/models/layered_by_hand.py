@@ -1,7 +1,4 @@
-"""A saved layered model of tiny networks, and what the two networks say by themselves, as a pytest plugin.
-
-The group of tests that share them is `layered`: one worker makes them.
-"""
+"""A saved layered model of tiny networks, and what the two networks say by themselves, as a pytest plugin."""
 
 from __future__ import annotations
 

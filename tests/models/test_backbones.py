@@ -9,7 +9,7 @@ from models.resunet import resunet
 from models.transfer_resunet import transfer_resunet
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
 
 
 def noise(channels: int = 3, size: int = 32, seed: int = 5) -> np.ndarray:

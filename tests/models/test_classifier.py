@@ -9,7 +9,7 @@ from models.classifier import classifier, set_strategy
 from models.norms import MOMENTUM
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
 
 
 nightly = pytest.mark.nightly  # Keras' own code: what ours does to them, the others show

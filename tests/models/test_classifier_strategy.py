@@ -10,7 +10,7 @@ from models.classifier import set_strategy
 from models.norms import MOMENTUM
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
 
 
 def train_a_step(network: keras.Model) -> None:

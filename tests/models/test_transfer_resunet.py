@@ -9,7 +9,7 @@ from models.norms import BatchNormalization
 from models.transfer_resunet import transfer_resunet
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
 
 KNOBS = {"filters": [2, 4, 8, 8, 8], "backbone": "MobileNet", "weights": "none", "size": 32}
 

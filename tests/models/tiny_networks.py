@@ -1,6 +1,7 @@
 """Tiny networks and slices that the tests of the networks share, as a pytest plugin. Nobody may train or change them.
 
 Not a conftest.py: a second one would hide `tests/conftest.py` from the tests that import from it.
+Files that use the same of them are in one group, `layered` or `backbones`: one worker makes them.
 """
 
 from __future__ import annotations
