@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from conftest import ROOT, tiny_tree
+from small_backbone import Small
 
 from components import params as knobs
 from components.scans.scan import Scan
@@ -97,7 +98,7 @@ def tiny(folder):
     params = changed(
         knobs.parse(tiny_tree()), "segmenter", filters=[2, 2], learning_rate=0.1, **shared, training=places
     )
-    return changed(params, "classifier", **shared)
+    return changed(params, "classifier", backbone=Small.__name__, augment=LIGHT, **shared)
 
 
 def run(network, params, sides, run_dir, **arguments):
@@ -119,9 +120,9 @@ def drive(folder, *arguments):
 
 
 def write_backbone(path):
-    """Weights of a MobileNet, random, with statistics that fit slices: else no signal would reach its end."""
+    """Weights of the small backbone, random, with statistics that fit slices: else no signal would reach its end."""
     keras.utils.set_random_seed(7)
-    backbone = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+    backbone = Small(input_shape=(SIZE, SIZE, 3))
     norms = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for norm in norms:
         norm.momentum = 0.0

@@ -13,6 +13,7 @@ from unittest import mock
 
 import keras
 import numpy as np
+from small_backbone import Small
 
 from models import losses, preprocessing, warp
 from models.augment import AugmentedModel, Augmenter
@@ -23,14 +24,14 @@ from models.storage import segmenter
 SEGMENTERS = {
     "segmenter": {},
     "segmenter_instance": {"norm": "instance", "head": "softmax", "upsampling": "nearest"},
-    "segmenter_on_a_backbone": {"backbone": "MobileNet", "weights": "none"},
+    "segmenter_on_a_backbone": {"backbone": "Small", "weights": "none"},
     "segmenter_group": {"norm": "group", "normalization": "unit", "neighbors": 1},
 }
 
 
 def networks() -> dict[str, keras.Model]:
     built = {name: segmenter(filters=(4, 12), size=32, **arguments) for name, arguments in SEGMENTERS.items()}
-    return built | {"classifier": classifier("MobileNet", weights="none", size=32, pooling="max", seed=1)}
+    return built | {"classifier": classifier(Small.__name__, weights="none", size=32, pooling="max", seed=1)}
 
 
 def batch(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:

@@ -19,9 +19,9 @@ nightly = pytest.mark.nightly  # Keras' own code: what ours does to them, the ot
     scope="module",
     params=[
         "ResNet50",
+        "MobileNet",
         "EfficientNetB0",
-        "VGG16",
-        *(pytest.param(name, marks=nightly) for name in ("ResNet50V2", "MobileNetV2", "MobileNetV3Small")),
+        *(pytest.param(name, marks=nightly) for name in ("ResNet50V2", "MobileNetV2", "MobileNetV3Small", "VGG16")),
         *(pytest.param(name, marks=nightly) for name in ("DenseNet121", "ConvNeXtTiny", "Xception")),
     ],
 )

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from keras.src.utils import file_utils
+from small_backbone import Small
 from tiny_classifiers import tiny, trunk
 
 from models.backbones import WeightsUnavailableError
@@ -48,26 +49,26 @@ def test_a_missing_file_of_weights_is_reported_with_its_path(tmp_path):
 def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "other.weights.h5"
     resunet((4, 8), size=32).save_weights(path)
-    with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of MobileNet"):
+    with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of Small"):
         tiny(weights=str(path))
 
 
 def test_weights_of_another_backbone_are_refused(tmp_path):
     path = tmp_path / "quarter.weights.h5"
     keras.applications.MobileNet((32, 32, 3), alpha=0.25, include_top=False, weights=None).save_weights(path)
-    with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of MobileNet"):
+    with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of Small"):
         tiny(weights=str(path))
 
 
 def test_a_file_that_holds_no_weights_is_refused(tmp_path):
     path = tmp_path / "text.weights.h5"
     path.write_text("not weights")
-    with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of MobileNet"):
+    with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of Small"):
         tiny(weights=str(path))
 
 
 def test_a_backbones_own_weights_come_from_the_file(slice_classifier, backbone_weights):
-    own = keras.applications.MobileNet((32, 32, 3), include_top=False, weights=None)
+    own = Small(input_shape=(32, 32, 3))
     own.load_weights(backbone_weights)
     for loaded, saved in zip(trunk(slice_classifier).get_weights(), own.get_weights(), strict=True):
         assert np.array_equal(loaded, saved)
@@ -81,7 +82,7 @@ def test_a_failed_download_is_reported_with_the_backbones_name(monkeypatch, tmp_
 
     monkeypatch.setattr(file_utils, "get_file", fetch_from_nowhere)
     with pytest.raises(WeightsUnavailableError, match="ImageNet weights of MobileNet: download failed") as caught:
-        tiny(weights="imagenet", size=128)  # 128 is a size that Keras has weights for
+        classifier("MobileNet", weights="imagenet", size=128)  # 128 is a size that Keras has weights for
     assert "URL fetch failure" in str(caught.value.__cause__)
 
 

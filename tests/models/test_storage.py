@@ -19,7 +19,7 @@ SEGMENTER = {
     "upsampling": "transpose",
 }
 CLASSIFIER = {
-    "name": "MobileNet",
+    "name": "Small",
     "weights": "none",
     "size": 32,
     "strategy": "finetune",

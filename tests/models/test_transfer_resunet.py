@@ -11,7 +11,7 @@ from models.transfer_resunet import transfer_resunet
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
 
-KNOBS = {"filters": [2, 4, 8, 8, 8], "backbone": "MobileNet", "weights": "none", "size": 32}
+KNOBS = {"filters": [2, 4, 8, 8, 8], "backbone": "Small", "weights": "none", "size": 32}
 
 
 def noise(channels: int = 3) -> np.ndarray:
@@ -25,9 +25,13 @@ def plain():
     return transfer_resunet(**KNOBS)
 
 
-@pytest.mark.parametrize(("levels", "head", "neighbors"), [(2, "sigmoid", 0), (5, "softmax", 1)])
-def test_it_gives_a_probability_for_every_pixel(levels, head, neighbors):
-    network = transfer_resunet(**KNOBS | {"filters": [4] * levels, "head": head, "neighbors": neighbors})
+@pytest.mark.parametrize(
+    ("backbone", "levels", "head", "neighbors"), [("Small", 2, "sigmoid", 0), ("MobileNet", 5, "softmax", 1)]
+)
+def test_it_gives_a_probability_for_every_pixel(backbone, levels, head, neighbors):
+    network = transfer_resunet(
+        **KNOBS | {"backbone": backbone, "filters": [4] * levels, "head": head, "neighbors": neighbors}
+    )
     found = network(noise(3 * (2 * neighbors + 1)), training=False).numpy()
     assert found.shape == (3, 32, 32, 1)
     assert found.dtype == "float32"
@@ -46,14 +50,14 @@ def test_slice_normalization_takes_brightness_and_contrast_away_and_unit_keeps_t
 def test_every_size_of_feature_maps_reaches_the_mask(plain):
     assert sum(isinstance(layer, BatchNormalization) for layer in plain.layers) == 5 * 3
     assert sum(type(layer).__name__ == "Concatenate" for layer in plain.layers) == 5
-    (encoder,) = (layer for layer in plain.layers if layer.name == "MobileNet_pyramid")
+    (encoder,) = (layer for layer in plain.layers if layer.name == "Small_pyramid")
     assert [tuple(maps.shape[1:3]) for maps in encoder.outputs] == [(16, 16), (8, 8), (4, 4), (2, 2), (1, 1)]
 
 
 def test_it_starts_from_pretrained_weights_and_comes_back_without_their_file(plain, backbone_weights, tmp_path):
     knobs = KNOBS | {"weights": str(backbone_weights)}
     network = storage.build("segmenter", knobs)
-    first = [one.get_layer("MobileNet_pyramid").get_weights()[0] for one in (network, plain)]
+    first = [one.get_layer("Small_pyramid").get_weights()[0] for one in (network, plain)]
     assert not np.array_equal(*first)
     storage.save_network(tmp_path / "run", network, knobs | {"weights": "gone.weights.h5"})
     loaded = storage.load_network(tmp_path / "run")

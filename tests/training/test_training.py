@@ -150,7 +150,7 @@ def test_averaged_weights_are_what_is_validated_and_kept(tmp_path, sides, traine
 def test_half_precision_trains_and_leaves_a_float32_network(
     tmp_path, training_params, sides, trained, precision, recipe
 ):
-    params = changed(training_params, "segmenter", precision=precision, epochs=1, **recipe)
+    params = changed(training_params, "segmenter", precision=precision, epochs=1, augment=LIGHT, **recipe)
     network = run("segmenter", params, sides, tmp_path / "run")
     assert {layer.dtype_policy.name for layer in network.layers} == {"float32"}
     assert {str(weight.dtype) for weight in network.weights} == {"float32"}
@@ -172,7 +172,7 @@ def test_a_training_without_progress_ends_after_its_patience(tmp_path, training_
 def test_a_training_that_diverges_says_so_in_one_line_and_keeps_its_last_good_checkpoint(
     tmp_path, training_params, sides, capsys
 ):
-    wild = {"learning_rate": 1.0, "precision": "mixed_float16", "filters": [8, 8]}
+    wild = {"learning_rate": 1.0, "precision": "mixed_float16", "filters": [8, 8], "augment": LIGHT}
     params = changed(training_params, "segmenter", epochs=9, **wild, training={"checkpoint_steps": 1})
     with pytest.raises(UserError) as error:
         run("segmenter", params, sides, tmp_path / "run")

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from small_backbone import Small
 from tiny_training import SIZE, changed, run, tiny
 
 from components.errors import UserError
@@ -15,7 +16,7 @@ from components.errors import UserError
 
 @pytest.fixture(scope="module")
 def untrained(backbone_file):
-    backbone = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+    backbone = Small(input_shape=(SIZE, SIZE, 3))
     backbone.load_weights(backbone_file)
     return backbone.get_weights()
 
