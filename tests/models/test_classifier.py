@@ -10,9 +10,7 @@ from models.norms import MOMENTUM
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
-
-
-nightly = pytest.mark.nightly  # Keras' own code: what ours does to them, the others show
+nightly = pytest.mark.nightly  # what our code does to a backbone, the first three show
 
 
 @pytest.fixture(
