@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from conftest import ROOT, tiny_tree
+from small_backbone import Small
 
 from components import params as knobs
 from components.scans.scan import Scan
@@ -21,6 +22,7 @@ SIZE = 32
 SIDES = {"train": 6, "val": 3}  # patients, 8 slices each
 NO_AUGMENTATION = dict.fromkeys(("rotate", "zoom", "shift", "intensity", "gamma", "bias", "elastic"), 0.0)
 NO_AUGMENTATION["flip"] = False
+LIGHT = NO_AUGMENTATION | {"intensity": 0.1}  # draws for every slice, and is soon compiled
 
 
 def spotted_scan(patient, slices=8, size=SIZE, seed=5, *, decoy=False):
@@ -74,6 +76,11 @@ def slices_of(scans):
     )
 
 
+def few_slices():
+    """Slices of three patients, a batch or two."""
+    return slices_of([spotted_scan(f"p{i}", slices=5 + i) for i in range(3)])
+
+
 def changed(params, network=None, *, training=None, seed=None, **recipe):
     """Parameters with other knobs of one network, of `training`, or another seed."""
     tree = params.model_dump()
@@ -91,7 +98,7 @@ def tiny(folder):
     params = changed(
         knobs.parse(tiny_tree()), "segmenter", filters=[2, 2], learning_rate=0.1, **shared, training=places
     )
-    return changed(params, "classifier", **shared)
+    return changed(params, "classifier", backbone=Small.__name__, augment=LIGHT, **shared)
 
 
 def run(network, params, sides, run_dir, **arguments):
@@ -113,9 +120,9 @@ def drive(folder, *arguments):
 
 
 def write_backbone(path):
-    """Weights of a MobileNet, random, with statistics that fit slices: else no signal would reach its end."""
+    """Weights of the small backbone, random, with statistics that fit slices: else no signal would reach its end."""
     keras.utils.set_random_seed(7)
-    backbone = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+    backbone = Small(input_shape=(SIZE, SIZE, 3))
     norms = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for norm in norms:
         norm.momentum = 0.0

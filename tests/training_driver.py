@@ -2,7 +2,7 @@
 
     python training_driver.py stopped NETWORK STORY...   a story is NAME=MOMENT,MOMENT...
     python training_driver.py spread
-    python training_driver.py parts
+    python training_driver.py moved     after spread
 
 It imports everything once and forks for each training. The working folder holds the slices in sides/ and is written to.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tiny_training import changed, run, slices_of, spotted_scan, tiny
+from tiny_training import LIGHT, changed, few_slices, run, tiny
 
 from components import train
 from components.training import checkpoints, devices
@@ -32,7 +32,7 @@ from components.training.sampling import Sampler
 from components.training.validation import Validator
 
 RECIPES = {
-    "segmenter": {"average": 0.9},
+    "segmenter": {"average": 0.9, "augment": LIGHT},
     "classifier": {"strategy": "frozen_then_finetune", "head_epochs": 1, "weights": "backbone.weights.h5"},
 }
 
@@ -114,16 +114,24 @@ def train_on(name, processors=1):
     params = tiny(Path(name))
     # Workers are machines: each has a disk of its own, and all reach the checkpoints.
     shared = {"checkpoints": f"{Path(name).parent}/checkpoints", "checkpoint_steps": 6}
-    params = changed(params, "segmenter", epochs=2, learning_rate=2e-3, training=shared)
-    network = run("segmenter", params, "sides", f"{name}/run", live=f"{name}/live")
+    params = changed(params, "segmenter", epochs=2, learning_rate=2e-3, augment=LIGHT, training=shared)
+    told = []
+    places = {"live": f"{name}/live", "on_epoch": lambda epoch, row: told.append(row)}
+    network = run("segmenter", params, "sides", f"{name}/run", **places)
     assert (network is None) == (name == "workers/1")
+    Path(name, "told.json").write_text(json.dumps(told))
 
 
 def spread():
-    """Train on two processors, by two workers, and on two processors from where the workers' checkpoint is."""
+    """Deal batches to two processors, train on them, and by two workers."""
+    assert wait_for(forked(parts)) == 0
     assert wait_for(forked(train_on, "mirrored/0", 2)) == 0
     train_by_two_workers()
-    shutil.copytree("workers/checkpoints", "moved/checkpoints")
+
+
+def moved():
+    """Go on with two processors from the workers' checkpoint after the first of two epochs."""
+    shutil.copytree("workers/checkpoints", "moved/checkpoints", ignore=shutil.ignore_patterns("*12.npz"))
     assert wait_for(forked(train_on, "moved/0", 2)) == 0
 
 
@@ -149,8 +157,7 @@ def train_by_two_workers():
 
 def parts():
     """Write what each of two replicas gets of three batches."""
-    slices = slices_of([spotted_scan(f"p{i}", slices=5 + i) for i in range(3)])
-    strategy = two_processors()
+    slices, strategy = few_slices(), two_processors()
     with strategy.scope():
         stream = iter(batches(slices, Sampler(slices.has_tumor, 8, seed=1), with_masks=True)(2))
         found = [[strategy.experimental_local_results(kind) for kind in next(stream)] for _ in range(3)]
@@ -182,4 +189,4 @@ def wait_for(child):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    {"stopped": stopped, "spread": spread, "parts": parts}[sys.argv[1]](*sys.argv[2:])
+    {"stopped": stopped, "spread": spread, "moved": moved}[sys.argv[1]](*sys.argv[2:])

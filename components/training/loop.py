@@ -104,7 +104,7 @@ class Loop:
                     set_strategy(self.model.network, phase.strategy)
                 rates = (phase.learning_rate, self.steps, phase.last - begins, self.accumulate, self.average)
                 self.model.compile(optimizer(*rates), loss=self.loss)
-                self.train_step = self.model.compiled_step(xla=self.xla)
+                self.train_step, self.average_statistics = self.model.compiled_step(xla=self.xla), self._averaging()
                 if saved:
                     self._restore(saved)
                 self.stream = iter(self.batches(self.state.step))
@@ -167,16 +167,19 @@ class Loop:
 
     def _agree(self) -> None:
         """Average the batch statistics of all replicas: each has kept its own, and scores must be equal everywhere."""
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            self.average_statistics()
+
+    def _averaging(self) -> Callable[[], None]:
+        """What `_agree` does, compiled once for the phase and not at every checkpoint."""
         strategy = tf.distribute.get_strategy()
-        if strategy.num_replicas_in_sync == 1:
-            return
 
         def average() -> None:
             replica = tf.distribute.get_replica_context()
             for variable in self.model.network.non_trainable_weights:
                 variable.assign(replica.all_reduce("MEAN", tf.identity(variable.value)))
 
-        tf.function(strategy.run)(average)
+        return tf.function(lambda: strategy.run(average))
 
     def _step(self, loss: float) -> None:
         self.state.step += 1

@@ -6,12 +6,14 @@ Reads the weights `FOLDER/<network>.weights.h5`, which the other backend wrote, 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
 import keras
 import numpy as np
+from small_backbone import Small
 
 from models import losses, preprocessing, warp
 from models.augment import AugmentedModel, Augmenter
@@ -22,14 +24,14 @@ from models.storage import segmenter
 SEGMENTERS = {
     "segmenter": {},
     "segmenter_instance": {"norm": "instance", "head": "softmax", "upsampling": "nearest"},
-    "segmenter_on_a_backbone": {"backbone": "MobileNet", "weights": "none"},
+    "segmenter_on_a_backbone": {"backbone": "Small", "weights": "none"},
     "segmenter_group": {"norm": "group", "normalization": "unit", "neighbors": 1},
 }
 
 
 def networks() -> dict[str, keras.Model]:
     built = {name: segmenter(filters=(4, 12), size=32, **arguments) for name, arguments in SEGMENTERS.items()}
-    return built | {"classifier": classifier("MobileNet", weights="none", size=32, pooling="max", seed=1)}
+    return built | {"classifier": classifier(Small.__name__, weights="none", size=32, pooling="max", seed=1)}
 
 
 def batch(channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -46,35 +48,45 @@ def evenly(shape: tuple[int, ...], low: float, high: float, **_: object) -> obje
     return keras.ops.convert_to_tensor(low + (high - low) * spread, "float32")
 
 
+def compiled(function: Callable[..., object]) -> Callable[..., object]:
+    """Under JAX, compile a function as a whole: one by one, its operations take longer."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
+
+
 def pieces(folder: Path, networks: dict[str, keras.Model]) -> Iterator[tuple[str, object]]:
     images, masks = batch()
     probabilities = np.clip(0.6 * masks + images[..., 1:2] / 700, 0, 1)
     for name, loss in losses.LOSSES.items():
-        yield name, loss(masks, probabilities)
-        yield f"{name}_of_nothing", loss(np.zeros_like(masks), probabilities)
+        yield name, compiled(loss)(masks, probabilities)
+        yield f"{name}_of_nothing", compiled(loss)(np.zeros_like(masks), probabilities)
     metric = PooledDice()
     metric.update_state(masks, probabilities)
     metric.update_state(masks[:1], probabilities[:1])
     yield "pooled_dice", metric.result()
 
-    yield "to_grid", preprocessing.to_grid(images, 20)
-    yield "mask_to_grid", preprocessing.mask_to_grid(masks, 20)
-    yield "from_grid", preprocessing.from_grid(probabilities, 45, 40)
+    yield "to_grid", compiled(partial(preprocessing.to_grid, size=20))(images)
+    yield "mask_to_grid", compiled(partial(preprocessing.mask_to_grid, size=20))(masks)
+    yield "from_grid", compiled(partial(preprocessing.from_grid, height=45, width=40))(probabilities)
     for name, normalize in preprocessing.NORMALIZATIONS.items():
-        yield name, normalize(images)
+        yield name, compiled(normalize)(images)
     for name in ("ResNet50", "MobileNet", "DenseNet121", "ConvNeXtTiny"):
-        yield f"scaled_for_{name}", preprocessing.for_backbone(name)(keras.ops.convert_to_tensor(images))
+        scaled = compiled(preprocessing.for_backbone(name))
+        yield f"scaled_for_{name}", scaled(keras.ops.convert_to_tensor(images))
 
-    yield "smooth_field", warp.smooth_field(evenly((2, 7, 7, 2), -1, 1), 33)
+    yield "smooth_field", compiled(partial(warp.smooth_field, size=33))(evenly((2, 7, 7, 2), -1, 1))
     with mock.patch("keras.random.uniform", evenly):
         augmenter = Augmenter(
             flip=True, rotate=15, zoom=0.1, shift=0.1, elastic=0.1, intensity=0.2, gamma=0.3, bias=0.3
         )
-        yield from zip(("augmented", "augmented_masks"), augmenter(images, masks), strict=True)
+        yield from zip(("augmented", "augmented_masks"), compiled(augmenter)(images, masks), strict=True)
 
     for name, network in networks.items():
         network.load_weights(folder / f"{name}.weights.h5")
-        yield name, network(batch(network.input_shape[-1])[0], training=False)
+        yield name, compiled(partial(network, training=False))(batch(network.input_shape[-1])[0])
 
 
 def train_a_step(network: keras.Model, loss: object, targets: np.ndarray, metric: keras.metrics.Metric) -> None:

@@ -11,7 +11,7 @@ from models import preprocessing
 from models.layered import Layered
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stage_outputs(slice_classifier, segmenter, slices):
     """What the two networks say on their own: probability [batch] and maps [batch, height, width]."""
     grid = preprocessing.to_grid(slices, 32)
@@ -19,7 +19,7 @@ def stage_outputs(slice_classifier, segmenter, slices):
     return slice_classifier(grid, training=False).numpy()[:, 0], maps.numpy()[..., 0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def mixed_threshold(stage_outputs):
     """Lets two of the five slices pass, none of them near the threshold."""
     ordered = np.sort(stage_outputs[0])
@@ -27,7 +27,7 @@ def mixed_threshold(stage_outputs):
     return float((ordered[3] + ordered[2]) / 2)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def saved(slice_classifier, segmenter, mixed_threshold, tmp_path_factory):
     folder = tmp_path_factory.mktemp("layered")
     layered = Layered(slice_classifier, segmenter, tumor_threshold=mixed_threshold, mask_threshold=MASK_THRESHOLD)

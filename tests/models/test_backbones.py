@@ -9,14 +9,17 @@ from models.resunet import resunet
 from models.transfer_resunet import transfer_resunet
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
 
 
 def noise(channels: int = 3, size: int = 32, seed: int = 5) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, (2, size, size, channels)).astype("float32")
 
 
-@pytest.mark.parametrize(("name", "channels"), [("MobileNet", [64, 128, 256, 512, 1024]), ("ResNet50", [64, 256, 512])])
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [("MobileNet", [64, 128, 256, 512, 1024]), pytest.param("ResNet50", [64, 256, 512], marks=pytest.mark.nightly)],
+)
 def test_a_pyramid_holds_the_last_maps_of_each_size(name, channels):
     network = pyramid(name, "none", 64, len(channels))
     assert [tuple(maps.shape) for maps in network.outputs] == [
@@ -25,13 +28,13 @@ def test_a_pyramid_holds_the_last_maps_of_each_size(name, channels):
 
 
 def test_a_backbone_that_does_not_halve_that_often_is_refused():
-    with pytest.raises(ValueError, match="MobileNet has no feature maps of 0 x 0 pixels; take fewer filters"):
-        pyramid("MobileNet", "none", 32, 6)
+    with pytest.raises(ValueError, match="Small has no feature maps of 0 x 0 pixels; take fewer filters"):
+        pyramid("Small", "none", 32, 6)
 
 
 def test_neighbours_begin_without_a_say(backbone_weights):
-    alone = backbone("MobileNet", str(backbone_weights), 32)
-    together = backbone("MobileNet", str(backbone_weights), 32, neighbors=1)
+    alone = backbone("Small", str(backbone_weights), 32)
+    together = backbone("Small", str(backbone_weights), 32, neighbors=1)
     own, others = noise(), noise(seed=6)
     for images in ([others, own, others], [own, own, own]):
         found = together(np.concatenate(images, axis=-1), training=False)
@@ -44,28 +47,28 @@ def test_neighbours_begin_without_a_say(backbone_weights):
 
 @pytest.mark.parametrize("neighbors", [0, 1])
 def test_what_a_segmenter_has_learned_starts_a_classifier(neighbors, backbone_weights, tmp_path):
-    knobs = {"backbone": "MobileNet", "weights": str(backbone_weights), "size": 32, "neighbors": neighbors}
+    knobs = {"backbone": "Small", "weights": str(backbone_weights), "size": 32, "neighbors": neighbors}
     segmenter = transfer_resunet((2, 2, 4, 4, 8), **knobs)
-    encoder = segmenter.get_layer("MobileNet_pyramid")
+    encoder = segmenter.get_layer("Small_pyramid")
     encoder.set_weights([weight + 0.01 for weight in encoder.get_weights()])
     path = tmp_path / "encoder.weights.h5"
-    save_encoder(segmenter, "MobileNet", path)
-    trunk = backbone("MobileNet", str(path), 32, "avg", neighbors)
+    save_encoder(segmenter, "Small", path)
+    trunk = backbone("Small", str(path), 32, "avg", neighbors)
     images = noise(3 * (2 * neighbors + 1))
     expected = encoder(images, training=False)[-1]
     assert np.allclose(trunk(images, training=False), keras.ops.mean(expected, axis=(1, 2)), atol=1e-5)
 
 
 def test_half_of_a_backbone_is_not_saved_as_a_whole_one(tmp_path):
-    upper = transfer_resunet((2, 2, 4), backbone="MobileNet", weights="none", size=32)
+    upper = transfer_resunet((2, 2, 4), backbone="Small", weights="none", size=32)
     for segmenter in (upper, resunet((4, 8), size=32)):
-        with pytest.raises(ValueError, match="does not hold the whole of a MobileNet"):
-            save_encoder(segmenter, "MobileNet", tmp_path / "encoder.weights.h5")
+        with pytest.raises(ValueError, match="does not hold the whole of a Small"):
+            save_encoder(segmenter, "Small", tmp_path / "encoder.weights.h5")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_for_other_neighbours_is_refused(tmp_path):
     path = tmp_path / "wide.weights.h5"
-    backbone("MobileNet", "none", 32, neighbors=2).save_weights(path)
-    with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of MobileNet"):
-        backbone("MobileNet", str(path), 32, neighbors=1)
+    backbone("Small", "none", 32, neighbors=2).save_weights(path)
+    with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of Small"):
+        backbone("Small", str(path), 32, neighbors=1)

@@ -10,7 +10,7 @@ from models.classifier import set_strategy
 from models.norms import MOMENTUM
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
 
 
 def train_a_step(network: keras.Model) -> None:
@@ -24,7 +24,7 @@ def test_frozen_trains_the_head_and_leaves_every_weight_and_statistic_of_the_bac
     assert [id(v) for v in network.trainable_variables] == [id(v) for v in head.variables]
     backbone_before, head_before = values(trunk(network).variables), values(head.variables)
     train_a_step(network)
-    assert len(backbone_before) > 100
+    assert len(backbone_before) == 5 * (1 + 4)
     for variable, before in zip(trunk(network).variables, backbone_before, strict=True):
         assert np.array_equal(variable, before), variable.path
     for variable, before in zip(head.variables, head_before, strict=True):
@@ -52,7 +52,8 @@ def test_frozen_then_finetune_starts_frozen_and_set_strategy_releases_the_same_n
     targets = np.array([[0.0], [1.0]] * 3, "float32")
     before, head_before = values(inside), values(head)
     for strategy in ("finetune", "frozen"):
-        model.compile(keras.optimizers.Adam(0.01), loss="binary_crossentropy")
+        # Eagerly, because compiling each phase anew takes longer than its only step.
+        model.compile(keras.optimizers.Adam(0.01), loss="binary_crossentropy", run_eagerly=True)
         model.fit(noise(6), targets, batch_size=6, verbose=0)
         if strategy == "finetune":  # what was trained up to here was the frozen phase
             assert not any(changed(inside, before))

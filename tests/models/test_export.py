@@ -8,6 +8,7 @@ import tensorflow as tf
 from models import export, preprocessing
 
 pytest_plugins = ["tiny_networks"]
+pytestmark = pytest.mark.xdist_group("layered")
 
 THRESHOLD = 0.4
 

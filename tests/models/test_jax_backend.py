@@ -21,7 +21,7 @@ UNDER_JAX = {
     "KERAS_BACKEND": "jax",
     "JAX_PLATFORMS": "cpu",
     "XLA_FLAGS": "--xla_backend_optimization_level=0",  # what runs once is compiled sooner
-    "PYTHONPATH": str(ROOT),
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
 }
 
 

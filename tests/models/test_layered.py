@@ -8,6 +8,7 @@ from layered_check import MASK_THRESHOLD, check, serve
 from models.layered import Layered
 
 pytest_plugins = ["tiny_networks", "layered_by_hand"]
+pytestmark = pytest.mark.xdist_group("layered")
 
 
 def test_the_saved_model_is_both_networks_composed_by_hand(saved, slices, stage_outputs, mixed_threshold):

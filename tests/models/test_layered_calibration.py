@@ -9,6 +9,7 @@ from scipy.special import expit, logit
 from models.layered import _cooled
 
 pytest_plugins = ["tiny_networks", "layered_by_hand"]
+pytestmark = pytest.mark.xdist_group("layered")
 
 TEMPERATURES = {"tumor": 2.5, "mask": 0.4}
 

@@ -9,11 +9,11 @@ import tensorflow as tf
 from layered_check import MASK_THRESHOLD, check, serve
 
 from models import examples, preprocessing
-from models.classifier import classifier
 from models.layered import Layered
 from models.resunet import resunet
 
 pytest_plugins = ["tiny_networks", "layered_by_hand"]
+pytestmark = pytest.mark.xdist_group("layered")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,13 @@ def brightness():
     network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D(), head])
     head.set_weights([np.full((3, 1), 0.02), np.array([-4.5])])
     return network
+
+
+def lopsided(neighbors=0):
+    """A classifier that sees a slice and its mirror image differently, and every channel."""
+    parts = [keras.layers.Rescaling(1 / 255), keras.layers.AveragePooling2D(8), keras.layers.Flatten()]
+    head = keras.layers.Dense(1, activation="sigmoid")
+    return keras.Sequential([keras.Input((32, 32, 3 * (2 * neighbors + 1))), *parts, head])
 
 
 @pytest.fixture(scope="module")
@@ -79,29 +86,26 @@ def test_slices_without_the_neighbours_that_a_model_needs_are_refused(wide, slic
 
 
 @pytest.mark.parametrize(("of_classifier", "of_segmenter"), [(1, 0), (0, 1), (2, 1)])
-def test_each_stage_sees_as_many_neighbours_as_it_was_trained_with(of_classifier, of_segmenter, tmp_path):
+def test_each_stage_sees_as_many_neighbours_as_it_was_trained_with(of_classifier, of_segmenter):
     keras.utils.set_random_seed(3)
-    networks = (
-        classifier("MobileNet", weights="none", size=32, neighbors=of_classifier),
-        resunet((4, 8), size=32, neighbors=of_segmenter),
-    )
-    model = Layered(*networks, tumor_threshold=0.0)
+    networks = (lopsided(of_classifier), resunet((2, 2), size=32, neighbors=of_segmenter))
+    model = Layered(*networks)
     assert model.neighbors == max(of_classifier, of_segmenter)
-    model.save(tmp_path)
     channels = 3 * (2 * model.neighbors + 1)
     slices = np.random.default_rng(2).integers(0, 256, (2, 32, 32, channels), dtype=np.uint8)
-    said = tf.saved_model.load(str(tmp_path)).signatures["stages"](slices=tf.constant(slices))
+    said = model.stages(tf.constant(slices))
     for network, output in zip(networks, ("tumor_probability", "mask_probability"), strict=True):
         out = (channels - network.input_shape[-1]) // 2
         expected = network(slices[..., out : channels - out].astype("float32"), training=False)
         assert np.allclose(said[output], np.squeeze(expected, -1), atol=1e-5)
 
 
-def test_with_the_mirror_image_both_looks_count_the_same(slice_classifier, segmenter, slices, tmp_path):
-    model = Layered(slice_classifier, segmenter, mirror=True)
-    model.save(tmp_path)
+def test_with_the_mirror_image_both_looks_count_the_same(slices, tmp_path):
+    keras.utils.set_random_seed(3)
+    networks = lopsided(), resunet((4, 8), size=32, norm="instance")
+    Layered(*networks, mirror=True).save(tmp_path)
     stages = tf.saved_model.load(str(tmp_path)).signatures["stages"]
-    plain = Layered(slice_classifier, segmenter).stages
+    plain = Layered(*networks).stages
     one, other = (plain(tf.constant(look)) for look in (slices, slices[:, :, ::-1].copy()))
     found = stages(slices=tf.constant(slices))
     turned = stages(slices=tf.constant(slices[:, :, ::-1].copy()))

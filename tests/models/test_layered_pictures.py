@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from models import preprocessing
 from models.layered import Layered
 from models.resunet import resunet
 
-pytest_plugins = ["tiny_networks"]
+pytest_plugins = ["tiny_networks", "layered_by_hand"]
+pytestmark = pytest.mark.xdist_group("layered")
 
 
 def file_of(picture: np.ndarray, kind: str = "PNG") -> bytes:
@@ -23,26 +23,14 @@ def file_of(picture: np.ndarray, kind: str = "PNG") -> bytes:
     return data.getvalue()
 
 
-@pytest.fixture(scope="module")
-def layered(slice_classifier, segmenter, slices):
-    said = np.sort(slice_classifier(preprocessing.to_grid(slices, 32), training=False).numpy()[:, 0])
-    return Layered(slice_classifier, segmenter, tumor_threshold=float(said[2:4].mean()), mask_threshold=0.4)
-
-
-@pytest.fixture(scope="module")
-def saved(layered, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("layered")
-    layered.save(folder)
-    return dict(tf.saved_model.load(str(folder)).signatures.items())
-
-
-def ask(signature, **inputs):
-    return {name: value.numpy() for name, value in signature(**{k: tf.constant(v) for k, v in inputs.items()}).items()}
+def ask(saved, signature, **inputs):
+    served = saved.signatures[signature](**{name: tf.constant(value) for name, value in inputs.items()})
+    return {name: value.numpy() for name, value in served.items()}
 
 
 def test_png_files_give_what_their_pixels_give(saved, slices):
-    raw = ask(saved["serving_default"], slices=slices)
-    served = ask(saved["encoded"], slices=[file_of(one) for one in slices])
+    raw = ask(saved, "serving_default", slices=slices)
+    served = ask(saved, "encoded", slices=[file_of(one) for one in slices])
     assert set(served) == {"tumor_probability", "has_tumor", "mask_bytes"}
     assert np.allclose(served["tumor_probability"], raw["tumor_probability"], atol=1e-6)
     assert np.array_equal(served["has_tumor"], raw["has_tumor"])
@@ -55,19 +43,19 @@ def test_png_files_give_what_their_pixels_give(saved, slices):
 def test_jpeg_files_are_decoded_too(saved, slices):
     files = [file_of(one, "JPEG") for one in slices]
     pixels = np.stack([tf.io.decode_jpeg(one).numpy() for one in files])
-    raw, served = ask(saved["serving_default"], slices=pixels), ask(saved["encoded"], slices=files)
+    raw, served = ask(saved, "serving_default", slices=pixels), ask(saved, "encoded", slices=files)
     assert np.allclose(served["tumor_probability"], raw["tumor_probability"], atol=1e-6)
 
 
 @pytest.mark.parametrize("broken", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_is_an_invalid_argument(saved, broken):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        ask(saved["encoded"], slices=[broken])
+        ask(saved, "encoded", slices=[broken])
 
 
 def test_pictures_of_two_sizes_are_an_invalid_argument(saved, slices):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        ask(saved["encoded"], slices=[file_of(slices[0]), file_of(slices[1][:-1])])
+        ask(saved, "encoded", slices=[file_of(slices[0]), file_of(slices[1][:-1])])
 
 
 def test_files_with_neighbours_keep_the_order_of_the_scan(slices):
@@ -84,8 +72,8 @@ def test_files_with_neighbours_keep_the_order_of_the_scan(slices):
 
 
 def test_evaluate_counts_the_pixels_of_the_served_masks(saved, slices, masks, serialized):
-    raw = ask(saved["serving_default"], slices=slices)
-    measured = ask(saved["evaluate"], examples=serialized)
+    raw = ask(saved, "serving_default", slices=slices)
+    measured = ask(saved, "evaluate", examples=serialized)
     truth = masks[..., 0]
     expected = {
         "tumor_probability": raw["tumor_probability"],

@@ -9,7 +9,7 @@ from models import storage
 from models.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
-pytestmark = pytest.mark.usefixtures("seeded")
+pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("layered")]
 
 SEGMENTER = {
     "filters": [4, 8, 8, 8],
@@ -19,7 +19,7 @@ SEGMENTER = {
     "upsampling": "transpose",
 }
 CLASSIFIER = {
-    "name": "MobileNet",
+    "name": "Small",
     "weights": "none",
     "size": 32,
     "strategy": "finetune",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+from small_backbone import Small
 
 from models.classifier import classifier
 
 
 def tiny(strategy: str = "finetune", **arguments: object) -> keras.Model:
     arguments = {"weights": "none", "size": 32, "pooling": "max", "seed": 1} | arguments
-    return classifier("MobileNet", strategy=strategy, **arguments)
+    return classifier(Small.__name__, strategy=strategy, **arguments)
 
 
 def trunk(network: keras.Model) -> keras.Model:

@@ -1,6 +1,7 @@
 """Tiny networks and slices that the tests of the networks share, as a pytest plugin. Nobody may train or change them.
 
 Not a conftest.py: a second one would hide `tests/conftest.py` from the tests that import from it.
+Files that use the same of them are in one group, `layered` or `backbones`: one worker makes them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_backbone import Small
 
 from models import examples
 from models.classifier import classifier
@@ -74,9 +76,9 @@ def small_slices(slices: np.ndarray) -> tf.Tensor:
 
 @pytest.fixture(scope="session")
 def backbone_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of weights for MobileNet whose features differ from slice to slice."""
+    """A file of weights for the small backbone whose features differ from slice to slice."""
     keras.utils.set_random_seed(7)
-    backbone = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+    backbone = Small(input_shape=(SIZE, SIZE, 3))
     settle(backbone, -1.0, 1.0, seed=1)
     path = tmp_path_factory.mktemp("weights") / "backbone.weights.h5"
     backbone.save_weights(path)
@@ -85,9 +87,9 @@ def backbone_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def slice_classifier(small_slices: tf.Tensor, backbone_weights: Path) -> keras.Model:
-    """A MobileNet whose head spreads the slices' probabilities, so that wrong outputs can't look right."""
+    """A classifier whose head spreads the slices' probabilities, so that wrong outputs can't look right."""
     keras.utils.set_random_seed(7)
-    network = classifier("MobileNet", weights=str(backbone_weights), size=SIZE, pooling="max", seed=7)
+    network = classifier("Small", weights=str(backbone_weights), size=SIZE, pooling="max", seed=7)
     head = network.get_layer("tumor_probability")
     features = keras.Model(network.input, head.input)(small_slices, training=False).numpy()
     kernel, _ = head.get_weights()

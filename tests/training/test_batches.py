@@ -7,13 +7,12 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_training import drive, slices_of, spotted_scan
+from tiny_training import few_slices
 
 from components.training.batches import balanced_weights, batches
 from components.training.sampling import Sampler
 
-SCANS = [spotted_scan(f"p{i}", slices=5 + i) for i in range(3)]
-SLICES = slices_of(SCANS)
+SLICES = few_slices()
 KINDS = [
     {"with_masks": True},
     {"with_masks": False},
@@ -57,17 +56,6 @@ def test_the_shapes_are_known_before_any_batch():
     stream = batches(SLICES, Sampler(SLICES.has_tumor, 4, seed=1), with_masks=True, neighbors=1)(0)
     assert [spec.shape.as_list() for spec in stream.element_spec] == [[None, 32, 32, 9], [None, 32, 32, 1]]
     assert [spec.dtype for spec in stream.element_spec] == [tf.uint8, tf.uint8]
-
-
-def test_two_replicas_get_the_halves_of_every_batch(tmp_path):
-    drive(tmp_path, "parts")
-    with np.load(tmp_path / "parts.npz") as parts:
-        images, masks = parts["images"], parts["masks"]
-    sampler = Sampler(SLICES.has_tumor, 8, seed=1)
-    assert images.shape[:3] == (3, 2, 4)  # batches, replicas, slices
-    for step, some_images, some_masks in zip((2, 3, 4), images, masks, strict=True):
-        np.testing.assert_array_equal(np.concatenate(some_images), SLICES.images[sampler(step)])
-        np.testing.assert_array_equal(np.concatenate(some_masks), SLICES.masks[sampler(step)])
 
 
 @settings(deadline=None)

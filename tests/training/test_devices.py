@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import shutil
+import subprocess
+import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 from conftest import ROOT
-from tiny_training import drive, write_sides
-from whole_project import command
+from tiny_training import drive, few_slices, write_sides
 
+import pipelines
 from components.errors import UserError
 from components.training import devices
+from components.training.sampling import Sampler
+from pipelines.cli import main
 
 TWO = {"worker": ["a:1", "b:1"]}
 ASIDE = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
@@ -85,9 +90,12 @@ def test_a_precision_that_is_asked_for_is_taken(machine, knob):
     assert devices.precision(knob) == knob
 
 
-@pytest.mark.skipif(not Path("/proc/cpuinfo").is_file(), reason="this system has no /proc/cpuinfo")
-def test_this_machine_has_a_precision():
-    assert devices.precision("auto") in ("float32", "mixed_bfloat16", "mixed_float16")
+@pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU")
+@pytest.mark.skipif(not shutil.which("lscpu"), reason="this system has no lscpu, which names a CPU's features")
+def test_this_machine_computes_in_what_its_cpu_has():
+    told = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
+    half = {"amx_bf16", "avx512_bf16"} & set(told.split())
+    assert devices.precision("auto") == ("mixed_bfloat16" if half else "float32")
 
 
 @pytest.mark.parametrize(
@@ -150,23 +158,42 @@ def test_a_gpu_that_is_missing_is_told_with_its_likely_reason(monkeypatch, cuda,
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU")
 @pytest.mark.parametrize("network", ["classifier", "segmenter"])
-def test_a_training_that_needs_a_gpu_ends_before_it_reads_anything(tmp_path, network):
+def test_a_training_that_needs_a_gpu_ends_before_it_reads_or_imports_anything(tmp_path, monkeypatch, capsys, network):
     params = (ROOT / "params.yaml").read_text(encoding="utf-8")
     (tmp_path / "params.yaml").write_text(params.replace("scale: demo", "scale: full"), encoding="utf-8")
-    result = command("glioflow", "stage", "train", network, cwd=tmp_path)
-    assert (result.returncode, result.stdout) == (2, "")
-    (line,) = result.stderr.splitlines()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["glioflow", "stage", "train", network])
+    for name in ("local", "training"):  # where TFX is: whoever imports them now fails
+        monkeypatch.delattr(pipelines, name, raising=False)
+        monkeypatch.setitem(sys.modules, f"pipelines.{name}", None)
+    with pytest.raises(SystemExit) as end:
+        main()
+    out, err = capsys.readouterr()
+    assert (end.value.code, out) == (2, "")
+    (line,) = err.splitlines()
     assert "TensorFlow sees no GPU" in line
     assert "training.gpu=optional" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
 @pytest.fixture(scope="module")
 def spread(tmp_path_factory):
-    """Folder of the same training on two processors of one machine, and on two machines."""
+    """Folder of what two processors of one machine got, and of the same training on them and on two machines."""
     folder = tmp_path_factory.mktemp("spread")
     write_sides(folder / "sides")
     drive(folder, "spread")
     return folder
+
+
+def test_two_replicas_get_the_halves_of_every_batch(spread):
+    slices = few_slices()
+    sampler = Sampler(slices.has_tumor, 8, seed=1)
+    with np.load(spread / "parts.npz") as parts:
+        images, masks = parts["images"], parts["masks"]
+    assert images.shape[:3] == (3, 2, 4)  # batches, replicas, slices
+    for step, some_images, some_masks in zip((2, 3, 4), images, masks, strict=True):
+        np.testing.assert_array_equal(np.concatenate(some_images), slices.images[sampler(step)])
+        np.testing.assert_array_equal(np.concatenate(some_masks), slices.masks[sampler(step)])
 
 
 def history(folder, name):
@@ -179,7 +206,16 @@ def test_two_machines_train_as_two_processors_of_one(spread):
     pd.testing.assert_frame_equal(history(spread, "mirrored"), history(spread, "workers"), rtol=1e-5)
 
 
+def test_both_machines_come_to_the_same_scores(spread):
+    one, other = (json.loads((spread / "workers" / number / "told.json").read_text()) for number in "01")
+    assert len(one) == len(other) == 2
+    for mine, others in zip(one, other, strict=True):
+        assert mine == pytest.approx(others, rel=1e-6)
+
+
+@pytest.mark.nightly
 def test_one_machine_goes_on_from_the_checkpoint_of_two(spread):
+    drive(spread, "moved")
     pd.testing.assert_frame_equal(history(spread, "moved"), history(spread, "workers"), rtol=1e-5)
 
 

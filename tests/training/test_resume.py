@@ -1,4 +1,7 @@
-"""Killed or asked to stop at any moment and started again, a training ends as it would have, bit for bit."""
+"""Killed or asked to stop at any moment and started again, a training ends as it would have, bit for bit.
+
+One stop of each kind is played for every change, many of them nightly.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ import pandas as pd
 import pytest
 from tiny_training import drive, write_sides
 
+KILLED, ASKED = 5, 11
 KILLS = sorted(random.Random(20).sample(range(1, 18), 5))
-ASKED = random.Random(21).randrange(1, 18)
+ANY = random.Random(21).randrange(1, 18)
+nightly = pytest.mark.nightly
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +25,20 @@ def folder(tmp_path_factory):
     return folder
 
 
+def play(folder, *stories):
+    """What was left of each attempt of each story."""
+    return json.loads(drive(folder, "stopped", "segmenter", *stories).splitlines()[-1])
+
+
 @pytest.fixture(scope="module")
 def attempts(folder):
-    kills = ",".join([f"kill:{step}" for step in KILLS] + ["save:18"])
-    stories = ["undisturbed", f"killed={kills}", f"asked=term:{ASKED},validation:2,export"]
-    return json.loads(drive(folder, "stopped", "segmenter", *stories).splitlines()[-1])
+    return play(folder, "undisturbed", f"stopped=kill:{KILLED},term:{ASKED},save:18")
+
+
+@pytest.fixture(scope="module")
+def more_attempts(folder, attempts):
+    kills = ",".join(f"kill:{step}" for step in KILLS)
+    return play(folder, f"killed={kills}", f"asked=term:{ANY},validation:2,export")
 
 
 def same_end(folder, name):
@@ -37,33 +51,46 @@ def test_the_best_epoch_is_one_that_checkpoints_have_to_carry(folder, attempts):
     assert pd.read_csv(folder / "undisturbed" / "run" / "history.csv")["val_volume_dice"].idxmax() == 0
 
 
-def test_a_training_that_is_killed_at_random_steps_ends_as_if_undisturbed(folder, attempts):
-    assert [attempt["status"] for attempt in attempts["killed"]] == [-9] * 6 + [0]
-    same_end(folder, "killed")
+def test_killed_asked_to_stop_and_killed_while_saving_a_training_ends_as_if_undisturbed(folder, attempts):
+    assert [attempt["status"] for attempt in attempts["stopped"]] == [-9, 143, -9, 0]
+    same_end(folder, "stopped")
+
+
+def test_a_training_that_is_asked_to_stop_saves_that_very_step(attempts):
+    killed, asked, *_ = (attempt["files"] for attempt in attempts["stopped"])
+    assert killed == ["step-000000003.npz"]
+    assert asked[-1] == f"step-{ASKED:09d}.npz"
 
 
 def test_a_checkpoint_that_was_being_written_is_neither_taken_nor_left(attempts):
-    killed, last = (attempt["files"] for attempt in attempts["killed"][-2:])
+    killed, last = (attempt["files"] for attempt in attempts["stopped"][-2:])
     assert [name for name in killed if name.startswith(".part-")]
     assert "step-000000018.npz" not in killed
     assert last == ["step-000000015.npz", "step-000000018.npz"]
 
 
-def test_a_training_that_is_asked_to_stop_saves_that_very_step(folder, attempts):
-    step, validation, *_ = attempts["asked"]
+@nightly
+def test_killed_at_random_steps_it_ends_as_if_undisturbed(folder, more_attempts):
+    assert [attempt["status"] for attempt in more_attempts["killed"]] == [-9] * len(KILLS) + [0]
+    same_end(folder, "killed")
+
+
+@nightly
+def test_asked_to_stop_while_it_validates_it_saves_the_step_before(more_attempts):
+    step, validation, *_ = more_attempts["asked"]
     assert (step["status"], validation["status"]) == (143, 143)
-    assert f"step-{ASKED:09d}.npz" in step["files"]
-    ends = [f"step-{last:09d}.npz" for last in (6, 12, 18) if last >= ASKED]
+    assert f"step-{ANY:09d}.npz" in step["files"]
+    ends = [f"step-{last:09d}.npz" for last in (6, 12, 18) if last >= ANY]
     assert ends[0] in validation["files"]
+
+
+@nightly
+def test_killed_before_its_network_is_whole_it_writes_it_anew(folder, more_attempts):
+    assert [attempt["status"] for attempt in more_attempts["asked"]] == [143, 143, -9, 0]
     same_end(folder, "asked")
 
 
-def test_a_training_that_is_killed_before_its_network_is_whole_writes_it_anew(folder, attempts):
-    assert [attempt["status"] for attempt in attempts["asked"]] == [143, 143, -9, 0]
-    same_end(folder, "asked")
-
-
-@pytest.mark.parametrize("name", ["undisturbed", "killed", "asked"])
+@pytest.mark.parametrize("name", ["undisturbed", "stopped"])
 def test_live_plots_hold_one_row_an_epoch(folder, attempts, name):
     rows = pd.read_csv(folder / name / "live" / "plots" / "metrics" / "val_volume_dice.tsv", sep="\t")
     history = pd.read_csv(folder / name / "run" / "history.csv")

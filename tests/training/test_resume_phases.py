@@ -9,6 +9,7 @@ import pytest
 from tiny_training import drive, write_backbone, write_sides
 
 FROZEN, RELEASED = random.Random(3).randrange(2, 6), random.Random(4).randrange(7, 18)
+pytestmark = pytest.mark.nightly  # of every change, test_training_classifier.py kills one in its second phase
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def drawn(has_tumor, batch, seed, share=None, *, slices):
     return np.concatenate([sampler(step) for step in range(math.ceil(slices / batch))])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(labels, batches, seeds, st.none() | shares, st.lists(st.integers(0, 10**6), min_size=1, max_size=5))
 def test_a_batch_depends_on_seed_and_step_alone(has_tumor, batch, seed, share, steps):
     both(has_tumor)
@@ -41,7 +41,7 @@ def test_a_batch_depends_on_seed_and_step_alone(has_tumor, batch, seed, share, s
         np.testing.assert_array_equal(one, sampler(step))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(labels, batches, seeds)
 def test_without_a_share_every_slice_comes_once_a_turn(has_tumor, batch, seed):
     numbers = drawn(has_tumor, batch, seed, slices=3 * len(has_tumor))
@@ -49,7 +49,7 @@ def test_without_a_share_every_slice_comes_once_a_turn(has_tumor, batch, seed):
         np.testing.assert_array_equal(np.sort(turn), np.arange(len(has_tumor)))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(labels, batches, seeds, shares, st.integers(0, 200), st.integers(1, 100))
 def test_any_run_of_slices_holds_the_share_of_tumour(has_tumor, batch, seed, share, start, length):
     both(has_tumor)
@@ -58,7 +58,7 @@ def test_any_run_of_slices_holds_the_share_of_tumour(has_tumor, batch, seed, sha
     assert math.floor(wanted) <= has_tumor[numbers].sum() <= math.ceil(wanted)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(labels, batches, seeds, shares)
 def test_slices_of_a_kind_take_turns(has_tumor, batch, seed, share):
     both(has_tumor)

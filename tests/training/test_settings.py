@@ -34,8 +34,8 @@ def test_the_learning_rate_warms_up_for_an_epoch_and_falls_to_nothing():
 
 @pytest.mark.parametrize("accumulate", [2, 5])
 def test_accumulated_batches_share_the_rate_of_their_update(accumulate):
-    of_updates = rates(1, steps=10, epochs=4)
-    found = rates(accumulate, steps=10 * accumulate, epochs=4)
+    of_updates = rates(1, steps=4, epochs=3)
+    found = rates(accumulate, steps=4 * accumulate, epochs=3)
     assert found == pytest.approx(np.repeat(of_updates, accumulate).tolist())
 
 
