@@ -57,12 +57,16 @@ def judge(module: str, entry: dict, without: list[str], jobs: int) -> tuple[Coun
     counts |= {"mutants": len(mutants), "equivalent": len(same & survived)}
     counts["survived"] -= counts["equivalent"]
     counts["seconds"] = round(sum(os.times()[:4]) - before)
-    remarks = [f"{module}: survived, and is not listed: {name}" for name in mutants if name in survived - same - accepted]
+    remarks = [
+        f"{module}: survived, and is not listed: {name}" for name in mutants if name in survived - same - accepted
+    ]
     remarks += [f"{module}: is listed, and {fate(name, outcomes)}: {name}" for name in (same | accepted) - survived]
     return counts, remarks
 
 
-def tried(mutants: list[Mutant], module: str, arguments: list, without: list, jobs: int, limit: int) -> dict[str, Outcome]:
+def tried(
+    mutants: list[Mutant], module: str, arguments: list, without: list, jobs: int, limit: int
+) -> dict[str, Outcome]:
     """Outcomes by the mutants' names."""
     waiting, running, outcomes = list(reversed(mutants)), {}, {}
     while waiting or running:

@@ -31,7 +31,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        return f"{self.place}: {self.before} -> {self.after or '(removed)'}"
+        return f"{self.place}: {self.before} -> {self.after}"
 
 
 def mutants_of(source: str) -> list[Mutant]:
@@ -66,13 +66,20 @@ def sensible(operator: str) -> bool:
 
 
 def meaning(source: str) -> str:
-    """What a source does, as text: its tree without the annotations of functions, which nobody evaluates."""
+    """What a source does, as text: its tree without annotations that nobody evaluates and `*` in signatures."""
     tree = ast.parse(source)
+    models = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.bases]
+    evaluated = {field for model in models for field in model.body}
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None
         elif isinstance(node, ast.FunctionDef):
             node.returns = None
+        elif isinstance(node, ast.AnnAssign) and node not in evaluated:
+            node.annotation = ast.Constant(None)
+        elif isinstance(node, ast.arguments):
+            node.args, node.posonlyargs, node.kwonlyargs = [*node.posonlyargs, *node.args, *node.kwonlyargs], [], []
+            node.defaults, node.kw_defaults = [*node.defaults, *filter(None, node.kw_defaults)], []
     return ast.dump(tree)
 
 
@@ -82,7 +89,8 @@ def difference(source: str, mutated: str) -> tuple[str, str, str]:
     turns = [turn for turn in difflib.SequenceMatcher(None, old, new, False).get_opcodes() if turn[0] != "equal"]
     before = [line for _, start, end, _, _ in turns for line in old[start:end]]
     after = [line for _, _, _, start, end in turns for line in new[start:end]]
-    return place(source, turns[0][1] + 1), *(" ".join(" ".join(lines).split()) for lines in (before, after))
+    words = (" ".join(" ".join(lines).split()) or "(nothing)" for lines in (before, after))
+    return place(source, turns[-1][2]), *words
 
 
 def place(source: str, line: int) -> str:

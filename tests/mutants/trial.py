@@ -10,7 +10,6 @@ import os
 import resource
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,7 +27,17 @@ hypothesis.settings.register_profile(
     derandomize=True,  # the same mutants survive each time
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # nobody reads the smallest example
 )
-PYTEST = ["-q", "-x", "--assert=plain", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml"), "--hypothesis-profile", "mutants"]
+PYTEST = [
+    "-q",
+    "-x",
+    "--assert=plain",
+    "--rootdir",
+    str(ROOT),
+    "-c",
+    str(ROOT / "pyproject.toml"),
+    "--hypothesis-profile",
+    "mutants",
+]
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,13 @@ class Swapped(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
 
 
 class Without:
-    """Leaves out the tests that use one of these fixtures."""
+    """Leaves out these tests, and those that use one of these fixtures."""
 
-    def __init__(self, fixtures):
-        self.fixtures = set(fixtures)
+    def __init__(self, names):
+        self.named = set(names)
 
     def pytest_collection_modifyitems(self, config, items):
-        dear = [item for item in items if self.fixtures & set(item.fixturenames)]
+        dear = [item for item in items if self.named & {*item.fixturenames, item.originalname}]
         items[:] = [item for item in items if item not in dear]
         config.hook.pytest_deselected(items=dear)
 
@@ -85,8 +94,6 @@ def start(task: Callable[[], int], cpu: int | None = None) -> int:
             signal.alarm(20 * cpu)
         os.kill = only_asking(os.kill)
         status = task()
-    except BaseException:
-        traceback.print_exc()
     finally:
         os._exit(status)
 

@@ -1,4 +1,4 @@
-"""Who may stand in a stage, and who stands there after going back; with Git's own tags, and without any model's files."""
+"""Who may stand in a stage, and who stands there after going back; with Git's own tags, without files of models."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_blessed_version_stands_in_staging_and_then_in_prod(registry):
     assert standing("prod") is None
     assert put("1.0.0", "prod") == standing("prod") == "v1.0.0"
     assert tags(registry) == {"layered#prod#2": "promoted to prod", "layered#staging#1": "promoted to staging"}
-    assert run(registry, "git cat-file tag layered#staging#1").endswith("\n\npromoted to staging\n")
+    assert run(registry, "git cat-file tag layered#staging#1").endswith("\n\npromoted to staging")
 
 
 def test_nobody_gets_to_prod_past_staging(registry):
