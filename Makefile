@@ -8,7 +8,7 @@ PYTEST := pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-load
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup serve-setup checks-setup run test test-all test-times test-modern lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup serve-setup checks-setup run test test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ test-times: setup serve-setup checks-setup ## CPU seconds of each test and file,
 
 test-modern: serve-setup checks-setup ## all tests in the modern lane, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
 	@python3 infra/modern.py test $(TESTS)
+
+mutants: setup ## put faults into the code that decides, and see the tests find them: make mutants [ONLY=MODULE]
+	@python tests/mutants $(ONLY)
 
 lint: setup ## formatting, lint, types
 	@ruff format --check --quiet .
