@@ -30,6 +30,7 @@ def test_versions_are_told_in_the_order_of_their_numbers_with_commit_and_dossier
     assert state.stacks == {"staging": [], "prod": []}
     assert (state.standing("prod"), state.ever("prod")) == (None, set())
     assert number("v2.0.0-rc.1") < number("2.0.0")
+    assert State().last_change == 0
 
 
 def test_a_version_that_was_taken_out_is_gone_and_so_is_where_it_stood(registry):
@@ -49,6 +50,9 @@ def test_the_number_of_a_tag_tells_the_order_and_without_one_the_time(registry):
     assert read_state().last_change == LONG_AGO + 5
     tag(registry, "layered#staging", "layered@v2.0.0-rc.1^{}", second=7)  # no number: the first
     assert names("staging") == ["v2.0.0-rc.1", "v1.10.0", "v1.9.0"]
+    tag(registry, "layered#prod#1", "layered@v1.9.0^{}", second=1)
+    tag(registry, "layered#prod", "layered@v1.10.0^{}", second=2)
+    assert names("prod") == ["v1.10.0", "v1.9.0"]
 
 
 def test_other_stages_and_what_others_tag_are_passed_over(registry):
