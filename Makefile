@@ -8,7 +8,7 @@ PYTEST := pytest @tests/parallel.args
 
 SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
 
-.PHONY: help setup serve-setup checks-setup run test test-nightly test-all test-times test-modern lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup serve-setup checks-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ test-times: setup serve-setup checks-setup ## CPU seconds of each test and file,
 
 test-modern: serve-setup checks-setup ## the same tests in the modern stack, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
 	@python3 infra/modern.py test -m "not nightly" $(TESTS)
+
+mutants: setup ## put faults into the code that decides, and see the tests find them: make mutants [ONLY=MODULE]
+	@python tests/mutants $(ONLY)
 
 lint: setup ## formatting, lint, types
 	@ruff format --check --quiet .

@@ -25,8 +25,10 @@ def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"{path}: lacks the column patient or split; add it")
     if not own["split"].isin(SIDES).all():
         raise UserError(f"{path}: split holds other words than {', '.join(SIDES)}; correct them")
-    if "fold" in own and not pd.to_numeric(own["fold"], errors="coerce").dropna().mod(1).eq(0).all():
-        raise UserError(f"{path}: fold holds other values than whole numbers; correct them")
+    if "fold" in own:
+        folds = pd.to_numeric(own["fold"].dropna(), errors="coerce")  # who has none is dealt one
+        if not (folds.mod(1).eq(0) & folds.ge(0)).all():
+            raise UserError(f"{path}: fold holds other values than whole numbers from 0 on; correct them")
     own = own.reindex(columns=["patient", "split", "fold"]).drop_duplicates()
     patients = manifest[["patient", "subject"]].drop_duplicates().merge(own, on="patient", how="left")
     lacking = patients.loc[patients["split"].isna(), "patient"]

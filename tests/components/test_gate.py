@@ -149,3 +149,7 @@ def test_the_blessing_on_disk_is_the_verdict(tmp_path):
     assert not gate.is_blessed(folder)
     (folder / "BLESSED").touch()  # a contradiction is no blessing
     assert not gate.is_blessed(folder)
+
+
+def test_cohorts_of_more_patients_than_it_takes_are_judged_too():
+    assert judge(cohorts(**{"site=CS": cohort(0.39, patients=40)}))["verdict"] == "NOT BLESSED"

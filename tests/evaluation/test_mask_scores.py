@@ -95,3 +95,5 @@ def test_a_patient_with_tumour_everywhere_has_no_empty_slice():
 def test_masks_of_two_shapes_are_refused():
     with pytest.raises(ValueError, match="shapes"):
         patient_scores(square(0, 2, slices=3), square(0, 0), SPACING)  # numpy would stretch the single slice
+    with pytest.raises(ValueError, match="shapes"):
+        patient_scores(square(0, 0), square(0, 2, slices=3), SPACING)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,8 @@ def test_thirteen_are_counted_and_fourteen_drawn():
     signs = np.array(list(itertools.product([1, -1], repeat=14)))
     assert found.test == "monte carlo"
     assert found.p_value == pytest.approx((signs @ drawn >= drawn.sum()).mean(), abs=0.02)
+    hits = found.p_value * (2**13 + 1)  # of the drawn, with the pattern that was seen
+    assert hits == pytest.approx(round(hits))
     assert found.p_value == compare(0.8 + drawn, [0.8] * 14).p_value
 
 
@@ -123,8 +126,16 @@ def test_one_lost_patient_is_named_where_the_mean_hides_it():
 def test_other_patients_broken_scores_and_margins_are_refused():
     with pytest.raises(ValueError, match="same patients: p02"):
         compare([1, 1, 1], [1, 1])
+    with pytest.raises(ValueError, match=r"same patients: p01, p02, p03$"):
+        compare([1], [1, 1, 1, 1, 1])
     with pytest.raises(ValueError, match="not a finite number"):
         compare([1, float("nan")], [1, 1])
     for margin in (-0.1, float("nan")):
         with pytest.raises(ValueError, match="margin"):
             compare([1, 1], [1, 1], margin)
+
+
+def test_five_percent_is_just_enough():
+    found = compare([0.99] * 5, [0.1] * 5)
+    assert replace(found, p_value=0.05).not_inferior
+    assert not replace(found, p_value=0.0501).not_inferior

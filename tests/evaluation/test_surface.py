@@ -126,6 +126,8 @@ def test_empties_have_no_distance():
         surface_distances(some, empty(), SPACING)
     with pytest.raises(ValueError, match="shapes"):
         surface_distances(some, some[:1], SPACING)
+    with pytest.raises(ValueError, match="shapes"):
+        surface_distances(some[:1], some, SPACING)
 
 
 def test_the_diagonal_is_that_of_brats():
