@@ -11,7 +11,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "infra"))
 
-import lock  # noqa: E402
+import lock
 
 BEFORE = """alpha==1.0 ; python_full_version < '3.11' \\
     --hash=sha256:00
