@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from pipelines import quiet
 
-pytest_plugins = ["meter"]
+pytest_plugins = ["meter", "finished"]
 quiet.silence()
 # One thread a test: as many tests run at once as there are processors; more threads only wait for each other.
 for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):

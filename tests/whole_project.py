@@ -29,10 +29,16 @@ NO_FLOORS = {
 }
 
 
+def environment(cwd):
+    """What lets a command take this environment's programs, and the code of the project in `cwd`."""
+    return {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(cwd)}
+
+
 def command(*arguments, cwd):
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(cwd)}
+    """Run a command in a process of its own."""
+    settings = {**os.environ, **environment(cwd)}
     return subprocess.run(
-        [BIN / arguments[0], *arguments[1:]], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        [BIN / arguments[0], *arguments[1:]], cwd=cwd, env=settings, capture_output=True, text=True, check=False
     )
 
 
