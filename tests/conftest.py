@@ -38,6 +38,7 @@ TINY = {
     "demo.patients": 9,
     "demo.slices": 8,
     "demo.size": 64,
+    "ingest.workers": 1,
     "classifier.image_size": 32,
     "classifier.epochs": 1,
     "segmenter.filters": [4, 4, 8, 8],

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import sys
 import warnings
 from subprocess import CompletedProcess
 
 import pytest
-from whole_project import environment
+from whole_project import command, environment
 
 from pipelines.cli import main
+
+# The same in a process of its own, where the start itself is what is tested.
+glioflow_alone = functools.partial(command, "glioflow")
 
 
 def glioflow(*arguments, cwd):

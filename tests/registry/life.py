@@ -57,7 +57,7 @@ def push(folder, *, by=glioflow):
 
 
 def said(folder, *arguments, by=glioflow):
-    """What a command of glioflow says that ends well; `by` runs it, `whole_project.command` in its own process."""
+    """What a command of glioflow says that ends well; `by` runs it, `glioflow_alone` in a process of its own."""
     result = by(*arguments, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout

@@ -11,9 +11,8 @@ import pytest
 from conftest import ROOT
 from dvc_project import isolate, run
 from finished import copy_of
-from in_process import glioflow
+from in_process import glioflow, glioflow_alone
 from life import finish_run, judged_model, push, refused, said, settle, table, write_project
-from whole_project import command
 
 from components.errors import UserError
 from components.params import load
@@ -141,14 +140,14 @@ def test_in_processes_of_their_own_with_the_files_in_a_bucket(tmp_path, trained,
     run(folder, "git commit -q -a -m store")
     run(folder, "git push -q", str(hub), "main")
     finish_run(folder, trained["a"])
-    assert "push: v1.0.0" in push(folder, by=command)
+    assert "push: v1.0.0" in push(folder, by=glioflow_alone)
     assert list(bucket.list_blobs(prefix="dvc/files"))
     shutil.rmtree(folder)
     other = clone(folder)
     run(other, "dvc artifacts get . layered --rev v1.0.0 -o got")
     original = trained["a"].layered / "Format-Serving" / "saved_model.pb"
     assert (other / "got" / "1" / "saved_model.pb").read_bytes() == original.read_bytes()
-    told = refused(other, "promote", "v9.0.0", "--stage", "staging", by=command)
+    told = refused(other, "promote", "v9.0.0", "--stage", "staging", by=glioflow_alone)
     assert told == "glioflow: registry: no version v9.0.0; there are: v1.0.0"
 
 
