@@ -30,12 +30,15 @@ def finished_project(tmp_path_factory):
 
 def finish(folder):
     """Copy the project into `folder` and run it; run.log is written last, where all went well."""
+    from warm import warm
     from whole_project import command, commit, copied, tiny
 
     commit(copied(folder))
-    result = command("glioflow", "run", *tiny(), cwd=folder)
-    assert result.returncode == 0, result.stdout + result.stderr
-    (folder / "run.log").write_text(result.stdout + "\n--- stderr ---\n" + result.stderr, encoding="utf-8")
+    with warm() as (path, log):
+        result = command("glioflow", "run", *tiny(), cwd=folder, PATH=path)
+        assert result.returncode == 0, result.stdout + result.stderr
+        said = "\n".join([result.stdout, "--- stderr ---", result.stderr, log.read_text(encoding="utf-8")])
+    (folder / "run.log").write_text(said, encoding="utf-8")
 
 
 @pytest.fixture

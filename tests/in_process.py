@@ -18,14 +18,14 @@ from pipelines.cli import main
 glioflow_alone = functools.partial(command, "glioflow")
 
 
-def glioflow(*arguments, cwd):
+def glioflow(*arguments, cwd, **variables):
     """Run a command in a folder, as `whole_project.command` does; what its child processes print isn't caught."""
     out, err = io.StringIO(), io.StringIO()
     words = ["glioflow", *map(str, arguments)]
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         patch.chdir(cwd)
         patch.setattr(sys, "argv", words)
-        for name, value in environment(cwd).items():
+        for name, value in {**environment(cwd), **variables}.items():
             patch.setenv(name, value)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
             main()

@@ -34,9 +34,9 @@ def environment(cwd):
     return {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(cwd)}
 
 
-def command(*arguments, cwd):
-    """Run a command in a process of its own."""
-    settings = {**os.environ, **environment(cwd)}
+def command(*arguments, cwd, **variables):
+    """Run a command in a process of its own; `variables` differ from those of the test's environment."""
+    settings = {**os.environ, **environment(cwd), **variables}
     return subprocess.run(
         [BIN / arguments[0], *arguments[1:]], cwd=cwd, env=settings, capture_output=True, text=True, check=False
     )
