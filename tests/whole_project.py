@@ -30,8 +30,8 @@ NO_FLOORS = {
 
 
 def environment(cwd):
-    """What lets a command take this environment's programs, and the code of the project in `cwd`."""
-    return {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(cwd)}
+    """What lets a command take this environment's programs, and the code that lies in `cwd`, or else this project's."""
+    return {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": f"{cwd}:{ROOT}"}
 
 
 def command(*arguments, cwd, **variables):

@@ -20,7 +20,7 @@ from finished import copy_of
 from in_process import glioflow
 from scipy.special import expit, logit
 from warm import warm
-from whole_project import command
+from whole_project import command, commit, copied, tiny
 
 from components.evaluation.slices import auroc
 from components.layout import SLICES
@@ -65,6 +65,15 @@ def test_progress_is_seen_and_noise_is_not(finished_project):
         assert progress in log, progress
     for noise in ("Traceback", "Warning", "WARNING", "cuda", "oneDNN", "TF-TRT", "absl"):
         assert noise not in log, noise
+
+
+@pytest.mark.nightly
+def test_processes_that_start_cold_reach_what_warm_ones_reach(finished_project, tmp_path):
+    commit(copied(tmp_path))
+    result = command("glioflow", "run", *tiny(), cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    metrics = Path("reports", "metrics.json")
+    assert json.loads((tmp_path / metrics).read_text()) == json.loads((finished_project / metrics).read_text())
 
 
 def test_a_second_run_changes_nothing(project):
