@@ -15,6 +15,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from conftest import ROOT
 from whole_project import BIN
 
 ASK = """\
@@ -39,9 +40,11 @@ def warm():
         program.parent.mkdir()
         program.write_text(ASK.format(python=sys.executable, address=str(address)), encoding="utf-8")
         program.chmod(0o755)
+        command = [sys.executable, __file__, address]
+        settings = {**os.environ, "PYTHONPATH": str(ROOT)}
         with (
             log.open("w") as printed,
-            subprocess.Popen([sys.executable, __file__, address], stdout=subprocess.PIPE, stderr=printed) as server,
+            subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=printed) as server,
         ):
             try:
                 assert server.stdout.readline() == b"ready\n", log.read_text()
