@@ -105,6 +105,8 @@ def test_from_training_to_rollback(project):
 
     assert said(project, "rollback", "--stage", "prod") == "v1.0.0 stands in prod again, in place of v1.2.0\n"
     assert table(project) == [("v1.2.0", "staging"), ("v1.1.0", "-"), ("v1.0.0", "prod")]
+    last = "git for-each-ref --sort=-version:refname --count=1 --format=%(*objectname)"  # DVC takes what it names
+    assert run(project, f"{last} refs/tags/layered#prod#*") == run(project, f"{last} refs/tags/layered@v1.0.0")
     assert "nothing to go back to" in refused(project, "rollback", "--stage", "prod")
     assert run(project, "git status --porcelain --untracked-files=no") == ""
     assert run(project, "git log --oneline").count("\n") == 2  # nobody's branch has moved
