@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from pipelines import quiet
 
-pytest_plugins = ["meter", "time_limit"]
+pytest_plugins = ["meter", "time_limit", "finished"]
 quiet.silence()
 # One thread a test: as many tests run at once as there are processors; more threads only wait for each other.
 for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
@@ -38,6 +38,7 @@ TINY = {
     "demo.patients": 9,
     "demo.slices": 8,
     "demo.size": 64,
+    "ingest.workers": 1,
     "classifier.image_size": 32,
     "classifier.epochs": 1,
     "segmenter.filters": [4, 4, 8, 8],

@@ -29,10 +29,16 @@ NO_FLOORS = {
 }
 
 
-def command(*arguments, cwd):
-    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(cwd)}
+def environment(cwd):
+    """What lets a command take this environment's programs, and the code that lies in `cwd`, or else this project's."""
+    return {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": f"{cwd}:{ROOT}"}
+
+
+def command(*arguments, cwd, **variables):
+    """Run a command in a process of its own; `variables` differ from those of the test's environment."""
+    settings = {**os.environ, **environment(cwd), **variables}
     return subprocess.run(
-        [BIN / arguments[0], *arguments[1:]], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        [BIN / arguments[0], *arguments[1:]], cwd=cwd, env=settings, capture_output=True, text=True, check=False
     )
 
 

@@ -1,65 +1,85 @@
-"""Cross-validation, for real: every patient is tested once, and nothing of the workspace is lost."""
+"""Cross-validation: every patient is tested once, and nothing of the workspace is lost."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import yaml
-from whole_project import command, copied, tiny
+from conftest import tiny_tree
+from dvc_project import files, isolate
+from folds import EVERYONE, fail, ran, write_project
+from in_process import glioflow
+from whole_project import command
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A copy of the project with tiny parameters, up to the split of its own."""
-    folder = copied(tmp_path_factory.mktemp("crossval"))
-    knobs = dict(pair.split("=", 1) for pair in tiny()[1::2])
-    tree = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
-    for knob, value in knobs.items():
-        *groups, name = knob.removesuffix(".demo").split(".")
-        place = tree
-        for group in groups:
-            place = place[group]
-        place[name] = yaml.safe_load(value)
-    (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-    result = command("dvc", "repro", "split", cwd=folder)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return folder
+def stopped(tmp_path_factory):
+    """A project in which the second of two folds has failed: folder, workspace before and after, exit status."""
+    folder = tmp_path_factory.mktemp("stopped")
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, tmp_path_factory)
+        write_project(folder)
+        before = workspace(folder)
+        fail(folder, 1)
+        status = glioflow("crossval", "--folds", "2", cwd=folder).returncode
+        assert ran(folder) == ["0 of 2", "1 of 2"]
+        return SimpleNamespace(folder=folder, before=before, after=workspace(folder), status=status)
 
 
-@pytest.fixture(scope="module")
-def printed(project):
-    """What the first cross-validation has printed."""
-    kept = {name: (project / name).read_bytes() for name in ("params.yaml", "dvc.lock", "data/splits.csv")}
-    result = command("glioflow", "crossval", "--folds", "2", cwd=project)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert {name: (project / name).read_bytes() for name in kept} == kept
-    return result.stdout
+def workspace(project):
+    """What a cross-validation must leave as it was."""
+    kept = {name: (project / name).read_bytes() for name in ("params.yaml", "dvc.lock")}
+    return kept, files(project / "artifacts" / "predictions")
 
 
-def test_every_patient_is_tested_once(project, printed):
+def pooled(project, everyone):
+    """The result, after a look at whether every patient was tested once."""
     patients = pd.read_csv(project / "reports" / "crossval.csv")
-    everyone = pd.read_csv(project / "data" / "splits.csv")["patient"]
     assert sorted(patients["patient"]) == sorted(everyone)
-    assert set(patients["fold"]) == {0, 1}
     result = json.loads((project / "reports" / "crossval.json").read_text(encoding="utf-8"))
     assert result["layered"]["patients"] == len(everyone)
     assert result["layered"]["volume_dice_mean"] == pytest.approx(patients["volume_dice"].mean())
-    assert "each tested once" in printed
+    return patients
 
 
-def test_folds_that_are_done_are_not_trained_again(project, printed):
-    again = command("glioflow", "crossval", "--folds", "2", cwd=project)
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert "TFX: Train" not in again.stdout
-    assert printed.splitlines()[-8:] == again.stdout.splitlines()[-8:]
+def test_after_a_fold_that_failed_the_workspace_is_as_before(stopped):
+    assert stopped.status == 2
+    assert stopped.after == stopped.before
+    assert not (stopped.folder / "reports" / "crossval.json").exists()
 
 
-def test_a_split_of_ones_own_has_no_folds(project, printed):
-    before = (project / "params.yaml").read_text(encoding="utf-8")
-    (project / "params.yaml").write_text(before.replace("holdout_sites: []", "holdout_sites: [AA]"), encoding="utf-8")
-    refused = command("glioflow", "crossval", cwd=project)
-    (project / "params.yaml").write_text(before, encoding="utf-8")
+def test_started_again_it_does_the_rest_and_every_patient_is_tested_once(stopped, monkeypatch, tmp_path_factory):
+    isolate(monkeypatch, tmp_path_factory)
+    fail(stopped.folder)
+    result = glioflow("crossval", "--folds", "2", cwd=stopped.folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert ran(stopped.folder) == ["1 of 2"]
+    assert workspace(stopped.folder) == stopped.before
+    fold = pooled(stopped.folder, EVERYONE).set_index("patient")["fold"]
+    assert fold.to_dict() == {patient: number % 2 for number, patient in enumerate(EVERYONE)}
+    assert "7, each tested once" in result.stdout
+
+
+def test_a_split_of_ones_own_has_no_folds(tmp_path):
+    text = yaml.safe_dump(tiny_tree()).replace("holdout_sites: []", "holdout_sites: [AA]")
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    refused = glioflow("crossval", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "holdout_sites" in refused.stderr
+    (line,) = refused.stderr.splitlines()
+    assert "holdout_sites" in line
+    assert files(tmp_path) == {Path("params.yaml"): text.encode()}
+
+
+@pytest.mark.nightly
+def test_real_folds_are_trained_and_test_every_patient_once(project_copy):
+    before = workspace(project_copy)
+    result = command("glioflow", "crossval", "--folds", "2", cwd=project_copy)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("Running stage 'train@segmenter'") == 2
+    assert "Running stage 'ingest'" not in result.stdout
+    assert workspace(project_copy) == before
+    pooled(project_copy, pd.read_csv(project_copy / "data" / "splits.csv")["patient"])

@@ -6,6 +6,8 @@ import pytest
 from dvc_project import files, isolate, project, run, save
 from written_scans import made_up_scan, write_kaggle
 
+pytestmark = pytest.mark.nightly  # the how-to that this follows is all DVC's: no code of the project runs
+
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path_factory):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+import yaml
+from conftest import tiny_tree
+from in_process import glioflow
 from PIL import Image
 
 from components.sources.demo import write_demo
-
-GLIOFLOW = Path(sys.executable).with_name("glioflow")
 
 
 @pytest.fixture
@@ -27,10 +23,8 @@ def batch(tmp_path):
 
 
 def drift(tmp_path, new, data, *arguments):
-    command = [GLIOFLOW, "drift", new, "--against", data, "--out", tmp_path / "drift.csv", *arguments]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "Traceback" not in result.stderr
-    return result
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
+    return glioflow("drift", new, "--against", data, "--out", tmp_path / "drift.csv", *arguments, cwd=tmp_path)
 
 
 def test_scans_of_the_same_scanner_pass(tmp_path, batch, data):

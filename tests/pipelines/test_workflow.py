@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import html.parser
 import json
-import os
 import re
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+import yaml
 from dvc_project import run
+from finished import copy_of
+from in_process import glioflow
 from scipy.special import expit, logit
+from warm import warm
 from whole_project import command, commit, copied, tiny
 
 from components.evaluation.slices import auroc
@@ -24,32 +28,52 @@ from pipelines import workflow
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A copy of the project in which `glioflow run` has finished once."""
-    folder = copied(tmp_path_factory.mktemp("project"))
-    commit(folder)
-    result = command("glioflow", "run", *tiny(), cwd=folder)
-    assert result.returncode == 0, result.stdout + result.stderr
-    (folder / "run.log").write_text(result.stdout + "\n--- stderr ---\n" + result.stderr, encoding="utf-8")
-    return folder
+def project(finished_project, tmp_path_factory):
+    """The finished project, or rather a copy, in which no test changes anything that a stage reads or writes."""
+    return copy_of(finished_project, tmp_path_factory.mktemp("workflow") / "project")
 
 
-def test_the_run_ends_with_a_table_and_the_reports_path(project):
-    log = (project / "run.log").read_text(encoding="utf-8").split("--- stderr ---")[0].rstrip()
+@pytest.fixture(scope="module")
+def refused(finished_project, tmp_path_factory):
+    """A copy with remotes, in which a scheduled run has met floors out of reach: folder and outcome."""
+    place = tmp_path_factory.mktemp("refused")
+    folder = copy_of(finished_project, place / "project")
+    run(place, "git init -q --bare origin.git")
+    run(folder, "git remote add origin ../origin.git")
+    run(folder, "git push -q -u origin HEAD")
+    run(folder, "dvc remote add -q -d store ../store")
+    floors = [f"gate.min_{name}_dice=1" for name in ("volume", "pooled")]
+    with chdir(folder):
+        workflow.apply(floors)
+    with warm() as (path, _):
+        return SimpleNamespace(folder=folder, outcome=scheduled(folder, "--sync", PATH=path))
+
+
+def test_the_run_ends_with_a_table_and_the_reports_path(finished_project):
+    log = (finished_project / "run.log").read_text(encoding="utf-8").split("--- stderr ---")[0].rstrip()
     table = log[log.rindex("\n\n") :]
     assert "SYNTHETIC" in table
     assert re.search(r"AUROC, slices +0\.\d{3}", table)
     assert re.search(r"Volume Dice, mean +0\.\d{3}", table)
     assert re.search(r"Verdict +BLESSED", table)
-    assert str(project / "reports" / "report.html") in table
+    assert str(finished_project / "reports" / "report.html") in table
 
 
-def test_progress_is_seen_and_noise_is_not(project):
-    log = (project / "run.log").read_text(encoding="utf-8")
+def test_progress_is_seen_and_noise_is_not(finished_project):
+    log = (finished_project / "run.log").read_text(encoding="utf-8")
     for progress in ("demo:", "ingest:", "convert train", "TFX: StatisticsGen", "epoch 1/2", "assemble:", "evaluate:"):
         assert progress in log, progress
     for noise in ("Traceback", "Warning", "WARNING", "cuda", "oneDNN", "TF-TRT", "absl"):
         assert noise not in log, noise
+
+
+@pytest.mark.nightly
+def test_processes_that_start_cold_reach_what_warm_ones_reach(finished_project, tmp_path):
+    commit(copied(tmp_path))
+    result = command("glioflow", "run", *tiny(), cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    metrics = Path("reports", "metrics.json")
+    assert json.loads((tmp_path / metrics).read_text()) == json.loads((finished_project / metrics).read_text())
 
 
 def test_a_second_run_changes_nothing(project):
@@ -61,8 +85,8 @@ def test_a_second_run_changes_nothing(project):
     assert (project / "dvc.lock").read_bytes() == lock
 
 
-def scheduled(project, *options):
-    result = command("glioflow", "scheduled", *options, cwd=project)
+def scheduled(project, *options, **variables):
+    result = glioflow("scheduled", *options, cwd=project, **variables)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout.splitlines()[-1]
 
@@ -74,36 +98,42 @@ def test_a_scheduled_run_with_nothing_new_does_nothing(project):
 def test_a_scheduled_run_yields_to_another_and_a_run_by_hand_is_refused(project):
     with alone_in(project):
         assert re.match(r"scheduled run: another run is under way here since 2.*; this one yields", scheduled(project))
-        result = command("glioflow", "run", cwd=project)
+        result = glioflow("run", cwd=project)
         assert result.returncode == 2
         assert "another run is under way here" in result.stderr
 
 
 @contextmanager
 def alone_in(folder):
-    """The lock of a run, held by another process than those that are tested: this one."""
-    here = Path.cwd()
-    os.chdir(folder)
-    try:
-        with workflow.alone():
-            os.chdir(here)
-            yield
-    finally:
-        os.chdir(here)
+    """The lock of a run, held by somebody else: whoever opens its file anew, in whichever process, is another."""
+    held = ExitStack()
+    with chdir(folder):
+        held.enter_context(workflow.alone())
+    with held:
+        yield
 
 
-def test_a_scheduled_run_tells_what_ran_and_brings_results_to_the_remotes(project, tmp_path):
-    run(tmp_path, "git init -q --bare origin.git")
-    (tmp_path / "store").mkdir()
-    run(project, f"git remote add origin {tmp_path / 'origin.git'}")
-    run(project, "git push -q -u origin HEAD")
-    run(project, f"dvc remote add -q -d store {tmp_path / 'store'}")
-    knobs = project / "params.yaml"
-    knobs.write_text(knobs.read_text().replace("cohort_patients: 3", "cohort_patients: 4"))
-    outcome = scheduled(project, "--sync")
-    assert outcome == "scheduled run: ran evaluate, report"  # and not push: its inputs are the same
-    assert list((tmp_path / "store" / "files").rglob("*"))
-    assert scheduled(project, "--sync") == "scheduled run: nothing new: no stage had to run"
+@contextmanager
+def chdir(folder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
+
+
+def test_a_scheduled_run_tells_what_ran_and_brings_results_to_the_remotes(refused):
+    # and not the trainings: none of their inputs has changed
+    assert refused.outcome == (
+        "scheduled run: ran evaluate, report, push; push: nothing pushed: the model is not blessed"
+    )
+    cached, brought = (
+        {path.relative_to(folder) for path in (folder / "files").rglob("*") if path.is_file()}
+        for folder in (refused.folder / ".dvc" / "cache", refused.folder.parent / "store")
+    )
+    report = yaml.safe_load((refused.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]["report"]
+    (made,) = (out["md5"] for out in report["outs"] if out["path"] == "reports/report.html")
+    assert Path("files/md5", made[:2], made[2:]) in cached & brought
+    assert list((refused.folder.parent / "store" / "runs").rglob("*"))  # what a later run looks up
+    assert scheduled(refused.folder, "--sync") == "scheduled run: nothing new: no stage had to run"
 
 
 def test_dvc_shows_metrics_params_and_plots(project):
@@ -179,16 +209,14 @@ def test_the_report_is_self_contained_and_says_synthetic(project):
             assert "synthetic" in heading, heading
 
 
-def test_a_floor_out_of_reach_refuses_and_pushes_nothing(project):
-    before = command("glioflow", "models", cwd=project).stdout
+def test_a_floor_out_of_reach_refuses_and_pushes_nothing(refused, finished_project):
+    told = glioflow("summary", cwd=refused.folder).stdout
+    assert re.search(r"Verdict +NOT BLESSED", told)
+    assert re.search(r"layered model: volume_dice_mean 0\.\d+ is below its floor 1", told)
+    assert re.search(r"segmenter \(TFX Evaluator\): pooled_dice 0\.\d+ is below its floor 1", told)
+    assert "nothing pushed" in told
+    before = glioflow("models", cwd=finished_project).stdout
     assert "v1.0.0" in before
-    result = command("glioflow", "run", "-S", "gate.min_volume_dice=1", "-S", "gate.min_pooled_dice=1", cwd=project)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert re.search(r"Verdict +NOT BLESSED", result.stdout)
-    assert re.search(r"layered model: volume_dice_mean 0\.\d+ is below its floor 1", result.stdout)
-    assert re.search(r"segmenter \(TFX Evaluator\): pooled_dice 0\.\d+ is below its floor 1", result.stdout)
-    assert "nothing pushed" in result.stdout
-    assert command("glioflow", "models", cwd=project).stdout == before
-    assert "Running stage 'train@segmenter'" not in result.stdout
-    report = (project / "reports" / "report.html").read_text(encoding="utf-8")
+    assert glioflow("models", cwd=refused.folder).stdout == before
+    report = (refused.folder / "reports" / "report.html").read_text(encoding="utf-8")
     assert "NOT BLESSED" in report

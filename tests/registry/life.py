@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import yaml
 from conftest import ROOT
 from dvc_project import run
-from whole_project import command
+from in_process import glioflow
 
 from components import gate
 from components.files import write_json
@@ -52,20 +52,20 @@ def judged_model(predicted, judged, *, floor=0.0, **model):
     return SimpleNamespace(**vars(found), metrics=metrics, verdict=verdict)
 
 
-def push(folder):
-    return said(folder, "stage", "push")
+def push(folder, *, by=glioflow):
+    return said(folder, "stage", "push", by=by)
 
 
-def said(folder, *arguments):
-    """What a command of glioflow says that ends well."""
-    result = command("glioflow", *arguments, cwd=folder)
+def said(folder, *arguments, by=glioflow):
+    """What a command of glioflow says that ends well; `by` runs it, `glioflow_alone` in a process of its own."""
+    result = by(*arguments, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
 
-def refused(folder, *arguments):
+def refused(folder, *arguments, by=glioflow):
     """The one line of a command of glioflow that refuses."""
-    result = command("glioflow", *arguments, cwd=folder)
+    result = by(*arguments, cwd=folder)
     assert result.returncode == 2, result.stdout + result.stderr
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -9,12 +10,13 @@ import shutil
 import pytest
 from conftest import ROOT
 from dvc_project import isolate, run
+from finished import copy_of
+from in_process import glioflow, glioflow_alone
 from life import finish_run, judged_model, push, refused, said, settle, table, write_project
-from whole_project import command
 
 from components.errors import UserError
 from components.params import load
-from components.registry import promotion
+from components.registry import dossier, promotion
 
 pytest_plugins = ["evaluated"]
 
@@ -27,6 +29,14 @@ def isolated(monkeypatch, tmp_path_factory):
     isolate(monkeypatch, tmp_path_factory)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_bill():
+    """Write the bill of materials of this environment once: it is the same for every version."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dossier, "sbom", functools.cache(dossier.sbom))
+        yield
+
+
 @pytest.fixture(scope="module")
 def trained(predicted, judged):
     """Models by the letters of the story: a first one, a worse one, a better one."""
@@ -37,24 +47,32 @@ def trained(predicted, judged):
     return {name: judged_model(predicted, judged, cut=cuts[name], made_from=made[name]) for name in "abc"}
 
 
-@pytest.fixture
-def hub(tmp_path):
-    """A bare Git repository, as a Git server has it."""
-    run(tmp_path, "git init -q --bare -b main hub.git")
-    return tmp_path / "hub.git"
+@pytest.fixture(scope="module")
+def released(trained, tmp_path_factory):
+    """`project` with the three models as its versions, and what they are shared on: `hub.git`, and `store` for files.
 
-
-@pytest.fixture
-def project(tmp_path, hub):
-    """A project whose versions are shared on `hub`, and whose files in a folder beside it."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    write_project(folder, git_remote="origin")
-    run(folder, "dvc remote add -q -d store", str(tmp_path / "store"))
-    run(folder, "git commit -q -a -m store")
-    run(folder, "git remote add origin", str(hub))
-    run(folder, "git push -q origin main")
+    Addresses are relative, so that a copy of the folder leads to itself.
+    """
+    folder = tmp_path_factory.mktemp("released")
+    project = folder / "project"
+    project.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(patch, tmp_path_factory)
+        run(folder, "git init -q --bare -b main hub.git")
+        write_project(project, git_remote="origin")
+        run(project, "dvc remote add -q -d store ../store")
+        run(project, "git commit -q -a -m store")
+        run(project, "git remote add origin ../hub.git")
+        run(project, "git push -q origin main")
+        for model in trained.values():
+            release(project, model)
     return folder
+
+
+@pytest.fixture
+def project(released, tmp_path):
+    """A copy of `released` for the test alone, as far as the project; the rest lies beside it."""
+    return copy_of(released, tmp_path / "copy") / "project"
 
 
 def release(project, found):
@@ -62,22 +80,23 @@ def release(project, found):
     return push(project)
 
 
-def test_from_training_to_rollback(project, trained):
-    assert said(project, "models").startswith("no version yet")
-    assert "push: v1.0.0" in release(project, trained["a"])
-    assert table(project) == [("v1.0.0", "-")]
-    assert said(project, "promote", "v1.0.0", "--stage", "staging") == "v1.0.0 stands in staging\n"
-    assert table(project) == [("v1.0.0", "staging")]
-    assert said(project, "promote", "1.0.0", "--stage", "prod") == "v1.0.0 stands in prod\n"
-    assert table(project) == [("v1.0.0", "staging, prod")]
+def clone(project, name="other"):
+    run(project.parent, "git clone -q hub.git", name)
+    return project.parent / name
 
-    assert "push: v1.1.0" in release(project, trained["b"])
+
+def test_from_training_to_rollback(project):
+    assert table(project) == [("v1.2.0", "-"), ("v1.1.0", "-"), ("v1.0.0", "-")]
+    assert said(project, "promote", "v1.0.0", "--stage", "staging") == "v1.0.0 stands in staging\n"
+    assert ("v1.0.0", "staging") in table(project)
+    assert said(project, "promote", "1.0.0", "--stage", "prod") == "v1.0.0 stands in prod\n"
+    assert ("v1.0.0", "staging, prod") in table(project)
+
     assert "v1.0.0 stands there, and against the champion: mean difference of volume Dice -0.0" in refused(
         project, "promote", "v1.1.0", "--stage", "staging"
     )
-    assert table(project) == [("v1.1.0", "-"), ("v1.0.0", "staging, prod")]
+    assert table(project) == [("v1.2.0", "-"), ("v1.1.0", "-"), ("v1.0.0", "staging, prod")]
 
-    assert "push: v1.2.0" in release(project, trained["c"])
     assert "it has not stood in staging" in refused(project, "promote", "v1.2.0", "--stage", "prod")
     said(project, "promote", "v1.2.0", "--stage", "staging")
     said(project, "promote", "v1.2.0", "--stage", "prod")
@@ -86,52 +105,55 @@ def test_from_training_to_rollback(project, trained):
 
     assert said(project, "rollback", "--stage", "prod") == "v1.0.0 stands in prod again, in place of v1.2.0\n"
     assert table(project) == [("v1.2.0", "staging"), ("v1.1.0", "-"), ("v1.0.0", "prod")]
+    last = "git for-each-ref --sort=-version:refname --count=1 --format=%(*objectname)"  # DVC takes what it names
+    assert run(project, f"{last} refs/tags/layered#prod#*") == run(project, f"{last} refs/tags/layered@v1.0.0")
     assert "nothing to go back to" in refused(project, "rollback", "--stage", "prod")
     assert run(project, "git status --porcelain --untracked-files=no") == ""
     assert run(project, "git log --oneline").count("\n") == 2  # nobody's branch has moved
 
 
-def test_another_clone_gets_every_version_by_dvc(project, hub, trained, tmp_path):
-    for name in "ac":
-        release(project, trained[name])
+def test_another_clone_gets_every_version_by_dvc(project, trained):
     said(project, "promote", "v1.0.0", "--stage", "staging")
-    run(tmp_path, "git clone -q", str(hub), "other")
-    other = tmp_path / "other"
+    other = clone(project)
     for where, options, found in (("one", "--rev v1.0.0", "a"), ("two", "", "c"), ("three", "--stage staging", "a")):
         run(other, f"dvc artifacts get . layered {options} -o {where}")
         variables = "variables/variables.data-00000-of-00001"
         original = trained[found].layered / "Format-Serving" / variables
         assert (other / where / "1" / variables).read_bytes() == original.read_bytes()
-    dossier = other / "one" / "dossier"
-    assert {path.name for path in dossier.iterdir()} == {
+    files = other / "one" / "dossier"
+    assert {path.name for path in files.iterdir()} == {
         *("metrics.json", "verdict.json", "model_card.md", "params.yaml", "versions.json", "sbom.cdx.json"),
     }
-    bill = (dossier / "sbom.cdx.json").read_text(encoding="utf-8")
+    bill = (files / "sbom.cdx.json").read_text(encoding="utf-8")
     packages = {part["purl"].split("@")[0] for part in json.loads(bill)["components"] if "purl" in part}
     assert {"pkg:pypi/tensorflow-cpu", "pkg:pypi/tfx", "pkg:pypi/dvc"} <= packages
     assert "file:" not in bill
-    assert table(other) == [("v1.1.0", "-"), ("v1.0.0", "staging")]
+    assert table(other) == [("v1.2.0", "-"), ("v1.1.0", "-"), ("v1.0.0", "staging")]
 
 
-def test_the_files_may_lie_in_a_bucket(tmp_path, hub, trained, bucket):
-    folder = tmp_path / "project"
+def test_in_processes_of_their_own_with_the_files_in_a_bucket(tmp_path, trained, bucket):
+    """The one story in which nothing is shared with the test's process, not even an import."""
+    folder, hub = tmp_path / "project", tmp_path / "hub.git"
     folder.mkdir()
+    run(tmp_path, "git init -q --bare -b main hub.git")
     write_project(folder, git_remote=str(hub))
     run(folder, f"dvc remote add -q -d store gs://{bucket.name}/dvc")
     run(folder, "dvc remote modify store endpointurl", os.environ["STORAGE_EMULATOR_HOST"])
     run(folder, "git commit -q -a -m store")
     run(folder, "git push -q", str(hub), "main")
-    release(folder, trained["a"])
+    finish_run(folder, trained["a"])
+    assert "push: v1.0.0" in push(folder, by=glioflow_alone)
     assert list(bucket.list_blobs(prefix="dvc/files"))
     shutil.rmtree(folder)
-    run(tmp_path, "git clone -q", str(hub), "other")
-    run(tmp_path / "other", "dvc artifacts get . layered --rev v1.0.0 -o got")
+    other = clone(folder)
+    run(other, "dvc artifacts get . layered --rev v1.0.0 -o got")
     original = trained["a"].layered / "Format-Serving" / "saved_model.pb"
-    assert (tmp_path / "other" / "got" / "1" / "saved_model.pb").read_bytes() == original.read_bytes()
+    assert (other / "got" / "1" / "saved_model.pb").read_bytes() == original.read_bytes()
+    told = refused(other, "promote", "v9.0.0", "--stage", "staging", by=glioflow_alone)
+    assert told == "glioflow: registry: no version v9.0.0; there are: v1.0.0"
 
 
-def test_a_version_s_commit_holds_code_parameters_and_results_and_no_patient(project, trained, tested):
-    release(project, trained["a"])
+def test_a_version_s_commit_holds_code_parameters_and_results_and_no_patient(project, tested):
     listed = run(project, "git ls-tree -r --name-only layered@v1.0.0").split()
     assert {"dvc.yaml", "params.yaml", "registry/layered.dvc", "registry/dossier.json", "reports/metrics.json"} <= set(
         listed
@@ -142,16 +164,14 @@ def test_a_version_s_commit_holds_code_parameters_and_results_and_no_patient(pro
 
 
 def test_the_same_model_is_registered_once(project, trained):
-    release(project, trained["a"])
+    before = table(project)
     assert "push: v1.0.0" in release(project, trained["a"])
-    assert table(project) == [("v1.0.0", "-")]
+    assert table(project) == before
 
 
-def test_force_needs_a_reason_and_the_tag_keeps_it(project, trained):
-    for name in "ab":
-        release(project, trained[name])
+def test_force_needs_a_reason_and_the_tag_keeps_it(project):
     said(project, "promote", "v1.0.0", "--stage", "staging")
-    without = command("glioflow", "promote", "v1.1.0", "--stage", "staging", "--force", cwd=project)
+    without = glioflow("promote", "v1.1.0", "--stage", "staging", "--force", cwd=project)
     assert without.returncode == 2
     assert "--force and --reason belong together" in without.stderr
     said(project, "promote", "v1.1.0", "--stage", "staging", "--force", "--reason", "the scanner has changed")
@@ -160,22 +180,23 @@ def test_force_needs_a_reason_and_the_tag_keeps_it(project, trained):
     assert "v1.0.0 stands there" in told
 
 
-def test_what_came_without_a_dossier_is_not_promoted(project):
-    run(project, "gto register layered HEAD --version v3.0.0")
+def test_what_came_without_a_dossier_is_not_promoted(tmp_path):
+    write_project(tmp_path)
+    run(tmp_path, "git commit -q --allow-empty -m second")
+    assert said(tmp_path, "models").startswith("no version yet")
+    run(tmp_path, "gto register layered HEAD --version v3.0.0")
     for tag in ("layered@v3.0.0-rc.1", "layered#staging"):  # as GTO reads them, too, and people write by hand
-        run(project, f"git tag -a {tag} -m by-hand HEAD~1")
-    assert table(project) == [("v3.0.0", "-"), ("v3.0.0-rc.1", "staging")]
-    assert "the gate's verdict is unknown" in refused(project, "promote", "v3.0.0", "--stage", "staging")
+        run(tmp_path, f"git tag -a {tag} -m by-hand HEAD~1")
+    assert table(tmp_path) == [("v3.0.0", "-"), ("v3.0.0-rc.1", "staging")]
+    assert "the gate's verdict is unknown" in refused(tmp_path, "promote", "v3.0.0", "--stage", "staging")
 
 
-def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(project, hub, trained, tmp_path, monkeypatch):
-    for name in "ac":
-        release(project, trained[name])
-    run(tmp_path, "git clone -q", str(hub), "other")
-    other, knobs = tmp_path / "other", load(project / "params.yaml")
+def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(project, monkeypatch):
+    other, knobs = clone(project), load(project / "params.yaml")
 
     def somebody_is_faster(*arguments):
         """Between the look at the registry and the tag, another clone promotes."""
+        monkeypatch.setattr(promotion, "objections", real)
         said(other, "promote", "v1.0.0", "--stage", "staging")
         return real(*arguments)
 
@@ -185,7 +206,7 @@ def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(project, hub,
     with pytest.raises(UserError, match="somebody else has just changed staging on origin"):
         promotion.promote("v1.1.0", "staging", knobs.gate, seed=1, remote="origin")
     assert run(project, "git tag -l layered#*") == ""
-    assert table(other) == table_after_fetch(project) == [("v1.1.0", "-"), ("v1.0.0", "staging")]
+    assert table(other) == table_after_fetch(project) == [("v1.2.0", "-"), ("v1.1.0", "-"), ("v1.0.0", "staging")]
 
 
 def table_after_fetch(project):
@@ -205,8 +226,7 @@ def test_without_a_commit_the_model_is_there_and_has_no_version(tmp_path, traine
     assert "no Git repository with a commit" in refused(folder, "models")
 
 
-def test_predict_takes_a_model_by_its_stage(project, trained, tested, tmp_path):
-    release(project, trained["a"])
+def test_predict_takes_a_model_by_its_stage(project, tested, tmp_path):
     said(project, "promote", "v1.0.0", "--stage", "staging")
     shutil.rmtree(project / "registry")
     said(project, "predict", str(tested.scans), "--model", "registry:staging", "--out", str(tmp_path / "found"))

@@ -1,0 +1,57 @@
+"""One finished run of the whole workflow a session, built once for all workers, as a pytest plugin."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory):
+    """A copy of the project in which `glioflow run` has finished at tiny sizes; run.log holds what it printed.
+
+    To look at only: every test of the session shares it. Those that change something take `project_copy`.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # which all workers have in common
+    folder = base / "finished"
+    with (base / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "run.log").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            finish(folder)
+    return folder
+
+
+def finish(folder):
+    """Copy the project into `folder` and run it; run.log is written last, where all went well."""
+    from warm import warm
+    from whole_project import command, commit, copied, tiny
+
+    commit(copied(folder))
+    with warm() as (path, log):
+        result = command("glioflow", "run", *tiny(), cwd=folder, PATH=path)
+        assert result.returncode == 0, result.stdout + result.stderr
+        said = "\n".join([result.stdout, "--- stderr ---", result.stderr, log.read_text(encoding="utf-8")])
+    (folder / "run.log").write_text(said, encoding="utf-8")
+
+
+@pytest.fixture
+def project_copy(finished_project, tmp_path):
+    """The finished project in a folder of the test's own, DVC's cache included; nothing has to run again in it."""
+    return copy_of(finished_project, tmp_path / "project")
+
+
+def copy_of(project, folder):
+    """Copy a project with its history and its cache into `folder`; links stay links."""
+    return shutil.copytree(project, folder, symlinks=True, copy_function=_copy)
+
+
+def _copy(source, target):
+    """Copy a file; DVC never writes into one of its cache, so a second name for it is enough there."""
+    (os.link if "/.dvc/cache/" in source else shutil.copy2)(source, target)

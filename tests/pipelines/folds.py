@@ -1,0 +1,78 @@
+"""A project whose one stage, `evaluate`, costs nothing: what `glioflow crossval` does around the folds is real."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import yaml
+from conftest import tiny_tree
+from dvc_project import run
+
+from components.evaluation.masks import patient_scores
+from components.layout import PATIENTS, SLICES
+
+EVERYONE = [f"p{number}" for number in range(7)]
+STAGE = """\
+import pathlib, shutil, sys, yaml
+
+split = yaml.safe_load(pathlib.Path("params.yaml").read_text())["split"]
+with open("ran.txt", "a") as ran:
+    ran.write(f"{split['fold']} of {split['folds']}\\n")
+if str(split["fold"]) in pathlib.Path("failing.txt").read_text().split():
+    sys.exit("this fold fails")
+out = pathlib.Path("artifacts/predictions")
+out.mkdir(parents=True)
+for table in pathlib.Path("everyone").iterdir():
+    head, *rows = table.read_text().splitlines()
+    chosen = [row for row in rows if int(row[1]) % split["folds"] == (split["fold"] or 0)]
+    (out / table.name).write_text("\\n".join([head, *chosen]) + "\\n")
+"""
+EVALUATE = {
+    "cmd": "python stage.py",
+    "params": ["split"],
+    "deps": ["stage.py", "everyone"],
+    "outs": ["artifacts/predictions"],
+}
+
+
+def write_project(folder):
+    """Write it, and let DVC run the split of its own."""
+    (folder / "everyone").mkdir()
+    for name, table in zip((PATIENTS, SLICES), scored(), strict=True):
+        table.to_csv(folder / "everyone" / name, index=False)
+    (folder / "stage.py").write_text(STAGE, encoding="utf-8")
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"evaluate": EVALUATE}}), encoding="utf-8")
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
+    fail(folder)
+    run(folder, "dvc init -q --no-scm")
+    run(folder, "dvc repro -q")
+    (folder / "ran.txt").unlink()
+
+
+def fail(folder, *folds):
+    """Let these folds fail from now on."""
+    (folder / "failing.txt").write_text(" ".join(map(str, folds)), encoding="utf-8")
+
+
+def ran(folder):
+    """The folds that were not taken from DVC's cache since the last call."""
+    file = folder / "ran.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    file.unlink(missing_ok=True)
+    return lines
+
+
+def scored():
+    """Scores of everyone's masks, and their slices, as `evaluate` writes them; each patient's are better."""
+    patients, slices = [], []
+    for number, patient in enumerate(EVERYONE):
+        truth, found = np.zeros((2, 2, 8, 8), bool)
+        truth[1, 0], found[1, 0, : number + 1] = True, True
+        scores = patient_scores(truth, found, (1.0, 1.0, 1.0))
+        patients += [{"patient": patient, "gate": gate, **scores} for gate in ("on", "off", "unprocessed")]
+        for slice_, has_tumor in enumerate((0, 1)):
+            probability = 0.5 * has_tumor + number / 20
+            slices.append(
+                {"patient": patient, "slice": slice_, "has_tumor": has_tumor, "tumor_probability": probability}
+            )
+    return pd.DataFrame(patients), pd.DataFrame(slices)

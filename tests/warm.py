@@ -1,0 +1,97 @@
+"""`glioflow` without its cold starts: each command is forked off one process that has imported TFX.
+
+`with warm() as (path, log):` gives a PATH on which `glioflow` asks that process. Such a command is a process of its own
+with the caller's folder, environment and streams; only signals don't reach it, and one runs at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from conftest import ROOT
+from whole_project import BIN
+
+ASK = """\
+#!{python} -IS
+import json, os, socket, sys
+
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    told = json.dumps({{"words": sys.argv, "folder": os.getcwd(), "variables": dict(os.environ)}}).encode()
+    socket.send_fds(server, [len(told).to_bytes(8, "big")], [0, 1, 2])
+    server.sendall(told)
+    sys.exit(int(server.makefile().read() or 1))
+"""
+
+
+@contextmanager
+def warm():
+    """Yield a PATH with a warm `glioflow` on it, and the file to which the imports print."""
+    with tempfile.TemporaryDirectory(prefix="glioflow-warm-") as folder:
+        address, log = Path(folder, "socket"), Path(folder, "log")
+        program = Path(folder, "bin", "glioflow")
+        program.parent.mkdir()
+        program.write_text(ASK.format(python=sys.executable, address=str(address)), encoding="utf-8")
+        program.chmod(0o755)
+        command = [sys.executable, __file__, address]
+        settings = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with (
+            log.open("w") as printed,
+            subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=printed) as server,
+        ):
+            try:
+                assert server.stdout.readline() == b"ready\n", log.read_text()
+                yield f"{program.parent}:{BIN}:{os.environ['PATH']}", log
+            finally:
+                server.terminate()
+
+
+def serve(address):
+    """Import what is heavy, then fork a process for every command that is asked for."""
+    from components import assemble, convert, evaluate, ingest, judgement, slice_metrics, train, validate  # noqa: F401
+    from components.registry import releases  # noqa: F401
+    from components.report import page  # noqa: F401
+    from pipelines import cli, local, training  # noqa: F401
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen()
+        print("ready", flush=True)
+        while True:
+            caller, _ = server.accept()
+            child = os.fork()
+            if not child:
+                server.close()
+                become(caller)
+                cli.main()
+            _, status = os.waitpid(child, 0)
+            caller.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+            caller.close()
+
+
+def become(caller):
+    """Take over the caller's streams, folder, environment and arguments."""
+    size, streams, _, _ = socket.recv_fds(caller, 8, 3)
+    told = json.loads(caller.makefile().read(int.from_bytes(size, "big")))
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    caller.close()
+    os.chdir(told["folder"])
+    os.environ.clear()
+    os.environ.update(told["variables"])
+    sys.argv = told["words"]
+
+
+if __name__ == "__main__":
+    from pipelines import quiet
+
+    quiet.silence()
+    serve(sys.argv[1])
