@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 import shutil
 import subprocess
@@ -47,11 +49,17 @@ TINY = {
 }
 
 
-def tiny_tree() -> dict:
-    """params.yaml as a tree, at tiny sizes."""
+@functools.cache
+def read_params() -> dict:
+    """params.yaml as a tree; the text takes a while to read."""
     import yaml
 
-    tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def tiny_tree() -> dict:
+    """params.yaml as a tree of the caller's own, at tiny sizes."""
+    tree = copy.deepcopy(read_params())
     for knob, value in TINY.items():
         *groups, name = knob.split(".")
         place = tree

@@ -42,7 +42,17 @@ def tested(data, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def predicted(tested, tmp_path_factory):
-    """Write a layered model, see `write_layered`, and evaluate it on `tested`; gives layered, predictions, record."""
+    """Write a layered model, see `write_layered`, and evaluate it on `tested`; gives layered, predictions, record.
+
+    What a test asks for a second time is there already.
+    """
+    made = {}
+
+    def once(**arguments):
+        key = repr(sorted(arguments.items()))
+        if key not in made:
+            made[key] = run(**arguments)
+        return made[key]
 
     def run(**arguments):
         folder = tmp_path_factory.mktemp("predicted")
@@ -50,7 +60,7 @@ def predicted(tested, tmp_path_factory):
         evaluate(folder / "layered", tested.scans, tested.splits, folder / "predictions", beam_args=HERE)
         return SimpleNamespace(layered=folder / "layered", predictions=folder / "predictions", record=record)
 
-    return run
+    return once
 
 
 @pytest.fixture(scope="session")

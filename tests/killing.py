@@ -1,76 +1,137 @@
-"""Kill ingest or convert at random moments and look at what is left: `python killing.py ingest|convert FOLDER`.
+"""Kill ingest or convert and look at what is left: `python killing.py ingest|convert FOLDER [--random]`.
 
-A process of its own: it imports everything once and forks for each trial, which a test runner full of threads can't.
+It kills before every change of a file or a folder, each in turn, and once more where a file is open and still empty;
+with `--random` at random moments instead, while workers of their own may write, too. A process of its own: it imports
+everything once and forks for each trial, which a test runner full of threads can't.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
 import time
 import warnings
+from itertools import count
 from pathlib import Path
 
 from conftest import ingest_into
 from tqdm import tqdm
 from written_scans import made_up_scan, write_kaggle
 
-from components.convert import convert
-from components.deal import Rule
-from components.scans.files import read_scan
-from components.split import split
-from components.tables import read_manifest
-
-TIMES = 20
+PATIENTS, TIMES = 3, 20
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir")
 
 
 def write_sources(folder):
     """Two sources that share no patient, so that a mixture of two runs would show."""
     for source in "AB":
-        for i in range(6):
-            write_kaggle(folder / source, made_up_scan(f"{source}{i}", size=96))
+        for i in range(PATIENTS):
+            write_kaggle(folder / source, made_up_scan(f"{source}{i}", slices=3))
 
 
-def run_ingest(folder, trial):
-    ingest_into(folder / "out", folder / "AB"[trial % 2], workers=1 + trial % 3 // 2)
+def run_ingest(folder, source, workers=1):
+    ingest_into(folder / "out", folder / source, workers=workers)
 
 
-def check_ingest(folder):
-    """The manifest is written last: where it is, it and the scans are of one run, and whole."""
-    if not (folder / "out" / "manifest.csv").exists():
-        return
-    manifest = read_manifest(folder / "out" / "manifest.csv")
-    scans = {path.name.split(".")[0].removesuffix("_mask") for path in (folder / "out" / "scans").iterdir()}
-    assert scans == set(manifest["patient"])
-    assert len(scans) == 6
-    for patient, rows in manifest.groupby("patient"):
-        scan = read_scan(folder / "out" / "scans", patient)
-        assert len(scan.image) == len(scan.mask) == len(rows)
+def check_ingest(found, before, after):
+    """Scans are of one run, or there are none; the manifest is written last: where it is, the scans are its own."""
+    scans = {name: data for name, data in found.items() if name.startswith("scans/")}
+    runs = [run for run in (before, after) if all(data == run.get(name) for name, data in scans.items())]
+    assert runs, sorted(scans)
+    assert len(scans) in (0, 2 * PATIENTS)
+    if "manifest.csv" in found:
+        assert any(scans and found["manifest.csv"] == run["manifest.csv"] for run in runs)
 
 
-def run_convert(folder, trial):
-    flags = ["--runner=DirectRunner"]
-    convert(folder / "scans", folder / "splits.csv", folder / "out" / "examples", shards=2, beam_args=flags)
+def prepare_convert(folder):
+    import tensorflow  # noqa: F401
+
+    import components.convert  # noqa: F401
+    from components.deal import Rule
+    from components.split import split
+
+    for source in "AB":
+        ingest_into(folder / f"{source}-in", folder / source)
+        files = (folder / f"{source}-in" / f"{name}.csv" for name in ("manifest", "splits", "ledger"))
+        split(*files, Rule(0.2, 0.2, 2, 1))
 
 
-def check_convert(folder):
-    """There are the examples of an undisturbed run, or none."""
-    if (folder / "out" / "examples").exists():
-        found = {path.name: path.read_bytes() for path in (folder / "out" / "examples").rglob("*.gz")}
-        assert found == {path.name: path.read_bytes() for path in (folder / "expected").rglob("*.gz")}
+def run_convert(folder, source, _workers=1):
+    from components.convert import convert
+
+    flags, given = ["--runner=DirectRunner"], folder / f"{source}-in"
+    convert(given / "scans", given / "splits.csv", folder / "out" / "examples", shards=1, beam_args=flags)
 
 
-def forked(job, *arguments):
-    """Start a child that runs the job; a failure of its own is exit status 1."""
+def check_convert(found, before, after):
+    """There are the examples of one undisturbed run, or none."""
+    assert found in ({}, before, after), sorted(found)
+
+
+def contents(folder):
+    """Files by name, but for those that still are, or were, in the making."""
+    files = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if not name.startswith(".part-")}
+
+
+def restore(folder, files):
+    """Bring back what was there before a trial; what a killed process has left in the making stays."""
+    for path in folder.iterdir():
+        if not path.name.startswith(".part-"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def changed(event, arguments):
+    """The path that an event of Python's audit changes; None for other events."""
+    if event not in CHANGES and not (event == "open" and arguments[2] & WRITES):
+        return None
+    path = os.fsdecode(arguments[0]) if not isinstance(arguments[0], int) else ""
+    if event in ("os.remove", "os.rmdir") and arguments[1] >= 0:  # its name in an open folder
+        path = str(Path(f"/proc/self/fd/{arguments[1]}").readlink() / path)
+    return path
+
+
+def kill_at(number, folder, opened):
+    """Let this process be killed before its change `number`, from 0, below a folder.
+
+    Args:
+        opened: after a file has been opened for writing, and before there is anything in it.
+    """
+    numbers, armed = count(), True
+
+    def hook(event, arguments):
+        nonlocal armed
+        path = changed(event, arguments) if armed else None
+        if not path or not path.startswith(f"{folder}/") or (opened and event != "open"):
+            return
+        if next(numbers) == number:
+            armed = False
+            if opened:
+                os.open(path, arguments[2] | os.O_TRUNC, 0o600)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def forked(job, *arguments, until=None):
+    """Start a child that runs the job, perhaps `until` what `kill_at` takes; a failure of its own is exit status 1."""
     child = os.fork()
     if child == 0:
         # tqdm's own lock is shared by all forks: a child killed while it holds that would stop the others for ever.
         tqdm.set_lock(threading.RLock())
         status = 1
         try:
+            if until:
+                kill_at(*until)
             job(*arguments)
             status = 0
         finally:
@@ -78,37 +139,70 @@ def forked(job, *arguments):
     return child
 
 
-def main(kind, folder):
-    """Exit status 0 where every kill left nothing half-done."""
-    warnings.simplefilter("ignore")
-    run, check = {"ingest": (run_ingest, check_ingest), "convert": (run_convert, check_convert)}[kind]
-    write_sources(folder)
-    if kind == "convert":
-        ingest_into(folder, folder / "A")
-        split(folder / "manifest.csv", folder / "splits.csv", folder / "ledger.csv", Rule(0.2, 0.2, 2, 1))
+def was_killed(child):
+    """Wait for a child; it must have been killed, or end well."""
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or status == 0
+    return os.WIFSIGNALED(status)
+
+
+def every_moment(run, check, folder, before, after):
+    """Each trial starts from the run of A as it was left, and stops that of B."""
+    for opened in (False, True):
+        for number in count():
+            restore(folder / "out", before)
+            killed = was_killed(forked(run, folder, "B", until=(number, folder / "out", opened)))
+            check(contents(folder / "out"), before, after)
+            if not killed:
+                break
+        assert number >= 3, "no change was noticed"
+        print(f"killed {'in' if opened else 'before'} {number} changes")
+
+
+def random_moments(run, check, folder, before, after):
+    """A third of the trials with workers of their own; each goes on with what the last has left."""
     began = time.monotonic()
-    assert os.waitpid(forked(run, folder, 0), 0)[1] == 0
+    assert not was_killed(forked(run, folder, "A"))
     took = time.monotonic() - began
-    if kind == "convert":
-        (folder / "out" / "examples").rename(folder / "expected")
     rng, killed, trial = random.Random(0), 0, 0
     while trial < TIMES or killed < TIMES // 2:
         trial += 1
         assert trial <= 5 * TIMES, f"only {killed} of {trial} were still at work"
-        child = forked(run, folder, trial)
+        child = forked(run, folder, "AB"[trial % 2], 1 + trial % 3 // 2)
         time.sleep(rng.uniform(0, took))  # the random moment
         os.kill(child, signal.SIGKILL)
-        if os.WIFSIGNALED(os.waitpid(child, 0)[1]):
+        if was_killed(child):
             killed += 1
         else:
             took *= 0.9  # the machine has less to do than in the first run
-        check(folder)
-    assert os.waitpid(forked(run, folder, 0), 0)[1] == 0
-    check(folder)
+        check(contents(folder / "out"), before, after)
+    print(f"killed {killed} of {trial} at work")
+
+
+def main(kind, folder, *options):
+    """Exit status 0 where every kill left nothing half-done."""
+    warnings.simplefilter("ignore")
+    run, check = {"ingest": (run_ingest, check_ingest), "convert": (run_convert, check_convert)}[kind]
+    tqdm.monitor_interval = 0  # no thread: this process forks
+    write_sources(folder)
+    ingest_into(folder / "once", folder / "A")  # all that it imports late is there for the children
+    if kind == "convert":
+        prepare_convert(folder)
+    gc.freeze()  # else a collection in a child would copy all pages
+    runs = []
+    for source in "BA":
+        assert not was_killed(forked(run, folder, source))
+        runs.append(contents(folder / "out"))
+    after, before = runs
+    assert before
+    assert before.keys() != after.keys() or before != after
+    sweep = random_moments if "--random" in options else every_moment
+    sweep(run, check, folder, before, after)
+    assert not was_killed(forked(run, folder, "B"))
+    assert contents(folder / "out") == after
     left = [path.name for path in (folder / "out").iterdir() if path.name.startswith(".part-")]
     assert left == [], left
-    print(f"{killed} of {trial} killed at work")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

@@ -6,10 +6,15 @@ these models are blind.
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.files import write_json
 from components.layout import LAYERED, SERVING
@@ -71,14 +76,48 @@ def write_layered(folder, *, cut=CUT, spot=CUT, gain=0.2, people=(), **choices):
         "refer_at_doubt": 0.3,
         "made_from": {name: {"people": sorted({fingerprint(one) for one in people})} for name in NETWORKS},
     } | choices
-    model = Layered(*networks(cut, spot, gain))
-    for name in ("tumor_temperature", "mask_temperature", "tumor_threshold", "mask_threshold"):
-        getattr(model, name).assign(record[name])
     place = Path(folder) / SERVING
-    model.save(place)
+    shutil.copytree(saved(), place)
+    set_values(place, record | {"cut": cut, "spot": spot, "gain": gain})
     (place / LAYERED).parent.mkdir()
     write_json(place / LAYERED, record)
     return record
+
+
+@functools.cache
+def saved():
+    """A SavedModel of these networks. To trace and save it is dear, and all others differ from it in values alone."""
+    folder = Path(tempfile.mkdtemp(prefix="glioflow-layered-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Layered(*networks(CUT, CUT, 1.0)).save(folder / SERVING)
+    return folder / SERVING
+
+
+def set_values(place, choices):
+    """Write a SavedModel's variables once more, with these choices in place of the thresholds and weights in it."""
+    prefix = str(place / "variables" / "variables")
+    reader = tf.train.load_checkpoint(prefix)
+    values = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    cuts, gain = {"classifier": choices["spot"], "segmenter": choices["cut"]}, choices["gain"]
+    changed = []
+    for name, value in values.items():
+        kind, shape = name.partition("/")[0], np.shape(value)
+        if kind in cuts and shape in ((1, 1), (1,)):  # of the layer that squashes
+            values[name] = np.full(shape, gain if shape == (1, 1) else -gain * cuts[kind], np.float32)
+            changed.append(kind)
+        elif kind in choices:
+            values[name] = np.float32(choices[kind])
+            changed.append(kind)
+    assert len(changed) == 8, changed  # two weights of two networks, two thresholds, two temperatures
+    for file in (place / "variables").iterdir():
+        file.unlink()
+    names = sorted(values)
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.constant(values[name]) for name in names],
+    )
 
 
 def write_trained(folder, people, *, cut=25.0, gain=0.5):

@@ -18,6 +18,8 @@ from whole_project import BIN, NO_FLOORS, commit, copied
 
 from pipelines import lane
 
+pytestmark = pytest.mark.nightly  # whole runs in both lanes
+
 DATA = ["demo", "ingest", "split", "convert", "validate"]
 TRAINING = ["train classifier", "train segmenter", "assemble"]
 JUDGING = ["evaluate", "report", "push"]

@@ -52,7 +52,14 @@ def attacked(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("imports", ["import apache_beam", "import components.beam_jobs", "import components.convert"])
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "import components.convert",
+        pytest.param("import components.beam_jobs", marks=pytest.mark.nightly),
+        pytest.param("import apache_beam", marks=pytest.mark.nightly),
+    ],
+)
 def test_pyarrow_runs_no_pickle_where_beam_is_imported(attacked, imports):
     ran, said = attacked(imports)
     assert not ran

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import tempfile
 from pathlib import Path
 
 import highdicom as hd
@@ -30,6 +33,29 @@ def made_up_scan(patient=NAME, slices=6, size=32, seed=3, affine=AFFINE):
     return Scan(patient, "DU", image, mask, affine)
 
 
+def remembered(write):
+    """Keep what `write` writes of a scan: the next test that wants the same gets copies of the bytes."""
+    kept, signature = {}, inspect.signature(write)
+
+    @functools.wraps(write)
+    def wrapper(root, scan, *arguments, place=None, **more):
+        pixels = (scan.image.tobytes(), scan.mask.tobytes(), scan.affine.tobytes())
+        given = signature.bind(None, None, *arguments, **more).arguments
+        key = (scan.patient, scan.image.shape, *pixels, repr(given))
+        if key not in kept:
+            with tempfile.TemporaryDirectory() as folder:
+                write(folder, scan, *arguments, **more)
+                files = [path for path in Path(folder).rglob("*") if path.is_file()]
+                kept[key] = {path.relative_to(folder): path.read_bytes() for path in files}
+        folder = Path(root) / (place or scan.patient)
+        for name, data in kept[key].items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        return folder
+
+    return wrapper
+
+
 def write_kaggle(root, scan):
     folder = Path(root) / scan.patient
     folder.mkdir(parents=True)
@@ -39,18 +65,16 @@ def write_kaggle(root, scan):
     return folder
 
 
-def write_nifti(root, scan, names="{patient}_{role}.nii.gz", roles=("t1", "flair", "t1ce", "seg"), axes="LPS"):
+@remembered
+def write_nifti(folder, scan, names="{patient}_{role}.nii.gz", roles=("t1", "flair", "t1ce", "seg"), axes="LPS"):
     """One file a sequence, voxels in the order of `axes`."""
-    folder = Path(root) / scan.patient
-    folder.mkdir(parents=True)
     volumes = [*np.moveaxis(scan.image, -1, 0), scan.mask.astype(np.uint8)]
     for role, volume in zip(roles, volumes, strict=True):
         picture = nib.Nifti1Image(volume.transpose(2, 1, 0), scan.affine)
         turn = nib.orientations.ornt_transform(
             nib.io_orientation(picture.affine), nib.orientations.axcodes2ornt(tuple(axes))
         )
-        nib.save(picture.as_reoriented(turn), folder / names.format(patient=scan.patient, role=role))
-    return folder
+        nib.save(picture.as_reoriented(turn), Path(folder) / names.format(patient=scan.patient, role=role))
 
 
 def mr_slice(scan, channel, number, series, **tags):
@@ -100,13 +124,12 @@ def write_series(folder, scan, channel, series=None, **tags):
     return slices
 
 
-def write_dicom(root, scan, place=None, mask=True, channels=CHANNELS):
-    folder = Path(root) / (place or scan.patient)
+@remembered
+def write_dicom(folder, scan, mask=True, channels=CHANNELS):
     for channel in channels:
-        slices = write_series(folder / channel, scan, channel)
+        slices = write_series(Path(folder) / channel, scan, channel)
         if channel == "flair" and mask:
-            segmentation(scan, slices).save_as(folder / "seg.dcm")
-    return folder
+            segmentation(scan, slices).save_as(Path(folder) / "seg.dcm")
 
 
 def segmentation(scan, slices, mask=None):

@@ -17,6 +17,7 @@ from components.scans.identity import fingerprint
 from components.summary import read_patients
 
 pytest_plugins = ["evaluated"]
+pytestmark = pytest.mark.xdist_group("evaluated")  # models and predictions are made once
 
 MARGIN = Gate(
     **{name: 0 for name in Gate.model_fields if name.startswith("min_")},

@@ -103,6 +103,7 @@ def test_a_wrong_flag_leaves_nothing(tmp_path, data):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.nightly  # the job server's workers are processes of their own, too
 def test_processes_give_the_same_bytes(tmp_path, data):
     flags = ["--runner=DirectRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
     convert(data / "scans", data / "splits.csv", tmp_path / "examples", shards=2, beam_args=flags)

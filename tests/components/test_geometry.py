@@ -53,7 +53,7 @@ def acquisitions(draw):
     return centred([int(shape[i]) for i in order], directions[:, list(order)])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(source=acquisitions(), spacing=st.floats(1.0, 1.5))
 def test_a_ball_lands_where_it_is_and_comes_back(source, spacing):
     grid = model_grid(source, size=96, spacing=spacing)

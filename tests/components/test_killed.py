@@ -1,4 +1,4 @@
-"""SIGKILL at random moments, twenty times each: nothing is left that a rerun would take for complete."""
+"""SIGKILL at every change of a file, and at random moments: nothing is left that a rerun would take for complete."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ import pytest
 from conftest import ROOT
 
 
-@pytest.mark.parametrize("kind", ["ingest", "convert"])
-def test_what_a_kill_leaves_is_whole_or_absent_and_a_rerun_clears_up(tmp_path, kind):
-    command = [sys.executable, ROOT / "tests" / "killing.py", kind, tmp_path]
+def killing(*arguments):
+    """What `killing.py` says of its kills."""
+    command = [sys.executable, ROOT / "tests" / "killing.py", *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert "killed at work" in result.stdout
+    assert result.returncode == 0, result.stdout[-1000:] + result.stderr[-3000:]
+    return result.stdout
+
+
+@pytest.mark.parametrize("kind", ["ingest", "convert"])
+def test_what_a_kill_leaves_is_whole_or_absent_and_a_rerun_clears_up(tmp_path, kind):
+    said = killing(kind, tmp_path)
+    assert said.count("killed before") == said.count("killed in") == 1
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", ["ingest", "convert"])
+def test_the_same_holds_at_random_moments_and_with_workers(tmp_path, kind):
+    assert "at work" in killing(kind, tmp_path, "--random")

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from components import reference
-from components.assemble import write
 from components.errors import UserError
 from components.prediction import Predictor
 from components.registry.resolve import model_folder
@@ -46,41 +45,42 @@ def shipped(tmp_path_factory):
     return folder
 
 
-def test_it_becomes_a_layered_model_with_its_choices_once(shipped, tmp_path):
-    place = reference.reference_model(shipped, tmp_path / "models")
+@pytest.fixture(scope="module")
+def place(shipped, tmp_path_factory):
+    """The layered model of those networks, as it is written."""
+    return reference.reference_model(shipped, tmp_path_factory.mktemp("written") / "models")
+
+
+def test_it_becomes_a_layered_model_with_its_choices_once(shipped, place):
     predictor = Predictor(place)
     assert predictor.record == CHOSEN
     slices = np.random.default_rng(1).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
-    by_hand = tmp_path / "by_hand"
     networks = (load_network(shipped / name) for name in reference.NETWORKS)
-    write(Layered(*networks, mirror=True), CHOSEN, by_hand)
-    for output, value in Predictor(by_hand).stages(slices).items():
+    by_hand = Layered(*networks, mirror=True)
+    for name in ("tumor_temperature", "mask_temperature"):
+        getattr(by_hand, name).assign(CHOSEN[name])
+    for output, value in by_hand.stages(slices).items():
         assert np.allclose(predictor.stages(slices)[output], value, atol=1e-6)
     before = place.stat().st_mtime_ns
-    assert reference.reference_model(shipped, tmp_path / "models") == place
+    assert reference.reference_model(shipped, place.parent) == place
     assert place.stat().st_mtime_ns == before
 
 
-def test_other_weights_are_another_model(shipped, tmp_path):
-    other = shutil.copytree(shipped, tmp_path / "other")
-    (other / reference.CHOICES).write_text(json.dumps(CHOSEN | {"mask_threshold": 0.5}))
-    places = {reference.reference_model(folder, tmp_path / "models") for folder in (shipped, other)}
-    assert len(places) == 2
-
-
-def test_without_weights_or_with_damaged_ones_it_says_what_to_do(shipped, tmp_path):
+def test_without_weights_it_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="no reference model there; check the project out anew"):
         reference.reference_model(tmp_path / "nowhere", tmp_path / "models")
+
+
+@pytest.mark.parametrize("file", ["segmenter/network.weights.h5", "classifier/network.json", reference.CHOICES])
+def test_other_files_are_not_taken_for_the_model_of_before_and_damaged_ones_are_told(shipped, place, tmp_path, file):
     damaged = shutil.copytree(shipped, tmp_path / "damaged")
-    weights = damaged / "segmenter" / "network.weights.h5"
-    weights.write_bytes(weights.read_bytes()[:1000])
+    (damaged / file).write_bytes((damaged / file).read_bytes()[:-100])
     with pytest.raises(UserError, match="damaged reference model; restore it with `git checkout reference`"):
-        reference.reference_model(damaged, tmp_path / "models")
-    assert not list((tmp_path / "models").glob("reference-*"))
+        reference.reference_model(damaged, place.parent)
+    assert list(place.parent.iterdir()) == [place]
 
 
-def test_the_projects_own_is_small_knows_its_patients_by_fingerprint_and_has_a_card(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_projects_own_is_small_knows_its_patients_by_fingerprint_and_has_a_card():
     files = [path for path in reference.FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 20e6
     record = json.loads((reference.FOLDER / reference.CHOICES).read_text())
@@ -90,8 +90,22 @@ def test_the_projects_own_is_small_knows_its_patients_by_fingerprint_and_has_a_c
         assert all(len(one) == 16 and int(one, 16) >= 0 for one in people)
     card = (reference.FOLDER / "README.md").read_text()
     assert "Not a medical device" in card
+
+
+def test_the_projects_own_networks_are_whole_and_see_nothing_where_nothing_is():
+    record = json.loads((reference.FOLDER / reference.CHOICES).read_text())
+    networks = (load_network(reference.FOLDER / name) for name in reference.NETWORKS)
+    choices = {name: record[name] for name in ("tumor_threshold", "mask_threshold", "mirror")}
+    served = Layered(*networks, **choices).serve(np.zeros((1, 256, 256, 3 * (2 * record["neighbors"] + 1)), np.uint8))
+    assert not served["has_tumor"].numpy().any()
+    assert not served["mask"].numpy().any()
+
+
+@pytest.mark.nightly
+def test_the_projects_own_is_unpacked_and_answers_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     predictor = Predictor(model_folder("reference"))
-    channels = 3 * (2 * record["neighbors"] + 1)
+    channels = 3 * (2 * predictor.record["neighbors"] + 1)
     served = predictor.serve(np.zeros((1, 256, 256, channels), np.uint8))
     assert not served["has_tumor"].any()
     assert not served["mask"].any()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import shutil
+from types import SimpleNamespace
+
 import pytest
 import tensorflow as tf
 
@@ -8,17 +11,7 @@ from components.errors import UserError
 from models.examples import FEATURES, encode_example
 from pipelines import local, training
 
-
-def run_validation(examples):
-    node = training.import_examples(str(examples))
-    nodes = training.data_validation(node.outputs["result"], validate.SCHEMA)
-    with local.run("validate", [node, *nodes], ["--runner=DirectRunner", "--direct_num_workers=1"]) as outputs:
-        validate.check(outputs.path("ExampleValidator", "anomalies"))
-        return sorted(path.name for path in outputs.path("StatisticsGen", "statistics").iterdir())
-
-
-def test_sound_examples_pass(data):
-    assert run_validation(data / "examples") == ["Split-test", "Split-train", "Split-val"]
+ANOMALIES = {"has_tumor": 2, "mean_flair": 300.0, "std_pre": float("nan"), "slice": 0}
 
 
 def spoilt(tmp_path, data, **changes):
@@ -37,16 +30,32 @@ def spoilt(tmp_path, data, **changes):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("changes", "feature"),
-    [
-        ({"has_tumor": 2}, "has_tumor"),
-        ({"mean_flair": 300.0}, "mean_flair"),
-        ({"std_pre": float("nan")}, "std_pre"),
-        ({"slice": 0}, "slice"),
-    ],
-)
-def test_an_anomaly_fails_and_names_side_and_feature(tmp_path, data, changes, feature):
-    with pytest.raises(UserError, match=f"data/examples: test: {feature}: ") as error:
-        run_validation(spoilt(tmp_path, data, **changes))
+@pytest.fixture(scope="module")
+def validated(tmp_path_factory, data):
+    """What TFX found in examples whose test side holds all of `ANOMALIES`: sides with statistics, and anomalies."""
+    folder = tmp_path_factory.mktemp("validated")
+    node = training.import_examples(str(spoilt(folder / "examples", data, **ANOMALIES)))
+    nodes = training.data_validation(node.outputs["result"], validate.SCHEMA)
+    with local.run("validate", [node, *nodes], ["--runner=DirectRunner", "--direct_num_workers=1"]) as outputs:
+        shutil.copytree(outputs.path("ExampleValidator", "anomalies"), folder / "anomalies")
+        sides = sorted(path.name for path in outputs.path("StatisticsGen", "statistics").iterdir())
+    return SimpleNamespace(sides=sides, anomalies=folder / "anomalies")
+
+
+def test_every_anomaly_is_found_on_its_side_and_no_other(validated):
+    assert validated.sides == ["Split-test", "Split-train", "Split-val"]
+    found = [(side, feature) for side, feature, _ in validate.read_anomalies(validated.anomalies)]
+    assert found == [("test", feature) for feature in sorted(ANOMALIES)]
+
+
+def test_an_anomaly_fails_and_names_side_and_feature(validated):
+    with pytest.raises(UserError, match=r"data/examples: test: has_tumor: .* \(and 3 more\); mend") as error:
+        validate.check(validated.anomalies)
     assert "\n" not in str(error.value)
+
+
+def test_sound_examples_pass(validated, tmp_path):
+    for side in ("train", "val"):
+        shutil.copytree(validated.anomalies / f"Split-{side}", tmp_path / f"Split-{side}")
+        assert (tmp_path / f"Split-{side}" / "SchemaDiff.pb").exists()
+    validate.check(tmp_path)

@@ -13,6 +13,7 @@ from components.layout import LAYERED, SERVING
 from components.scans.identity import fingerprint
 
 pytest_plugins = ["evaluated"]
+pytestmark = pytest.mark.xdist_group("evaluated")  # models and predictions are made once
 
 RECORD = {"made_from": {"classifier": {"people": ["a", "b"]}, "segmenter": {"people": ["b", "c"]}}}
 QUIET = {

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, roc_auc_score
 
-from components.evaluation.slices import FLOORS, by_patient, classifier_scores, summarise_slices
+from components.evaluation.slices import FLOORS, auroc, by_patient, classifier_scores, summarise_slices
 
 
 @settings(deadline=None)
@@ -20,6 +20,12 @@ def test_sensitivity_and_specificity_are_those_of_the_confusion_matrix(labels, p
     assert scores["specificity"] == (pytest.approx(tn / (tn + fp)) if tn + fp else None)
     if not (tp + fn and tn + fp):
         assert scores["auroc"] is scores["pr_auc"] is scores["sensitivity_at_95_specificity"] is None
+
+
+@given(arrays(bool, 12), arrays(float, 12, elements=st.sampled_from([0.0, 0.2, 0.5, 0.5000001, 1.0])))
+def test_the_auroc_is_the_area_under_the_curve_whatever_is_tied(labels, probabilities):
+    both = labels.any() and not labels.all()
+    assert auroc(labels, probabilities) == (pytest.approx(roc_auc_score(labels, probabilities)) if both else None)
 
 
 def test_a_classifier_by_hand():

@@ -31,7 +31,7 @@ def brute_force(reference, prediction, spacing):
     return max(np.percentile(between.min(axis=1), 95), np.percentile(between.min(axis=0), 95))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(small_masks.flatmap(lambda m: st.tuples(st.just(m), arrays(bool, m.shape))), spacings)
 def test_it_is_what_all_pairs_give(masks, spacing):
     reference, prediction = masks

@@ -56,20 +56,18 @@ def test_files_served_give_what_records_trained_on_give(data, demo_source, layer
                 served[patient, number + 1] = (
                     scan.image[number], found["tumor_probability"][number], found["mask_probability"][number],
                 )  # fmt: skip
-    compared = 0
-    record = detector.record
-    for name, pixels in trained_on(data):
-        image, probability, drawn = served.pop(name)
-        np.testing.assert_array_equal(pixels[0], image)
-        grids = [preprocessing.to_grid(pixels, n.input_shape[1]) for n in (classifier, segmenter)]
-        logits = [np.asarray(n(grid, training=False)) for n, grid in zip((classifier, segmenter), grids, strict=True)]
-        expected = calibrated(logits[0][0, 0], record["tumor_temperature"])
-        assert probability == pytest.approx(expected, abs=1e-5)
-        on_grid = preprocessing.from_grid(calibrated(logits[1], record["mask_temperature"]), *image.shape[:2])
-        np.testing.assert_allclose(drawn, np.asarray(on_grid)[0, ..., 0], atol=1e-5)
-        compared += 1
+    names, pixels = zip(*trained_on(data), strict=True)
+    pixels, record = np.concatenate(pixels), detector.record
+    images, probabilities, drawn = (np.stack(part) for part in zip(*map(served.pop, names), strict=True))
     assert served == {}
-    assert compared > 50
+    assert len(names) > 50
+    np.testing.assert_array_equal(pixels, images)
+    grids = [preprocessing.to_grid(pixels, n.input_shape[1]) for n in (classifier, segmenter)]
+    logits = [np.asarray(n(grid, training=False)) for n, grid in zip((classifier, segmenter), grids, strict=True)]
+    expected = calibrated(logits[0][:, 0], record["tumor_temperature"])
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    on_grid = preprocessing.from_grid(calibrated(logits[1], record["mask_temperature"]), *images.shape[1:3])
+    np.testing.assert_allclose(drawn, np.asarray(on_grid)[..., 0], atol=1e-5)
 
 
 def calibrated(probability, temperature):

@@ -8,7 +8,7 @@ import pytest
 from conftest import ingest_into
 from pydicom import dcmread
 from pydicom.uid import JPEGLosslessSV1, JPEGLSLossless, generate_uid
-from refused import PATIENTS, assert_refused, three_good_and
+from refused import PATIENTS, a_good_one_and, assert_refused, three_good_and
 from written_scans import made_up_scan, segmentation, write_dicom, write_series
 
 NAME = PATIENTS[-1]
@@ -141,7 +141,7 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_patient_is_refused_by_id_and_reason(tmp_path, kind, capsys):
     harm, says = BROKEN[kind]
-    harm(three_good_and(write_dicom, tmp_path / "in"))
+    harm(a_good_one_and(write_dicom, tmp_path / "in"))
     assert_refused(tmp_path, tmp_path / "in", f"{NAME}: .*{says}")
     assert "DOE" not in capsys.readouterr().out
 

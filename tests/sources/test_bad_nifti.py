@@ -7,7 +7,7 @@ import gzip
 import nibabel as nib
 import numpy as np
 import pytest
-from refused import PATIENTS, assert_refused, three_good_and
+from refused import PATIENTS, a_good_one_and, assert_refused
 from written_scans import write_nifti
 
 NAME = PATIENTS[-1]
@@ -96,12 +96,12 @@ BROKEN = {
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_patient_is_refused_by_name_and_reason(tmp_path, kind):
     harm, says = BROKEN[kind]
-    harm(three_good_and(write_nifti, tmp_path / "in"))
+    harm(a_good_one_and(write_nifti, tmp_path / "in"))
     assert_refused(tmp_path, tmp_path / "in", f"{NAME}.*{says}")
 
 
 def test_a_tumour_too_thin_for_the_slices_is_told(tmp_path):
-    folder = three_good_and(write_nifti, tmp_path / "in")
+    folder = a_good_one_and(write_nifti, tmp_path / "in")
     fine = np.zeros((32, 32, 30), np.uint8)
     fine[8:16, 8:16, 12:13] = 1  # a millimetre between two slices, 5 mm apart
     affine = nib.load(path(folder)).affine
