@@ -52,7 +52,7 @@ def check_ingest(folder):
 
 
 def run_convert(folder, trial):
-    flags = ["--runner=DirectRunner"]
+    flags = ["--runner=FnApiRunner"]
     convert(folder / "scans", folder / "splits.csv", folder / "out" / "examples", shards=2, beam_args=flags)
 
 

@@ -12,7 +12,7 @@ from pipelines import local, training
 def run_validation(examples):
     node = training.import_examples(str(examples))
     nodes = training.data_validation(node.outputs["result"], validate.SCHEMA)
-    with local.run("validate", [node, *nodes], ["--runner=DirectRunner", "--direct_num_workers=1"]) as outputs:
+    with local.run("validate", [node, *nodes], ["--runner=FnApiRunner", "--direct_num_workers=1"]) as outputs:
         validate.check(outputs.path("ExampleValidator", "anomalies"))
         return sorted(path.name for path in outputs.path("StatisticsGen", "statistics").iterdir())
 
