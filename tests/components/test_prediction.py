@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -144,6 +145,19 @@ def test_a_model_predicts_from_assembles_folder_and_from_the_registrys(layered):
         assert found.has_tumor.tolist() == [True, False]
         assert dice(found.mask, picture().image[..., 1] > 0) == 1
         assert seen.mirrored == pytest.approx(seen.mask_probability, abs=1e-6)
+
+
+def test_a_model_of_a_version_without_the_signature_maps_says_the_same(layered, tmp_path):
+    shutil.copytree(layered / SERVING, tmp_path / "old")
+    model = tf.saved_model.load(str(layered / SERVING))
+    signatures = {name: model.signatures[name] for name in ("serving_default", "stages")}
+    tf.saved_model.save(model, str(tmp_path / "old"), signatures=signatures)
+    old, new = Predictor(tmp_path / "old"), Predictor(layered)
+    assert "maps" in new.model.signatures
+    assert "maps" not in old.model.signatures
+    for one, other in zip(old(picture()), new(picture()), strict=True):
+        for name, value in vars(one).items():
+            assert np.array_equal(value, getattr(other, name)), name
 
 
 def half(path):
