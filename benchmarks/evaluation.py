@@ -40,7 +40,7 @@ def ours(folder: str) -> None:
     from components.evaluate import evaluate
 
     place = Path(folder)
-    beam_args = ["--runner=DirectRunner", "--direct_num_workers=1"]
+    beam_args = ["--runner=FnApiRunner", "--direct_num_workers=1"]
     evaluate(ARTIFACTS / "layered", place / "scans", place / "splits.csv", place / "out", beam_args=beam_args)
 
 

@@ -42,7 +42,7 @@ def convert(data: Path, out: Path, workers: int, patients: int) -> None:
 
     splits = data / f"{patients}.csv"
     if workers:
-        arguments = ["--runner=DirectRunner", *BEAM[workers]]
+        arguments = ["--runner=FnApiRunner", *BEAM[workers]]
         convert(data / "scans", splits, out / "examples", shards=4, beam_args=arguments)
         return
     options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=0)

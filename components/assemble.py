@@ -21,7 +21,7 @@ from components.evaluation.pixels import PixelCalibration
 from components.evaluation.temperature import apply_temperature, temperature
 from components.files import atomic_folder, read_json, write_json
 from components.layout import LAYERED, SERVING
-from components.prediction import Views, decide, views
+from components.prediction import Views, doubt, unprocessed, views
 from components.scans.files import read_scan
 from components.scans.scan import Scan
 from components.sources.reading import Options
@@ -56,11 +56,12 @@ class Validation:
         for name in tqdm(names, desc="assemble", unit="patient"):
             scan = self._read(name)
             assert scan.mask is not None
-            seen = views(model.stages, scan, model.neighbors)
+            seen = views(model.stages, None if model.mirror else model.maps, scan, model.neighbors)
             self.pixels += PixelCalibration.of(seen.mask_probability, scan.mask)
             labels.append(scan.mask.any(axis=(1, 2)))
             probabilities.append(seen.tumor_probability)
-            np.savez(folder / f"{name}.npz", *(part.astype(np.float32) for part in vars(seen).values()))
+            looks = {kind: part.astype(np.float32) for kind, part in vars(seen).items() if part is not None}
+            np.savez(folder / f"{name}.npz", **looks)
         self.labels, self.probabilities = np.concatenate(labels), np.concatenate(probabilities)
 
     def _read(self, name: str) -> Scan:
@@ -70,13 +71,13 @@ class Validation:
         """Yield each patient with its calibrated views."""
         for name in self.names:
             with np.load(self.folder / f"{name}.npz", allow_pickle=False) as kept:
-                probability, drawn, mirrored = (kept[file] for file in kept.files)
-            seen = Views(
-                apply_temperature(probability, tumor_temperature),
-                apply_temperature(drawn, mask_temperature),
-                apply_temperature(mirrored, mask_temperature),
-            )
-            yield name, self._read(name), seen
+                looks = {
+                    kind: apply_temperature(
+                        kept[kind], tumor_temperature if kind == "tumor_probability" else mask_temperature
+                    )
+                    for kind in kept.files
+                }
+            yield name, self._read(name), Views(**looks)
 
 
 def choose(validation: Validation, *, sensitivity: float, refer: float) -> dict[str, Any]:
@@ -105,9 +106,9 @@ def choose(validation: Validation, *, sensitivity: float, refer: float) -> dict[
     choice = Choice()
     for _, scan, seen in validation.patients(*temperatures):
         assert scan.mask is not None
-        choice += Choice.of(scan.mask, decide(seen, scan.spacing, record).unprocessed, scan.spacing)
+        choice += Choice.of(scan.mask, unprocessed(seen, record), scan.spacing)
     record["processing"] = vars(choice.best())
-    doubts = [decide(seen, scan.spacing, record).doubt for _, scan, seen in validation.patients(*temperatures)]
+    doubts = [doubt(seen, scan.spacing, record) for _, scan, seen in validation.patients(*temperatures)]
     return record | {
         "validation_volume_dice_mean": float(choice.table()["volume_dice_mean"].max()),
         "processing_evidence": choice.table().to_dict("records"),

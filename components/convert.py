@@ -39,7 +39,7 @@ def convert(
         splits: CSV, patient to side.
         folder: replaced as a whole, or left as it was where anything fails.
         shards: files a side at most; a shard without patients is not written.
-        beam_args: pipeline options, e.g. `--runner=DirectRunner`; they choose where the pipeline runs.
+        beam_args: pipeline options, e.g. `--runner=FnApiRunner`; they choose where the pipeline runs.
         storage: address that all workers reach, e.g. `gs://bucket/prefix`; None where they work on this machine's disk.
         neighbors: slices either side that each example carries, for networks that see them.
         gzip_level: 0 reads fastest, 1 to 9 are smaller.

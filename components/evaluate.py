@@ -135,8 +135,3 @@ def _records(folder: Path, patients: list[str]) -> Iterator[dict[str, Any]]:
         path = folder / f"{patient}.json"
         yield read_json(path)
         path.unlink()
-
-
-def read_pixels(folder: str | Path) -> PixelCalibration:
-    """Read the counts of pixels that `evaluate` wrote."""
-    return PixelCalibration(**{name: np.array(v) for name, v in read_json(Path(folder) / PIXELS).items()})

@@ -16,7 +16,7 @@ from components.evaluation.clinical import read_clinical
 from components.evaluation.findings import findings, leak
 from components.layout import CHAMPION, PATIENTS
 from components.params import Params
-from components.prediction import Predictor, read_record
+from components.prediction import Predictor, digest, read_record
 from components.scans.identity import fingerprint
 from components.summary import read_patients, summarise
 from components.tables import read_manifest, read_splits
@@ -54,7 +54,7 @@ def judge(
         read_patients(predictions),
         params.gate,
         params.seed,
-        partial(_measure, params=params, scans=scans, splits=splits, predictions=predictions),
+        partial(_measure, params=params, layered=layered, scans=scans, splits=splits, predictions=predictions),
     )
     verdict = gate.verdict(
         [
@@ -69,8 +69,13 @@ def judge(
     return metrics | {"findings": findings(metrics, record, people)}, verdict
 
 
-def _measure(model: Path, *, params: Params, scans: Path, splits: Path, predictions: Path) -> pd.DataFrame:
+def _measure(
+    model: Path, *, params: Params, layered: Path, scans: Path, splits: Path, predictions: Path
+) -> pd.DataFrame:
     """Run the champion on the candidate's test patients; its scores are kept beside the candidate's."""
+    if digest(model) == digest(layered):  # the candidate was promoted: it has just been measured
+        shutil.copy(predictions / PATIENTS, predictions / CHAMPION)
+        return read_patients(predictions)
     Predictor(model)  # says in one line why it can't be loaded; a Beam worker would need fifty
     with tempfile.TemporaryDirectory(prefix="glioflow-champion-") as folder:
         target, knobs = Path(folder) / "predictions", params.convert

@@ -101,7 +101,7 @@ class Convert(Group):
     @property
     def beam_args_here(self) -> list[str]:
         """Flags for what reads this machine's disk: the same, unless those are for workers elsewhere."""
-        return self.beam_args if self.storage is None else ["--runner=DirectRunner", "--direct_num_workers=1"]
+        return self.beam_args if self.storage is None else ["--runner=FnApiRunner", "--direct_num_workers=1"]
 
 
 class Drift(Group):

@@ -30,12 +30,18 @@ class Views:
     Attributes:
         tumor_probability: float [slices], 0..1.
         mask_probability: float [slices, height, width], 0..1.
-        mirrored: the same of the mirror image (left and right), turned back.
+        mirrored: the same of the mirror image (left and right), turned back; None where `mask_probability` is the mean
+            of both looks already.
     """
 
     tumor_probability: np.ndarray
     mask_probability: np.ndarray
-    mirrored: np.ndarray
+    mirrored: np.ndarray | None = None
+
+    @property
+    def mean(self) -> np.ndarray:
+        """What both looks say about every pixel, on average; what doubt is measured by."""
+        return self.mask_probability if self.mirrored is None else (self.mask_probability + self.mirrored) / 2
 
 
 @dataclass(frozen=True)
@@ -61,24 +67,42 @@ class Prediction:
     slice_doubt: np.ndarray
 
 
-def views(stages: Stages, scan: Scan, neighbors: int) -> Views:
-    """Run both stages on a scan and on its mirror image."""
+def views(stages: Stages, maps: Stages | None, scan: Scan, neighbors: int) -> Views:
+    """Run both stages on a scan, and the second one on its mirror image.
+
+    Args:
+        stages: gives `tumor_probability` and `mask_probability` of slices.
+        maps: gives `mask_probability` alone; None where `stages` looks at the mirror image itself.
+    """
     probability, drawn, mirrored = [], [], []
     for batch in scan.batches(neighbors=neighbors):
-        seen, turned = stages(batch), stages(batch[:, :, ::-1])
+        seen = stages(batch)
         probability.append(np.asarray(seen["tumor_probability"]))
         drawn.append(np.asarray(seen["mask_probability"]))
-        mirrored.append(np.asarray(turned["mask_probability"])[:, :, ::-1])
-    return Views(*(np.concatenate(parts) for parts in (probability, drawn, mirrored)))
+        if maps is not None:
+            mirrored.append(np.asarray(maps(batch[:, :, ::-1])["mask_probability"])[:, :, ::-1])
+    return Views(np.concatenate(probability), np.concatenate(drawn), np.concatenate(mirrored) if mirrored else None)
+
+
+def unprocessed(seen: Views, record: dict[str, Any]) -> np.ndarray:
+    """Stage 2 where stage 1 said yes, before 3-D processing: bool [slices, height, width]."""
+    has_tumor = seen.tumor_probability >= record["tumor_threshold"]
+    return (seen.mask_probability >= record["mask_threshold"]) & has_tumor[:, None, None]
+
+
+def doubt(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> float:
+    """`Prediction.doubt` alone."""
+    return 1 - expected_dice(seen.mean, keep_components(unprocessed(seen, record), spacing, **record["processing"]))
 
 
 def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> Prediction:
     """Apply the thresholds and the processing that layered.json holds."""
     has_tumor = seen.tumor_probability >= record["tumor_threshold"]
     drawn = seen.mask_probability >= record["mask_threshold"]
-    gated = drawn & has_tumor[:, None, None]
+    gated = unprocessed(seen, record)
     mask = keep_components(gated, spacing, **record["processing"])
-    mean = (seen.mask_probability + seen.mirrored) / 2
+    same = np.array_equal(drawn, gated)  # where stage 1 takes nothing away, nothing is processed twice
+    mean = seen.mean
     p = np.clip(seen.tumor_probability.astype(float), 1e-12, 1 - 1e-12)
     entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
     of_mask = [1 - expected_dice(m, d) if d.any() else 0.0 for m, d in zip(mean, mask, strict=True)]
@@ -87,7 +111,7 @@ def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, A
         has_tumor,
         mask,
         gated,
-        keep_components(drawn, spacing, **record["processing"]),
+        mask if same else keep_components(drawn, spacing, **record["processing"]),
         1 - expected_dice(mean, mask),
         np.maximum(entropy, of_mask),
     )
@@ -139,6 +163,9 @@ class Predictor:
         try:
             self.model = tf.saved_model.load(str(saved_model(folder)))
             self.stages, self.serve = (self._runs(name) for name in ("stages", "serving_default"))
+            # Models of versions before this signature say more than is asked for.
+            maps = "maps" if "maps" in self.model.signatures else "stages"
+            self.maps = None if self.record.get("mirror") else self._runs(maps)
         except Exception as error:  # every kind of damage has its own, from IndexError to TensorFlow's
             raise UserError(f"{folder}: damaged model; {COPY_AGAIN}") from error
 
@@ -151,5 +178,5 @@ class Predictor:
 
     def __call__(self, scan: Scan) -> tuple[Views, Prediction]:
         """Look at a scan and decide."""
-        seen = views(self.stages, scan, self.record["neighbors"])
+        seen = views(self.stages, self.maps, scan, self.record["neighbors"])
         return seen, decide(seen, scan.spacing, self.record)

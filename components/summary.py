@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.evaluate import read_pixels
 from components.evaluation.clusters import cluster_interval
 from components.evaluation.cohorts import cohorts
 from components.evaluation.intervals import interval
 from components.evaluation.patients import summarise_patients
+from components.evaluation.pixels import PixelCalibration
 from components.evaluation.referral import catches, refer_list, worst
 from components.evaluation.risk import aurc, risk_coverage
 from components.evaluation.slices import auroc, by_patient, classifier_scores, summarise_slices
-from components.layout import PATIENTS, SLICES
+from components.files import read_json
+from components.layout import PATIENTS, PIXELS, SLICES
 from components.prediction import read_record
 from components.tables import TEXT
 
@@ -33,6 +34,11 @@ def read_patients(predictions: str | Path, gate: str = "on") -> pd.DataFrame:
 def read_slices(predictions: str | Path) -> pd.DataFrame:
     """Labels and probabilities of the test slices."""
     return pd.read_csv(Path(predictions) / SLICES, dtype=TEXT, keep_default_na=False, na_values=[""])
+
+
+def read_pixels(predictions: str | Path) -> PixelCalibration:
+    """Counts of the test patients' pixels by probability."""
+    return PixelCalibration(**{name: np.array(v) for name, v in read_json(Path(predictions) / PIXELS).items()})
 
 
 def summarise(

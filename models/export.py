@@ -57,6 +57,7 @@ def _write(
 ) -> None:
     """Write `network` with the signatures that all networks share, and `evaluate` where there is one."""
     neighbors = neighbors_of(network)
+    predict = tf.function(predict, input_signature=[slices_spec(neighbors)])  # traced once for all that call it
 
     def from_examples(records: tf.Tensor) -> dict[str, tf.Tensor]:
         return {output: predict(examples.parse_images(records, neighbors))}
@@ -81,7 +82,8 @@ def export_segmenter(segmenter: keras.Model, folder: str | Path, threshold: floa
     `evaluate` gives, a slice each, float32 [batch, 1]: `intersection`, `predicted` and `reference`, in pixels at the
     slice's own size, for masks of probability `threshold` or more.
     """
-    predict, neighbors = mask_probability(segmenter), neighbors_of(segmenter)
+    neighbors = neighbors_of(segmenter)
+    predict = tf.function(mask_probability(segmenter), input_signature=[slices_spec(neighbors)])
 
     def evaluate(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         found = tf.cast(predict(examples.parse_images(serialized, neighbors)) >= threshold, tf.float32)

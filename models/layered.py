@@ -47,6 +47,9 @@ class Layered(tf.Module):
         self.classifier, self.segmenter, self.mirror = classifier, segmenter, mirror
         self.neighbors = max(neighbors_of(classifier), neighbors_of(segmenter))
         slices = slices_spec(self.neighbors)
+        # Each network's part is a function of its own, which all signatures call: it is traced and stored once.
+        self.tumors = tf.function(self._tumor_probability, input_signature=[slices])
+        self.maps = tf.function(self._maps, input_signature=[slices])
         self.serve = tf.function(self._serve, input_signature=[slices])
         self.stages = tf.function(self._stages, input_signature=[slices])
         self.serve_encoded = tf.function(self._serve_encoded, input_signature=[pictures.spec(self.neighbors)])
@@ -67,12 +70,13 @@ class Layered(tf.Module):
             probability = (probability + self._raw_tumor_probability(seen[:, :, ::-1])) / 2
         return _cooled(probability, self.tumor_temperature)
 
-    def _mask_probability(self, slices: tf.Tensor) -> tf.Tensor:
+    def _maps(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Run stage 2 alone on every slice: `mask_probability` [batch, height, width]."""
         seen = self._seen_by(self.segmenter, slices)
         maps = self._raw_mask_probability(seen)
         if self.mirror:
             maps = (maps + self._raw_mask_probability(seen[:, :, ::-1])[:, :, ::-1]) / 2
-        return _cooled(maps, self.mask_temperature)
+        return {"mask_probability": _cooled(maps, self.mask_temperature)[..., 0]}
 
     def _seen_by(self, network: keras.Model, slices: tf.Tensor) -> tf.Tensor:
         """The slices with as many neighbours as a network sees, which may be fewer than the other's."""
@@ -91,12 +95,12 @@ class Layered(tf.Module):
             has_tumor: bool [batch].
             mask: uint8 {0, 1} [batch, height, width], all 0 where has_tumor is False.
         """
-        probability = self._tumor_probability(slices)[:, 0]
+        probability = self.tumors(slices)[:, 0]
         has_tumor = probability >= self.tumor_threshold
         passed, shape = tf.where(has_tumor), tf.shape(slices, out_type=tf.int64)[:3]
 
         def outline() -> tf.Tensor:
-            maps = self._mask_probability(tf.gather_nd(slices, passed))[..., 0]
+            maps = self.maps(tf.gather_nd(slices, passed))["mask_probability"]
             return tf.scatter_nd(passed, tf.cast(maps >= self.mask_threshold, tf.uint8), shape)
 
         # Convolutions refuse a batch of none.
@@ -132,18 +136,16 @@ class Layered(tf.Module):
 
     def _stages(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Run both stages on every slice: `tumor_probability` [batch], `mask_probability` [batch, height, width]."""
-        return {
-            "tumor_probability": self._tumor_probability(slices)[:, 0],
-            "mask_probability": self._mask_probability(slices)[..., 0],
-        }
+        return {"tumor_probability": self.tumors(slices)[:, 0], **self.maps(slices)}
 
     def save(self, folder: str | Path) -> None:
-        """Write the SavedModel with the signatures serving_default, encoded, examples, evaluate and stages."""
+        """Write the SavedModel with the signatures serving_default, encoded, examples, evaluate, stages and maps."""
         signatures = {
             "serving_default": self.serve,
             "encoded": self.serve_encoded,
             "examples": self.serve_examples,
             "evaluate": self.evaluate,
             "stages": self.stages,
+            "maps": self.maps,
         }
         tf.saved_model.save(self, str(folder), signatures=signatures)

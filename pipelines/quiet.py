@@ -1,4 +1,7 @@
-"""Silence the start-up noise of TensorFlow, TFX and Beam, so that what is printed is about the user's own run."""
+"""Silence the start-up noise of TensorFlow, TFX and Beam, so that what is printed is about the user's own run.
+
+And switch on what TensorFlow reads from the environment at its import, too.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ def silence() -> None:
     """Set what these libraries read when they are imported; call it before any of them is."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow leaves it off where there is no more than AVX2
     if not sys.stderr.isatty():
         os.environ.setdefault("TQDM_MININTERVAL", "10")  # a log file wants a line now and then, not a moving bar
     warnings.filterwarnings("ignore", category=FutureWarning)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import shutil
 import sys
+import textwrap
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +17,7 @@ import yaml
 from components import params
 from components.errors import UserError
 from components.files import atomic_file, read_json
-from pipelines import stages
+from pipelines import stages, times
 from pipelines.family import call
 
 PARAMS = Path("params.yaml")
@@ -58,13 +60,14 @@ def run(settings: list[str]) -> int:
         UnderWayError: another run is at work here.
     """
     params.load(PARAMS)
+    began = time.time()
     with alone():
         if settings:
             apply(settings)
         check(params.load(PARAMS))
         status = call([dvc(), "repro"])
     if status == 0:
-        print("\n" + summary())
+        print("\n" + summary(began))
     return 2 if status else 0
 
 
@@ -108,8 +111,12 @@ def number(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.3f}"
 
 
-def summary() -> str:
-    """Verdict, headline numbers and the report's path of the last run."""
+def summary(since: float | None = None) -> str:
+    """Verdict, headline numbers, seconds of the stages and the report's path of the last run.
+
+    Args:
+        since: see `times.last_run`.
+    """
     metrics = read_json(stages.METRICS)
     verdict = read_json(stages.BLESSING / "verdict.json")
     layered = metrics["layered"]
@@ -124,6 +131,17 @@ def summary() -> str:
         ("Verdict", verdict["verdict"]),
         *(("", reason) for reason in verdict["reasons"]),
         ("Registry", stages.pushed_in_words()),
+        *_stages(times.last_run(since)),
         ("Report", str(stages.REPORT.resolve())),
     ]
     return "\n".join(f"{name:<26}{value}" for name, value in rows)
+
+
+def _stages(run: times.LastRun) -> Iterator[tuple[str, str]]:
+    """Rows about the stages: which ran and for how many seconds, and which did not."""
+    took = [f"{stage} {seconds:.0f}" for stage, seconds in run.seconds.items()]
+    if took:
+        took.append(f"all {sum(run.seconds.values()):.0f}")
+    for name, told in (("Stages, seconds", took), ("Unfinished", run.unfinished), ("Up to date", run.up_to_date)):
+        lines = textwrap.wrap(", ".join(told), 94, break_on_hyphens=False)
+        yield from ((name if line is lines[0] else "", line) for line in lines)

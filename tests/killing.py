@@ -65,7 +65,7 @@ def prepare_convert(folder):
 def run_convert(folder, source, _workers=1):
     from components.convert import convert
 
-    flags, given = ["--runner=DirectRunner"], folder / f"{source}-in"
+    flags, given = ["--runner=FnApiRunner"], folder / f"{source}-in"
     convert(given / "scans", given / "splits.csv", folder / "out" / "examples", shards=1, beam_args=flags)
 
 

@@ -22,7 +22,7 @@ from components.scans.identity import fingerprint
 from models.layered import Layered
 from models.storage import build, save_network
 
-HERE = ["--runner=DirectRunner", "--direct_num_workers=1"]
+HERE = ["--runner=FnApiRunner", "--direct_num_workers=1"]
 SIZE = 64
 CUT = 35.0  # grey levels by which a tumour's FLAIR is brighter, with room for noise
 NETWORKS = ("classifier", "segmenter")

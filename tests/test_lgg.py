@@ -58,6 +58,6 @@ def test_real_scans_go_from_files_to_examples(tmp_path, tree):
         tmp_path / "splits.csv",
         tmp_path / "examples",
         shards=1,
-        beam_args=["--runner=DirectRunner"],
+        beam_args=["--runner=FnApiRunner"],
     )
     assert len(list((tmp_path / "examples").rglob("*.gz"))) == 3

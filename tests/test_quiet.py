@@ -40,6 +40,14 @@ def test_an_import_that_fails_says_why(tmp_path):
     assert said.rstrip().endswith("ImportError: no AVX")
 
 
+def test_onednn_is_on_unless_somebody_has_chosen(monkeypatch):
+    asks = f"{SILENT}; import os, sys; sys.stderr.write(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    assert standard_error(asks) == "1"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert standard_error(asks) == "0"
+
+
 def test_the_real_import_says_nothing_and_later_words_are_heard():
     code = f"{SILENT}; import tensorflow, os; os.write(2, b'heard')"
     assert standard_error(code) == "heard"

@@ -8,14 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from components.evaluate import read_pixels
 from components.evaluation.calibration import reliability
 from components.evaluation.pixels import PixelCalibration
 from components.files import read_json
 from components.layout import CHAMPION, HISTORY
 from components.params import Params
 from components.prediction import read_record
-from components.summary import read_patients, read_slices
+from components.summary import read_patients, read_pixels, read_slices
 from components.tables import TEXT, read_manifest, read_splits
 
 NETWORKS = ("classifier", "segmenter")

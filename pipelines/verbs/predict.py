@@ -27,7 +27,7 @@ import click
     "beam_args",
     multiple=True,
     metavar="FLAG",
-    help="Run as a Beam job with this flag, e.g. --runner=DirectRunner.",
+    help="Run as a Beam job with this flag, e.g. --runner=FnApiRunner.",
 )
 @click.option(
     "--storage", metavar="ADDRESS", help="gs://bucket/prefix that Beam's workers reach, where they are elsewhere."

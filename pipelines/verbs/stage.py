@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
+from pipelines.times import noted
 from pipelines.trace import leave
 
 
@@ -12,14 +16,21 @@ def stage() -> None:
     """Run one stage of dvc.yaml, as `dvc repro` does."""
 
 
+@contextmanager
+def _running(name: str) -> Iterator[None]:
+    leave(name)
+    with noted(name):
+        yield
+
+
 def _add_stage(name: str, summary: str) -> None:
     @stage.command(name, help=summary)
     def command() -> None:
         from components import params
         from pipelines import stages
 
-        leave(name)
-        getattr(stages, name)(params.load())
+        with _running(name):
+            getattr(stages, name)(params.load())
 
 
 for _name, _summary in {
@@ -43,5 +54,5 @@ def train(network: str) -> None:
     from components import params
     from pipelines import stages
 
-    leave(f"train@{network}")
-    stages.train(params.load(), network)
+    with _running(f"train@{network}"):
+        stages.train(params.load(), network)

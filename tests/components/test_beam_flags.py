@@ -42,7 +42,7 @@ def complaints(flags):
 
 def test_the_table_has_all_runners():
     runners = [flags[0].partition("=")[2] for flags in documented().values()]
-    assert runners == ["DirectRunner", "DirectRunner", "PortableRunner", "DataflowRunner", "FlinkRunner", "SparkRunner"]
+    assert runners == ["FnApiRunner", "FnApiRunner", "PortableRunner", "DataflowRunner", "FlinkRunner", "SparkRunner"]
 
 
 @pytest.mark.parametrize("place", documented())
@@ -51,6 +51,12 @@ def test_beam_knows_the_flags_and_the_runner_is_content(place):
     assert [flag for flag in flags if not _is_flag(flag)] == []
     if place != "Dataflow":  # whose check asks Google about the bucket
         assert complaints(flags) == []
+
+
+@pytest.mark.parametrize("file", ["params.yaml", "components/params.py", "docs/how-to/beam.md"])
+def test_no_flag_of_ours_lets_beam_download_a_runner(file):
+    """DirectRunner fetches Prism, a program, from GitHub."""
+    assert "--runner=DirectRunner" not in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_a_runner_would_miss_what_it_needs():

@@ -13,7 +13,7 @@ from components.beam_jobs import reachable, run_pipeline
 from components.errors import UserError
 from components.tree import Tree
 
-HERE = ["--runner=DirectRunner"]
+HERE = ["--runner=FnApiRunner"]
 STORAGE = "gs://scans/work"
 
 

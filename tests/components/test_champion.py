@@ -11,6 +11,7 @@ from layered_models import CUT, write_layered
 from components import gate
 from components.champion import NOTES, challenge, champion_in, compare
 from components.errors import UserError
+from components.judgement import _measure
 from components.layout import CHAMPION, LAYERED, PATIENTS, SERVING
 from components.params import Gate
 from components.scans.identity import fingerprint
@@ -222,11 +223,21 @@ def test_a_model_ties_with_itself_and_without_a_champion_floors_alone_count(good
     metrics, verdict = judged(good, enthroned(good, tmp_path))
     assert verdict["verdict"] == "BLESSED"
     assert (metrics["champion"]["mean"], metrics["champion"]["worst"]) == (0, 0)
+    assert (good.predictions / CHAMPION).read_bytes() == (good.predictions / PATIENTS).read_bytes()
     assert sum(check["subject"] == "against the champion" for check in verdict["checks"]) == 2
     metrics, verdict = judged(good)
     assert verdict["verdict"] == "BLESSED"
     assert metrics["champion"] is None
     assert "against the champion" not in json.dumps(verdict)
+
+
+def test_a_candidate_that_is_the_champion_by_now_is_not_measured_again(good, tiny_params, tmp_path):
+    folders = {"scans": tmp_path / "no scans", "splits": tmp_path / "no splits"}  # which a measurement would read
+    scores = _measure(
+        enthroned(good, tmp_path) / "model",
+        params=tiny_params, layered=good.layered, predictions=good.predictions, **folders,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(scores, read_patients(good.predictions))
 
 
 def test_a_damaged_champion_is_a_refusal_and_no_pass(good, judged, tmp_path):

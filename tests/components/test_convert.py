@@ -105,7 +105,7 @@ def test_a_wrong_flag_leaves_nothing(tmp_path, data):
 
 @pytest.mark.nightly  # the job server's workers are processes of their own, too
 def test_processes_give_the_same_bytes(tmp_path, data):
-    flags = ["--runner=DirectRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    flags = ["--runner=FnApiRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
     convert(data / "scans", data / "splits.csv", tmp_path / "examples", shards=2, beam_args=flags)
     assert_same_bytes(data, tmp_path / "examples")
 
@@ -121,7 +121,7 @@ def test_workers_elsewhere_work_through_a_bucket(tmp_path, data, bucket):
         data / "splits.csv",
         tmp_path / "examples",
         shards=2,
-        beam_args=["--runner=DirectRunner"],
+        beam_args=["--runner=FnApiRunner"],
         storage="gs://scans/work",
     )
     assert_same_bytes(data, tmp_path / "examples")
@@ -138,6 +138,6 @@ def test_a_missing_scan_is_named_and_leaves_nothing(tmp_path, data):
             tmp_path / "splits.csv",
             tmp_path / "out" / "examples",
             shards=1,
-            beam_args=["--runner=DirectRunner"],
+            beam_args=["--runner=FnApiRunner"],
         )
     assert list((tmp_path / "out").iterdir()) == []

@@ -10,10 +10,11 @@ from layered_models import HERE
 from scipy import ndimage
 
 from components.errors import UserError
-from components.evaluate import evaluate, read_pixels
+from components.evaluate import evaluate
 from components.layout import PATIENTS, PIXELS, SLICES
 from components.prediction import Predictor, decide
 from components.scans.files import image_path, mask_path, read_mask, read_scan
+from components.summary import read_pixels
 from components.tables import read_splits
 
 pytest_plugins = ["evaluated"]
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.xdist_group("evaluated")  # models and predictions are 
 # Its masks have specks, which the processing removes, and pixels in slices that stage 1 stops.
 CARELESS = {"cut": 28.0, "processing": {"largest": False, "min_ml": 0.02}, "tumor_threshold": 0.6}
 WAYS = {
-    "two threads": ["--runner=DirectRunner", "--direct_num_workers=2", "--direct_running_mode=multi_threading"],
-    "two in memory": ["--runner=DirectRunner", "--direct_num_workers=2", "--direct_running_mode=in_memory"],
-    "two processes": ["--runner=DirectRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"],
+    "two threads": ["--runner=FnApiRunner", "--direct_num_workers=2", "--direct_running_mode=multi_threading"],
+    "two in memory": ["--runner=FnApiRunner", "--direct_num_workers=2", "--direct_running_mode=in_memory"],
+    "two processes": ["--runner=FnApiRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"],
 }
 
 
@@ -130,7 +131,7 @@ def test_workers_elsewhere_work_through_a_bucket_and_leave_nothing(careless, tes
         tested.scans,
         tested.splits,
         tmp_path / "out",
-        beam_args=["--runner=DirectRunner"],
+        beam_args=["--runner=FnApiRunner"],
         storage="gs://scans/work",
     )
     assert contents(tmp_path / "out") == contents(careless.predictions)

@@ -71,7 +71,7 @@ def test_workers_elsewhere_get_their_flags_and_what_reads_this_disk_does_not():
     flags = ["--runner=DirectRunner", "--direct_num_workers=7"]
     assert turned(convert__beam_args=flags).convert.beam_args_here == flags
     away = turned(convert__beam_args=flags, convert__storage="gs://bucket").convert
-    assert away.beam_args_here == ["--runner=DirectRunner", "--direct_num_workers=1"]
+    assert away.beam_args_here == ["--runner=FnApiRunner", "--direct_num_workers=1"]
 
 
 def test_nothing_turns_a_knob_after_they_were_read():

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -14,7 +15,7 @@ from layered_models import write_layered
 from components.errors import UserError
 from components.evaluation.masks import dice
 from components.layout import LAYERED, SERVING
-from components.prediction import Predictor, Views, decide, read_record, views
+from components.prediction import Predictor, Views, decide, doubt, read_record, unprocessed, views
 from components.scans.scan import Scan
 
 RECORD = {
@@ -67,6 +68,14 @@ def test_a_mirror_image_that_says_otherwise_is_doubt():
     assert np.array_equal(sure.mask, unsure.mask)  # doubt changes no mask
 
 
+def test_where_stage_2_looks_at_the_mirror_image_itself_its_map_is_what_doubt_is_measured_by():
+    seen = made_up()
+    both = Views(seen.tumor_probability, seen.mask_probability)
+    found, twice = decide(both, SPACING, RECORD), decide(seen, SPACING, RECORD)
+    assert found.doubt == twice.doubt > 0
+    assert np.array_equal(found.slice_doubt, twice.slice_doubt)
+
+
 @settings(deadline=None)
 @given(
     arrays(np.float32, 3, elements=probabilities),
@@ -76,7 +85,10 @@ def test_a_mirror_image_that_says_otherwise_is_doubt():
 )
 def test_processing_only_takes_away_and_stage_1_too(tumor, drawn, mirrored, threshold, largest):
     record = RECORD | {"tumor_threshold": threshold, "processing": {"largest": largest, "min_ml": 0.002}}
-    found = decide(Views(tumor, drawn, mirrored), SPACING, record)
+    seen = Views(tumor, drawn, mirrored)
+    found = decide(seen, SPACING, record)
+    assert np.array_equal(found.unprocessed, unprocessed(seen, record))
+    assert found.doubt == doubt(seen, SPACING, record)
     assert not (found.mask & ~found.unprocessed).any()
     assert not found.mask[~found.has_tumor].any()
     assert 0 <= found.doubt <= 1
@@ -93,11 +105,25 @@ def column_stages(batch):
 @pytest.mark.parametrize("neighbors", [0, 1])
 def test_views_are_of_every_slice_and_the_mirror_image_is_turned_back(neighbors):
     image = np.random.default_rng(1).integers(0, 256, (37, 6, 8, 3), dtype=np.uint8)
-    seen = views(column_stages, Scan("p", "DU", image, None), neighbors)
+    seen = views(column_stages, column_stages, Scan("p", "DU", image, None), neighbors)
     flair, place = image[..., 1] / 255, np.linspace(0.5, 1, 8)
     assert seen.tumor_probability == pytest.approx(flair.mean(axis=(1, 2)))
     assert seen.mask_probability == pytest.approx(flair * place)
     assert seen.mirrored == pytest.approx(flair * place[::-1])
+
+
+def test_stages_that_look_at_the_mirror_image_themselves_are_asked_once():
+    image = np.random.default_rng(1).integers(0, 256, (37, 6, 8, 3), dtype=np.uint8)
+    asked = []
+
+    def stages(batch):
+        asked.append(len(batch))
+        return column_stages(batch)
+
+    seen = views(stages, None, Scan("p", "DU", image, None), 0)
+    assert sum(asked) == 37
+    assert seen.mirrored is None
+    assert np.array_equal(seen.mean, seen.mask_probability)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +145,19 @@ def test_a_model_predicts_from_assembles_folder_and_from_the_registrys(layered):
         assert found.has_tumor.tolist() == [True, False]
         assert dice(found.mask, picture().image[..., 1] > 0) == 1
         assert seen.mirrored == pytest.approx(seen.mask_probability, abs=1e-6)
+
+
+def test_a_model_of_a_version_without_the_signature_maps_says_the_same(layered, tmp_path):
+    shutil.copytree(layered / SERVING, tmp_path / "old")
+    model = tf.saved_model.load(str(layered / SERVING))
+    signatures = {name: model.signatures[name] for name in ("serving_default", "stages")}
+    tf.saved_model.save(model, str(tmp_path / "old"), signatures=signatures)
+    old, new = Predictor(tmp_path / "old"), Predictor(layered)
+    assert "maps" in new.model.signatures
+    assert "maps" not in old.model.signatures
+    for one, other in zip(old(picture()), new(picture()), strict=True):
+        for name, value in vars(one).items():
+            assert np.array_equal(value, getattr(other, name)), name
 
 
 def half(path):

@@ -36,7 +36,7 @@ def validated(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("validated")
     node = training.import_examples(str(spoilt(folder / "examples", data, **ANOMALIES)))
     nodes = training.data_validation(node.outputs["result"], validate.SCHEMA)
-    with local.run("validate", [node, *nodes], ["--runner=DirectRunner", "--direct_num_workers=1"]) as outputs:
+    with local.run("validate", [node, *nodes], ["--runner=FnApiRunner", "--direct_num_workers=1"]) as outputs:
         shutil.copytree(outputs.path("ExampleValidator", "anomalies"), folder / "anomalies")
         sides = sorted(path.name for path in outputs.path("StatisticsGen", "statistics").iterdir())
     return SimpleNamespace(sides=sides, anomalies=folder / "anomalies")

@@ -57,6 +57,14 @@ def test_stages_run_both_networks_on_every_slice(saved, slices, stage_outputs, w
     assert np.allclose(stages["mask_probability"], stage_outputs[1], atol=1e-5)
 
 
+def test_maps_are_those_of_the_stages_without_stage_1(saved, slices, with_threshold):
+    with_threshold(1.1)
+    maps = saved.signatures["maps"](slices=tf.constant(slices))
+    assert set(maps) == {"mask_probability"}
+    stages = saved.signatures["stages"](slices=tf.constant(slices))
+    assert np.array_equal(maps["mask_probability"], stages["mask_probability"])
+
+
 def test_the_thresholds_can_be_chosen_before_saving(slice_classifier, segmenter, slices, stage_outputs):
     layered = Layered(slice_classifier, segmenter)
     assert (layered.tumor_threshold.numpy(), layered.mask_threshold.numpy()) == (0.5, 0.5)

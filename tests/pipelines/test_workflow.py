@@ -57,6 +57,9 @@ def test_the_run_ends_with_a_table_and_the_reports_path(finished_project):
     assert re.search(r"Volume Dice, mean +0\.\d{3}", table)
     assert re.search(r"Verdict +BLESSED", table)
     assert str(finished_project / "reports" / "report.html") in table
+    assert re.search(
+        r"Stages, seconds +demo \d+, ingest \d+, split \d+, .*\bpush \d+, all \d+", " ".join(table.split())
+    )
 
 
 def test_progress_is_seen_and_noise_is_not(finished_project):

@@ -1,0 +1,82 @@
+"""How long each stage took when it last ran: notes for people, among DVC's temporary files; an output of no stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from components.files import read_json, write_json
+
+BEGAN = time.time()  # the command line imports this module before it does anything
+FOLDER = Path(".dvc/tmp/glioflow-stages")
+SHELLS = {"sh", "bash", "dash", "fish", "ksh", "zsh"}
+
+
+@dataclass
+class LastRun:
+    """What became of the stages, in the order of dvc.yaml.
+
+    Attributes:
+        seconds: of the stages that ran.
+        unfinished: stages that began and have not ended well: they run, have failed, or were killed.
+        up_to_date: those that had no need to run.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    unfinished: list[str] = field(default_factory=list)
+    up_to_date: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def noted(stage: str) -> Iterator[None]:
+    """Note how long a stage takes, from its process' start on; until it ends well, that it is unfinished."""
+    if not FOLDER.parents[1].is_dir():  # no DVC here, so nobody would look
+        yield
+        return
+    note = {"began": BEGAN, "seconds": None, "starter": _starter()}
+    write_json(FOLDER / f"{stage}.json", note)
+    yield
+    write_json(FOLDER / f"{stage}.json", note | {"seconds": round(time.time() - BEGAN, 1)})
+
+
+def last_run(since: float | None = None) -> LastRun:
+    """Read the notes.
+
+    Args:
+        since: when the run began, in seconds of `time.time`; None takes the last run in which a stage ran.
+    """
+    notes = {path.stem: read_json(path) for path in FOLDER.glob("*.json")}
+    if since is None and notes:
+        last = max(notes.values(), key=lambda note: note["began"])
+        since = min(note["began"] for note in notes.values() if note["starter"] == last["starter"])
+    found = LastRun()
+    for stage in _stages():
+        note = notes.get(stage)
+        if note is None or since is None or note["began"] < since:
+            found.up_to_date.append(stage)
+        elif note["seconds"] is None:
+            found.unfinished.append(stage)
+        else:
+            found.seconds[stage] = note["seconds"]
+    return found
+
+
+def _stages() -> Iterator[str]:
+    """Names of the stages of dvc.yaml, as DVC knows them."""
+    for name, body in yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
+        yield from (f"{name}@{item}" for item in body["foreach"]) if "foreach" in body else [name]
+
+
+def _starter() -> str:
+    """Who has started this process, shells passed over: one `dvc repro` starts all the stages of a run."""
+    import psutil
+
+    for process in psutil.Process().parents():
+        if process.name() not in SHELLS:
+            return f"{process.pid} {process.create_time()}"
+    return ""
