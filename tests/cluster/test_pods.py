@@ -29,10 +29,9 @@ TOY = Path(__file__).parent / "toy"
 
 @dataclass(frozen=True)
 class Project:
-    """What pods work on: files that replace the real ones, and knobs."""
+    """What pods work on: the real one or the toy, with knobs."""
 
     toy: bool
-    files: tuple[Path, ...]
     knobs: tuple[str, ...]
 
 
@@ -40,8 +39,8 @@ def words(switches):
     return tuple(word for word in switches if word != "-S")
 
 
-WHOLE = Project(False, (), words(tiny()))
-SMALL = Project(True, (TOY / "dvc.yaml", TOY / "toy.py"), words(settings({"seed": 7})))
+WHOLE = Project(False, words(tiny()))
+SMALL = Project(True, words(settings({"seed": 7})))
 
 
 @pytest.fixture(
@@ -72,8 +71,9 @@ def origin(tmp_path_factory, patched, project):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
-    for file in project.files:
-        shutil.copy(file, folder)
+    if project.toy:
+        shutil.copy(TOY / "stages.yaml", folder / "dvc.yaml")
+        shutil.copy(TOY / "toy.py", folder)
     run(folder, "git init -q -b main")
     run(folder, "dvc remote add -q -d store", f"{STORAGE}/dvc")
     run(folder, "git add .")
