@@ -26,7 +26,7 @@ TRAININGS = ("TrainClassifier", "TrainSegmenter")
 # What containers hand to each other does not depend on what the networks have learned.
 SMALL = {
     "demo.patients": 6,
-    "demo.slices": 4,
+    "demo.slices": 6,
     "segmenter.filters": [2, 2],
     "segmenter.epochs": 1,
     "convert.shards": 1,
