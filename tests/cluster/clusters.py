@@ -6,30 +6,25 @@ import os
 import subprocess
 
 import yaml
-from conftest import ROOT
+from pods_here import glioflow
 
 from pipelines.cluster.argo import manifests
 from pipelines.cluster.dag import steps
-
-CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion"]
-SETTINGS = [".dvc/config", ".dvcignore", ".gitignore"]
-
-
-def workflow_template():
-    """The generated WorkflowTemplate."""
-    return yaml.safe_load(manifests(steps(ROOT))["workflow-template.yaml"])
 
 
 class Cluster:
     """Runs pods of the template, for a Git repository `origin` and a bucket.
 
     Args:
+        project: folder whose dvc.yaml the template is made of.
         folder: where clones come to lie, one a pod.
+        apart: give every pod a process of its own; else only those of `begin`, and `glioflow` of the others runs here.
         parameters: of the workflow, which differ from the template's.
     """
 
-    def __init__(self, folder, **parameters):
-        self.folder, self.template = folder, workflow_template()
+    def __init__(self, project, folder, apart, **parameters):
+        self.folder, self.apart = folder, apart
+        self.template = yaml.safe_load(manifests(steps(project))["workflow-template.yaml"])
         given = {each["name"]: each["value"] for each in self.template["spec"]["arguments"]["parameters"]}
         self.parameters = given | {name.replace("_", "-"): value for name, value in parameters.items()}
         self.pods = {each["name"]: each for each in self.template["spec"]["templates"]}
@@ -44,8 +39,8 @@ class Cluster:
             done += [waiting.pop(name)["name"] for name in ready]
         return done
 
-    def begin(self, name, uid, commit=""):
-        """Start a pod, as Kubernetes would: the template's command and environment, an empty folder for a workspace."""
+    def made(self, name, uid, commit):
+        """What Kubernetes would start: the template's command and environment, an empty folder for a workspace."""
         self.count += 1
         workspace = self.folder / f"pod-{self.count}-{name}"
         workspace.mkdir(parents=True)
@@ -60,24 +55,42 @@ class Cluster:
             return text.replace(container["workingDir"], str(workspace))
 
         environment = {each["name"]: filled(each["value"]) for each in container["env"]}
-        return subprocess.Popen(
-            [*container["command"], *map(filled, container["args"])],
+        return [*container["command"], *map(filled, container["args"])], environment, workspace
+
+    def begin(self, name, uid, commit="", **more):
+        """Start a pod in a process of its own, with `more` in its environment."""
+        command, environment, workspace = self.made(name, uid, commit)
+        process = subprocess.Popen(
+            command,
             cwd=workspace,
-            env=os.environ | environment,
+            env=os.environ | environment | more,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        ), workspace
+        )
+        return process, workspace
+
+    def end(self, name, uid, commit=""):
+        """Run a pod to its end; returns its exit status, what it printed, and its workspace."""
+        if self.apart or name == "prepare":
+            process, workspace = self.begin(name, uid, commit)
+            printed, _ = process.communicate()
+            return process.returncode, printed, workspace
+        command, environment, workspace = self.made(name, uid, commit)
+        return *glioflow(command, environment, workspace), workspace
 
     def pod(self, name, uid, commit=""):
         """Run a pod to its good end; returns what it printed and its workspace."""
-        process, workspace = self.begin(name, uid, commit)
-        printed, _ = process.communicate()
-        assert process.returncode == 0, printed
+        status, printed, workspace = self.end(name, uid, commit)
+        assert status == 0, printed
         return printed, workspace
+
+    def prepare(self, uid):
+        """Run the first pod; returns the commit that it hands to the others."""
+        _, workspace = self.pod("prepare", uid)
+        return (workspace / "commit").read_text().strip()
 
     def run(self, uid):
         """Run the whole workflow, one pod after another; returns what each printed."""
-        _, workspace = self.pod("prepare", uid)
-        commit = (workspace / "commit").read_text().strip()
+        commit = self.prepare(uid)
         return {name: self.pod(name, uid, commit)[0] for name in self.tasks() if name != "prepare"}

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
+import sys
 from pathlib import Path
+from unittest import mock
 
+import pytest
 import yaml
 from conftest import ROOT
 from whole_project import BIN
@@ -18,11 +22,12 @@ class Containers:
     Args:
         text: the compiled pipeline.
         folder: where artifacts and outputs come to lie, one folder a task.
+        call: what runs a container's command in a folder; `here` or `apart`.
     """
 
-    def __init__(self, text, folder):
+    def __init__(self, text, folder=None, call=None):
         self.spec, self.platform = yaml.safe_load_all(text)
-        self.folder = folder
+        self.folder, self.call = folder, call
         self.tasks = self.spec["root"]["dag"]["tasks"]
         self.executors = self.spec["deploymentSpec"]["executors"]
 
@@ -90,12 +95,27 @@ class Containers:
             Path(message["outputs"]["outputFile"]).write_text(
                 json.dumps({"artifacts": message["outputs"]["artifacts"]})
             )
-            return ""
+            return
         container = executor["container"]
         arguments = [argument.replace("{{$}}", json.dumps(message)) for argument in container["args"]]
-        environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-        result = subprocess.run(
-            [*container["command"], *arguments], cwd=workspace, env=environment, capture_output=True, text=True
-        )
-        assert result.returncode == 0, f"{name}: {result.stdout}{result.stderr}"
-        return result.stdout
+        self.call([*container["command"], *arguments], workspace)
+
+
+def apart(command, folder):
+    """Run a command in a process of its own, as a container does."""
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def here(command, folder):
+    """Run a command in this process, which has TFX imported already: that is what takes a container's time."""
+    python, option, module, *arguments = command
+    assert (python, option) == ("python", "-m")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        with mock.patch.object(sys, "argv", [module, *arguments]), pytest.raises(SystemExit, match=r"^(None|0)?$"):
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        os.chdir(before)

@@ -1,30 +1,67 @@
-"""The Argo workflow without a cluster: every pod's own command, in clones that share nothing but a bucket."""
+"""The Argo workflow without a cluster: every pod's own command, in clones that share nothing but a bucket.
+
+What pods do with stages does not depend on what stages do, so here a toy project takes the place of the real one, which
+has its turn at night: the same tests, with TFX in the stages.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import signal
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from clusters import CODE, SETTINGS, Cluster
+from clusters import Cluster
 from conftest import ROOT
 from dvc_project import isolate, run
 from gcs_server import BUCKET, running
-from whole_project import command, tiny
+from whole_project import settings, tiny
 
 STORAGE = f"gs://{BUCKET}/glioflow"
+CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion"]
+SETTINGS = [".dvc/config", ".dvcignore", ".gitignore"]
+TOY = Path(__file__).parent / "toy"
+
+
+@dataclass(frozen=True)
+class Project:
+    """What pods work on: the real one or the toy, with knobs."""
+
+    toy: bool
+    knobs: tuple[str, ...]
+
+
+def words(switches):
+    return tuple(word for word in switches if word != "-S")
+
+
+WHOLE = Project(False, words(tiny()))
+SMALL = Project(True, words(settings({"seed": 7})))
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(SMALL, id="toy"),
+        pytest.param(WHOLE, id="whole", marks=[pytest.mark.nightly, pytest.mark.xdist_group("whole pods")]),
+    ],
+)
+def project(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def patched():
+def patched(project):
     with pytest.MonkeyPatch.context() as patch:
         yield patch
 
 
 @pytest.fixture(scope="module")
-def origin(tmp_path_factory, patched):
+def origin(tmp_path_factory, patched, project):
     """The Git repository that the pods clone; a bare one, as servers have."""
     isolate(patched, tmp_path_factory)
     folder = tmp_path_factory.mktemp("origin")
@@ -34,40 +71,76 @@ def origin(tmp_path_factory, patched):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
+    if project.toy:
+        shutil.copy(TOY / "stages.yaml", folder / "dvc.yaml")
+        shutil.copy(TOY / "toy.py", folder)
     run(folder, "git init -q -b main")
     run(folder, "dvc remote add -q -d store", f"{STORAGE}/dvc")
     run(folder, "git add .")
     run(folder, "git commit -q -m project")
-    run(folder, "git clone -q --bare . ../origin.git")
-    return folder.parent / "origin.git"
+    run(folder, "git clone -q --bare .", str(folder / "bare.git"))
+    return folder / "bare.git"
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory, patched, origin):
+def cluster(tmp_path_factory, patched, origin, project):
     with running(patched, tmp_path_factory.mktemp("gcs")) as bucket:
         made = Cluster(
+            origin.parent,
             tmp_path_factory.mktemp("pods"),
+            apart=not project.toy,
             repository=str(origin),
             storage=STORAGE,
-            settings=shlex.join([word for word in tiny() if word != "-S"] + ["registry.git_remote=origin"]),
+            settings=shlex.join([*project.knobs, "registry.git_remote=origin"]),
         )
         made.bucket = bucket
         yield made
 
 
 @pytest.fixture(scope="module")
-def first(cluster):
+def first(cluster, project):
     """What the pods of the first run print, with the training of the segmenter preempted once."""
-    _, workspace = cluster.pod("prepare", "first")
-    commit, printed = (workspace / "commit").read_text().strip(), {}
+    commit, printed = cluster.prepare("first"), {}
     for name in cluster.tasks()[1:]:
-        if name == "train-segmenter":
-            preempt(cluster, name, commit)
         if name == "publish":
             cluster.left = {blob.name: blob.download_as_bytes() for blob in of_the_run(cluster)}
-        printed[name], _ = cluster.pod(name, "first", commit)
+        if name != "train-segmenter":
+            printed[name], _ = cluster.pod(name, "first", commit)
+            continue
+        (preempt_the_toy if project.toy else preempt)(cluster, name, commit)
+        process, _ = cluster.begin(name, "first", commit)  # in processes of its own from end to end
+        printed[name], _ = process.communicate()
+        assert process.returncode == 0, printed[name]
     cluster.commit = commit
     return printed
+
+
+def preempt(cluster, name, commit):
+    """Let a pod train for an epoch, then take its node away."""
+    process, workspace = cluster.begin(name, "first", commit)
+    told = [""]
+    while "epoch 1/" not in told[-1]:
+        told.append(process.stdout.readline())
+        assert told[-1], "".join(told)
+    taken(process, workspace, told)
+
+
+def preempt_the_toy(cluster, name, commit):
+    """The same with a training that tells by a pipe that it is under way, and that it has saved what it had."""
+    pipe = cluster.folder / "told"
+    os.mkfifo(pipe)
+    process, workspace = cluster.begin(name, "first", commit, TOY_TOLD=str(pipe))
+    with pipe.open() as told:
+        assert told.readline() == "training\n"
+        taken(process, workspace, [])
+        assert told.read() == "saved\n"
+
+
+def taken(process, workspace, told):
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM, "".join(told) + rest
+    shutil.rmtree(workspace)
 
 
 def of_the_run(cluster):
@@ -80,31 +153,28 @@ def lay_back(cluster):
         cluster.bucket.blob(name).upload_from_string(content)
 
 
-def preempt(cluster, name, commit):
-    """Let a pod train for an epoch, then take its node away."""
-    process, workspace = cluster.begin(name, "first", commit)
-    told = [""]
-    while "epoch 1/" not in told[-1]:
-        told.append(process.stdout.readline())
-        assert told[-1], "".join(told)
-    process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM, "".join(told) + rest
-    shutil.rmtree(workspace)
-
-
 def results(origin, file, branch="glioflow/results"):
     return run(origin, f"git show {branch}:{file}")
 
 
-def test_pods_reach_what_one_machine_reaches(first, origin, cluster, tmp_path):
-    assert {name: text.splitlines()[-1] for name, text in first.items() if name not in ("publish", "push")} == {
-        name: f"{name.replace('-', '@')}: ran" for name in cluster.tasks()[1:-2]
-    }
+def last_lines(printed):
+    return {name: text.splitlines()[-1] for name, text in printed.items()}
+
+
+def told(cluster, what):
+    """The last lines of pods that all did the same."""
+    return {name: f"{name.replace('-', '@')}: {what}" for name in cluster.tasks()[1:-1]}
+
+
+def test_pods_reach_what_one_machine_reaches(first, origin, cluster, project, tmp_path):
+    assert {**last_lines(first), "publish": ""} == {**told(cluster, "ran"), "publish": ""}
     run(tmp_path, f"git clone -q {origin} here")
     here = tmp_path / "here"
-    alone = command("glioflow", "run", *tiny(), cwd=here)
-    assert alone.returncode == 0, alone.stdout + alone.stderr
+    if project.toy:
+        (here / "params.yaml").write_text(results(origin, "params.yaml").replace("git_remote: origin", "git_remote:"))
+        run(here, "dvc repro")
+    else:
+        run(here, "glioflow run", *(word for knob in project.knobs for word in ("-S", knob)))
     expected = json.loads((here / "reports" / "metrics.json").read_text(encoding="utf-8"))
     assert json.loads(results(origin, "reports/metrics.json")) == expected
 
@@ -118,8 +188,10 @@ def test_results_are_a_branch_that_anybody_can_continue(first, origin, cluster, 
     assert "Data and pipelines are up to date" in run(there, "dvc status")
 
 
-def test_the_model_that_passed_is_registered_and_its_files_are_in_the_store(first, origin, cluster, tmp_path):
+def test_the_model_that_passed_is_registered_and_its_files_are_in_the_store(first, origin, cluster, project, tmp_path):
     assert run(origin, "git tag").split() == ["layered@v1.0.0"]
+    if project.toy:
+        return  # which has no model
     run(tmp_path, f"git clone -q {origin} there")
     run(tmp_path / "there", "dvc artifacts get . layered --rev v1.0.0 -o got")
     assert (tmp_path / "there" / "got" / "1" / "saved_model.pb").exists()
@@ -128,8 +200,8 @@ def test_the_model_that_passed_is_registered_and_its_files_are_in_the_store(firs
 def test_nothing_new_means_nothing_done(first, origin, cluster):
     tip = run(origin, "git rev-parse glioflow/results")
     printed = cluster.run("second")
-    assert [text for name, text in printed.items() if "Running stage" in text or "TFX" in text] == []
-    assert printed["publish"].splitlines()[-1] == "nothing new since the last run"
+    assert last_lines(printed) == {**told(cluster, "nothing new"), "publish": "nothing new since the last run"}
+    assert [text for text in printed.values() if "Running stage" in text] == []
     assert run(origin, "git rev-parse glioflow/results") == tip
     assert run(origin, "git tag").split() == ["layered@v1.0.0"]
 
@@ -147,10 +219,10 @@ def test_results_of_another_run_are_not_overwritten(first, origin, cluster, tmp_
     run(tmp_path / "other", "git commit -q -am other")
     run(tmp_path / "other", "git push -q origin HEAD:glioflow/results")
     lay_back(cluster)
-    process, _ = cluster.begin("publish", "first", cluster.commit)
-    printed, _ = process.communicate()
-    assert process.returncode == 2
+    status, printed, _ = cluster.end("publish", "first", cluster.commit)
+    assert status == 2
     assert "another run has published since this one began" in printed.splitlines()[-1]
+    assert json.loads(results(origin, "reports/metrics.json")) == {}
     for blob in of_the_run(cluster):
         blob.delete()
     run(tmp_path / "other", "git push -q -f origin HEAD~1:glioflow/results")
@@ -159,3 +231,23 @@ def test_results_of_another_run_are_not_overwritten(first, origin, cluster, tmp_
 def test_pods_leave_only_data_of_dvc_in_the_bucket(first, cluster):
     left = {blob.name.split("/")[1] for blob in cluster.bucket.list_blobs()}
     assert left == {"dvc"}
+
+
+def test_other_scans_in_a_bucket_go_on_with_what_the_branch_knows(first, origin, cluster, project, monkeypatch):
+    """A toy's turn alone: `demo` is not needed, a dependency is in a bucket, and an output persists."""
+    if not project.toy:
+        return
+    assert results(origin, "reports/metrics.json").count("1 scans") == 1
+    for name in ("a", "b"):
+        cluster.bucket.blob(f"incoming/{name}").upload_from_string(f"scan {name}\n")
+    more = f"{cluster.parameters['settings']} source=gs://{BUCKET}/incoming"
+    monkeypatch.setitem(cluster.parameters, "settings", more)
+    printed = last_lines(cluster.run("third"))
+    assert {**printed, "publish": ""} == {
+        **told(cluster, "ran"),
+        "demo": "demo: not part of this workflow",
+        "publish": "",
+    }
+    metrics = json.loads(results(origin, "reports/metrics.json"))
+    assert metrics["data/scans/all.txt"] == "scan a\nscan b\n"
+    assert metrics["data/ledger.csv"] == "1 scans\n2 scans\n"

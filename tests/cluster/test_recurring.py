@@ -7,8 +7,13 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from click.testing import CliRunner
 from conftest import ROOT
-from whole_project import command
+
+from components.errors import UserError
+from pipelines import cli
+
+pytestmark = pytest.mark.filterwarnings("ignore:This client only works with Kubeflow:FutureWarning")
 
 
 @pytest.fixture
@@ -40,12 +45,17 @@ def api():
         server.shutdown()
 
 
+def recur(*arguments):
+    file = ROOT / "infra" / "kubeflow" / "pipeline.yaml"
+    return CliRunner().invoke(cli.cli, ["recur", *arguments, "--pipeline", str(file)])
+
+
 def test_a_recurring_run_is_one_at_a_time_and_carries_the_pipeline(api, monkeypatch):
     url, made = api
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    result = command("glioflow", "recur", url, "--cron", "0 30 1 * * *", "--account", "glioflow-runner", cwd=ROOT)
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.splitlines()[-1] == "recurring run r1"
+    result = recur(url, "--cron", "0 30 1 * * *", "--account", "glioflow-runner")
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1] == "recurring run r1"
     asked = made["recurringruns"]
     assert asked["trigger"]["cron_schedule"]["cron"] == "0 30 1 * * *"
     assert (asked["max_concurrency"], asked["no_catchup"], asked["mode"]) == (1, True, "ENABLE")
@@ -57,6 +67,7 @@ def test_a_recurring_run_is_one_at_a_time_and_carries_the_pipeline(api, monkeypa
 def test_an_address_without_kubeflow_is_told_in_a_line(api, monkeypatch):
     url, _ = api
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    result = command("glioflow", "recur", f"{url.rpartition(':')[0]}:9", cwd=ROOT)
-    assert result.returncode == 2
-    assert "no Kubeflow Pipelines" in result.stderr.splitlines()[-1]
+    result = recur(f"{url.rpartition(':')[0]}:9")
+    assert isinstance(result.exception, UserError)
+    assert "no Kubeflow Pipelines" in str(result.exception)
+    assert "\n" not in str(result.exception)

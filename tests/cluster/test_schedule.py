@@ -29,6 +29,7 @@ def test_systemd_understands_the_units(tmp_path):
     assert verified(tmp_path) == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("right", "wrong", "word"),
     [
