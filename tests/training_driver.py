@@ -33,7 +33,12 @@ from components.training.validation import Validator
 
 RECIPES = {
     "segmenter": {"average": 0.9, "augment": LIGHT},
-    "classifier": {"strategy": "frozen_then_finetune", "head_epochs": 1, "weights": "backbone.weights.h5"},
+    "classifier": {
+        "average": 0.9,
+        "strategy": "frozen_then_finetune",
+        "head_epochs": 1,
+        "weights": "backbone.weights.h5",
+    },
 }
 
 

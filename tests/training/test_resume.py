@@ -1,6 +1,7 @@
 """Killed or asked to stop at any moment and started again, a training ends as it would have, bit for bit.
 
-One stop of each kind is played for every change, many of them nightly.
+One stop of each kind is played for every change. Nightly they are many, and a classifier is stopped, too, in its frozen
+phase and in the other; of every change, test_training_classifier.py kills one in the latter.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import random
 
 import pandas as pd
 import pytest
-from tiny_training import drive, write_sides
+from tiny_training import drive, write_backbone, write_sides
+
+from components.training.validation import MONITORED
 
 KILLED, ASKED = 5, 11
 KILLS = sorted(random.Random(20).sample(range(1, 18), 5))
@@ -18,27 +21,33 @@ ANY = random.Random(21).randrange(1, 18)
 nightly = pytest.mark.nightly
 
 
+@pytest.fixture(scope="module", params=["segmenter", pytest.param("classifier", marks=nightly)])
+def network(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, network):
     folder = tmp_path_factory.mktemp("resume")
     write_sides(folder / "sides")
+    write_backbone(folder / "backbone.weights.h5")
     return folder
 
 
-def play(folder, *stories):
+def play(folder, network, *stories):
     """What was left of each attempt of each story."""
-    return json.loads(drive(folder, "stopped", "segmenter", *stories).splitlines()[-1])
+    return json.loads(drive(folder, "stopped", network, *stories).splitlines()[-1])
 
 
 @pytest.fixture(scope="module")
-def attempts(folder):
-    return play(folder, "undisturbed", f"stopped=kill:{KILLED},term:{ASKED},save:18")
+def attempts(folder, network):
+    return play(folder, network, "undisturbed", f"stopped=kill:{KILLED},term:{ASKED},save:18")
 
 
 @pytest.fixture(scope="module")
-def more_attempts(folder, attempts):
+def more_attempts(folder, network, attempts):
     kills = ",".join(f"kill:{step}" for step in KILLS)
-    return play(folder, f"killed={kills}", f"asked=term:{ANY},validation:2,export")
+    return play(folder, network, f"killed={kills}", f"asked=term:{ANY},validation:2,export")
 
 
 def same_end(folder, name):
@@ -47,8 +56,9 @@ def same_end(folder, name):
         assert (folder / name / "run" / file).read_bytes() == (folder / "undisturbed" / "run" / file).read_bytes(), file
 
 
-def test_the_best_epoch_is_one_that_checkpoints_have_to_carry(folder, attempts):
-    assert pd.read_csv(folder / "undisturbed" / "run" / "history.csv")["val_volume_dice"].idxmax() == 0
+@pytest.mark.parametrize("network", ["segmenter"], indirect=True)
+def test_the_best_epoch_is_one_that_checkpoints_have_to_carry(folder, network, attempts):
+    assert pd.read_csv(folder / "undisturbed" / "run" / "history.csv")[MONITORED[network]].idxmax() == 0
 
 
 def test_killed_asked_to_stop_and_killed_while_saving_a_training_ends_as_if_undisturbed(folder, attempts):
@@ -91,8 +101,9 @@ def test_killed_before_its_network_is_whole_it_writes_it_anew(folder, more_attem
 
 
 @pytest.mark.parametrize("name", ["undisturbed", "stopped"])
-def test_live_plots_hold_one_row_an_epoch(folder, attempts, name):
-    rows = pd.read_csv(folder / name / "live" / "plots" / "metrics" / "val_volume_dice.tsv", sep="\t")
+def test_live_plots_hold_one_row_an_epoch(folder, network, attempts, name):
+    score = MONITORED[network]
+    rows = pd.read_csv(folder / name / "live" / "plots" / "metrics" / f"{score}.tsv", sep="\t")
     history = pd.read_csv(folder / name / "run" / "history.csv")
     assert rows["step"].tolist() == [0, 1, 2]
-    assert rows["val_volume_dice"].tolist() == pytest.approx(history["val_volume_dice"].tolist())
+    assert rows[score].tolist() == pytest.approx(history[score].tolist())

@@ -93,6 +93,15 @@ def test_finetuned_a_backbone_learns_from_the_first_step_on(tmp_path, training_p
     assert not any(np.array_equal(one, other) for one, other in zip(backbone, untrained, strict=True))
 
 
+def test_a_training_without_progress_ends_after_its_patience(tmp_path, training_params, sides, backbone_file):
+    # So low a rate changes no order of probabilities.
+    still = {"strategy": "frozen", "weights": str(backbone_file), "learning_rate": 1e-12, "epochs": 9, "patience": 2}
+    run("classifier", changed(training_params, "classifier", **still), sides, tmp_path / "run")
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert len(history) == 1 + 2
+    assert history["val_auroc"].nunique() == 1
+
+
 def test_weights_that_are_not_there_end_in_one_line(tmp_path, training_params, sides):
     params = changed(training_params, "classifier", weights="nowhere.weights.h5")
     says = r"^params\.yaml: classifier: nowhere\.weights\.h5: no such file of weights; [^\n]+$"
