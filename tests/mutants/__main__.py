@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 
 import yaml
-from made import Mutant, mutants_of
-from trial import ROOT, Outcome, ended, start, tested, warm_up
+from made import mutants_of
+from trial import ROOT, Suite, told_by
 
 FEWEST = 0.9
 COLUMNS = ("mutants", "equivalent", "killed", "timeout", "survived")
@@ -30,56 +30,48 @@ def main() -> int:
     print(f"{'module':42}" + "".join(f"{name:>12}" for name in COLUMNS) + f"{'found':>8}{'CPU s':>8}")
     for module, entry in plan["modules"].items():
         if any(part in module for part in chosen.only) or not chosen.only:
-            counts, remarks = judge(module, entry, plan["without"], chosen.jobs)
-            print(row(module, counts), flush=True)
-            wrong += remarks if found(counts) >= FEWEST else [f"{module}: less than nine tenths are found", *remarks]
-            total += counts
+            before = spent()
+            tests = [str(ROOT / path) for path in entry["tests"]]
+            suite = Suite(module, tests, plan["without"], chosen.jobs)
+            counts, remarks = told_by(lambda tell, suite=suite, entry=entry: tell(judge(suite, entry)))
+            counts["seconds"] = round(spent() - before)
+            print(row(module, Counter(counts)), flush=True)
+            wrong += remarks
+            total.update(counts)
     print(row("all", total))
-    print(*wrong, sep="\n")
+    print("", *wrong, sep="\n")
     return 1 if wrong else 0
 
 
-def judge(module: str, entry: dict, without: list[str], jobs: int) -> tuple[Counter, list[str]]:
+def judge(suite: Suite, entry: dict) -> tuple[Counter, list[str]]:
     """Try the tests on all mutants of a module; gives counts, and what is wrong with the list of survivors."""
-    before = sum(os.times()[:4])
-    source = (ROOT / module).read_text(encoding="utf-8")
-    arguments = [argument if argument.startswith("-") else str(ROOT / argument) for argument in entry["tests"]]
-    warm_up(arguments)
-    (sound,) = tried([Mutant("", "", "", source)], module, arguments, without, 1, limit=300).values()
-    if sound.word != "survived":
-        raise SystemExit(f"mutants: the tests of {module} fail without a fault")
-    mutants = {one.name: one for one in mutants_of(source)}
-    limit = 10 + round(5 * sound.seconds)
-    outcomes = tried(list(mutants.values()), module, arguments, without, jobs, limit)
-    survived = {name for name, outcome in outcomes.items() if outcome.word == "survived"}
-    same, accepted = ({name for group in entry.get(kind, []) for name in group["mutants"]} for kind in ("same", "left"))
-    counts = Counter(outcome.word for outcome in outcomes.values())
-    counts |= {"mutants": len(mutants), "equivalent": len(same & survived)}
+    source = (ROOT / suite.module).read_text(encoding="utf-8")
+    suite.warm_up()
+    word, seconds = suite.outcomes({"": source}, limit=300)[""]
+    if word != "survived":
+        raise SystemExit(f"mutants: the tests of {suite.module} fail without a fault")
+    mutants = {one.name: one.source for one in mutants_of(source)}
+    tried = suite.outcomes(mutants, limit=10 + round(5 * seconds))
+    words = {name: word for name, (word, _) in tried.items()}
+    survived = {name for name in mutants if words[name] == "survived"}
+    same, left = ({name for group in entry.get(kind, []) for name in group["mutants"]} for kind in ("same", "left"))
+    counts = Counter(words.values())
+    counts["mutants"], counts["equivalent"] = len(mutants), len(same & survived)
     counts["survived"] -= counts["equivalent"]
-    counts["seconds"] = round(sum(os.times()[:4]) - before)
-    remarks = [
-        f"{module}: survived, and is not listed: {name}" for name in mutants if name in survived - same - accepted
-    ]
-    remarks += [f"{module}: is listed, and {fate(name, outcomes)}: {name}" for name in (same | accepted) - survived]
-    return counts, remarks
+    remarks = [f"survived, and is not listed: {name}" for name in mutants if name in survived - same - left]
+    remarks += [f"is listed, and {fate(name, words)}: {name}" for name in sorted((same | left) - survived)]
+    if found(counts) < FEWEST:
+        remarks.append(f"less than {FEWEST:.0%} are found")
+    return counts, [f"{suite.module}: {remark}" for remark in remarks]
 
 
-def tried(
-    mutants: list[Mutant], module: str, arguments: list, without: list, jobs: int, limit: int
-) -> dict[str, Outcome]:
-    """Outcomes by the mutants' names."""
-    waiting, running, outcomes = list(reversed(mutants)), {}, {}
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            one = waiting.pop()
-            running[start(lambda one=one: tested(module, one.source, arguments, without), limit)] = one.name
-        process, status, used = os.wait4(-1, 0)
-        outcomes[running.pop(process)] = ended(status, used)
-    return outcomes
+def fate(name: str, words: dict[str, str]) -> str:
+    return f"is found ({words[name]})" if name in words else "is no longer made"
 
 
-def fate(name: str, outcomes: dict[str, Outcome]) -> str:
-    return f"is found ({outcomes[name].word})" if name in outcomes else "is no longer made"
+def spent() -> float:
+    """CPU seconds of this process and of its ended children."""
+    return sum(os.times()[:4])
 
 
 def found(counts: Counter) -> float:
