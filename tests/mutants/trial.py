@@ -1,4 +1,4 @@
-"""Try tests on a module with a fault: each trial is a fork of a pytest that has imported all that the fault leaves alone."""
+"""Try tests on a faulty module: each trial is a fork of a pytest that has imported all that the fault leaves alone."""
 
 from __future__ import annotations
 
