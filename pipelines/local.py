@@ -15,6 +15,7 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
 from components.errors import UserError
+from pipelines import training
 
 
 def _show_nodes(record: logging.LogRecord) -> bool:
@@ -51,7 +52,7 @@ def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Itera
             components=list(nodes),
             enable_cache=False,
             metadata_connection_config=sqlite_metadata_connection_config(str(Path(folder) / "metadata.db")),
-            beam_pipeline_args=list(beam_args),
+            beam_pipeline_args=training.beam_args(beam_args),
         )
         absl = logging.getLogger("absl")
         level = absl.level

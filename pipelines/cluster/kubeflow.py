@@ -128,7 +128,11 @@ def compiled(order: Sequence[Step], params: Params, site: Site) -> str:
         use_pipeline_spec_2_1=True,
     )
     pipeline = Pipeline(
-        NAME, site.root, components=found, enable_cache=True, beam_pipeline_args=params.convert.beam_args
+        NAME,
+        site.root,
+        components=found,
+        enable_cache=True,
+        beam_pipeline_args=training.beam_args(params.convert.beam_args),
     )
     with tempfile.TemporaryDirectory(prefix="glioflow-compile-") as folder:
         KubeflowV2DagRunner(config, folder, "pipeline.yaml").run(pipeline)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
@@ -32,20 +33,27 @@ def spoilt(tmp_path, data, **changes):
 
 @pytest.fixture(scope="module")
 def validated(tmp_path_factory, data):
-    """What TFX found in examples whose test side holds all of `ANOMALIES`: sides with statistics, and anomalies."""
-    folder = tmp_path_factory.mktemp("validated")
+    """What TFX made of examples whose test side holds all of `ANOMALIES`: statistics, anomalies, leftovers."""
+    folder, temporary = tmp_path_factory.mktemp("validated"), tmp_path_factory.mktemp("temporary")
     node = training.import_examples(str(spoilt(folder / "examples", data, **ANOMALIES)))
     nodes = training.data_validation(node.outputs["result"], validate.SCHEMA)
-    with local.run("validate", [node, *nodes], ["--runner=FnApiRunner", "--direct_num_workers=1"]) as outputs:
+    flags = ["--runner=FnApiRunner", "--direct_num_workers=1"]
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as opened:
+        patch.setattr("tempfile.tempdir", str(temporary))
+        outputs = opened.enter_context(local.run("validate", [node, *nodes], flags))
         shutil.copytree(outputs.path("ExampleValidator", "anomalies"), folder / "anomalies")
         sides = sorted(path.name for path in outputs.path("StatisticsGen", "statistics").iterdir())
-    return SimpleNamespace(sides=sides, anomalies=folder / "anomalies")
+    return SimpleNamespace(sides=sides, anomalies=folder / "anomalies", leftovers=list(temporary.iterdir()))
 
 
 def test_every_anomaly_is_found_on_its_side_and_no_other(validated):
     assert validated.sides == ["Split-test", "Split-train", "Split-val"]
     found = [(side, feature) for side, feature, _ in validate.read_anomalies(validated.anomalies)]
     assert found == [("test", feature) for feature in sorted(ANOMALIES)]
+
+
+def test_tfx_leaves_nothing_in_the_temporary_folder(validated):
+    assert validated.leftovers == []
 
 
 def test_an_anomaly_fails_and_names_side_and_feature(validated):
