@@ -23,10 +23,17 @@ settings.register_profile("untimed", deadline=None)  # a busy machine is no find
 settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Tests of a file share what they train, so they stay together; files with the mark `long` start first."""
+    """Choose what runs beside what: tests of a file share what they train, so they stay on one worker.
+
+    So do all that look at the one finished project, which takes longest to make; they and the mark `long` come first.
+    """
     for item in items:
-        if not item.get_closest_marker("xdist_group"):
+        if {"finished_project", "project_copy"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("finished"))
+            item.add_marker(pytest.mark.long)
+        elif not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 

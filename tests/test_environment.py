@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -130,3 +131,10 @@ def test_an_environment_that_matches_the_lock_is_left_alone(tmp_path):
     assert subprocess.run(bootstrap, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == ""
     (tmp_path / "requirements.lock").write_text("changed", encoding="utf-8")
     assert subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout != stamp
+
+
+def test_workers_keep_groups_together(request):
+    """Else each worker makes what the tests of a group share, and nobody would see but by the clock."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("this run has one process")
+    assert request.node.nodeid.endswith("@tests/test_environment.py")
