@@ -119,7 +119,7 @@ def here(command, folder):
         with warnings.catch_warnings(), mock.patch.object(sys, "argv", [module, *arguments]):
             warnings.simplefilter("ignore")  # TFX's packages warn of their own doings
             with pytest.raises(SystemExit, match=r"^(None|0)?$"):
-                # The main module stays pytest's, because processes that a stage starts import it, which for TFX's is slow.
+                # The main module stays pytest's: processes that a stage starts import it, and TFX's is slow.
                 runpy.run_module(module, run_name="__main__")
     finally:
         os.chdir(before)

@@ -25,6 +25,7 @@ FILE = ROOT / "infra" / "kubeflow" / "pipeline.yaml"
 TRAININGS = ("TrainClassifier", "TrainSegmenter")
 # What containers hand to each other does not depend on what the networks have learned.
 SMALL = {
+    "classifier.backbone": "VGG16",  # of the fewest layers, which is what takes time to build and to save
     "demo.patients": 6,
     "demo.slices": 6,
     "segmenter.filters": [2, 2],
