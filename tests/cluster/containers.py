@@ -7,6 +7,7 @@ import os
 import runpy
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -115,7 +116,10 @@ def here(command, folder):
     before = Path.cwd()
     os.chdir(folder)
     try:
-        with mock.patch.object(sys, "argv", [module, *arguments]), pytest.raises(SystemExit, match=r"^(None|0)?$"):
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        with warnings.catch_warnings(), mock.patch.object(sys, "argv", [module, *arguments]):
+            warnings.simplefilter("ignore")  # TFX's packages warn of their own doings
+            with pytest.raises(SystemExit, match=r"^(None|0)?$"):
+                # The main module stays pytest's: processes that a stage starts import it, and TFX's is slow.
+                runpy.run_module(module, run_name="__main__")
     finally:
         os.chdir(before)

@@ -25,11 +25,15 @@ FILE = ROOT / "infra" / "kubeflow" / "pipeline.yaml"
 TRAININGS = ("TrainClassifier", "TrainSegmenter")
 # What containers hand to each other does not depend on what the networks have learned.
 SMALL = {
+    "classifier.backbone": "VGG16",  # of the fewest layers, which is what takes time to build and to save
     "demo.patients": 6,
     "demo.slices": 6,
     "segmenter.filters": [2, 2],
     "segmenter.epochs": 1,
     "convert.shards": 1,
+    "ingest.workers": 1,
+    # Without an image for Beam's workers, who aren't there, each executor packs all of TFX for them.
+    "convert.beam_args": ["--runner=DirectRunner", "--direct_num_workers=1", "--sdk_container_image=none"],
 }
 
 
