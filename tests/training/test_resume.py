@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -26,28 +27,32 @@ def network(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, network):
-    folder = tmp_path_factory.mktemp("resume")
+def play(folder, network, *stories):
+    """Play stories after an undisturbed one: their folder, and of each what was left of its attempts."""
     write_sides(folder / "sides")
     write_backbone(folder / "backbone.weights.h5")
-    return folder
-
-
-def play(folder, network, *stories):
-    """What was left of each attempt of each story."""
-    return json.loads(drive(folder, "stopped", network, *stories).splitlines()[-1])
+    told = drive(folder, "stopped", network, "undisturbed", *stories)
+    return SimpleNamespace(folder=folder, **json.loads(told.splitlines()[-1]))
 
 
 @pytest.fixture(scope="module")
-def attempts(folder, network):
-    return play(folder, network, "undisturbed", f"stopped=kill:{KILLED},term:{ASKED},save:18")
+def few(tmp_path_factory, network):
+    return play(tmp_path_factory.mktemp("few"), network, f"stopped=kill:{KILLED},term:{ASKED},save:18")
 
 
 @pytest.fixture(scope="module")
-def more_attempts(folder, network, attempts):
+def many(tmp_path_factory, network):
     kills = ",".join(f"kill:{step}" for step in KILLS)
-    return play(folder, network, f"killed={kills}", f"asked=term:{ANY},validation:2,export")
+    stories = [f"killed={kills}", f"asked=term:{ANY},validation:2,export"]
+    return play(tmp_path_factory.mktemp("many"), network, *stories)
+
+
+def statuses(attempts):
+    return [attempt["status"] for attempt in attempts]
+
+
+def history(folder, name):
+    return pd.read_csv(folder / name / "run" / "history.csv")
 
 
 def same_end(folder, name):
@@ -57,37 +62,37 @@ def same_end(folder, name):
 
 
 @pytest.mark.parametrize("network", ["segmenter"], indirect=True)
-def test_the_best_epoch_is_one_that_checkpoints_have_to_carry(folder, network, attempts):
-    assert pd.read_csv(folder / "undisturbed" / "run" / "history.csv")[MONITORED[network]].idxmax() == 0
+def test_the_best_epoch_is_one_that_checkpoints_have_to_carry(network, few):
+    assert history(few.folder, "undisturbed")[MONITORED[network]].idxmax() == 0
 
 
-def test_killed_asked_to_stop_and_killed_while_saving_a_training_ends_as_if_undisturbed(folder, attempts):
-    assert [attempt["status"] for attempt in attempts["stopped"]] == [-9, 143, -9, 0]
-    same_end(folder, "stopped")
+def test_killed_asked_to_stop_and_killed_while_saving_a_training_ends_as_if_undisturbed(few):
+    assert statuses(few.stopped) == [-9, 143, -9, 0]
+    same_end(few.folder, "stopped")
 
 
-def test_a_training_that_is_asked_to_stop_saves_that_very_step(attempts):
-    killed, asked, *_ = (attempt["files"] for attempt in attempts["stopped"])
+def test_a_training_that_is_asked_to_stop_saves_that_very_step(few):
+    killed, asked, *_ = (attempt["files"] for attempt in few.stopped)
     assert killed == ["step-000000003.npz"]
     assert asked[-1] == f"step-{ASKED:09d}.npz"
 
 
-def test_a_checkpoint_that_was_being_written_is_neither_taken_nor_left(attempts):
-    killed, last = (attempt["files"] for attempt in attempts["stopped"][-2:])
+def test_a_checkpoint_that_was_being_written_is_neither_taken_nor_left(few):
+    killed, last = (attempt["files"] for attempt in few.stopped[-2:])
     assert [name for name in killed if name.startswith(".part-")]
     assert "step-000000018.npz" not in killed
     assert last == ["step-000000015.npz", "step-000000018.npz"]
 
 
 @nightly
-def test_killed_at_random_steps_it_ends_as_if_undisturbed(folder, more_attempts):
-    assert [attempt["status"] for attempt in more_attempts["killed"]] == [-9] * len(KILLS) + [0]
-    same_end(folder, "killed")
+def test_killed_at_random_steps_it_ends_as_if_undisturbed(many):
+    assert statuses(many.killed) == [-9] * len(KILLS) + [0]
+    same_end(many.folder, "killed")
 
 
 @nightly
-def test_asked_to_stop_while_it_validates_it_saves_the_step_before(more_attempts):
-    step, validation, *_ = more_attempts["asked"]
+def test_asked_to_stop_while_it_validates_it_saves_the_step_before(many):
+    step, validation, *_ = many.asked
     assert (step["status"], validation["status"]) == (143, 143)
     assert f"step-{ANY:09d}.npz" in step["files"]
     ends = [f"step-{last:09d}.npz" for last in (6, 12, 18) if last >= ANY]
@@ -95,15 +100,14 @@ def test_asked_to_stop_while_it_validates_it_saves_the_step_before(more_attempts
 
 
 @nightly
-def test_killed_before_its_network_is_whole_it_writes_it_anew(folder, more_attempts):
-    assert [attempt["status"] for attempt in more_attempts["asked"]] == [143, 143, -9, 0]
-    same_end(folder, "asked")
+def test_killed_before_its_network_is_whole_it_writes_it_anew(many):
+    assert statuses(many.asked) == [143, 143, -9, 0]
+    same_end(many.folder, "asked")
 
 
 @pytest.mark.parametrize("name", ["undisturbed", "stopped"])
-def test_live_plots_hold_one_row_an_epoch(folder, network, attempts, name):
-    score = MONITORED[network]
-    rows = pd.read_csv(folder / name / "live" / "plots" / "metrics" / f"{score}.tsv", sep="\t")
-    history = pd.read_csv(folder / name / "run" / "history.csv")
+def test_live_plots_hold_one_row_an_epoch(network, few, name):
+    score, expected = MONITORED[network], history(few.folder, name)
+    rows = pd.read_csv(few.folder / name / "live" / "plots" / "metrics" / f"{score}.tsv", sep="\t")
     assert rows["step"].tolist() == [0, 1, 2]
-    assert rows[score].tolist() == pytest.approx(history[score].tolist())
+    assert rows[score].tolist() == pytest.approx(expected[score].tolist())
