@@ -64,7 +64,7 @@ def header(**tags):
     ],
 )
 def test_sequences_are_told_by_words_then_by_timing(tags, expected):
-    assert sequence_of(header(**tags)) == expected
+    assert sequence_of(header(**tags)).sequence == expected
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])

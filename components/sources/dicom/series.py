@@ -20,7 +20,7 @@ from components.sources.dicom.measured import number
 # Read without the pixels. None of these names a person but PatientID, the chosen identity.
 TAGS = [
     *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "SOPInstanceUID", "ImageType"),
-    *("FrameOfReferenceUID", "Manufacturer", "InstanceNumber", "AcquisitionNumber"),
+    *("SOPClassUID", "FrameOfReferenceUID", "InstanceNumber"),
     *("SeriesDescription", "ProtocolName", "SequenceName", "ContrastBolusAgent", "NumberOfFrames"),
     *("RepetitionTime", "EchoTime", "InversionTime", "ScanningSequence", "Rows", "Columns", "BitsStored"),
     *("ImageOrientationPatient", "ImagePositionPatient"),
