@@ -27,15 +27,16 @@ def run(
 
     folder, layered = Path(out), model_folder(model)
     with here.opened(inputs, folder, layered, resume=resume) as work:
-        for source in work.sources:
-            for problem in source.problems:
-                click.echo(f"warn: {problem}")
+        problems = [problem for source in work.sources for problem in source.problems]
+        for problem in problems:
+            click.echo(f"warn: {problem}")
         if not beam_args:
             here.predict(work, folder, layered, doubt=doubt, overlays=overlays)
         else:
             from components.predict import beam_run
 
             beam_run.predict(work, folder, layered, beam_args, storage, doubt=doubt, overlays=overlays)
+        results.write_nameless(folder, problems)
         rows = results.gather(folder)
     for row in rows:
         if row["status"] == results.FAILED:

@@ -11,7 +11,7 @@ from pydicom.uid import EnhancedMRImageStorage, JPEGLSLossless, MediaStorageDire
 from written_scans import DESCRIPTIONS, NAME, made_up_scan, mr_slice, write_dicom, write_nifti, write_series
 
 from components.sources import open_source
-from components.sources.dicom.series import sequence_of
+from components.sources.dicom.decision import sequence_of
 from components.sources.reading import Options
 
 OPTIONS = Options(size=32, spacing=1.0)

@@ -14,12 +14,13 @@ from pydicom import config
 
 from components.scans.identity import site_of
 from components.sources import nifti, nifti_names
+from components.sources.dicom.decision import UNCLEAR
 from components.sources.dicom.files import HEAD, SUFFIXES, is_dicom, read_file, read_headers, silent
 from components.sources.dicom.folder import names, sort_files
 from components.sources.dicom.pixels import read_segmentation, stack_series
-from components.sources.dicom.placing import make_exact
+from components.sources.dicom.placing import straighten
 from components.sources.dicom.refused import RefusedError
-from components.sources.dicom.series import UNCLEAR, Series, candidates
+from components.sources.dicom.series import Series, candidates
 from components.sources.reading import DAMAGE, Options, Reading
 from components.sources.volumes import LACKING, Volume, build_scan
 
@@ -57,10 +58,7 @@ def flair_headers(place: Path, patient: str) -> list[Any]:
     for one in fitting:
         if len(fitting) == 1 or _load(stack_series, one, "", Reading(patient)) is not None:
             headers = read_headers(one.paths)
-            placed = [header.get("FrameOfReferenceUID") for header in headers]
-            make_exact(headers)
-            for header, frame in zip(headers, placed, strict=True):
-                header.FrameOfReferenceUID = frame
+            straighten(headers)
             return headers
     return []
 
@@ -85,7 +83,9 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
     if "flair" in volumes:
         build_scan(reading, site_of(patient), patient, volumes, mask, options)
     elif not reading.has(*LACKING, "series"):
-        what = f"no FLAIR sequence, which is the one that shows the tumour's extent, among {names(series) or 'its files'}"
+        what = (
+            f"no FLAIR sequence, which is the one that shows the tumour's extent, among {names(series) or 'its files'}"
+        )
         reading.add("series", patient, what, "add it, or write FLAIR into its SeriesDescription")
     return reading
 

@@ -20,16 +20,18 @@ SUFFIXES = (".dcm", ".ima", ".dicom")
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep what pydicom has to say about headers off the screen: it quotes them."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """Keep what the libraries have to say about headers off the screen: they quote them."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def is_dicom(head: bytes) -> bool:
@@ -42,7 +44,7 @@ def _has_preamble(head: bytes) -> bool:
 
 
 def _starts_data_set(head: bytes, order: str) -> bool:
-    """Tell a bare data set: an element of the file header or of group 0008, and one of these groups after it, if it is short."""
+    """Tell a bare data set: an element of the file header or of group 0008, and another of these after it."""
     if len(head) < 8:
         return False
     group, element = struct.unpack_from(f"{order}HH", head)
@@ -84,6 +86,13 @@ def read_file(source: Path | BinaryIO, **kwargs: Any) -> Any:
 def read_headers(paths: Sequence[Path]) -> list[Any]:
     """Read all tags but the pixels."""
     return [read_file(path, stop_before_pixels=True) for path in paths]
+
+
+def file_identity(data: Any) -> dict[str, Any]:
+    """Kind and identifier of an image as the file's header repeats them."""
+    meta = data.file_meta
+    told = {"SOPClassUID": "MediaStorageSOPClassUID", "SOPInstanceUID": "MediaStorageSOPInstanceUID"}
+    return {name: meta.get(other) for name, other in told.items() if meta.get(other)}
 
 
 def _is_encapsulated(data: Any) -> bool:

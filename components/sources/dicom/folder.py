@@ -19,7 +19,15 @@ from components.tree import walk
 
 MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 # What slices of one series share, where SeriesInstanceUID is another one on each of them.
-_ALIKE = ("StudyInstanceUID", "SeriesDescription", "ProtocolName", "Rows", "Columns", "FrameOfReferenceUID", "ImageType")
+_ALIKE = (
+    "StudyInstanceUID",
+    "SeriesDescription",
+    "ProtocolName",
+    "Rows",
+    "Columns",
+    "FrameOfReferenceUID",
+    "ImageType",
+)
 _TIMES = ("RepetitionTime", "EchoTime", "InversionTime", "ContrastBolusAgent")
 
 File = tuple[Path, Any]

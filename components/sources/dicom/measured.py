@@ -10,8 +10,33 @@ T1, FLAIR, OTHER = "t1", "flair", "other"
 
 # Words of ImageType for what is computed from a series, or isn't a picture of the head's tissue.
 NO_PICTURE = {
-    *("LOCALIZER", "PROJECTION IMAGE", "MIP", "MNIP", "MINIP", "MAX IP", "MIN IP", "MAXIP", "MINIP", "VRT", "SCREEN SAVE"),
-    *("SUBTRACTION", "SUB", "SUBTRACT", "ADC", "EADC", "TRACEW", "TRACE", "FA", "COLFA", "DIFFUSION", "TENSOR", "ISOTROPIC"),
+    *(
+        "LOCALIZER",
+        "PROJECTION IMAGE",
+        "MIP",
+        "MNIP",
+        "MINIP",
+        "MAX IP",
+        "MIN IP",
+        "MAXIP",
+        "MINIP",
+        "VRT",
+        "SCREEN SAVE",
+    ),
+    *(
+        "SUBTRACTION",
+        "SUB",
+        "SUBTRACT",
+        "ADC",
+        "EADC",
+        "TRACEW",
+        "TRACE",
+        "FA",
+        "COLFA",
+        "DIFFUSION",
+        "TENSOR",
+        "ISOTROPIC",
+    ),
     *("PERFUSION", "ASL", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "PBP", "GBP", "SWI", "VELOCITY", "FLOW"),
     *("PHASE", "PHASE MAP", "PHASE CONTRAST M", "PCA", "T1 MAP", "T2 MAP", "T2_STAR MAP", "R2 MAP", "R2_STAR MAP"),
     *("FIELD_MAP", "B0 MAP", "B1 MAP", "FMRI", "T_TEST", "SPECTROSCOPY"),
@@ -67,8 +92,8 @@ def is_no_picture(header: Dataset) -> bool:
 def possible(header: Dataset) -> set[str]:
     """What a series can be by its times, in generous bounds; "other" is always among them.
 
-    Inversion times null fat at 120 to 300 ms (STIR), and water at 1300 to 3600 ms (FLAIR, 0.06 to 7 T); T1 weighting inverts
-    between the two. FLAIR echoes late, after a long repetition; T1 echoes early.
+    Inversion times null fat at 120 to 300 ms (STIR), and water at 1300 to 3600 ms (FLAIR, 0.06 to 7 T); T1 weighting
+    inverts between the two. FLAIR echoes late, after a long repetition; T1 echoes early.
     """
     repeat, echo, invert = _times(header)
     kinds = words(header, "ScanningSequence")
@@ -87,8 +112,7 @@ def possible(header: Dataset) -> set[str]:
 def likely(header: Dataset) -> str:
     """What a series is by its times alone; "" where they can't tell.
 
-    T1 without inversion is told by a repetition of up to 1000 ms. Below 100 ms repetition T1, vessels and localizers look
-    alike.
+    T1 without inversion is told by a repetition of up to 1000 ms. Below 100 ms T1, vessels and localizers look alike.
     """
     repeat, echo, invert = _times(header)
     can = possible(header)
@@ -108,3 +132,8 @@ def _times(header: Dataset) -> tuple[float, float, float]:
         number(header, "EchoTime", "EffectiveEchoTime"),
         number(header, "InversionTime", "InversionTimes"),
     )
+
+
+def has_times(header: Dataset) -> bool:
+    """Tell whether a header says anything about times; a report's or a screen shot's says nothing."""
+    return any(_times(header))

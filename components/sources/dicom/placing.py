@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -50,8 +49,8 @@ def check_positions(headers: Sequence[Dataset]) -> None:
 def make_exact(slices: Sequence[Dataset]) -> None:
     """Make the slices of one series alike, in memory, in what rounding and de-identification have changed.
 
-    Row and column get length 1 and a right angle between them; one spacing, one SeriesInstanceUID, and a frame of reference
-    where none is given, because no library stacks slices without.
+    Row and column get length 1 and a right angle between them; one spacing, one SeriesInstanceUID, and a frame of
+    reference where none is given, because no library stacks slices without.
 
     Raises:
         RefusedError: they differ by more than rounding, or an orientation is none.
@@ -63,7 +62,7 @@ def make_exact(slices: Sequence[Dataset]) -> None:
         one.FrameOfReferenceUID = first.get("FrameOfReferenceUID") or generate_uid(entropy_srcs=["frame"])
         if "PixelSpacing" in first:
             one.PixelSpacing = first.PixelSpacing
-    straighten([place for one in slices for place in _orientations(one)])
+    straighten(slices)
 
 
 def _check_alike(slices: Sequence[Dataset]) -> None:
@@ -77,10 +76,14 @@ def _check_alike(slices: Sequence[Dataset]) -> None:
         return
     spacings = [one.get("PixelSpacing") for one in slices]
     if any(spacing is None or len(spacing) != 2 for spacing in spacings):
-        raise RefusedError("unreadable", "slices without PixelSpacing", "export the images with PixelSpacing (0028,0030)")
+        raise RefusedError(
+            "unreadable", "slices without PixelSpacing", "export the images with PixelSpacing (0028,0030)"
+        )
     values = np.array(spacings, float)
     if np.abs(values - values[0]).max() > 1e-3 * values.max():
-        raise RefusedError("shape", "slices of different PixelSpacing", "take the slices of another series out of this one")
+        raise RefusedError(
+            "shape", "slices of different PixelSpacing", "take the slices of another series out of this one"
+        )
 
 
 def _orientations(one: Dataset) -> Iterator[Dataset]:
@@ -92,14 +95,21 @@ def _orientations(one: Dataset) -> Iterator[Dataset]:
             yield from group.get("PlaneOrientationSequence") or []
 
 
-def straighten(places: Sequence[Dataset]) -> None:
-    """Give every orientation length 1 and right angles; those that differ by rounding alone become one."""
+def straighten(images: Sequence[Dataset]) -> None:
+    """Give every orientation length 1 and right angles; those that differ by rounding alone become one.
+
+    Raises:
+        RefusedError: an orientation is none.
+    """
+    places = [place for one in images for place in _orientations(one)]
     turns = np.array([place.ImageOrientationPatient for place in places], float).reshape(-1, 2, 3)
     if not len(turns):
         return
     if (np.abs(turns @ turns.transpose(0, 2, 1) - np.eye(2)) > SKEW).any() or not np.isfinite(turns).all():
         raise RefusedError(
-            "unreadable", "its headers give no usable orientation", "export the series again, with ImageOrientationPatient"
+            "unreadable",
+            "its headers give no usable orientation",
+            "export the series again, with ImageOrientationPatient",
         )
     if np.abs(turns - turns[0]).max() <= APART:
         turns[:] = turns.mean(axis=0)
