@@ -27,8 +27,9 @@ _NATIVE = r"(nativ\w*|plain|simple|basale?(?!\s?gang)|dirett[ao]|unenh\w*|non?[\
 _AND = r"[\s@]*([/&+,]|\b(and|und|u|et|puis|ed?|y)\b)+\.?\s*"
 # What else can be left out: fat, flow. What else can come before or after: an operation.
 _OF_FAT = r"\s?-?(fs\b|fat|ff\b|graisse|grasa|grasso|fett|spa?ir|flow|fc\b|mt|sat|motion|angle|gap|nav|sense)"
-_OF_TREATMENT = r"\s?-?(op\b|op?er|surg|treat|ther|rt\b|rad|che?m|chir|resec|biops|sat|scan|fossa|proc|traum|ict|part|tumou?r"
-    r"|erior)"
+_OF_TREATMENT = (
+    r"\s?-?(op\b|op?er|surg|treat|ther|rt\b|rad|che?m|chir|resec|biops|sat|scan|fossa|proc|traum|ict|part|erior)"
+)
 _BOTH = re.compile(
     rf"""
     ( \b({_WITHOUT}|{_BEFORE}|{_NATIVE}) {_AND} ({_WITH}|@)(?!\w)

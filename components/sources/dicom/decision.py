@@ -34,12 +34,12 @@ class Told:
 def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
     """Tell the sequence of a series.
 
-    SeriesDescription decides; where it is silent ProtocolName, then SequenceName, then the times. The times may contradict
-    all of them. Contrast agent is told by the text that told the sequence, else by ContrastBolusAgent.
+    SeriesDescription decides; where it is silent ProtocolName, then SequenceName, then the times. The times may
+    contradict all of them. Contrast agent is told by the same texts, else by ContrastBolusAgent.
 
     Args:
         header: of one of its images.
-        protocol: what ProtocolName says about this series, "" where it is the examination's name; default: the header's.
+        protocol: ProtocolName, or "" where that is the examination's name; default: the header's.
     """
     if measured.is_no_picture(header):
         return Told(OTHER)

@@ -10,8 +10,8 @@ _OTHER = re.compile(
     r"""
     # planning, calibration, reports
       locali[sz] | lokali | \bloc\b | scout | survey | topogr | scanogr | reperage | \b3\s?-?pl(an\w*)?\b
-    | smart\s?brain | calibrat | asset\scal | \b(sense|coil|ref)\s?(ref|sens|scan) | field\s?map | \bb0\s?map | shim | phoenix
-    | screen\s?(sa|shot) | \breport\b
+    | smart\s?brain | calibrat | asset\scal | \b(sense|coil|ref)\s?(ref|sens|scan) | field\s?map | \bb0\s?map
+    | shim | phoenix | screen\s?(sa|shot) | \breport\b
     # diffusion, perfusion, function, spectra
     | \be?adc\b | apparent | \bdwi?\b | \bsdw\b | \bdiff | \bdifu | trace | \bdti\b | tensor | \bcolfa\b | \bfa\s?map
     | \bivim\b | \bb\s?[1-9]\d{2,3}\b | \bperf\b | perfu | \bdsc\b | \bp?c?asl\b | \br?cb[fv]\b | \bmtt\b | \bttp\b
