@@ -93,7 +93,7 @@ def ingest(
 
 def _tell(address: str | Path, found: list[tuple[Problem, str]], table: str | Path) -> None:
     """Print and write the problems; raise UserError where one of them refuses the source."""
-    rows = [(p.kind, action, p.patient, p.where, p.what, p.remedy) for p, action in found]
+    rows = [(p.kind, action, p.patient, p.where, p.what, p.advice) for p, action in found]
     with atomic_file(table) as part:
         pd.DataFrame(rows, columns=PROBLEM_COLUMNS).to_csv(part, index=False)
     for problem, action in sorted(found, key=lambda one: one[1] != "refuse")[:SHOWN]:

@@ -37,7 +37,8 @@ class Problem:
         patient: the examination it concerns; "" where it concerns the source as a whole.
         where: file or slice, relative to the source and without any identity but the patient's chosen one.
         what: the reason, in words.
-        remedy: what to do about it, where that is more than `REMEDIES` says of all of its kind.
+        remedy: what helps here, where that is something else than for most problems of the kind.
+        lost: whether there may be a scan that nothing comes of: a prediction then ends with exit status 1.
     """
 
     kind: str
@@ -45,14 +46,19 @@ class Problem:
     where: str
     what: str
     remedy: str = ""
+    lost: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in REMEDIES:
             raise ValueError(f"unknown kind of problem: {self.kind}")
-        object.__setattr__(self, "remedy", self.remedy or REMEDIES[self.kind])
+
+    @property
+    def advice(self) -> str:
+        """What the person who hands over the scans can do."""
+        return self.remedy or REMEDIES[self.kind]
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {self.remedy}"
+        return f"{self.where}: {self.what}; {self.advice}"
 
 
 def numbers(values: Iterable[int]) -> str:

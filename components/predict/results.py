@@ -60,12 +60,11 @@ def write_failure(folder: Path, patient: str, reasons: list[str]) -> None:
     write_json(_record(folder, patient), {"patient": patient, "status": FAILED, "notes": "; ".join(reasons)})
 
 
-def write_nameless(folder: Path, problems: Iterable[Problem]) -> None:
-    """Record patients whom nothing identifies as failed, "unnamed-1" and so on; those of an earlier run are gone."""
+def write_lost(folder: Path, problems: Iterable[Problem]) -> None:
+    """Record scans of nobody as failed, "unnamed-1" and so on; such records of an earlier run are taken back."""
     for path in (folder / "patients").glob(f"{NAMELESS}*.json"):
         path.unlink()
-    nameless = (problem for problem in problems if problem.kind == "identity" and not problem.patient)
-    for number, problem in enumerate(nameless, start=1):
+    for number, problem in enumerate((problem for problem in problems if problem.lost), start=1):
         write_failure(folder, f"{NAMELESS}{number}", [str(problem)])
 
 

@@ -117,16 +117,12 @@ def _dicom(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | No
             continue
         if not identity:
             where = f"folder {number} of {len(entries)}"
-            problems.append(Problem("identity", "", where, dicom.NO_IDENTITY, dicom.GIVE_IDENTITY))
+            problems.append(Problem("identity", "", where, dicom.NO_IDENTITY, dicom.GIVE_IDENTITY, lost=True))
             told += entry.files
             continue
         seen[identity] += 1
         count = seen[identity]
         patients[file_name(identity) + (f"{REPEATED}{count}" if count > 1 else "")] = entry
-    loose = [name for name, files in entries.items() if not files]
-    if patients and _identity(tree, Entry(folder, [_join(folder, name) for name in loose])) is not None:
-        what = "DICOM files lie beside the folders of patients and belong to none"
-        problems.append(Problem("identity", "", "the source", what, "move them into a folder of their patient"))
     return Found(folder, dicom.read, patients, problems, told) if patients or problems else None
 
 

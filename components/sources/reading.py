@@ -50,7 +50,7 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, kind: str, where: str, what: str, remedy: str = "") -> None:
-        """Record a problem; see `Problem` for `remedy`."""
+        """Record a problem; `remedy` is for those that the kind's own does not help."""
         self.problems.append(Problem(kind, self.patient, where, what, remedy))
 
     def has(self, *kinds: str) -> bool:

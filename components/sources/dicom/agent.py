@@ -18,7 +18,7 @@ _AGENT = re.compile(
 )
 # "precontrast", "nonGad", "oKM", "smdc": a word before the agent's name without a space.
 _GLUED = re.compile(
-    r"\b(pre|post|non?|un(?=[ck])|[mnosv](?=km|mdc|civ))(?=[ck]ontrast|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
+    r"\b(pre|post|non?|un(?=[ck])|([mnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontrast|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
 )
 _WITHOUT = r"(without|w\s?/\s?o|wo|ohne|sans|sin|senza|sem|zonder|utan|uden|uten|bez)"
 _WITH = r"(with|w|mit|avec|con|com|post|nach|apres|despues|dopo|after)"
