@@ -106,6 +106,7 @@ def assert_same_places(found, expected):
         assert cKDTree(these).query(those)[0].max() < 0.05
 
 
+@pytest.mark.filterwarnings("ignore:Unknown encoding")  # as this test reads the images, too
 @pytest.mark.parametrize("kind", HEADERS)
 def test_headers_that_people_have_allow_a_segmentation_in_the_right_place(tmp_path, kind, capsys):
     scan = made_up_scan(affine=OBLIQUE)
