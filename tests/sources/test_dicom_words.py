@@ -45,6 +45,7 @@ PRESENT = phrases(
 )
 BOTH = phrases(
     """
+    T1 SE SAG C | T1 SG | T1 CG | T1 tra CC | T1-C |
     T1 W/WO | T1 W & WO | T1 with and without contrast | T1 sans et avec gado | T1 mit und ohne KM | T1 ohne und mit
     KM | T1 vor und nach KM | T1 sin y con contraste | T1 senza e con mdc | T1 con e senza mdc | T1 pre/post | T1
     pre and post gad | T1 +/- C | T1 W WO CONTRAST | T1 W W/O CONTRAST | T1 w/ & w/o | T1 without/with contrast | T1
@@ -55,7 +56,7 @@ SILENT = phrases(
     """
     T1 | AX T1 SE | t1_mprage_sag_p2_iso | T1 posterior fossa | T1 post-op | T1 preop | T1 post RT | T1 post surgery
     | T1W | sT1W_3D_TFE | T1 FS | T1 w/o fat sat | T1 ohne FS | T1 sans fatsat | T1 basal ganglia | T1 MTC | T1 AX
-    OBLIQUE | T1 COR | 3D T1 CUBE | T1 no fatsat | T1 non fs | T1 post op | T1 POSTOP | T1 SE SAG C | Ax T1 W
+    OBLIQUE | T1 COR | 3D T1 CUBE | T1 no fatsat | T1 non fs | T1 post op | T1 POSTOP | Ax T1 W
     """
 )
 FLAIR = phrases(

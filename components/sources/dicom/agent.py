@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
+from pydicom.multival import MultiValue
+
 from components.sources.dicom.words import plain
 
 # Names of the agent and of its injection become "@", so that one grammar does for all languages.
 _AGENT = re.compile(
     r"""
       ((mezzo|medio|produit|agente?)\sd[ei]\s?)? (?<!phase\s)(?<!transfer\s) (\bi\.?v\.?\s)? [ck]ontrast\w*
-    | \bgad\w* | \bgd(-?dtpa)?(?![a-z]) | \bk\.?m\b\.? | \bm\.?d\.?c\b\.? | \bciv\b | \bpdc\b | \bce\b
+    | \bgad\w* | \bgd(-?dtpa)?(?![a-z]) | \bk\.?m\b\.? | \bm\.?d\.?c\b\.? | \bciv\b | \bpdc\b | \bcte\b | \bce\b
     | \binj\w* | \biniez\w* | \biniett\w* | \binye\w*
     | \b(dotarem|magnevist|multihance|prohance|omniscan|clariscan|elucirem|vueway|primovist|artirem|dotagraf)\w*
     """,
@@ -22,8 +24,8 @@ _GLUED = re.compile(
 )
 _WITHOUT = r"(without|w\s?/\s?o|wo|ohne|sans|sin|senza|sem|zonder|utan|uden|uten|bez)"
 _WITH = r"(with|w|mit|avec|con|com|post|nach|apres|despues|dopo|after)"
-_BEFORE = r"(pre|vor|avant|antes|prima|before)"
-_NATIVE = r"(nativ\w*|plain|simple|basale?(?!\s?gang)|dirett[ao]|unenh\w*|non?[\s-]?enh\w*|non\s?-?con)"
+_BEFORE = r"(pre|prae?|vor|avant|antes|prima|before)"
+_NATIVE = r"(nativ\w*|nat|leer|plain|simple|basale?(?!\s?gang)|dirett[ao]|unenh\w*|non?[\s-]?enh\w*|non\s?-?con)"
 _AND = r"[\s@]*([/&+,]|\b(and|und|u|et|puis|ed?|y)\b)+\.?\s*"
 # What else can be left out: fat, flow. What else can come before or after: an operation.
 _OF_FAT = r"\s?-?(fs\b|fat|ff\b|graisse|grasa|grasso|fett|spa?ir|flow|fc\b|mt|sat|motion|angle|gap|nav|sense)"
@@ -42,27 +44,30 @@ _BOTH = re.compile(
 )
 _ABSENT = re.compile(
     rf"""
-      \bpre\b(?!{_OF_TREATMENT})[\s-]?@?
+      \b(pre|prae?)\b(?!{_OF_TREATMENT})[\s-]?@?
     | \b{_NATIVE}\b\s?@?
     | \b{_WITHOUT}\b(?!{_OF_FAT})[\s/.-]*(@|iv\b)?
     | \b(no|non|not|un|kein\w*|{_BEFORE}|v|o|ss?)\b([\s./-]|d(e|i|el|ell)\b|l')*(@|iv\b)
     | @\s?[(:]*(none|no|pre|ohne|sans|sin)\b(?!{_OF_FAT})
     | @\s?[(]?-[)]?(?=\s|$) | \(-\)\s?@ | \bc-(?=\W|$) | (?<=\s)-c\b      # KM-, (-) KM, C-, -C
-    | \bs\s?/\s?(c|cte|g|iv)\b | \bnon?\s?-?c\b                         # s/c, no C
+    | \biv\s?-(?=\W|$) | \bs\.?\s?m\.?\s?c\b
+    | \bs\s?/\s?(c|cte|g|iv)\b | \bnon?\s?-?c\b        # s/c, no C
     """,
     re.VERBOSE,
 )
 _PRESENT = re.compile(
     rf"""
-      @ | \bpost\b(?!{_OF_TREATMENT}) | \b(apres|despues|dopo|tras)\b | \benh\w*
+      @ | \bpost\b(?!{_OF_TREATMENT}) | \b(nach|apres|despues|dopo|tras)\b(?!{_OF_TREATMENT}) | \benh\w*
     | \+\s?c\b | \bc\s?\+ | \bt1\s?(c|pc|\+)(?!\w) | \bw\s?/?\s?c\b | \bc\s?/\s?(c|cte|g)\b
-    | \b(con|com|with|mit|avec)\sc\b | \biv\b(?!\svent)
+    | \b(con|com|with|mit|avec)(\sc\b|$) | \bc\.?\s?m\.?\s?c\b | \biv\b(?!\svent)
     """,
     re.VERBOSE,
 )
+# With, or without, contrast; or the corpus callosum.
+_EITHER = re.compile(r"\s(c|sc|cc|sg|cg)$")
 # How ContrastBolusAgent says that there was none.
 _NONE = re.compile(
-    rf"(n|nil|null|nein|false|f|n/?a|unknown|0+([.,]0*)?(\s?ml)?"
+    rf"(n|nil|null|nein|false|f|n/?a|unknown|unspec\w*|0+([.,]0*)?(\s?ml)?"
     rf"|({_WITHOUT}|none?|not?|kein\w*|ningun\w*|aucun\w*|nessun\w*)\b.*)$"
 )
 
@@ -73,14 +78,14 @@ def contrast(text: str) -> str:
     rest = _BOTH.sub(" ", text)
     left = _ABSENT.sub(" ", rest)
     absent, present = left != rest, bool(_PRESENT.search(left))
-    if absent and present:
-        return "both"
-    return "absent" if absent else "present" if present else "both" if rest != text else ""
+    if absent != present:
+        return "absent" if absent else "present"
+    return "both" if absent or rest != text or _EITHER.search(text) else ""
 
 
 def bolus(value: object) -> str:
     """Read ContrastBolusAgent: "absent", "present", or "" where it is empty."""
-    text = plain(str(value or ""))
+    text = plain(" ".join(map(str, value)) if isinstance(value, MultiValue) else str(value or ""))
     if not re.search(r"[a-z0-9]", text):
         return ""
     return "absent" if _NONE.match(text) else "present"

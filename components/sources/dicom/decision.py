@@ -46,20 +46,24 @@ def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
     if protocol is None:
         protocol = str(header.get("ProtocolName") or "")
     description = str(header.get("SeriesDescription") or "")
-    texts = (description, protocol, str(header.get("SequenceName") or ""))
+    texts = (description, protocol, str(measured.value(header, "SequenceName", "PulseSequenceName") or ""))
     kind, doubt = _against_times(next(filter(None, map(words.weighting, texts)), ""), header)
     if kind == UNCLEAR:
         return Told(UNCLEAR, doubt, ("flair", "pre", "post"))
     if kind not in (T1, FLAIR):
         return Told(OTHER)
-    # A protocol's name speaks of this series where it names the same sequence; else of the whole examination.
-    speaks = [description, *([protocol] if words.weighting(protocol) == kind else [])]
-    said = next(filter(None, map(agent.contrast, speaks)), "")
-    bolus = agent.bolus(measured.value(header, "ContrastBolusAgent"))
+    said = agent.contrast(description) or _protocol_contrast(kind, protocol)
+    bolus = agent.bolus(measured.bolus(header))
     if kind == FLAIR:
         given = (said or bolus) == "present"
         return Told("flair", doubt or ("it was taken after the contrast agent" if given else ""))
     return _t1(said, bolus, doubt)
+
+
+def _protocol_contrast(kind: str, protocol: str) -> str:
+    """What a protocol's name says of the agent, if it is this series' own: it names its sequence, and one state."""
+    said = agent.contrast(protocol) if words.weighting(protocol) == kind else ""
+    return "" if said == "both" else said
 
 
 def _against_times(kind: str, header: Dataset) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def possible(header: Dataset) -> set[str]:
     inverts between the two. FLAIR echoes late, after a long repetition; T1 echoes early.
     """
     repeat, echo, invert = _times(header)
-    kinds = words(header, "ScanningSequence")
+    kinds = _kinds(header)
     found = {T1, FLAIR, OTHER}
     plane_echo = "EP" in kinds and "IR" not in kinds
     gradient = "GR" in kinds and "SE" not in kinds
@@ -118,11 +118,33 @@ def likely(header: Dataset) -> str:
     can = possible(header)
     if FLAIR in can and invert >= 1300 and echo >= 60:
         return FLAIR
-    if T1 in can and 0 < echo <= 40 and (300 <= invert < 1600 or 100 <= repeat <= 1000):
+    # Without inversion and kind, a gradient echo's T2* is not told from a spin echo's T1 after 18 ms.
+    early = 0 < echo <= (40 if invert or _kinds(header) else 18)
+    if T1 in can and early and (300 <= invert < 1600 or 100 <= repeat <= 1000):
         return T1
     if T1 in can and (0 < echo <= 10 or not echo) and 0 < repeat < 100:
         return ""
-    return "" if can == {T1, FLAIR, OTHER} else OTHER
+    return "" if can == {T1, FLAIR, OTHER} or (T1 in can and 100 <= repeat <= 1000) else OTHER
+
+
+def _kinds(header: Dataset) -> set[str]:
+    """ScanningSequence, or what multi-frame files say instead."""
+    kinds = words(header, "ScanningSequence")
+    kinds |= {"SPIN": {"SE"}, "GRADIENT": {"GR"}, "BOTH": {"SE", "GR"}}.get(
+        str(value(header, "EchoPulseSequence")), set()
+    )
+    for name, kind in (("InversionRecovery", "IR"), ("EchoPlanarPulseSequence", "EP")):
+        kinds |= {kind} if value(header, name) == "YES" else set()
+    return kinds
+
+
+def bolus(header: Dataset) -> object:
+    """The contrast agent by name or code; the volume where only that is told."""
+    told = value(header, "ContrastBolusAgent")
+    codes = header.get("ContrastBolusAgentSequence") or []
+    told = told or next((code.get("CodeMeaning") for code in codes), None)
+    volume = number(header, "ContrastBolusVolume")
+    return told or (f"{volume:g} ml of contrast" if volume > 0 else None)
 
 
 def _times(header: Dataset) -> tuple[float, float, float]:

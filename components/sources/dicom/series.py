@@ -21,6 +21,8 @@ TAGS = [
     *("SeriesDescription", "ProtocolName", "SequenceName", "ContrastBolusAgent", "NumberOfFrames"),
     *("RepetitionTime", "EchoTime", "InversionTime", "ScanningSequence", "Rows", "Columns", "BitsStored"),
     *("ImageOrientationPatient", "ImagePositionPatient"),
+    *("ContrastBolusAgentSequence", "ContrastBolusVolume", "PulseSequenceName"),
+    *("EchoPulseSequence", "InversionRecovery", "EchoPlanarPulseSequence"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 ]
 

@@ -11,12 +11,12 @@ _OTHER = re.compile(
     # planning, calibration, reports
       locali[sz] | lokali | \bloc\b | scout | survey | topogr | scanogr | reperage | \b3\s?-?pl(an\w*)?\b
     | smart\s?brain | calibrat | asset\scal | \b(sense|coil|ref)\s?(ref|sens|scan) | field\s?map | \bb0\s?map
-    | shim | phoenix | screen\s?(sa|shot) | \breport\b
+    | shim | phoenix | screen\s?(sa|shot) | \breport\b | \bsummary\b | \bgsps\b
     # diffusion, perfusion, function, spectra
     | \be?adc\b | apparent | \bdwi?\b | \bsdw\b | \bdiff | \bdifu | trace | \bdti\b | tensor | \bcolfa\b | \bfa\s?map
-    | \bivim\b | \bb\s?[1-9]\d{2,3}\b | \bperf\b | perfu | \bdsc\b | \bp?c?asl\b | \br?cb[fv]\b | \bmtt\b | \bttp\b
-    | \btmax\b | \bdce\b | ktrans | \bdyn\b | dynam | dinam | \bbold\b | \br?s?fmri\b | resting | spe[ck]tro
-    | \bsvs\b | \bcsi\b | \bmrsi?\b
+    | \bivim\b | \bb\s?[1-9]\d{2,3}\b | \bperf\b | perfu | \bdsc\b | \bp?c?asl\b | \b(r|rel)?cb[fv]\b | \bmtt\b
+    | \bttp\b | \btmax\b | \bdce\b | ktrans | \bdyn\b | dynam | dinam | \bbold\b | \br?s?fmri\b | resting | spe[ck]tro
+    | \b[pg]bp\b | fractional | average\sdc | \bsvs\b | \bcsi\b | \bmrsi?\b
     # blood and vessels
     | \bt2\s?(\*|star) | \bswi | \bswan\b | \bfsbb\b | \bsusz?cep | ven\s?bold | \bha?emo\b | \bqsm\b | \bpha\simages
     | angio | \btof\b | \bmra\b | \bmrv\b | \bveno?(c|gr) | qflow | csf\sflow | inhance | \btrance\b | \btwist\b
@@ -42,7 +42,8 @@ def plain(text: str) -> str:
     """Lower case without accents, words apart: `T1wPostGd` becomes `t1 post gd`."""
     text = re.sub(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[a-z]{2}W)(?=[A-Z][a-z])", " ", text.replace("_", " "))
     text = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
-    text = re.sub(r"(?<![a-z])(3d|2d|ax|sag|cor|tra|s)?(t[12])(?!\d)w?", r" \1 \2", text)
+    text = re.sub(r"(?<![a-z])(3d|2d|ax|sag|cor|tra|s|ce|gd|km|pre|post)?(?<=[a-z\d])(?=t[12](?!\d))", r"\1 ", text)
+    text = re.sub(r"(\bt[12])(?!\d)w?", r"\1", text)
     text = re.sub(r"(\bt[12]|flair)(?=[a-z])", r"\1 ", text)
     return re.sub(r"\s+", " ", text).strip()
 
