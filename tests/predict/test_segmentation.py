@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from test_masks_out import OPTIONS, drawn_on, written
-from written_scans import AFFINE, made_up_scan, write_dicom
+from written_scans import AFFINE, enhanced, made_up_scan, write_dicom
 
 from components.predict.masks import write_masks
 from components.sources.inputs import open_input
@@ -159,3 +159,19 @@ def test_where_no_segmentation_can_be_made_the_mask_is_nifti_and_the_tag_is_name
     voxels = np.argwhere(np.asarray(image.dataobj))
     found = np.c_[voxels, np.ones(len(voxels))] @ image.affine.T
     assert_same_places(found[:, :3] * [-1, -1, 1], expected_places(scan, mask))
+
+
+def test_a_multi_frame_flair_gets_a_segmentation_that_refers_to_its_frames(tmp_path):
+    scan = made_up_scan()
+    path = tmp_path / "flair.dcm"
+    enhanced(scan, "flair").save_as(path, enforce_file_format=True)
+    _, mask = written(path, tmp_path / "out")
+    (seg,) = (tmp_path / "out").iterdir()
+    assert_same_places(places(seg), expected_places(scan, mask))
+    image, data = pydicom.dcmread(path), pydicom.dcmread(seg)
+    groups = image.PerFrameFunctionalGroupsSequence
+    for group in data.PerFrameFunctionalGroupsSequence:
+        source = group.DerivationImageSequence[0].SourceImageSequence[0]
+        assert source.ReferencedSOPInstanceUID == image.SOPInstanceUID
+        origin = groups[source.ReferencedFrameNumber - 1].PlanePositionSequence[0].ImagePositionPatient
+        assert group.PlanePositionSequence[0].ImagePositionPatient == origin

@@ -10,8 +10,8 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import generate_uid
 from scipy.spatial.transform import Rotation
-from test_dicom import OPTIONS, enhanced, read
-from written_scans import AFFINE, NAME, made_up_scan, write_dicom, write_series
+from test_dicom import OPTIONS, read
+from written_scans import AFFINE, NAME, enhanced, made_up_scan, write_dicom, write_series
 
 from components.errors import UserError
 from components.sources import open_source
