@@ -8,7 +8,7 @@ import re
 import pytest
 from conftest import ingest_into
 from pydicom import dcmread
-from pydicom.uid import JPEGLosslessSV1, JPEGLSLossless, generate_uid
+from pydicom.uid import MPEG2MPML, JPEGLosslessSV1, JPEGLSLossless, generate_uid
 from refused import PATIENTS, assert_refused, three_good_and
 from written_scans import made_up_scan, segmentation, write_dicom, write_series
 
@@ -153,6 +153,7 @@ BROKEN = {
 # What helps; each would be another thing by the kind of problem alone.
 REMEDIES = {
     "unknown compression": (compressed_as(JPEGLosslessSV1), r"1\.2\.840\.10008\.1\.2\.4\.70.*gdcmconv --raw.*dcmdjpeg"),
+    "video": (compressed_as(MPEG2MPML), "MPEG2.*export uncompressed"),
     "sizes mixed": (shrink, "of another series"),
     "bomb": (setting(Rows=60000, Columns=60000), "export the series again"),
     "no position": (without("ImagePositionPatient"), "no screen shots"),

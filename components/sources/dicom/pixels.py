@@ -8,6 +8,7 @@ from typing import Any
 import highdicom as hd
 import numpy as np
 from pydicom.pixels import get_decoder
+from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 
 from components.scans.geometry import Geometry, is_usable
 from components.sources.dicom.files import read_file
@@ -73,9 +74,20 @@ def _check_pixels(dataset: Any) -> None:
     if not syntax:
         what = "compressed pixels, and no TransferSyntaxUID that tells how"
         raise RefusedError("type", what, "export the images again as DICOM files (part 10), uncompressed")
-    if syntax.is_compressed and not get_decoder(syntax).is_available:
+    if not _is_decodable(syntax):
         what = f"compressed as {syntax.name} ({syntax}), which no decoder here reads"
-        raise RefusedError("type", what, "decompress each file with `gdcmconv --raw IN OUT` or `dcmdjpeg IN OUT`")
+        known = syntax in (JPEGLossless, JPEGLosslessSV1)  # to tools that most archives have at hand
+        remedy = (
+            "decompress each file: `gdcmconv --raw IN OUT` or `dcmdjpeg IN OUT`" if known else "export uncompressed"
+        )
+        raise RefusedError("type", what, remedy)
+
+
+def _is_decodable(syntax: Any) -> bool:
+    try:
+        return not syntax.is_compressed or get_decoder(syntax).is_available
+    except (NotImplementedError, ValueError):  # video, private syntaxes
+        return False
 
 
 def _placed(pixels: np.ndarray, affine: np.ndarray, frame: Any) -> Volume:
