@@ -115,6 +115,18 @@ def test_careless_identifiers_and_rounding_are_seen_through(tmp_path, change):
     np.testing.assert_array_equal(reading.scan.image, scan.image)
 
 
+def test_a_broken_orientation_of_a_lone_slice_is_told(tmp_path):
+    folder = write_dicom(tmp_path, made_up_scan(), mask=False)
+    path = folder / "flair" / "IM0001.dcm"
+    edit(path.parent, uid_a_slice)
+    damaged = path.read_bytes().replace(b"1.0\\", b"o.0\\", 1)
+    assert damaged != path.read_bytes()
+    path.write_bytes(damaged)
+    with open_source(tmp_path) as source:
+        problems = source.read(NAME, OPTIONS, masks=False).problems
+    assert [problem.kind for problem in problems] == ["unreadable"]
+
+
 @pytest.mark.parametrize("digits", [2, 3])
 def test_rounded_orientations_are_read(tmp_path, digits):
     affine = AFFINE.copy()

@@ -57,10 +57,17 @@ def flair_headers(place: Path, patient: str) -> list[Any]:
     fitting = candidates(sort_files(place, Reading(patient))[0]).get("flair", [])
     for one in fitting:
         if len(fitting) == 1 or _load(stack_series, one, "", Reading(patient)) is not None:
-            headers = read_headers(one.paths)
-            straighten(headers)
-            return headers
+            return _straight_headers(one)
     return []
+
+
+def _straight_headers(series: Series) -> list[Any]:
+    try:
+        headers = read_headers(series.paths)
+        straighten(headers)
+    except (RefusedError, *DAMAGE):  # changed since it was read
+        return []
+    return headers
 
 
 @silent()

@@ -13,6 +13,7 @@ from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageSt
 from components.sources import nifti_names
 from components.sources.dicom.files import HEAD, SUFFIXES, is_dicom, read_file
 from components.sources.dicom.measured import value
+from components.sources.dicom.placing import NEEDED
 from components.sources.dicom.series import TAGS, Series
 from components.sources.reading import DAMAGE, Reading
 from components.tree import walk
@@ -110,6 +111,8 @@ def _header(path: Path, number: int, reading: Reading) -> Any | None:
         header = read_file(path, stop_before_pixels=True, specific_tags=TAGS)
         for name in TAGS:  # pydicom converts a value when it is asked for, and then complains
             value(header, name)
+        [float(x) for name in NEEDED for x in header.get(name) or []]
+        int(header.get("NumberOfFrames") or 1)
     except DAMAGE as error:
         if path.suffix.lower() in SUFFIXES or _is_dicom_file(path):
             reason = f"not a readable DICOM file ({type(error).__name__})"

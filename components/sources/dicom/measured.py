@@ -9,38 +9,16 @@ from pydicom.dataset import Dataset
 T1, FLAIR, OTHER = "t1", "flair", "other"
 
 # Words of ImageType for what is computed from a series, or isn't a picture of the head's tissue.
-NO_PICTURE = {
-    *(
-        "LOCALIZER",
-        "PROJECTION IMAGE",
-        "MIP",
-        "MNIP",
-        "MINIP",
-        "MAX IP",
-        "MIN IP",
-        "MAXIP",
-        "MINIP",
-        "VRT",
-        "SCREEN SAVE",
-    ),
-    *(
-        "SUBTRACTION",
-        "SUB",
-        "SUBTRACT",
-        "ADC",
-        "EADC",
-        "TRACEW",
-        "TRACE",
-        "FA",
-        "COLFA",
-        "DIFFUSION",
-        "TENSOR",
-        "ISOTROPIC",
-    ),
-    *("PERFUSION", "ASL", "CBF", "CBV", "RCBF", "RCBV", "MTT", "TTP", "TMAX", "PBP", "GBP", "SWI", "VELOCITY", "FLOW"),
-    *("PHASE", "PHASE MAP", "PHASE CONTRAST M", "PCA", "T1 MAP", "T2 MAP", "T2_STAR MAP", "R2 MAP", "R2_STAR MAP"),
-    *("FIELD_MAP", "B0 MAP", "B1 MAP", "FMRI", "T_TEST", "SPECTROSCOPY"),
-}
+NO_PICTURE = set(
+    """
+    LOCALIZER, PROJECTION IMAGE, MIP, MNIP, MINIP, MAX IP, MIN IP, MAXIP, VRT, SCREEN SAVE, SUBTRACTION, SUB, SUBTRACT,
+    ADC, EADC, TRACEW, TRACE, FA, COLFA, DIFFUSION, TENSOR, ISOTROPIC, PERFUSION, ASL, CBF, CBV, RCBF, RCBV, MTT, TTP,
+    TMAX, PBP, GBP, SWI, VELOCITY, FLOW, PHASE, PHASE MAP, PHASE CONTRAST M, PCA, T1 MAP, T2 MAP, T2_STAR MAP, R2 MAP,
+    R2_STAR MAP, FIELD_MAP, B0 MAP, B1 MAP, FMRI, T_TEST, SPECTROSCOPY
+    """.replace("\n    ", " ")
+    .strip()
+    .split(", ")
+)
 
 
 def value(header: Dataset, *names: str) -> object:
