@@ -28,8 +28,8 @@ def open_input(address: str) -> Iterator[Source]:
     elif nifti_names.is_volume(name) or (not archive.is_archive(address) and _is_one_patient(address, name)):
         with open_source(parent, only=name) as source:
             yield source
-    elif not archive.is_archive(address) and (source := _dicom_file(address, parent, name)):
-        yield source
+    elif not archive.is_archive(address) and (single := _dicom_file(address, parent, name)):
+        yield single
     else:
         with open_source(address) as source:
             yield source

@@ -73,7 +73,8 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
 
 def _united(found: dict[str, list[File]]) -> list[list[File]]:
     """Series as lists of files; slices with a SeriesInstanceUID each are put together by what else they share."""
-    whole, lone = [], []
+    whole: list[list[File]] = []
+    lone: list[list[File]] = []
     for _, files in sorted(found.items()):
         single = len(files) == 1 and int(files[0][1].get("NumberOfFrames") or 1) < 2
         (lone if single else whole).append(files)

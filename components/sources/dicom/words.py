@@ -34,8 +34,8 @@ _OTHER = re.compile(
 )
 _T1 = re.compile(r"\bt1\b|mp2?-? ?rage|\bf?spgr|bravo|\btfl|\bvibe|thrive|\blava\b|\b3d ?tfe")
 _T2 = re.compile(r"\bt2\b|\bpdw?\b|\bdp\b|proton|haste\b|ssfse")
-_FLAIR = re.compile(r"flair|dark ?-?fl|\bda ?-?fl\b|fluid ?-?(atten|suppr)|\bspcir")
-_TIRM = re.compile(r"\bt[ui]rm|\btir2d")  # Siemens' inversion recovery, for FLAIR and for STIR
+_FLAIR = re.compile(r"flair|dark ?-?fl|\bda ?-?fl\b|fluid ?-?(atten|suppr)")
+_TIRM = re.compile(r"\bt[ui]rm|\btir2d|\bspcir")  # Siemens' inversion recovery, for FLAIR and for STIR
 
 
 def plain(text: str) -> str:
