@@ -63,7 +63,8 @@ def write_failure(folder: Path, patient: str, reasons: list[str]) -> None:
 def write_lost(folder: Path, problems: Iterable[Problem]) -> None:
     """Record scans of nobody as failed, "unnamed-1" and so on; such records of an earlier run are taken back."""
     for path in (folder / "patients").glob(f"{NAMELESS}*.json"):
-        path.unlink()
+        if read_json(path)["status"] == FAILED:
+            path.unlink()
     for number, problem in enumerate((problem for problem in problems if problem.lost), start=1):
         write_failure(folder, f"{NAMELESS}{number}", [str(problem)])
 

@@ -160,6 +160,16 @@ REMEDIES = {
     "orientations mixed": (tilt, "a series of its own"),
     "colour": (colour, "no colour maps"),
     "no pixel data": (without("PixelData"), "not their headers alone"),
+    "an identifier each": (
+        lambda data: setattr(data, "StudyInstanceUID", f"1.2.{data.SeriesNumber}.{data.InstanceNumber}"),
+        "de-identify all files of an examination in one go",
+    ),
+    "frames of reference": (
+        lambda data: [
+            setattr(data, n, f"1.2.{data.InstanceNumber}") for n in ("FrameOfReferenceUID", "SeriesInstanceUID")
+        ],
+        "de-identify all files of an examination in one go",
+    ),
     "no spacing": (without("PixelSpacing"), "export the images with PixelSpacing"),
     "infinite": (setting(RescaleSlope="1e308", RescaleIntercept="0"), "RescaleSlope or RescaleIntercept"),
     "studies mixed": (setting(StudyInstanceUID="1.2.3"), "give each examination a folder of its own"),
@@ -170,7 +180,8 @@ REMEDIES = {
 def test_the_remedy_is_that_of_the_fault(tmp_path, kind):
     change, remedy = REMEDIES[kind]
     folder = write_dicom(tmp_path, made_up_scan(NAME))
-    edit(folder, change, which=slice(2) if "mixed" in kind else slice(None))
+    for channel in ("pre", "flair", "post") if kind == "an identifier each" else ("flair",):
+        edit(folder, change, channel, which=slice(2) if "mixed" in kind else slice(None))
     with open_source(tmp_path) as source:
         told = [str(problem) for problem in source.read(NAME, Options(size=32, spacing=1.0)).problems]
     assert any(re.search(remedy, line) for line in told), told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +12,14 @@ from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageSt
 
 from components.sources import nifti_names
 from components.sources.dicom.files import HEAD, SUFFIXES, is_dicom, read_file
+from components.sources.dicom.grouping import File, united
 from components.sources.dicom.measured import value
-from components.sources.dicom.placing import NEEDED
+from components.sources.dicom.positions import NEEDED
 from components.sources.dicom.series import TAGS, Series
 from components.sources.reading import DAMAGE, Reading
 from components.tree import walk
 
 MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
-# What slices of one series share, where SeriesInstanceUID is another one on each of them.
-_ALIKE = (
-    "StudyInstanceUID",
-    "SeriesDescription",
-    "ProtocolName",
-    "Rows",
-    "Columns",
-    "FrameOfReferenceUID",
-    "ImageType",
-)
-_TIMES = ("RepetitionTime", "EchoTime", "InversionTime", "ContrastBolusAgent")
-
-File = tuple[Path, Any]
 
 
 def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]:
@@ -63,34 +51,16 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
         reading.add("identity", reading.patient, f"its folder holds files of {len(people)} patients")
     if len(studies) > 1:
         what = f"its folder holds {len(studies)} examinations (StudyInstanceUID)"
-        reading.add("series", reading.patient, what, "give each examination a folder of its own")
+        remedy = "give each examination a folder of its own"
+        if len(studies) == sum(map(len, found.values())) > 2:
+            what = "each of its images has a StudyInstanceUID of its own"
+            remedy = "de-identify all files of an examination in one go, so that identifiers stay the same"
+        reading.add("series", reading.patient, what, remedy)
     if not found and others:
         what = f"it holds no MR images; Modality is {', '.join(sorted(others))}"
         reading.add("series", reading.patient, what, "give the MR examination")
-    series = [Series([p for p, _ in files], [h for _, h in files]) for files in _united(found)]
+    series = [Series([p for p, _ in files], [h for _, h in files]) for files in united(found)]
     return series, outlines
-
-
-def _united(found: dict[str, list[File]]) -> list[list[File]]:
-    """Series as lists of files; slices with a SeriesInstanceUID each are put together by what else they share."""
-    whole: list[list[File]] = []
-    lone: list[list[File]] = []
-    for _, files in sorted(found.items()):
-        single = len(files) == 1 and int(files[0][1].get("NumberOfFrames") or 1) < 2
-        (lone if single else whole).append(files)
-    # Numbers of series keep two of them apart, unless they, too, are another one on each slice.
-    for names in ((*_ALIKE, "SeriesNumber"), (*_ALIKE, *_TIMES)):
-        together = defaultdict(list)
-        for (file,) in lone:
-            together[_key(file[1], names)].append(file)
-        whole += [files for files in together.values() if len(files) > 1]
-        lone = [files for files in together.values() if len(files) == 1]
-    return [*whole, *lone]
-
-
-def _key(header: Any, names: Iterable[str]) -> tuple[str, ...]:
-    turned = header.get("ImageOrientationPatient") or []
-    return (*(str(header.get(name)) for name in names), str([round(float(x), 1) + 0.0 for x in turned]))
 
 
 def _identity(header: Any) -> tuple[str, ...]:

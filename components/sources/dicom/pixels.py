@@ -12,7 +12,8 @@ from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 
 from components.scans.geometry import Geometry, is_usable
 from components.sources.dicom.files import read_file
-from components.sources.dicom.placing import EVEN, check_positions, make_exact
+from components.sources.dicom.placing import make_exact
+from components.sources.dicom.positions import EVEN, check_positions
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.series import Series
 from components.sources.reading import MAX_VOXELS
