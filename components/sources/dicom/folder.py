@@ -26,7 +26,10 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
     """Read all headers of a folder, or of one file: MR series, and the files that hold masks."""
     found: dict[str, list[File]] = defaultdict(list)
     outlines: list[Path] = []
-    people, studies, images, others = set(), set(), set(), set()
+    people: set[str] = set()
+    studies: set[str] = set()
+    others: set[str] = set()
+    images: set[tuple[str, ...]] = set()
     paths = [place] if place.is_file() else map(Path, walk(place))
     for number, path in enumerate(paths, start=1):
         if nifti_names.is_volume(path.name):
@@ -47,20 +50,25 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
             else:
                 studies.add(str(header.get("StudyInstanceUID")))
                 found[str(header.get("SeriesInstanceUID"))].append((path, header))
-    if len(people) > 1:
-        reading.add("identity", reading.patient, f"its folder holds files of {len(people)} patients")
-    if len(studies) > 1:
-        what = f"its folder holds {len(studies)} examinations (StudyInstanceUID)"
-        remedy = "give each examination a folder of its own"
-        if len(studies) == sum(map(len, found.values())) > 2:
-            what = "each of its images has a StudyInstanceUID of its own"
-            remedy = "de-identify all files of an examination in one go, so that identifiers stay the same"
-        reading.add("series", reading.patient, what, remedy)
+    _check_one_examination(people, studies, sum(map(len, found.values())), reading)
     if not found and others:
         what = f"it holds no MR images; Modality is {', '.join(sorted(others))}"
         reading.add("series", reading.patient, what, "give the MR examination")
     series = [Series([p for p, _ in files], [h for _, h in files]) for files in united(found)]
     return series, outlines
+
+
+def _check_one_examination(people: set[str], studies: set[str], images: int, reading: Reading) -> None:
+    """Tell of several patients or examinations in one folder."""
+    if len(people) > 1:
+        reading.add("identity", reading.patient, f"its folder holds files of {len(people)} patients")
+    if len(studies) == images > 2:
+        what = "each of its images has a StudyInstanceUID of its own"
+        remedy = "de-identify all files of an examination in one go, so that identifiers stay the same"
+        reading.add("series", reading.patient, what, remedy)
+    elif len(studies) > 1:
+        what = f"its folder holds {len(studies)} examinations (StudyInstanceUID)"
+        reading.add("series", reading.patient, what, "give each examination a folder of its own")
 
 
 def _identity(header: Any) -> tuple[str, ...]:
