@@ -41,7 +41,7 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
         # Reports are passed over, and the second of two exports of one image.
         modality, image = _modality(header), _identity(header)
         if modality not in ("MR", "SEG"):
-            others.add(modality)
+            others.add(modality if re.fullmatch("[A-Z]{2,4}", modality) else "none")
         elif image not in images:
             images.add(image)
             people.add(str(header.get("PatientID") or "").strip())
