@@ -28,12 +28,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Found:
-    """Patients of one format, side by side in `folder`; `problems` are those of entries that are no patients."""
+    """Patients of one format, side by side in `folder`; `problems` are those of entries that are no patients.
+
+    Attributes:
+        told: files that the problems are about.
+    """
 
     folder: str
     reader: Callable[[Path, str, Options, bool], Reading]
     entries: dict[str, Entry]
     problems: list[Problem] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     @property
     def persons(self) -> int:
@@ -59,7 +64,7 @@ def recognise(tree: Tree, folder: str = "") -> Found | None:
 
 def skipped(tree: Tree, found: Found) -> list[Problem]:
     """Tell of folders whose files belong to no patient; unnamed where a name may be a person's."""
-    taken = {file for entry in found.entries.values() for file in entry.files}
+    taken = {file for entry in found.entries.values() for file in entry.files} | set(found.told)
     folders = {str(PurePosixPath(file).parent) for file in tree.files if file not in taken}
     beside = {str(place) for place in (PurePosixPath(found.folder), *PurePosixPath(found.folder).parents)}
     missed = sorted(folders - beside)
@@ -103,7 +108,8 @@ def _dicom(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | No
     """Patients by the PatientID in each folder; nothing else tells who it is."""
     patients: dict[str, Entry] = {}
     seen: Counter[str] = Counter()
-    problems = []
+    problems: list[Problem] = []
+    told: list[str] = []
     for number, (name, files) in enumerate(sorted(entries.items()), start=1):
         entry = _entry(folder, name, files)
         identity = _identity(tree, entry)
@@ -111,12 +117,13 @@ def _dicom(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | No
             continue
         if not identity:
             where = f"folder {number} of {len(entries)}"
-            problems.append(Problem("identity", "", where, "the DICOM files in it have no PatientID"))
+            problems.append(Problem("identity", "", where, dicom.NO_IDENTITY, dicom.GIVE_IDENTITY, lost=True))
+            told += entry.files
             continue
         seen[identity] += 1
         count = seen[identity]
         patients[file_name(identity) + (f"{REPEATED}{count}" if count > 1 else "")] = entry
-    return Found(folder, dicom.read, patients, problems) if patients or problems else None
+    return Found(folder, dicom.read, patients, problems, told) if patients or problems else None
 
 
 def _identity(tree: Tree, entry: Entry) -> str | None:

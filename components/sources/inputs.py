@@ -16,7 +16,7 @@ from components.tree import Tree
 
 @contextmanager
 def open_input(address: str) -> Iterator[Source]:
-    """Open a set as `open_source` does, or a single patient: its folder, its 4-D NIfTI file, or one picture.
+    """Open a set as `open_source` does, or a single patient: its folder, its 4-D NIfTI or DICOM file, or one picture.
 
     Raises:
         UserError: see `open_source`.
@@ -28,6 +28,8 @@ def open_input(address: str) -> Iterator[Source]:
     elif nifti_names.is_volume(name) or (not archive.is_archive(address) and _is_one_patient(address, name)):
         with open_source(parent, only=name) as source:
             yield source
+    elif not archive.is_archive(address) and (single := _dicom_file(address, parent, name)):
+        yield single
     else:
         with open_source(address) as source:
             yield source
@@ -50,6 +52,21 @@ def _must_exist(address: str) -> None:
 def _picture(parent: str, name: str) -> Source:
     patient = file_name(Path(name).stem)
     return Source([patient], False, [], Tree(parent, name), {patient: Entry(name, [name])}, pictures.read)
+
+
+def _dicom_file(address: str, parent: str, name: str) -> Source | None:
+    """One DICOM file as a patient; None where it is something else."""
+    tree = Tree(parent, name)
+    if ("://" not in address and not Path(address).is_file()) or tree.files != [name]:
+        return None
+    with tree.open(name) as file:
+        identity = dicom.patient_id(file, "")
+    if identity is None:
+        return None
+    if not identity:
+        raise UserError(f"{address}: {dicom.NO_IDENTITY}; {dicom.GIVE_IDENTITY}")
+    patient = file_name(identity)
+    return Source([patient], False, [], tree, {patient: Entry(name, [name])}, dicom.read)
 
 
 def _is_one_patient(address: str, name: str) -> bool:
@@ -75,5 +92,8 @@ def _study(tree: Tree, path: str) -> str | None:
     """StudyInstanceUID of a DICOM file, None where it is none."""
     if nifti_names.is_volume(path) or pictures.is_picture(path):
         return None
-    with tree.open(path) as file:
-        return dicom.study(file)
+    try:
+        with tree.open(path) as file:
+            return dicom.study(file)
+    except UserError:  # a link to nowhere; its name may be a person's
+        return None

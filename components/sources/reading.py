@@ -49,9 +49,9 @@ class Reading:
     scan: Scan | None = None
     problems: list[Problem] = field(default_factory=list)
 
-    def add(self, kind: str, where: str, what: str) -> None:
-        """Record a problem."""
-        self.problems.append(Problem(kind, self.patient, where, what))
+    def add(self, kind: str, where: str, what: str, remedy: str = "") -> None:
+        """Record a problem; `remedy` is for those that the kind's own does not help."""
+        self.problems.append(Problem(kind, self.patient, where, what, remedy))
 
     def has(self, *kinds: str) -> bool:
         """Tell whether a problem of one of these kinds was recorded."""
