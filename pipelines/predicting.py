@@ -20,16 +20,18 @@ def run(
     beam_args: list[str],
     storage: str | None,
 ) -> int:
-    """Predict, write the tables, print a summary; returns 1 where a patient failed, else 0."""
+    """Predict, write the tables, print a summary; returns 1 where a patient failed or a scan is nobody's."""
     from components.predict import results
     from components.predict import run as here
     from components.registry.resolve import model_folder
 
     folder, layered = Path(out), model_folder(model)
     with here.opened(inputs, folder, layered, resume=resume) as work:
+        lost = 0
         for source in work.sources:
             for problem in source.problems:
-                click.echo(f"warn: {problem}")
+                click.echo(f"{'failed' if problem.lost else 'warn'}: {problem}")
+                lost += problem.lost
         if not beam_args:
             here.predict(work, folder, layered, doubt=doubt, overlays=overlays)
         else:
@@ -46,8 +48,9 @@ def run(
     words += [f"{sum(bool(row.get('tumor_slices')) for row in rows)} with tumour"]
     words += [f"{sum(bool(row.get('refer')) for row in rows)} to look at first"] if doubt else []
     words += [f"{status[results.FAILED]} FAILED"] if status[results.FAILED] else []
+    words += ["scans LEFT OUT"] if lost else []
     click.echo(f"{', '.join(words)}: {folder / results.PREDICTIONS}")
-    return 1 if status[results.FAILED] else 0
+    return 1 if status[results.FAILED] or lost else 0
 
 
 def score(predictions: str, truth: str, model: str | None) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from PIL import Image
 
 from components.errors import UserError
+from components.predict.nifti_mask import write_nifti_mask
 from components.predict.segmentation import write_segmentation
 from components.scans.files import mask_path
 from components.scans.scan import Scan
@@ -22,7 +22,8 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> N
     """Write a patient's mask, bool [slices, height, width], into `folder`, in the source's own format and geometry.
 
     kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one a picture. A single picture: `<picture>_mask` with its
-    suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, the voxels of FLAIR. DICOM: `<patient>_seg.dcm`.
+    suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
+    `<patient>_seg.dcm`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     WRITERS[source.reader](folder, source, scan, mask)
@@ -48,9 +49,7 @@ def _write_picture(path: Path, drawn: np.ndarray) -> None:
 
 
 def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:
-    assert scan.source is not None
-    drawn = nib.Nifti1Image(scan.to_source(mask).astype(np.uint8), scan.source.affine)
-    nib.save(drawn, mask_path(folder, scan.patient))
+    write_nifti_mask(mask_path(folder, scan.patient), scan, mask)
 
 
 def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:

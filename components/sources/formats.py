@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from components.errors import UserError
 from components.problems import Problem
 from components.scans.identity import REPEATED, file_name, subject_of
-from components.sources import dicom, kaggle_3m, nifti, nifti_names
-from components.sources.reading import Options, Reading
+from components.sources import dicom, folder_names, kaggle_3m, leftovers, nifti, nifti_layouts, nifti_names
+from components.sources.entry import Entry
+from components.sources.reading import Reading
 from components.tree import Tree
 
 NOT_DICOM = (".nii", ".gz", ".tif", ".png", ".jpg", ".csv", ".json", ".txt", ".md", ".pdf", ".xlsx", ".bval", ".bvec")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One patient's place in the tree: a folder or a file, and all files that belong to it."""
-
-    path: str
-    files: list[str]
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,7 @@ class Found:
     """Patients of one format, side by side in `folder`; `problems` are those of entries that are no patients."""
 
     folder: str
-    reader: Callable[[Path, str, Options, bool], Reading]
+    reader: Callable[..., Reading]
     entries: dict[str, Entry]
     problems: list[Problem] = field(default_factory=list)
 
@@ -44,7 +37,7 @@ class Found:
 def recognise(tree: Tree, folder: str = "") -> Found | None:
     """Find patients in `folder`, or further down where it holds one folder only, or one called kaggle_3m."""
     entries = tree.below(folder)
-    found = _kaggle_3m(folder, entries) or _dicom(tree, folder, entries) or _nifti(folder, entries)
+    found = _kaggle_3m(folder, entries) or _dicom(tree, folder, entries) or _nifti(tree, folder, entries)
     folders = [name for name, files in entries.items() if files]
     inner = "kaggle_3m" if "kaggle_3m" in folders else folders[0] if len(folders) == 1 else None
     if inner is None or (found is not None and found.reader is kaggle_3m.read):
@@ -53,21 +46,19 @@ def recognise(tree: Tree, folder: str = "") -> Found | None:
     # One folder may be a patient with a folder a series or a session, or the wrapper of a whole set.
     if found is None or deeper is None:
         return found or deeper
-    sessions = all(name.startswith("ses-") for name in deeper.entries)
-    return deeper if deeper.persons > 1 and not sessions else found
+    named = {PurePosixPath(entry.path).name for entry in deeper.entries.values()}
+    inside = deeper.reader is nifti.read and all(map(_is_inside, named))
+    return deeper if deeper.persons > 1 and not inside else found
+
+
+def _is_inside(name: str) -> bool:
+    """Tell a folder inside of a person's: a visit, or a kind of file."""
+    return folder_names.is_visit(name) or folder_names.is_kind(name)
 
 
 def skipped(tree: Tree, found: Found) -> list[Problem]:
-    """Tell of folders whose files belong to no patient; unnamed where a name may be a person's."""
-    taken = {file for entry in found.entries.values() for file in entry.files}
-    folders = {str(PurePosixPath(file).parent) for file in tree.files if file not in taken}
-    beside = {str(place) for place in (PurePosixPath(found.folder), *PurePosixPath(found.folder).parents)}
-    missed = sorted(folders - beside)
-    if not missed:
-        return []
-    which = "" if found.reader is dicom.read else f": {', '.join(missed[:5])}" + (", ..." if len(missed) > 5 else "")
-    what = f"{len(missed)} folder(s) hold no patient that can be recognised{which}"
-    return [Problem("skipped", "", "the source", what)]
+    """Tell of files that belong to no patient; unnamed where a name may be a person's."""
+    return leftovers.find(tree, found.folder, found.entries.values(), named=found.reader is not dicom.read)
 
 
 def _kaggle_3m(folder: str, entries: dict[str, list[str]]) -> Found | None:
@@ -79,24 +70,24 @@ def _kaggle_3m(folder: str, entries: dict[str, list[str]]) -> Found | None:
     return Found(folder, kaggle_3m.read, patients) if patients else None
 
 
-def _nifti(folder: str, entries: dict[str, list[str]]) -> Found | None:
-    folders = {name: files for name, files in entries.items() if nifti_names.any_volume(files)}
-    if folders and (len(folders) == 1 or any(nifti_names.is_complete(files, name) for name, files in folders.items())):
-        patients = {}
-        for name, files in folders.items():
-            for session in sorted({match[0] for file in files if (match := re.match(r"ses-[^/]+(?=/)", file))}):
-                inside = [file.removeprefix(f"{session}/") for file in files if file.startswith(f"{session}/")]
-                patients[file_name(f"{name}_{session}")] = _entry(folder, f"{name}/{session}", inside)
-            if not any(file.startswith("ses-") for file in files):
-                patients[file_name(name)] = _entry(folder, name, files)
-        return Found(folder, nifti.read, patients)
-    pairs, strays = nifti_names.pair([name for name, files in entries.items() if not files])
-    patients = {
-        file_name(name): Entry(_join(folder, files[0]), [_join(folder, file) for file in files])
-        for name, files in pairs.items()
-    }
-    problems = [Problem("extra_mask", "", name, "a mask without its picture") for name in strays]
-    return Found(folder, nifti.read, patients, problems) if patients else None
+def _nifti(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | None:
+    layout = nifti_layouts.find(entries)
+    patients = layout.entries(folder, _channels(tree, _join(folder, "dataset.json")))
+    return Found(folder, nifti.read, patients, layout.problems) if patients else None
+
+
+def _channels(tree: Tree, path: str) -> tuple[str, ...]:
+    """What channels are, by the file that the Medical Segmentation Decathlon and nnU-Net keep beside the folders."""
+    if path not in tree.files:
+        return ()
+    try:
+        with tree.open(path) as file:
+            told = json.load(file)
+        names = told.get("channel_names") or told["modality"]
+        ordered = [str(names[key]) for key in sorted(names, key=int)]
+    except (ValueError, KeyError, TypeError, AttributeError, UserError):  # whatever it is, ingest.channels says it, too
+        return ()
+    return tuple(nifti_names.role(name, "") or "other" for name in ordered)
 
 
 def _dicom(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | None:

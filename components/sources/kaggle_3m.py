@@ -20,6 +20,7 @@ from components.scans.identity import site_of
 from components.scans.scan import Scan
 from components.sources.reading import DAMAGE, Options, Reading
 
+SCALE_FIRST = "scale each sequence to 0..255 (its 99.5th percentile at 255) and save it with 8 bits"
 SUFFIX = r"\.(?i:tiff?)"
 
 
@@ -100,6 +101,15 @@ def _read_all(paths: Iterable[Path], reading: Reading, channels: int) -> list[np
     return [pixels for path in paths if (pixels := read_picture(path, reading, channels)) is not None]
 
 
+def _is_cut(picture: Image.Image) -> bool:
+    """Tell whether a file has more bits a colour than the 8 that Pillow leaves of them, saying nothing.
+
+    Pillow's name for how the pixels lie in the file ends in their bits, until they are loaded: "RGB;16L".
+    """
+    forms = str([tile[3] for tile in getattr(picture, "tile", [])])
+    return len(picture.getbands()) > 1 and bool(re.search(r";(1\d|32)", forms))
+
+
 def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
     """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None where it can't be."""
     try:
@@ -107,6 +117,9 @@ def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | No
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(path) as picture:
+                if _is_cut(picture):
+                    reading.add("type", _name(path), "more than 8 bits a colour", SCALE_FIRST)
+                    return None
                 pixels, pages = np.asarray(picture), getattr(picture, "n_frames", 1)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         reading.add("unreadable", _name(path), "claims more pixels than any scan has")
