@@ -41,7 +41,7 @@ def contradiction(
     if volume.same_as(flair):
         return None
     same_shape = volume.shape == flair.shape
-    shared = max(_shared(volume, flair), _shared(flair, volume))
+    shares = _shared(volume, flair), _shared(flair, volume)
     if unset[0] != unset[1]:
         which = (
             "its header holds no position, and FLAIR's does"
@@ -52,14 +52,14 @@ def contradiction(
         return f"{which}{shapes}", COPY_HEADER
     if lost := _lost_part(volume, flair):
         return lost, COPY_HEADER
-    if all(unset) and shared < SAME:
+    if all(unset) and min(shares) < SAME:
         return "neither its header nor FLAIR's holds a position, and they differ in shape or voxel size", EXPORT
     if _mirrored(volume, flair):
         return "its header places it as FLAIR with axes of the patient swapped or mirrored (LPS for RAS?)", COPY_HEADER
     if _transposed(volume, flair):
         return "its header is FLAIR's, and its voxels lie in another order of axes", "save it in FLAIR's order of axes"
-    if shared < SHARED:
-        return f"it shares {shared:.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
+    if max(shares) < SHARED:
+        return f"it shares {max(shares):.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
     if drawn and same_shape and shift(volume, flair) > 1 and not _is_reordered(volume, flair):
         return (
             f"it has FLAIR's shape, and its header places it {shift(volume, flair):.1f} voxels beside it",
