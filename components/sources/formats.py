@@ -6,12 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from components.errors import UserError
 from components.problems import Problem
 from components.scans.identity import REPEATED, file_name, subject_of
-from components.sources import dicom, folder_names, kaggle_3m, leftovers, nifti, nifti_layouts, nifti_names
+from components.sources import dicom, kaggle_3m, leftovers, nifti, nifti_folder, nifti_layouts, nifti_names
 from components.sources.entry import Entry
 from components.sources.reading import Reading
 from components.tree import Tree
@@ -46,14 +45,8 @@ def recognise(tree: Tree, folder: str = "") -> Found | None:
     # One folder may be a patient with a folder a series or a session, or the wrapper of a whole set.
     if found is None or deeper is None:
         return found or deeper
-    named = {PurePosixPath(entry.path).name for entry in deeper.entries.values()}
-    inside = deeper.reader is nifti.read and all(map(_is_inside, named))
-    return deeper if deeper.persons > 1 and not inside else found
-
-
-def _is_inside(name: str) -> bool:
-    """Tell a folder inside of a person's: a visit, or a kind of file."""
-    return folder_names.is_visit(name) or folder_names.is_kind(name)
+    of_one = deeper.reader is nifti.read and nifti_folder.is_one_person(inner, tree.below(_join(folder, inner)))
+    return deeper if deeper.persons > 1 and not of_one else found
 
 
 def skipped(tree: Tree, found: Found) -> list[Problem]:

@@ -34,8 +34,7 @@ def read(
     See `kaggle_3m.read` for the other arguments.
     """
     reading = Reading(patient)
-    own = stem(place.name) if files is None else patient  # what names in the folder begin with
-    found = nifti_files.sort(_files(place, files), own, options, reading, masks)
+    found = nifti_files.sort(_files(place, files), place if files is None else None, options, reading, masks)
     volumes = {
         name: volume for name, path in found.items() if (volume := load(path, _where(path, place), reading)) is not None
     }

@@ -19,10 +19,18 @@ _CHANNEL = re.compile(r"_(\d{4})$")
 
 
 def sort(
-    paths: Sequence[Path], patient: str, options: Options, reading: Reading, masks: bool = True
+    paths: Sequence[Path], place: Path | None, options: Options, reading: Reading, masks: bool = True
 ) -> dict[str, Path]:
-    """Files by role: "pre", "flair", "post", "mask", and "stack" for one that may be 4-D; what is odd is recorded."""
-    known = _roles(paths, patient, options, reading)
+    """Files by role: "pre", "flair", "post", "mask", and "stack" for one that may be 4-D; what is odd is recorded.
+
+    Args:
+        paths: the patient's files.
+        place: the patient's own folder or 4-D file, whose name files begin with; None where they lie among others'.
+        options: what channels are.
+        reading: where to record.
+        masks: whether masks are of interest.
+    """
+    known = _roles(paths, place, options, reading)
     found: dict[str, Path] = {}
     for what in ("flair", "pre", "post", *(["mask"] if masks else [])):
         fitting = [path for path in paths if known[path].what == what]
@@ -58,7 +66,7 @@ def _unknown(paths: list[Path], found: dict[str, Path], reading: Reading) -> Non
         reading.add("series", reading.patient, what, NAMES)
 
 
-def _roles(paths: Sequence[Path], patient: str, options: Options, reading: Reading) -> dict[Path, Role]:
+def _roles(paths: Sequence[Path], place: Path | None, options: Options, reading: Reading) -> dict[Path, Role]:
     """By name; in nnU-Net's folders by the number at a name's end, which counts channels."""
     labels = [path for path in paths if is_label_folder(path.parent.name)]
     pictures = [path for path in paths if path not in labels]
@@ -66,11 +74,12 @@ def _roles(paths: Sequence[Path], patient: str, options: Options, reading: Readi
     if len(pictures) > 1 and all(numbers):
         counted = {path: int(number[1]) for path, number in zip(pictures, numbers, strict=True) if number}
         return _by_number(counted, options, reading) | dict.fromkeys(labels, Role("mask"))
-    known = roles([path.name for path in pictures], patient)
+    own = reading.patient if place is None else stem(place.name)
+    known = roles([path.name for path in pictures], own)
     named = {path: known[path.name] for path in pictures}
     for path in pictures:  # FLAIR/image.nii.gz
-        if named[path].what is None and path.parent.name != patient:
-            named[path] = roles([path.parent.name], patient)[path.parent.name]
+        if named[path].what is None and place is not None and path.parent != place:
+            named[path] = roles([path.parent.name], own)[path.parent.name]
     return named | dict.fromkeys(labels, Role("mask"))
 
 
