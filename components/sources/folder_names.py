@@ -10,8 +10,8 @@ SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 SESSION = re.compile(r"ses-[A-Za-z0-9]+")
 _DATE = re.compile(r"(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d.*")
 _VISIT = re.compile(
-    r"((ses|session|baseline|follow|followup|fu|tp|time|timepoint|visit|scan|exam|study|pre|post|preop|postop|before|after|month|week"
-    r"|day|year|m|w|v|t)[-_ ]?(up|op|treatment|surgery|rt)?[-_ ]?\d*)",
+    r"((ses|session|baseline|follow|followup|fu|tp|time|timepoint|visit|pre|post|preop|postop|before|after|month|week|day"
+    r"|year)[-_ ]?(up|op|treatment|surgery|rt)?[-_ ]?\d*)",
     re.IGNORECASE,
 )
 _KIND = re.compile(

@@ -20,7 +20,10 @@ def is_one_person(name: str, entries: Mapping[str, list[str]]) -> bool:
     inner = [entry for entry, files in entries.items() if any(map(is_volume, files))]
     if any(map(folder_names.holds_images, inner)) and len(inner) > 1:
         return False
-    return bool(inner) and all(folder_names.is_visit(entry) or folder_names.is_kind(entry) for entry in inner)
+    if inner and all(map(folder_names.is_kind, inner)):
+        return True
+    nobodys = folder_names.is_group(name) or folder_names.is_kind(name)
+    return bool(inner) and not nobodys and all(map(folder_names.is_visit, inner))
 
 
 def home_of(parent: str, name: str) -> tuple[str, str]:

@@ -87,7 +87,7 @@ def _folder(top: str, paths: list[str], alone: bool, layout: Layout) -> None:
     persons = [sub for sub in whole if sub not in visits and not folder_names.is_kind(sub)]
     if "" in below or not (visits or persons):
         _own_folder(top, paths, layout)
-    elif not persons:
+    elif not persons and not folder_names.is_group(top):
         for path in paths:
             sub = path.split("/")[1]
             layout.add(sub if sub.startswith(top) else folder_names.visit_name(top, sub), f"{top}/{sub}", path)
