@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from components.sources import folder_names, nifti_flat
-from components.sources.nifti_names import is_volume, role
+from components.sources.nifti_names import flair_folders, is_volume, role
 
 
 def is_one_person(name: str, entries: Mapping[str, list[str]]) -> bool:
@@ -23,7 +23,8 @@ def is_one_person(name: str, entries: Mapping[str, list[str]]) -> bool:
     if inner and all(map(folder_names.is_kind, inner)):
         return True
     nobodys = folder_names.is_group(name) or folder_names.is_kind(name)
-    return bool(inner) and not nobodys and all(map(folder_names.is_visit, inner))
+    visits = [entry for entry in inner if folder_names.is_visit(entry) and len(flair_folders(entries[entry])) < 2]
+    return bool(inner) and not nobodys and len(visits) == len(inner)
 
 
 def home_of(parent: str, name: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from components.problems import Problem
 from components.scans.identity import file_name
 from components.sources import bids_names, folder_names, nifti_flat
 from components.sources.entry import Entry
-from components.sources.nifti_names import is_complete, is_volume, role
+from components.sources.nifti_names import flair_folders, is_complete, is_volume, role
 
 PASSED = ("sourcedata", "code")  # BIDS' folders for what the set was made from
 
@@ -82,8 +82,8 @@ def _folder(top: str, paths: list[str], alone: bool, layout: Layout) -> None:
     for path in paths:
         parts = path.split("/")
         below[parts[1] if len(parts) > 2 else ""].append(path)
-    whole = [sub for sub, inside in below.items() if sub and _has_flair(inside)]
-    visits = [sub for sub in whole if folder_names.is_visit(sub)]
+    whole = {sub: len(found) for sub, inside in below.items() if sub and (found := flair_folders(inside))}
+    visits = [sub for sub, count in whole.items() if folder_names.is_visit(sub) and count == 1]
     persons = [sub for sub in whole if sub not in visits and not folder_names.is_kind(sub)]
     if "" in below or not (visits or persons):
         _own_folder(top, paths, layout)
@@ -196,10 +196,6 @@ def _derivatives(paths: list[str], layout: Layout) -> None:
             layout.files[patient].append(path)
         else:
             layout.problems.append(Problem("extra_mask", "", path, "a mask without its picture"))
-
-
-def _has_flair(paths: list[str]) -> bool:
-    return any(role(PurePosixPath(path).name, "") == "flair" for path in paths)
 
 
 def _named_after(folder: str, paths: list[str]) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from components.sources import bids_names, mask_words, sequence_words
 
@@ -124,6 +124,11 @@ def is_complete(files: Iterable[str], patient: str) -> bool:
     """Tell whether these files can be an examination: a FLAIR among them, or a file that may be 4-D."""
     names = [Path(file).name for file in files if is_volume(file)]
     return any(found.what in ("flair", None) for found in roles(names, patient).values())
+
+
+def flair_folders(paths: Iterable[str]) -> set[str]:
+    """Folders in which a FLAIR lies; an examination has one."""
+    return {str(PurePosixPath(path).parent) for path in paths if role(PurePosixPath(path).name, "") == "flair"}
 
 
 def pair(names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:

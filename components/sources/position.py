@@ -68,6 +68,12 @@ def contradiction(
     return None
 
 
+def is_same_grid(one: Geometry, other: Geometry) -> bool:
+    """Tell whether two volumes have as many voxels along each axis, of the same size."""
+    sizes = voxel_sizes(one.affine), voxel_sizes(other.affine)
+    return one.shape == other.shape and bool(np.allclose(*sizes, rtol=1e-3))
+
+
 def _shared(one: Geometry, other: Geometry) -> float:
     """Share of the field of view of one that lies inside of that of the other."""
     corners = [np.linspace(-0.5, size - 0.5, STEPS + 1) for size in one.shape]

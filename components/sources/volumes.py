@@ -55,7 +55,9 @@ def build_scan(
         return
     flair = volumes["flair"]
     placed = {name: _placed(name, volume, flair, where, reading) for name, volume in volumes.items()}
-    outline = None if mask is None else _placed("its mask", mask, flair, where, reading)
+    outline = mask
+    if mask is not None and not any(mask.geometry.same_as(one.geometry) for one in volumes.values()):
+        outline = _placed("its mask", mask, flair, where, reading)
     if None in placed.values() or (mask is not None and outline is None):
         return
     grid = model_grid(flair.geometry, options.size, options.spacing)
@@ -91,6 +93,10 @@ def _placed(name: str, volume: Volume, flair: Volume, where: str, reading: Readi
         reading.add("position", where, f"{name} is placed in another frame of reference than FLAIR, or in none")
     forms = [(one, other) for one in (volume.geometry, volume.second) for other in (flair.geometry, flair.second)]
     if any(one is not None and other is not None and one.same_as(other) for one, other in forms):
+        return replace(volume, geometry=flair.geometry)
+    if volume.unset and flair.unset and position.is_same_grid(volume.geometry, flair.geometry):
+        what = f"{name} and FLAIR hold no position; they are taken voxel by voxel"
+        reading.add("choice", where, what, "look whether the pictures fit")
         return replace(volume, geometry=flair.geometry)
     drawn = name not in CHANNELS
     found = position.contradiction(

@@ -114,6 +114,28 @@ def test_files_that_all_lack_a_position_are_taken_voxel_by_voxel(tmp_path, affin
     assert reading.scan.mask.any()
 
 
+def test_what_itk_writes_for_a_scan_without_a_position_is_taken_voxel_by_voxel(tmp_path):
+    """ITK reads codes of 0 as an origin at the first voxel, and gives its mask that place and a code."""
+    made = phantom()
+    put(tmp_path / "P" / "P_flair.nii.gz", made.volumes["flair"], made.affine, (0, 0))
+    put(tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], LPS @ np.diag(np.diag(made.affine)), (1, 1))
+    reading = read(tmp_path)
+    assert [problem.kind for problem in reading.problems] == ["choice"]
+    assert (reading.scan.image[..., 1][reading.scan.mask] > 150).mean() > 0.9
+
+
+def test_a_mask_on_the_voxels_of_t1_lies_where_t1_does(tmp_path):
+    """Of FLAIR's shape and beside it, but T1 is there, too: it was drawn on T1."""
+    made = phantom()
+    there = made.affine.copy()
+    there[:3, 3] += [10, 6, 0]
+    moved = {"t1": lambda data, _: (np.roll(data, (-2, -1), (0, 1)), there)}
+    moved["seg"] = moved["t1"]
+    reading = read(made.write(tmp_path / "P", headers=moved).parent)
+    assert reading.problems == []
+    assert (reading.scan.image[..., 1][reading.scan.mask] > 150).mean() > 0.9
+
+
 def test_files_that_all_lack_a_position_and_differ_in_shape_are_refused(tmp_path):
     made = phantom()
     made.affine = np.eye(4)
