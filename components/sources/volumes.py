@@ -55,9 +55,7 @@ def build_scan(
         return
     flair = volumes["flair"]
     placed = {name: _placed(name, volume, flair, where, reading) for name, volume in volumes.items()}
-    outline = mask
-    if mask is not None and not any(mask.geometry.same_as(one.geometry) for one in volumes.values()):
-        outline = _placed("its mask", mask, flair, where, reading)
+    outline = None if mask is None else _placed_mask(mask, volumes, placed, where, reading)
     if None in placed.values() or (mask is not None and outline is None):
         return
     grid = model_grid(flair.geometry, options.size, options.spacing)
@@ -106,6 +104,17 @@ def _placed(name: str, volume: Volume, flair: Volume, where: str, reading: Readi
         return volume
     reading.add("position", where, f"{name}: {found[0]}", found[1])
     return None
+
+
+def _placed_mask(
+    mask: Volume, volumes: Mapping[str, Volume], placed: Mapping[str, Volume | None], where: str, reading: Reading
+) -> Volume | None:
+    """A mask where the sequence belongs that it was drawn on, if there is one of its geometry; else see `_placed`."""
+    for name, volume in volumes.items():
+        drawn_on = placed[name]
+        if name != "flair" and drawn_on is not None and mask.geometry.same_as(volume.geometry):
+            return replace(mask, geometry=drawn_on.geometry)
+    return _placed("its mask", mask, volumes["flair"], where, reading)
 
 
 def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.ndarray | None:
