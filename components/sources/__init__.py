@@ -36,7 +36,7 @@ class Source:
         """Read one patient; `masks=False` reads the pictures alone."""
         entry, options = self.entries[patient], options or Options()
         if entry.channels:
-            options = replace(options, channels=entry.channels)
+            options = replace(options, channels=entry.channels, told=True)
         with self.tree.local(entry.files) as folder:
             files = [[folder / file for file in entry.files]] if entry.spread else []
             return self.reader(folder / entry.path, patient, options, masks, *files)

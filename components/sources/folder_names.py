@@ -11,7 +11,7 @@ SESSION = re.compile(r"ses-[A-Za-z0-9]+")
 _DATE = re.compile(r"(19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d.*")
 _VISIT = re.compile(
     r"((ses|session|baseline|follow|followup|fu|tp|time|timepoint|visit|pre|post|preop|postop|before|after|month|week|day"
-    r"|year)[-_ ]?(up|op|treatment|surgery|rt)?[-_ ]?\d*)",
+    r"|year)[-_ ]?(up|op|treatment|surgery|rt)?[-_ ]?\d*([-_.]\d+)?)",
     re.IGNORECASE,
 )
 _KIND = re.compile(

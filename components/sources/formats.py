@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from components.errors import UserError
 from components.problems import Problem
 from components.scans.identity import REPEATED, file_name, subject_of
-from components.sources import dicom, kaggle_3m, leftovers, nifti, nifti_folder, nifti_layouts, nifti_names
+from components.sources import (
+    dicom,
+    folder_names,
+    kaggle_3m,
+    leftovers,
+    nifti,
+    nifti_folder,
+    nifti_layouts,
+    nifti_names,
+)
 from components.sources.entry import Entry
 from components.sources.reading import Reading
 from components.tree import Tree
@@ -36,7 +46,10 @@ class Found:
 def recognise(tree: Tree, folder: str = "") -> Found | None:
     """Find patients in `folder`, or further down where it holds one folder only, or one called kaggle_3m."""
     entries = tree.below(folder)
-    found = _kaggle_3m(folder, entries) or _dicom(tree, folder, entries) or _nifti(tree, folder, entries)
+    found = _kaggle_3m(folder, entries) or _dicom(tree, folder, entries)
+    if found is None or not found.entries:  # DICOM files without an identity
+        others = _nifti(tree, folder, entries)
+        found = replace(others, problems=[*others.problems, *found.problems]) if others and found else others or found
     folders = [name for name, files in entries.items() if files]
     inner = "kaggle_3m" if "kaggle_3m" in folders else folders[0] if len(folders) == 1 else None
     if inner is None or (found is not None and found.reader is kaggle_3m.read):
@@ -64,8 +77,13 @@ def _kaggle_3m(folder: str, entries: dict[str, list[str]]) -> Found | None:
 
 
 def _nifti(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | None:
-    layout = nifti_layouts.find(entries)
-    patients = layout.entries(folder, _channels(tree, _join(folder, "dataset.json")))
+    name = PurePosixPath(folder or tree.root).name
+    layout = nifti_layouts.find(entries, name)
+    told = _channels(tree, _join(folder, "dataset.json"))
+    if not folder and folder_names.holds_images(name) and not told:
+        above = Tree(tree.address.rstrip("/").rpartition("/")[0] or "/", "dataset.json")
+        told = _channels(above, "dataset.json")
+    patients = layout.entries(folder, told)
     return Found(folder, nifti.read, patients, layout.problems) if patients else None
 
 

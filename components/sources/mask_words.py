@@ -36,4 +36,10 @@ def is_of_anatomy(text: str) -> bool:
 
 def rank(text: str) -> int:
     """How much the words speak for this mask being the tumour's reference: of several, the highest is taken."""
-    return bool(_TUMOUR.search(text)) + 2 * bool(_BY_HAND.search(text)) - 2 * bool(_BY_MACHINE.search(text))
+    of_a_sequence = re.search(r"\bmask\b", text) and re.search(r"\b(t1|t2|flair)\b", text)  # as brains' are called
+    return (
+        bool(_TUMOUR.search(text))
+        - bool(of_a_sequence)
+        + 2 * bool(_BY_HAND.search(text))
+        - 2 * bool(_BY_MACHINE.search(text))
+    )

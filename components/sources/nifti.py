@@ -9,18 +9,18 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
 
 from components.scans.geometry import Geometry, is_usable
 from components.scans.identity import site_of
-from components.sources import nifti_files
+from components.sources import nifti_files, nifti_header
 from components.sources.nifti_names import is_volume, pair, stem
 from components.sources.position import is_unset, shift
 from components.sources.reading import DAMAGE, MAX_VOXELS, Options, Reading
-from components.sources.volumes import Volume, build_scan
+from components.sources.volume import Volume
+from components.sources.volumes import build_scan
 from components.tree import walk
 
 LABELS = 16  # no outline of a tumour has more
@@ -94,12 +94,12 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
     data = _squeezed(data)
     geometry = Geometry(data.shape[:3], affine)
     # With both codes 0 there is no position in the header, and the affine is a guess.
-    unset = not _codes(picture) or is_unset(affine)
-    second = _second_form(picture, geometry)
+    unset = not nifti_header.codes(picture) or is_unset(affine)
+    second = nifti_header.second_form(picture, geometry)
     if second is not None:
         what = f"sform and qform of its header place it {shift(second, geometry):.1f} voxels apart; sform is taken"
         reading.add("choice", where, what, "make the two equal if programs disagree about where it lies")
-    return Volume(data, geometry, None, unset, second, _block(picture))
+    return Volume(data, geometry, None, unset, second, nifti_header.block(picture))
 
 
 def _words(kind: np.dtype) -> str:
@@ -110,30 +110,6 @@ def _squeezed(data: np.ndarray) -> np.ndarray:
     """Without axes of one step behind the third: ITK writes channels as (x, y, z, 1, channel)."""
     further = tuple(axis for axis in range(3, data.ndim) if data.shape[axis] == 1)
     return np.squeeze(data, further)
-
-
-def _block(picture: Any) -> bytes | None:
-    """The header's own bytes; None for formats that only look like NIfTI."""
-    return bytes(picture.header.binaryblock) if isinstance(picture.header, nib.Nifti1Header) else None
-
-
-def _codes(picture: Any) -> int:
-    """Whether a header holds a position: its sform_code and qform_code together; 1 in formats without such codes."""
-    header = picture.header
-    codes = [int(header[code]) for code in ("sform_code", "qform_code") if code in header]
-    return sum(codes) if codes else 1
-
-
-def _second_form(picture: Any, first: Geometry) -> Geometry | None:
-    """Where the qform puts a volume, if there is one beside the sform and it is elsewhere."""
-    header = picture.header
-    if "qform_code" not in header or int(header["qform_code"]) <= 0 or int(header["sform_code"]) <= 0:
-        return None
-    try:
-        second = Geometry(first.shape, np.asarray(header.get_qform(), np.float64))
-    except DAMAGE:
-        return None
-    return second if is_usable(second.affine) and shift(second, first) > 1 else None
 
 
 def _check_gzip(path: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import nibabel as nib
 
 from components.scans.scan import CHANNELS
+from components.sources import folder_names, mask_words
 from components.sources.nifti_names import Role, roles, stem
 from components.sources.reading import DAMAGE, Options, Reading
+from components.sources.sequence_words import spaced
 
 WHAT = {"pre": "T1", "post": "T1 with contrast agent", "flair": "FLAIR", "mask": "the mask"}
 NAMES = "call them by what they are: flair, t1, t1ce, seg; BIDS names are known, too (docs/how-to/real-scans.md)"
@@ -68,19 +70,23 @@ def _unknown(paths: list[Path], found: dict[str, Path], reading: Reading) -> Non
 
 def _roles(paths: Sequence[Path], place: Path | None, options: Options, reading: Reading) -> dict[Path, Role]:
     """By name; in nnU-Net's folders by the number at a name's end, which counts channels."""
-    labels = [path for path in paths if is_label_folder(path.parent.name)]
+    labels = {
+        path: Role("mask", mask_words.rank(spaced(f"{path.parent.name} {stem(path.name)}")))
+        for path in paths
+        if path.parent != place and folder_names.holds_masks(path.parent.name)
+    }
     pictures = [path for path in paths if path not in labels]
     numbers = [_CHANNEL.search(stem(path.name)) for path in pictures]
     if len(pictures) > 1 and all(numbers):
         counted = {path: int(number[1]) for path, number in zip(pictures, numbers, strict=True) if number}
-        return _by_number(counted, options, reading) | dict.fromkeys(labels, Role("mask"))
+        return _by_number(counted, options, reading) | labels
     own = reading.patient if place is None else stem(place.name)
     known = roles([path.name for path in pictures], own)
     named = {path: known[path.name] for path in pictures}
     for path in pictures:  # FLAIR/image.nii.gz
         if named[path].what is None and place is not None and path.parent != place:
             named[path] = roles([path.parent.name], own)[path.parent.name]
-    return named | dict.fromkeys(labels, Role("mask"))
+    return named | labels
 
 
 def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> dict[Path, Role]:
@@ -91,14 +97,12 @@ def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> 
         remedy = "lay nnU-Net's dataset.json beside the folders, or name all in order, e.g. [flair, pre, post, t2]"
         reading.add("series", reading.patient, what, remedy)
         return dict.fromkeys(numbers, Role("other"))
+    if not options.told and tuple(channels) == CHANNELS:  # nobody said it
+        what = f"the files' numbers are taken for {', '.join(channels)}, in this order (ingest.channels)"
+        reading.add("choice", reading.patient, what, "lay nnU-Net's dataset.json beside the folders if they are not")
     return {
         path: Role(channels[number] if channels[number] in CHANNELS else "other") for path, number in numbers.items()
     }
-
-
-def is_label_folder(name: str) -> bool:
-    """Tell nnU-Net's and the Medical Segmentation Decathlon's folders of masks."""
-    return bool(re.fullmatch(r"labels(tr|ts|va|val)?", name, re.IGNORECASE))
 
 
 def _choose(what: str, fitting: list[Path], known: dict[Path, Role], reading: Reading) -> Path:
@@ -110,7 +114,8 @@ def _choose(what: str, fitting: list[Path], known: dict[Path, Role], reading: Re
         remedy = "keep one of them there" if what != "mask" else "keep one, or make one mask of them"
         reading.add("series", reading.patient, f"{first.name}: a second file for {what} beside it, {others}", remedy)
     elif others:
-        reading.add("choice", reading.patient, f"{first.name} is taken for {WHAT[what]}, and not {others}")
+        said = f"{first.name} is taken for {WHAT[what]}, and not {others}"
+        reading.add("choice", reading.patient, said, "take the others out, or this one where it is wrong")
     return first
 
 

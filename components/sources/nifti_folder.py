@@ -18,10 +18,11 @@ def is_one_person(name: str, entries: Mapping[str, list[str]]) -> bool:
     if direct:
         return len({nifti_flat.person_of(file) for file in direct}) == 1
     inner = [entry for entry, files in entries.items() if any(map(is_volume, files))]
-    if any(map(folder_names.holds_images, inner)) and len(inner) > 1:
-        return False
-    if inner and all(map(folder_names.is_kind, inner)):
-        return True
+    kinds = [entry for entry in inner if folder_names.is_kind(entry) or folder_names.holds_masks(entry)]
+    if inner and len(kinds) == len(inner):
+        names = {file.rpartition("/")[2] for entry in inner for file in entries[entry]}
+        flairs = {nifti_flat.person_of(file) for file in names if is_volume(file) and role(file, "") == "flair"}
+        return len(flairs) == 1  # several are those of several persons: images/P1_flair.nii.gz, images/P2_flair.nii.gz
     nobodys = folder_names.is_group(name) or folder_names.is_kind(name)
     visits = [entry for entry in inner if folder_names.is_visit(entry) and len(flair_folders(entries[entry])) < 2]
     return bool(inner) and not nobodys and len(visits) == len(inner)

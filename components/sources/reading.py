@@ -33,11 +33,13 @@ class Options:
         size: height and width of the slices, pixels.
         spacing: millimetres between pixels.
         channels: what the last axis of a 4-D NIfTI holds, by name; names other than `CHANNELS` are passed over.
+        told: whether the source itself says so.
     """
 
     size: int = 256
     spacing: float = 1.0
     channels: Sequence[str] = CHANNELS
+    told: bool = False
 
 
 @dataclass

@@ -48,7 +48,7 @@ _BOTH = re.compile(r"\b(w( and)? w ?o|with and without|mit und ohne)\b")
 def spaced(text: str) -> str:
     """Words in lower case, one space between them: "5_T1Gd" is "5 t1 gd", "t1wce" is "t1 ce"."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[A-CE-Z])", " ", text)
-    words = re.split(r"[^a-z0-9+]+", apart.lower())
+    words = re.split(r"[^a-z0-9+]+", re.sub(r"\bct1\b", "t1 ce", apart.lower()))
     return " ".join(part for word in words for part in _WEIGHTING.sub(r" \1 \2", word).split())
 
 

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from components.scans.geometry import Geometry, model_grid, resample, resample_mask, voxels_outside
 from components.scans.scan import CHANNELS, Scan
-from components.sources import alignment, head, intensities, position
+from components.sources import head, intensities, placing, position
 from components.sources.reading import Options, Reading
+from components.sources.volume import Volume
+
+__all__ = ["Volume", "build_scan"]
 
 # After one of these a volume is missing, and the scan would not be what was handed over.
 LACKING = ("unreadable", "type", "not_finite", "shape", "gap")
-
-
-@dataclass(frozen=True)
-class Volume:
-    """One sequence, or a mask.
-
-    Attributes:
-        data: numbers, three axes.
-        geometry: where they lie.
-        frame: what positions are relative to: the kind of file and its name for it; None where nothing is known.
-        unset: the header holds no position, and `geometry` is a guess.
-        second: where a second form of its header puts it, if that is elsewhere.
-        header: of a NIfTI file, as bytes.
-    """
-
-    data: np.ndarray
-    geometry: Geometry
-    frame: tuple[str, str] | None = None
-    unset: bool = False
-    second: Geometry | None = None
-    header: bytes | None = None
 
 
 def build_scan(
@@ -54,8 +35,8 @@ def build_scan(
     if "flair" not in volumes:
         return
     flair = volumes["flair"]
-    placed = {name: _placed(name, volume, flair, where, reading) for name, volume in volumes.items()}
-    outline = None if mask is None else _placed_mask(mask, volumes, placed, where, reading)
+    placed = {name: placing.place(name, volume, flair, where, reading) for name, volume in volumes.items()}
+    outline = None if mask is None else placing.place_mask(mask, volumes, placed, where, reading)
     if None in placed.values() or (mask is not None and outline is None):
         return
     grid = model_grid(flair.geometry, options.size, options.spacing)
@@ -83,38 +64,6 @@ def _has_contents(name: str, volume: Volume, where: str, reading: Reading) -> bo
     if odd := intensities.oddity(volume.data):
         reading.add("intensities", where, f"{name} {odd}")
     return True
-
-
-def _placed(name: str, volume: Volume, flair: Volume, where: str, reading: Reading) -> Volume | None:
-    """A volume where it belongs beside FLAIR; None where its header and FLAIR's contradict each other."""
-    if volume.frame and flair.frame and volume.frame[0] == flair.frame[0] and volume.frame != flair.frame:
-        reading.add("position", where, f"{name} is placed in another frame of reference than FLAIR, or in none")
-    forms = [(one, other) for one in (volume.geometry, volume.second) for other in (flair.geometry, flair.second)]
-    if any(one is not None and other is not None and one.same_as(other) for one, other in forms):
-        return replace(volume, geometry=flair.geometry)
-    if volume.unset and flair.unset and position.is_same_grid(volume.geometry, flair.geometry):
-        what = f"{name} and FLAIR hold no position; they are taken voxel by voxel"
-        reading.add("choice", where, what, "look whether the pictures fit")
-        return replace(volume, geometry=flair.geometry)
-    drawn = name not in CHANNELS
-    found = position.contradiction(
-        volume.geometry, flair.geometry, unset=(volume.unset, flair.unset), drawn=drawn
-    ) or alignment.contradiction(volume.data, volume.geometry, flair.data, flair.geometry)
-    if found is None:
-        return volume
-    reading.add("position", where, f"{name}: {found[0]}", found[1])
-    return None
-
-
-def _placed_mask(
-    mask: Volume, volumes: Mapping[str, Volume], placed: Mapping[str, Volume | None], where: str, reading: Reading
-) -> Volume | None:
-    """A mask where the sequence belongs that it was drawn on, if there is one of its geometry; else see `_placed`."""
-    for name, volume in volumes.items():
-        drawn_on = placed[name]
-        if name != "flair" and drawn_on is not None and mask.geometry.same_as(volume.geometry):
-            return replace(mask, geometry=drawn_on.geometry)
-    return _placed("its mask", mask, volumes["flair"], where, reading)
 
 
 def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.ndarray | None:

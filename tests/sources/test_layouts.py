@@ -180,6 +180,52 @@ def test_channels_of_which_nothing_says_what_they_are_are_refused_with_the_knob(
         assert_whole({"B_001": source.read("B_001", told)}, "B_001")
 
 
+def test_a_folder_of_pictures_alone_is_read_by_the_dataset_json_above_it(tmp_path):
+    made = phantom()
+    for channel, role in enumerate(("flair", "t1", "t1ce", "flair")):
+        put(tmp_path / "set" / "imagesTs" / f"B_001_{channel:04}.nii.gz", made.volumes[role], made.affine)
+    (tmp_path / "set" / "dataset.json").write_text(json.dumps({"channel_names": MODALITIES}), encoding="utf-8")
+    ((patient, reading),) = read(tmp_path / "set" / "imagesTs", open_input, masks=False)[0].items()
+    assert (patient, reading.problems) == ("B_001", [])
+    assert not any(reading.scan.missing_sequences().values())
+
+
+def test_masks_without_a_word_in_a_folder_of_masks(tmp_path):
+    for name in ("P1", "P2"):
+        lay(tmp_path, *(f"images/{file.removeprefix('./')}" for file in full(".", name)[:3]), f"masks/{name}.nii.gz=B")
+    readings, problems = read(tmp_path)
+    assert_whole(readings, "P1", "P2")
+    assert problems == []
+
+
+def test_erasmus_glioma_database_with_a_folder_a_scan(tmp_path):
+    for name in ("EGD-0001", "EGD-0002"):
+        kinds = ("1_T1", "T1=T"), ("2_T1GD", "T1GD=C"), ("3_T2", "T2=F"), ("4_FLAIR", "FLAIR=F"), ("5_MASK", "MASK=B")
+        for folder, file in kinds:
+            lay(tmp_path, f"{name}/{folder}/NIFTI/{file[:-2]}.nii.gz{file[-2:]}")
+    assert_whole(read(tmp_path)[0], "EGD-0001", "EGD-0002")
+
+
+def test_dicom_without_identity_beside_bids_does_not_hide_it(tmp_path):
+    lay(tmp_path, *full("sub-01/anat", "sub-01", "FLAIR", "T1w", "ce-gd_T1w", "label-lesion_mask"))
+    lay(tmp_path, *full("sub-02/anat", "sub-02", "FLAIR", "T1w", "ce-gd_T1w", "label-lesion_mask"))
+    (tmp_path / "sourcedata").mkdir()
+    (tmp_path / "sourcedata" / "a.dcm").write_bytes(b"x")
+    readings, problems = read(tmp_path)
+    assert_whole(readings, "sub-01", "sub-02")
+    assert [problem.kind for problem in problems] == ["identity"]
+
+
+def test_what_brain_extraction_leaves_beside_the_scan_is_not_taken_for_the_tumour(tmp_path):
+    lay(tmp_path, *full("P1", "P1"), "P1/P1_flair_mask.nii.gz=H", "P1/P1_flair_bet.nii.gz=F")
+    ((_, reading),) = read(tmp_path)[0].items()
+    assert reading.scan.mask.any()
+    assert sorted(problem.what for problem in reading.problems) == [
+        "P1_flair.nii.gz is taken for FLAIR, and not P1_flair_bet.nii.gz",
+        "P1_seg.nii.gz is taken for the mask, and not P1_flair_mask.nii.gz",
+    ]
+
+
 def test_a_folder_a_visit_is_one_person(tmp_path):
     for person in ("100010", "100011"):
         for visit in ("time01", "time02"):
