@@ -7,8 +7,9 @@ import numpy as np
 # So much of a volume has the background's value where the brain was cut out of it.
 BACKGROUND = 0.05
 SAMPLE = 200_000  # voxels that are enough to find that value
-# The background lies so far below everything else that it was set there, as a share of the rest's range.
-FAR_BELOW = 0.5
+# As shares of the range of everything else: so far above its darkest value, a background was not dark (interpolation
+# leaves small negative values beside 0), and so far below, somebody has set it.
+INSIDE, FAR_BELOW = 0.05, 0.5
 # The brightest voxels of a picture of eight bits are above this.
 DARK = 32
 
@@ -53,7 +54,8 @@ def set_background(volume: np.ndarray) -> float | None:
         return None
     common = float(values[counts.argmax()])
     low, high = np.percentile(volume[volume != common], (0.5, 99.5))
-    return common if common > low or common < low - FAR_BELOW * (high - low) else None
+    above = (common - low) / max(high - low, 1e-12)
+    return common if above > INSIDE or above < -FAR_BELOW else None
 
 
 def oddity(volume: np.ndarray) -> str | None:

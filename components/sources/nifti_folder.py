@@ -34,7 +34,7 @@ def home_of(parent: str, name: str) -> tuple[str, str]:
     Of `sub-01/ses-2/anat` or `P1/nifti` the person's folder is further up, for the last name is no person's.
     """
     inside = name
-    while _is_below(inside.split("/")[0]) and parent.count("/") > 1 + 2 * ("://" in parent):
+    while _is_below(inside.split("/")[0]) and parent.count("/") > 1 + ("://" in parent):
         parent, _, above = parent.rpartition("/")
         inside = f"{above}/{inside}"
     return parent, inside

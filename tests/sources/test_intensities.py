@@ -59,6 +59,16 @@ def test_a_linear_change_of_all_voxels_changes_nothing(tmp_path, kind):
     assert "intensities" not in {problem.kind for problem in found.problems}
 
 
+def test_what_interpolation_leaves_below_0_is_nothing_to_tell(tmp_path):
+    def ringing(volume):
+        edge = np.roll(volume, 1, 0) != volume
+        return np.where((volume == 0) & edge, -15, volume)
+
+    found = read(tmp_path, ringing)
+    assert "intensities" not in {problem.kind for problem in found.problems}
+    assert np.abs(found.scan.image.astype(int) - own(tmp_path)).mean() < 5
+
+
 @pytest.mark.parametrize("kind", INSIDE)
 def test_what_was_standardised_around_a_background_looks_as_before_and_is_told(tmp_path, kind):
     found, before = read(tmp_path, INSIDE[kind]), own(tmp_path)
