@@ -71,7 +71,8 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
     try:
         picture = nib.load(path)
         if int(np.prod(picture.shape, dtype=np.int64)) > MAX_VOXELS or 0 in picture.shape:
-            reading.add("unreadable", where, f"its header claims {' x '.join(map(str, picture.shape))} voxels")
+            what = f"its header claims {' x '.join(map(str, picture.shape))} voxels"
+            reading.add("unreadable", where, what, "its header is damaged: convert it again")
             return None
         kind = picture.get_data_dtype()
         if kind.fields is not None or kind.kind == "c":
