@@ -89,9 +89,9 @@ def _nifti(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | No
 
 def _channels(tree: Tree, path: str) -> tuple[str, ...]:
     """What channels are, by the file that the Medical Segmentation Decathlon and nnU-Net keep beside the folders."""
-    if path not in tree.files:
-        return ()
     try:
+        if path not in tree.files:
+            return ()
         with tree.open(path) as file:
             told = json.load(file)
         names = told.get("channel_names") or told["modality"]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from phantoms import phantom, put
+from written_scans import made_up_scan, write_dicom
 
 from components.sources import open_source
 from components.sources.reading import Options
@@ -234,3 +235,18 @@ def test_a_mask_beside_the_head_is_refused(tmp_path):
     reading = read(made.write(tmp_path / "P").parent)
     assert reading.scan is None
     assert "lie outside of the head" in reading.problems[0].what
+
+
+@pytest.mark.parametrize("lost", [np.eye(4), None], ids=["identity", "LPS for RAS"])
+def test_a_nifti_mask_beside_dicom_is_held_to_the_same(tmp_path, lost):
+    scan = made_up_scan()
+    folder = write_dicom(tmp_path, scan, mask=False)
+    voxels = np.ascontiguousarray(scan.mask.transpose(2, 1, 0).astype(np.uint8))
+    put(folder / "mask.nii.gz", voxels, scan.affine)
+    with open_source(tmp_path) as source:
+        reading = source.read(scan.patient, Options(size=32, spacing=1.0))
+        np.testing.assert_array_equal(reading.scan.mask, scan.mask)
+        put(folder / "mask.nii.gz", voxels, LPS @ scan.affine if lost is None else lost)
+        reading = source.read(scan.patient, Options(size=32, spacing=1.0))
+    assert reading.scan is None
+    assert [problem.kind for problem in reading.problems] == ["position"]
