@@ -77,7 +77,8 @@ def _roles(paths: Sequence[Path], place: Path | None, options: Options, reading:
     }
     pictures = [path for path in paths if path not in labels]
     numbers = [_CHANNEL.search(stem(path.name)) for path in pictures]
-    if len(pictures) > 1 and all(numbers):
+    names = {_CHANNEL.sub("", stem(path.name)) for path in pictures}
+    if len(pictures) > 1 and all(numbers) and len(names) == 1:
         counted = {path: int(number[1]) for path, number in zip(pictures, numbers, strict=True) if number}
         return _by_number(counted, options, reading) | labels
     own = reading.patient if place is None else stem(place.name)

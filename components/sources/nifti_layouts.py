@@ -56,7 +56,8 @@ def _folder(top: str, paths: list[str], alone: bool, layout: Layout) -> None:
     whole = {sub: len(found) for sub, inside in below.items() if sub and (found := flair_folders(inside))}
     visits = [sub for sub, count in whole.items() if folder_names.is_visit(sub) and count == 1]
     persons = [sub for sub in whole if sub not in visits and not folder_names.is_kind(sub)]
-    if "" in below or not (visits or persons):
+    direct = below.pop("", [])
+    if flair_folders(direct) or not (visits or persons):
         _own_folder(top, paths, layout)
     elif not persons and not folder_names.is_group(top):
         for path in paths:

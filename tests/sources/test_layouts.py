@@ -190,6 +190,18 @@ def test_a_folder_of_pictures_alone_is_read_by_the_dataset_json_above_it(tmp_pat
     assert not any(reading.scan.missing_sequences().values())
 
 
+def test_years_at_the_ends_of_names_are_no_channels(tmp_path):
+    lay(tmp_path, *full("P1", "P1", "flair_2019", "t1_2019", "t1ce_2019", "seg_2019"))
+    assert_whole(read(tmp_path)[0], "P1")
+
+
+def test_a_file_beside_the_persons_of_a_group_is_lost_and_they_are_not(tmp_path):
+    lay(tmp_path, *full("HGG/P1", "P1"), *full("HGG/P2", "P2"), *full("LGG/P3", "P3"), "HGG/atlas.nii.gz=T")
+    readings, problems = read(tmp_path)
+    assert_whole(readings, "P1", "P2", "P3")
+    assert [problem.lost for problem in problems] == [True]
+
+
 def test_masks_without_a_word_in_a_folder_of_masks(tmp_path):
     for name in ("P1", "P2"):
         lay(tmp_path, *(f"images/{file.removeprefix('./')}" for file in full(".", name)[:3]), f"masks/{name}.nii.gz=B")
