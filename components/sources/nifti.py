@@ -157,9 +157,8 @@ def _channels_remedy(stack: Volume, path: Path, options: Options) -> str:
     if stack.data.ndim == 4 and stack.data.shape[0] == len(options.channels):
         return "channels are its first axis: make them the last"
     if stack.data.ndim == 4:
-        return (
-            "name what its last axis holds, e.g. ingest.channels=[flair,pre,post,t2] for the Medical Decathlon's brains"
-        )
+        named = "name what its last axis holds, e.g. ingest.channels=[flair,pre,post,t2]"
+        return f"lay the Medical Decathlon's dataset.json beside its folders, {named}, or save a file a sequence"
     return "make it one 3-D file a sequence"
 
 
