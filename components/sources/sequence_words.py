@@ -7,6 +7,7 @@ German, French, Spanish, Italian and Portuguese. Where two contradict each other
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # Of the examination or of the processing, not of the sequence: "post-op", "pre_treatment".
 _PHASE = re.compile(
@@ -30,7 +31,7 @@ _T1 = re.compile(r"\bt1\b|\bmp ?rage|\bspgr|\bbravo\b|\btfl\b|\bvibe\b")
 _T1_FLAIR = re.compile(r"\bt1( \w+)?( \w+)? (flair|dark ?fluid)")
 
 _NAMES = "dotarem|prohance|multihance|magnevist"
-_AGENT = rf"(iv )?(kontrast\w*|contrast\w*|k ?m|gad\w*|gd\w*|ce|c|mdc|civ|inj\w*|enh\w*|agent|{_NAMES})"
+_AGENT = rf"((iv|produit de|medio de|mezzo di|meio de) )?(kontrast\w*|contrast\w*|k ?m|gad\w*|gd\w*|ce|c|mdc|civ|inj\w*|enh\w*|agent|{_NAMES})"
 _WITHOUT = re.compile(
     r"\b(pre|before|vor|avant|antes|prima|no|non|not|un|w ?o|without|ohne|o|kein\w*|sans|sin|senza|sem)"
     rf"( de| del| di| du)? ?{_AGENT}\b"
@@ -48,6 +49,7 @@ _BOTH = re.compile(r"\b(w( and)? w ?o|with and without|mit und ohne)\b")
 def spaced(text: str) -> str:
     """Words in lower case, one space between them: "5_T1Gd" is "5 t1 gd", "t1wce" is "t1 ce"."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[A-CE-Z])", " ", text)
+    apart = unicodedata.normalize("NFKD", apart).encode("ascii", "ignore").decode()  # accents
     words = re.split(r"[^a-z0-9+]+", re.sub(r"\bct1\b", "t1 ce", apart.lower()))
     return " ".join(part for word in words for part in _WEIGHTING.sub(r" \1 \2", word).split())
 

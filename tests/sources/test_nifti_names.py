@@ -36,6 +36,8 @@ T1_w_wo_contrast None    T1001_flair flair           MD_001_flair flair         
 bet_flair_bet_mask other brainmask other          brain_mask other          hd_bet_mask other       ventricle_mask other
 flair_mask mask          tumor_segmentation mask     brain_segmentation other      tumor mask             lesion mask
 tumor_001_flair flair    W39_1998.09.19_Segm mask    GlistrBoost_ManuallyCorrected mask                   gt mask
+T1_après_gado post       T1_sans_produit_de_contraste pre            T1_sin_medio_de_contraste pre
+T1_con_mezzo_di_contrasto post                        T1_nativo pre   T1_sem_contraste pre  CT1 post
 FLAIR_unstripped flair   T1GD_unstripped post        T1c_bias post             brain_tumor_mask mask   T1_sub other
 """
 
