@@ -31,7 +31,10 @@ _T1 = re.compile(r"\bt1\b|\bmp ?rage|\bspgr|\bbravo\b|\btfl\b|\bvibe\b")
 _T1_FLAIR = re.compile(r"\bt1( \w+)?( \w+)? (flair|dark ?fluid)")
 
 _NAMES = "dotarem|prohance|multihance|magnevist"
-_AGENT = rf"((iv|produit de|medio de|mezzo di|meio de) )?(kontrast\w*|contrast\w*|k ?m|gad\w*|gd\w*|ce|c|mdc|civ|inj\w*|enh\w*|agent|{_NAMES})"
+_AGENT = (
+    r"((iv|produit de|medio de|mezzo di|meio de) )?"
+    rf"(kontrast\w*|contrast\w*|k ?m|gad\w*|gd\w*|ce|c|mdc|civ|inj\w*|enh\w*|agent|{_NAMES})"
+)
 _WITHOUT = re.compile(
     r"\b(pre|before|vor|avant|antes|prima|no|non|not|un|w ?o|without|ohne|o|kein\w*|sans|sin|senza|sem)"
     rf"( de| del| di| du)? ?{_AGENT}\b"
