@@ -15,7 +15,7 @@ _ENTITY = re.compile(
     r"|recording|chunk|res|den|label|desc|atlas|cohort)-(?P<label>[A-Za-z0-9+]+)"
 )
 # Suffixes of images and their derivatives, in lower case. None: neither of the sequences that are read, nor a mask.
-_SUFFIXES = {
+_SUFFIXES: dict[str, str | None] = {
     **{"flair": "flair", "t1w": "t1", "mask": "mask", "dseg": "mask", "probseg": "mask", "seg": "mask"},
     **dict.fromkeys(("t2w", "pdw", "pdt2", "t2starw", "t2star", "inplanet1", "inplanet2", "angio", "unit1", "mp2rage")),
     **dict.fromkeys(("t1map", "t2map", "t2starmap", "r1map", "r2map", "pdmap", "mtrmap", "chimap", "s0map", "t1rho")),
@@ -52,7 +52,8 @@ class BidsName:
 
 def parse(stem: str) -> BidsName:
     """Take a file name without its extension apart; a name that is not of BIDS has no entities."""
-    entities, rest = {}, []
+    entities: dict[str, str] = {}
+    rest: list[str] = []
     for part in stem.split("_"):
         if found := _ENTITY.fullmatch(part):
             entities[found["key"]] = found["label"]

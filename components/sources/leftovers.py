@@ -51,7 +51,8 @@ def find(tree: Tree, folder: str, entries: Iterable[Entry], *, named: bool) -> l
     above = {folder or ".", *_parents(folder)}
     left = [path for path in tree.files if path not in taken and not _is_passed(path, folder)]
     loose = [path for path in left if _parent(path) in above]
-    below = [path for path in left if _parent(path) not in above and not _parents(path) & (homes - above)]
+    homes -= above
+    below = [path for path in left if _parent(path) not in above and homes.isdisjoint(_parents(path))]
     return _folders(below, named) + _files(tree, loose, named)
 
 

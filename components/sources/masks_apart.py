@@ -13,12 +13,10 @@ from components.sources.nifti_names import role
 
 def by_kind(paths: list[str], layout: Layout) -> list[str]:
     """Pictures in folders of pictures, masks in folders of masks; returns the files that lie in neither."""
-    pictures, masks, others = [], [], []
-    for path in paths:
-        top = path.split("/")[0]
-        kind = pictures if folder_names.holds_images(top) else masks if folder_names.holds_masks(top) else others
-        kind.append(path)
-    flat = defaultdict(list)
+    pictures = [path for path in paths if folder_names.holds_images(path.split("/")[0])]
+    left = [path for path in paths if not folder_names.holds_images(path.split("/")[0])]
+    masks = [path for path in left if folder_names.holds_masks(path.split("/")[0])]
+    flat: dict[str, list[str]] = defaultdict(list)
     for path in pictures:
         parts = [part for i, part in enumerate(path.split("/")) if i == 0 or not folder_names.holds_images(part)]
         if len(parts) > 2:
@@ -31,7 +29,7 @@ def by_kind(paths: list[str], layout: Layout) -> list[str]:
                 layout.add(patient, "", path)
     for path in masks:
         _attach(path, layout)
-    return others
+    return [path for path in left if not folder_names.holds_masks(path.split("/")[0])]
 
 
 def _attach(path: str, layout: Layout) -> None:

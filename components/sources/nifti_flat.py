@@ -42,7 +42,7 @@ def group(paths: Sequence[str], *, channels: bool = False) -> dict[str, list[str
         return found
     stacks, _ = pair([name for name in names if role(name, "") in (None, "mask")])
     taken = {name for files in stacks.values() for name in files}
-    groups = defaultdict(list)
+    groups: dict[str, list[str]] = defaultdict(list)
     for name in names.keys() - taken:
         groups[person_of(name)].append(name)
     whole = {person: files for person, files in groups.items() if any(role(file, "") == "flair" for file in files)}
@@ -53,7 +53,7 @@ def group(paths: Sequence[str], *, channels: bool = False) -> dict[str, list[str
 
 
 def _by_channel(names: dict[str, str]) -> dict[str, list[str]]:
-    found = defaultdict(list)
+    found: dict[str, list[str]] = defaultdict(list)
     for name, path in sorted(names.items()):
         if match := re.fullmatch(r"(.+)_\d{4}", stem(name)):
             found[match[1]].append(path)

@@ -27,10 +27,10 @@ def find(entries: Mapping[str, list[str]], name: str = "") -> Layout:
     layout = Layout()
     paths = [f"{name}/{file}" for name, files in entries.items() for file in files if is_volume(file)]
     derived = [path for path in paths if "derivatives" in PurePosixPath(path).parts]
-    paths = [path for path in paths if path not in set(derived) and path.split("/")[0] not in PASSED]
+    paths = [path for path in paths if not {"derivatives", *PASSED} & set(PurePosixPath(path).parts[:-1])]
     if any(folder_names.holds_images(path.split("/")[0]) for path in paths):
         paths = masks_apart.by_kind(paths, layout)
-    by_top = defaultdict(list)
+    by_top: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         by_top[path.split("/")[0]].append(path)
     if len(by_top) > 1 and not any(is_complete(inside, top) for top, inside in by_top.items()):
@@ -49,7 +49,7 @@ def _folder(top: str, paths: list[str], alone: bool, layout: Layout) -> None:
         for path in paths:
             _bids(path, layout)
         return
-    below = defaultdict(list)
+    below: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         parts = path.split("/")
         below[parts[1] if len(parts) > 2 else ""].append(path)
