@@ -9,10 +9,12 @@ from dataclasses import dataclass
 REMEDIES = {
     "unreadable": "copy it again from its source",
     "shape": "export all pictures of a patient at one size, and masks at the size of their pictures",
+    "intensities": "export the scanner's own values; training and prediction must see the same kind of them",
     "type": "export as the format's reader expects it: docs/how-to/real-scans.md",
     "not_finite": "replace NaN and infinity by 0",
     "position": "export all files of the patient with their position, from one examination",
     "mask_lost": "outline the tumour on the slices of FLAIR",
+    "unknown": "name it by its sequence (t1, flair, t1ce, seg) if it belongs to the scan",
     "skipped": "lay it out as docs/how-to/real-scans.md says, or take it out",
     "missing_mask": "training needs it; add it, or leave such patients out with ingest.policy.missing_mask=quarantine",
     "extra_mask": "delete it, or add its picture",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from PIL import Image
 
 from components.errors import UserError
+from components.predict.nifti_mask import write_nifti_mask
 from components.predict.segmentation import write_segmentation
 from components.scans.files import mask_path
 from components.scans.scan import Scan
@@ -22,8 +22,8 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> l
     """Write a patient's mask, bool [slices, height, width], into `folder`, in the source's own format and geometry.
 
     kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one a picture. A single picture: `<picture>_mask` with its
-    suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, the voxels of FLAIR. DICOM: `<patient>_seg.dcm`, or
-    NIfTI where the headers don't allow that.
+    suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
+    `<patient>_seg.dcm`, or NIfTI where the headers don't allow that.
 
     Returns:
         Notes on what was written in another form.
@@ -52,9 +52,7 @@ def _write_picture(path: Path, drawn: np.ndarray) -> None:
 
 
 def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:
-    assert scan.source is not None
-    drawn = nib.Nifti1Image(scan.to_source(mask).astype(np.uint8), scan.source.affine)
-    nib.save(drawn, mask_path(folder, scan.patient))
+    write_nifti_mask(mask_path(folder, scan.patient), scan, mask)
 
 
 def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
@@ -66,15 +64,9 @@ def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[s
     try:
         write_segmentation(folder / f"{scan.patient}_seg.dcm", scan, mask, headers)
     except UserError as error:
-        _nifti_of_dicom(folder, scan, mask)
+        _nifti(folder, source, scan, mask)
         return [f"its mask is NIfTI: {error}"]
     return []
-
-
-def _nifti_of_dicom(folder: Path, scan: Scan, mask: np.ndarray) -> None:
-    assert scan.source is not None
-    drawn = nib.Nifti1Image(scan.to_source(mask).astype(np.uint8), scan.source.affine)
-    nib.save(drawn, mask_path(folder, scan.patient))
 
 
 WRITERS: dict[Callable, Writer] = {

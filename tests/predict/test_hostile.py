@@ -88,6 +88,17 @@ def test_the_patient_fails_in_words_and_the_other_is_predicted(tmp_path, model, 
     assert written.name.startswith(GOOD)
 
 
+def test_scans_that_belong_to_nobody_are_told_and_the_status_is_1(tmp_path, model, capsys):
+    write_nifti(tmp_path / "in", made_up_scan(GOOD))
+    write_nifti(tmp_path / "in", made_up_scan(BAD))
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(tmp_path / "whole"), **NOTHING) == 0
+    (tmp_path / "in" / "third.mha").write_bytes(b"x")
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(tmp_path / "out"), **NOTHING) == 1
+    said = capsys.readouterr().out
+    assert "failed: unnamed-1: the source: 1 file(s) beside the patients belong to none of them: third.mha" in said
+    assert "2 patients predicted" in said
+
+
 def zip_out_of_the_folder(path):
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("../../escaped.tif", b"x")

@@ -22,7 +22,8 @@ from components.sources.dicom.placing import straighten
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.series import Series, candidates
 from components.sources.reading import DAMAGE, Options, Reading
-from components.sources.volumes import LACKING, Volume, build_scan
+from components.sources.volume import Volume
+from components.sources.volumes import LACKING, build_scan
 
 NO_IDENTITY = "the DICOM files in it have no PatientID, or can't be read"
 GIVE_IDENTITY = "write a PatientID into them, a pseudonym is enough: `dcmodify -i PatientID=P001 FILES`"
