@@ -28,7 +28,9 @@ def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading
     ) or alignment.contradiction(volume.data, volume.geometry, flair.data, flair.geometry)
     if found is None:
         return volume
-    reading.add("position", where, f"{name}: {found[0]}", found[1])
+    what, remedy = found
+    # DICOM's positions are the scanner's: nobody copies headers there.
+    reading.add("position", where, f"{name}: {what}", "" if volume.header is None else remedy)
     return None
 
 

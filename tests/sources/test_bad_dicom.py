@@ -138,14 +138,16 @@ BROKEN = {
         lambda f: (f / "seg.dcm").write_bytes((f / "seg.dcm").read_bytes()[:-300]),
         "mask: its headers or",
     ),
-    "mask elsewhere": (shifted_mask, "voxels of its mask lie outside"),
+    "mask elsewhere": (shifted_mask, "its mask: it shares 0% of its field of view with FLAIR; export all files"),
     "T1 elsewhere": (
         lambda f: edit(
             f,
-            lambda d: setattr(d, "ImagePositionPatient", [d.ImagePositionPatient[0] + 900, 0, d.InstanceNumber]),
+            lambda d: setattr(
+                d, "ImagePositionPatient", [d.ImagePositionPatient[0] + 900, *d.ImagePositionPatient[1:]]
+            ),
             "pre",
         ),
-        "pre and FLAIR lie in different places",
+        "pre: it shares 0% of its field of view with FLAIR; export all files",
     ),
 }
 
