@@ -228,6 +228,17 @@ def test_dicom_without_identity_beside_bids_does_not_hide_it(tmp_path):
     assert [problem.kind for problem in problems] == ["identity"]
 
 
+def test_dicom_without_identity_beside_nifti_is_told_once_and_not_by_name(tmp_path):
+    lay(tmp_path, *full("P1", "P1"), *full("P2", "P2"))
+    for name in ("DOE_JOHN/a.dcm", "DOE_JOHN/series/b.dcm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    readings, problems = read(tmp_path)
+    assert_whole(readings, "P1", "P2")
+    assert [(problem.kind, problem.lost) for problem in problems] == [("identity", True)]
+    assert "DOE" not in str(problems)
+
+
 def test_what_brain_extraction_leaves_beside_the_scan_is_not_taken_for_the_tumour(tmp_path):
     lay(tmp_path, *full("P1", "P1"), "P1/P1_flair_mask.nii.gz=H", "P1/P1_flair_bet.nii.gz=F")
     ((_, reading),) = read(tmp_path)[0].items()
