@@ -115,9 +115,11 @@ def _dicom(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | No
     seen: Counter[str] = Counter()
     problems: list[Problem] = []
     told: list[str] = []
+    # What BIDS keeps beside the subjects, such as the DICOM that they were made from, is no patient.
+    others = any(files and name not in leftovers.PASSED for name, files in entries.items())
     for number, (name, files) in enumerate(sorted(entries.items()), start=1):
         entry = _entry(folder, name, files)
-        identity = _identity(tree, entry)
+        identity = None if others and name in leftovers.PASSED else _identity(tree, entry)
         if identity is None:
             continue
         if not identity:

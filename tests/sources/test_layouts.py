@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 from phantoms import phantom, put
+from pydicom import dcmread
+from written_scans import made_up_scan, write_dicom
 
 from components.errors import UserError
 from components.scans.identity import subject_of
@@ -218,14 +220,18 @@ def test_erasmus_glioma_database_with_a_folder_a_scan(tmp_path):
     assert_whole(read(tmp_path)[0], "EGD-0001", "EGD-0002")
 
 
-def test_dicom_without_identity_beside_bids_does_not_hide_it(tmp_path):
+@pytest.mark.parametrize("identity", ["", "12345"])
+def test_the_dicom_that_bids_was_made_from_does_not_hide_it(tmp_path, identity):
     lay(tmp_path, *full("sub-01/anat", "sub-01", "FLAIR", "T1w", "ce-gd_T1w", "label-lesion_mask"))
     lay(tmp_path, *full("sub-02/anat", "sub-02", "FLAIR", "T1w", "ce-gd_T1w", "label-lesion_mask"))
-    (tmp_path / "sourcedata").mkdir()
-    (tmp_path / "sourcedata" / "a.dcm").write_bytes(b"x")
+    write_dicom(tmp_path / "sourcedata", made_up_scan("sub-01"), mask=False)
+    for path in (tmp_path / "sourcedata").rglob("*.dcm"):
+        data = dcmread(path)
+        data.PatientID = identity
+        data.save_as(path)
     readings, problems = read(tmp_path)
     assert_whole(readings, "sub-01", "sub-02")
-    assert [problem.kind for problem in problems] == ["identity"]
+    assert problems == []
 
 
 def test_dicom_without_identity_beside_nifti_is_told_once_and_not_by_name(tmp_path):
