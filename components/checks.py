@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.problems import Problem, numbers
+from components.scans.scan import Scan
+from components.slices import pixel_hash
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -24,6 +26,12 @@ def check_slices(patient: str, rows: Rows) -> list[Problem]:
     if blank:
         problems.append(Problem("blank", patient, patient, f"nothing on slice {numbers(blank)}"))
     return problems
+
+
+def check_scan(scan: Scan) -> list[Problem]:
+    """The same of a scan that no manifest rows were made of."""
+    rows = [{"slice": number, "pixel_hash": pixel_hash(image)} for number, image in enumerate(scan.image, start=1)]
+    return check_slices(scan.patient, rows)
 
 
 class Duplicates:

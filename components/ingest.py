@@ -14,7 +14,7 @@ from components.checks import Duplicates
 from components.errors import UserError
 from components.examine import examine, examine_all
 from components.files import atomic_file, atomic_folder
-from components.problems import REMEDIES, Problem
+from components.problems import Problem
 from components.scans.files import image_path, mask_path
 from components.sources import open_source
 from components.sources.reading import Options
@@ -93,7 +93,7 @@ def ingest(
 
 def _tell(address: str | Path, found: list[tuple[Problem, str]], table: str | Path) -> None:
     """Print and write the problems; raise UserError where one of them refuses the source."""
-    rows = [(p.kind, action, p.patient, p.where, p.what, REMEDIES[p.kind]) for p, action in found]
+    rows = [(p.kind, action, p.patient, p.where, p.what, p.advice) for p, action in found]
     with atomic_file(table) as part:
         pd.DataFrame(rows, columns=PROBLEM_COLUMNS).to_csv(part, index=False)
     for problem, action in sorted(found, key=lambda one: one[1] != "refuse")[:SHOWN]:

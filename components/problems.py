@@ -9,16 +9,18 @@ from dataclasses import dataclass
 REMEDIES = {
     "unreadable": "copy it again from its source",
     "shape": "export all pictures of a patient at one size, and masks at the size of their pictures",
+    "intensities": "export the scanner's own values; training and prediction must see the same kind of them",
     "type": "export as the format's reader expects it: docs/how-to/real-scans.md",
     "not_finite": "replace NaN and infinity by 0",
     "position": "export all files of the patient with their position, from one examination",
     "mask_lost": "outline the tumour on the slices of FLAIR",
+    "unknown": "name it by its sequence (t1, flair, t1ce, seg) if it belongs to the scan",
     "skipped": "lay it out as docs/how-to/real-scans.md says, or take it out",
     "missing_mask": "training needs it; add it, or leave such patients out with ingest.policy.missing_mask=quarantine",
     "extra_mask": "delete it, or add its picture",
     "mask_values": "export masks as 0 and 255 (pictures) or as whole numbers (volumes); all but 0 counts as tumour",
     "series": "leave one complete examination in the patient's folder",
-    "choice": "take the other series out of the folder, or this one where it is wrong",
+    "choice": "leave one series of each sequence in the folder, or name the sequence in SeriesDescription",
     "identity": "give every patient one folder with one identity",
     "gap": "add the missing slices",
     "blank": "harmless at the ends of a stack; elsewhere export the slice again",
@@ -37,19 +39,28 @@ class Problem:
         patient: the examination it concerns; "" where it concerns the source as a whole.
         where: file or slice, relative to the source and without any identity but the patient's chosen one.
         what: the reason, in words.
+        remedy: what helps here, where that is something else than for most problems of the kind.
+        lost: whether there may be a scan that nothing comes of: a prediction then ends with exit status 1.
     """
 
     kind: str
     patient: str
     where: str
     what: str
+    remedy: str = ""
+    lost: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in REMEDIES:
             raise ValueError(f"unknown kind of problem: {self.kind}")
 
+    @property
+    def advice(self) -> str:
+        """What the person who hands over the scans can do."""
+        return self.remedy or REMEDIES[self.kind]
+
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {REMEDIES[self.kind]}"
+        return f"{self.where}: {self.what}; {self.advice}"
 
 
 def numbers(values: Iterable[int]) -> str:

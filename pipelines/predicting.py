@@ -20,15 +20,16 @@ def run(
     beam_args: list[str],
     storage: str | None,
 ) -> int:
-    """Predict, write the tables, print a summary; returns 1 where a patient failed, else 0."""
+    """Predict, write the tables, print a summary; returns 1 where a patient failed or a scan is nobody's, else 0."""
     from components.predict import results
     from components.predict import run as here
     from components.registry.resolve import model_folder
 
     folder, layered = Path(out), model_folder(model)
     with here.opened(inputs, folder, layered, resume=resume) as work:
-        for source in work.sources:
-            for problem in source.problems:
+        problems = [problem for source in work.sources for problem in source.problems]
+        for problem in problems:
+            if not problem.lost:  # those fail, and are told with the others at the end
                 click.echo(f"warn: {problem}")
         if not beam_args:
             here.predict(work, folder, layered, doubt=doubt, overlays=overlays)
@@ -36,6 +37,7 @@ def run(
             from components.predict import beam_run
 
             beam_run.predict(work, folder, layered, beam_args, storage, doubt=doubt, overlays=overlays)
+        results.write_lost(folder, problems)
         rows = results.gather(folder)
     for row in rows:
         if row["status"] == results.FAILED:

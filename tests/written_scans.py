@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from components.scans.scan import CHANNELS, Scan
 
@@ -112,6 +112,33 @@ def mr_slice(scan, channel, number, series, **tags):
     data.PixelData = np.ascontiguousarray(scan.image[number, ..., CHANNELS.index(channel)]).tobytes()
     for name, value in tags.items():
         setattr(data, name, value)
+    return data
+
+
+def tagged(**tags):
+    made = Dataset()
+    for name, value in tags.items():
+        setattr(made, name, value)
+    return made
+
+
+def enhanced(scan, channel):
+    """One sequence as a single multi-frame file, as newer scanners write it."""
+    slices = [mr_slice(scan, channel, i, channel) for i in range(len(scan.image))]
+    data = slices[0]
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
+    data.NumberOfFrames = len(slices)
+    shared, frames = Dataset(), []
+    shared.PixelMeasuresSequence = [tagged(PixelSpacing=data.PixelSpacing, SliceThickness=data.SliceThickness)]
+    shared.PlaneOrientationSequence = [tagged(ImageOrientationPatient=data.ImageOrientationPatient)]
+    for i, one in enumerate(slices, start=1):
+        place = tagged(ImagePositionPatient=one.ImagePositionPatient)
+        content = tagged(StackID="1", InStackPositionNumber=i, DimensionIndexValues=[1, i])
+        frames.append(tagged(PlanePositionSequence=[place], FrameContentSequence=[content]))
+    data.SharedFunctionalGroupsSequence, data.PerFrameFunctionalGroupsSequence = [shared], frames[::-1]
+    data.PixelData = b"".join(one.PixelData for one in slices[::-1])
+    for name in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "SliceThickness"):
+        delattr(data, name)
     return data
 
 

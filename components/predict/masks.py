@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 from PIL import Image
 
 from components.errors import UserError
+from components.predict.nifti_mask import write_nifti_mask
 from components.predict.segmentation import write_segmentation
 from components.scans.files import mask_path
 from components.scans.scan import Scan
 from components.sources import Source, dicom, kaggle_3m, nifti, pictures
 
-Writer = Callable[[Path, Source, Scan, np.ndarray], None]
+Writer = Callable[[Path, Source, Scan, np.ndarray], list[str] | None]
 
 
-def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
+def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
     """Write a patient's mask, bool [slices, height, width], into `folder`, in the source's own format and geometry.
 
     kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one a picture. A single picture: `<picture>_mask` with its
-    suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, the voxels of FLAIR. DICOM: `<patient>_seg.dcm`.
+    suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
+    `<patient>_seg.dcm`, or NIfTI where the headers don't allow that.
+
+    Returns:
+        Notes on what was written in another form.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    WRITERS[source.reader](folder, source, scan, mask)
+    return WRITERS[source.reader](folder, source, scan, mask) or []
 
 
 def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
@@ -48,18 +52,21 @@ def _write_picture(path: Path, drawn: np.ndarray) -> None:
 
 
 def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:
-    assert scan.source is not None
-    drawn = nib.Nifti1Image(scan.to_source(mask).astype(np.uint8), scan.source.affine)
-    nib.save(drawn, mask_path(folder, scan.patient))
+    write_nifti_mask(mask_path(folder, scan.patient), scan, mask)
 
 
-def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
+def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
     entry = source.entries[scan.patient]
     with source.tree.local(entry.files) as near:
         headers = dicom.flair_headers(near / entry.path, scan.patient)
     if not headers:
         raise UserError(f"{scan.patient}: its FLAIR series changed while it was read; predict it again")
-    write_segmentation(folder / f"{scan.patient}_seg.dcm", scan, mask, headers)
+    try:
+        write_segmentation(folder / f"{scan.patient}_seg.dcm", scan, mask, headers)
+    except UserError as error:
+        _nifti(folder, source, scan, mask)
+        return [f"its mask is NIfTI: {error}"]
+    return []
 
 
 WRITERS: dict[Callable, Writer] = {

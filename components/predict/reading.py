@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.checks import check_scan
 from components.errors import UserError
 from components.problems import Problem
 from components.sources import Source
@@ -11,14 +12,16 @@ Job = tuple[int, str]  # number of the source, patient
 
 
 def read_one(job: Job, sources: list[Source], options: Options) -> Reading:
-    """Read a patient's scan, without masks."""
+    """Read a patient's scan, without masks, and check it as ingest does."""
     number, patient = job
     try:
-        return sources[number].read(patient, options, masks=False)
+        reading = sources[number].read(patient, options, masks=False)
     except UserError as error:  # a bucket, a file that is gone
         reading = Reading(patient)
         reading.add("unreadable", patient, str(error))
-        return reading
+    if reading.scan is not None:
+        reading.problems += check_scan(reading.scan)
+    return reading
 
 
 def lost(job: Job) -> Reading:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from components.files import atomic_file, read_json, write_json
 from components.predict.detector import Found
 from components.predict.masks import write_masks
 from components.predict.overlays import write_overlays
+from components.problems import Problem
 from components.scans.scan import Scan
 from components.sources import Source
 
@@ -21,13 +23,14 @@ PATIENTS = "patients.csv"
 RUN = "run.json"
 COLUMNS = ("patient", "slice", "tumor_probability", "has_tumor", "EncodedPixels")
 DONE, FAILED = "done", "failed"
+NAMELESS = "unnamed-"
 
 
 def write_patient(
     folder: Path, source: Source, scan: Scan, found: Found, *, notes: list[str], refer_at: float, overlays: bool
 ) -> None:
     """Write masks, overlays and rows of a patient; its record comes last and says that the rest is whole."""
-    write_masks(folder / "masks", source, scan, found.mask)
+    notes = [*notes, *write_masks(folder / "masks", source, scan, found.mask)]
     if overlays:
         write_overlays(folder / "overlays" / scan.patient, scan, found.mask)
     with atomic_file(_rows(folder, scan.patient)) as part, part.open("w", newline="", encoding="utf-8") as file:
@@ -55,6 +58,15 @@ def write_patient(
 def write_failure(folder: Path, patient: str, reasons: list[str]) -> None:
     """Record that a patient could not be predicted, and why."""
     write_json(_record(folder, patient), {"patient": patient, "status": FAILED, "notes": "; ".join(reasons)})
+
+
+def write_lost(folder: Path, problems: Iterable[Problem]) -> None:
+    """Record scans of nobody as failed, "unnamed-1" and so on; such records of an earlier run are taken back."""
+    for path in (folder / "patients").glob(f"{NAMELESS}*.json"):
+        if read_json(path)["status"] == FAILED:
+            path.unlink()
+    for number, problem in enumerate((problem for problem in problems if problem.lost), start=1):
+        write_failure(folder, f"{NAMELESS}{number}", [str(problem)])
 
 
 def is_done(folder: Path, patient: str) -> bool:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import highdicom as hd
 import numpy as np
+from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from components.errors import UserError
+from components.predict.seg_headers import source_headers
 from components.scans.scan import Scan
+from components.sources.dicom.files import silent
 from components.sources.dicom.pixels import TO_RAS
 
 NAME = "glioflow"
 
 
+@silent()
 def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[Any]) -> None:
     """Write a binary segment that refers to the FLAIR images.
 
@@ -31,11 +36,31 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
     """
     assert scan.source is not None
     drawn = scan.to_source(mask)
+    sources, missing = source_headers(headers, scan.spacing[0])
+    if missing:
+        raise UserError(
+            f"no DICOM SEG without {', '.join(missing)}, of one's own on each image; write it into FLAIR's files"
+        )
+    series = {str(source.SOPInstanceUID): source.SeriesInstanceUID for source in sources}
+    for source in sources:  # slices may have a series each
+        source.SeriesInstanceUID = sources[0].SeriesInstanceUID
+    try:
+        outlined = _segmentation(sources, drawn, TO_RAS @ scan.source.affine)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        kind = type(error).__name__  # its words may quote headers
+        raise UserError(f"the headers of FLAIR don't allow a DICOM SEG ({kind}); export them again") from error
+    if len(set(series.values())) > 1:
+        outlined.ReferencedSeriesSequence = _by_series(outlined.SourceImageSequence, series)
+    outlined.save_as(path)
+
+
+def _segmentation(sources: list[Dataset], drawn: np.ndarray, affine: np.ndarray) -> hd.seg.Segmentation:
+    """One segment, drawn on the volume of `sources` whose affine, LPS, is given."""
     volume = hd.Volume(
         drawn.astype(np.uint8),
-        TO_RAS @ scan.source.affine,
+        affine,
         coordinate_system="PATIENT",
-        frame_of_reference_uid=headers[0].get("FrameOfReferenceUID"),
+        frame_of_reference_uid=sources[0].FrameOfReferenceUID,
     )
     release = version(NAME)
     algorithm = hd.AlgorithmIdentificationSequence(name=NAME, version=release, family=codes.DCM.ArtificialIntelligence)
@@ -47,24 +72,30 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=algorithm,
     )
-    try:
-        outlined = hd.seg.Segmentation(
-            source_images=headers,
-            pixel_array=volume,
-            segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[segment],
-            series_instance_uid=hd.UID(),
-            series_number=900,
-            sop_instance_uid=hd.UID(),
-            instance_number=1,
-            manufacturer=NAME,
-            manufacturer_model_name=NAME,
-            software_versions=release,
-            device_serial_number="none",
-            series_description="tumour, for research, not for diagnosis",
-            omit_empty_frames=bool(drawn.any()),  # a segmentation without any frame is none
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        kind = type(error).__name__  # its words may quote headers
-        raise UserError(f"{scan.patient}: the headers of FLAIR don't allow a DICOM SEG ({kind}); use NIfTI") from error
-    outlined.save_as(path)
+    return hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=volume,
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[segment],
+        series_instance_uid=hd.UID(),
+        series_number=900,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer=NAME,
+        manufacturer_model_name=NAME,
+        software_versions=release,
+        device_serial_number="none",
+        series_description="tumour, for research, not for diagnosis",
+        omit_empty_frames=bool(drawn.any()),  # a segmentation without any frame is none
+    )
+
+
+def _by_series(images: Iterable[Dataset], series: dict[str, str]) -> list[Dataset]:
+    """References to images, sorted by the series that each is in."""
+    items: dict[str, Dataset] = {}
+    for image in images:
+        name = series[str(image.ReferencedSOPInstanceUID)]
+        item = items.setdefault(name, Dataset())
+        item.SeriesInstanceUID = name
+        item.ReferencedInstanceSequence = [*item.get("ReferencedInstanceSequence", []), image]
+    return list(items.values())

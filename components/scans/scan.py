@@ -38,6 +38,7 @@ class Scan:
         mask: bool array [slices, height, width], True where there is tumour; None where there is no reference.
         affine: 4 x 4, from (column, row, slice) to millimetres, see `components.scans.geometry`.
         source: geometry of the FLAIR volume as it came, for the way back; None where it came as plain pictures.
+        header: of the NIfTI file that FLAIR came in, for masks drawn on it; None where it was none, or is not known.
     """
 
     patient: str
@@ -46,6 +47,7 @@ class Scan:
     mask: np.ndarray | None
     affine: np.ndarray = field(default_factory=PLAIN.copy)
     source: Geometry | None = None
+    header: bytes | None = None
 
     @property
     def subject(self) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.errors import UserError
 from components.problems import Problem
-from components.sources import archive, demo, formats
+from components.sources import archive, demo, formats, leftovers
+from components.sources.entry import Entry
 from components.sources.path_tables import contradictions
 from components.sources.reading import Options, Reading
 from components.tree import Tree
@@ -29,14 +30,17 @@ class Source:
     synthetic: bool
     problems: list[Problem]
     tree: Tree
-    entries: dict[str, formats.Entry]
-    reader: Callable[[Path, str, Options, bool], Reading]
+    entries: dict[str, Entry]
+    reader: Callable[..., Reading]
 
     def read(self, patient: str, options: Options | None = None, masks: bool = True) -> Reading:
         """Read one patient; `masks=False` reads the pictures alone."""
-        entry = self.entries[patient]
+        entry, options = self.entries[patient], options or Options()
+        if entry.channels:
+            options = replace(options, channels=entry.channels, told=True)
         with self.tree.local(entry.files) as folder:
-            return self.reader(folder / entry.path, patient, options or Options(), masks)
+            files = [[folder / file for file in entry.files]] if entry.spread else []
+            return self.reader(folder / entry.path, patient, options, masks, *files)
 
 
 @contextmanager
@@ -63,10 +67,7 @@ def open_source(address: str | Path, only: str | None = None) -> Iterator[Source
             )
         found = formats.recognise(tree)
         if found is None:
-            raise UserError(
-                f"{address}: no scans found; expected folders of patients, side by side, of tif, NIfTI or DICOM files "
-                "(docs/how-to/real-scans.md)"
-            )
+            raise UserError(f"{address}: no scans found; {leftovers.hint(tree)} (docs/how-to/real-scans.md)")
         synthetic = demo.MARKER in tree.below(found.folder)
         problems = [*found.problems, *formats.skipped(tree, found), *contradictions(tree, found.folder)]
         yield Source(sorted(found.entries), synthetic, problems, tree, found.entries, found.reader)

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 
 from components.errors import UserError
 from components.problems import Problem
 from components.scans.identity import REPEATED, file_name, subject_of
-from components.sources import dicom, kaggle_3m, nifti, nifti_names
-from components.sources.reading import Options, Reading
+from components.sources import (
+    dicom,
+    folder_names,
+    kaggle_3m,
+    leftovers,
+    nifti,
+    nifti_folder,
+    nifti_layouts,
+    nifti_names,
+)
+from components.sources.entry import Entry
+from components.sources.reading import Reading
 from components.tree import Tree
 
 NOT_DICOM = (".nii", ".gz", ".tif", ".png", ".jpg", ".csv", ".json", ".txt", ".md", ".pdf", ".xlsx", ".bval", ".bvec")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One patient's place in the tree: a folder or a file, and all files that belong to it."""
-
-    path: str
-    files: list[str]
-
-
-@dataclass(frozen=True)
 class Found:
-    """Patients of one format, side by side in `folder`; `problems` are those of entries that are no patients."""
+    """Patients of one format, side by side in `folder`; `problems` are those of entries that are no patients.
+
+    Attributes:
+        told: files that the problems are about.
+    """
 
     folder: str
-    reader: Callable[[Path, str, Options, bool], Reading]
+    reader: Callable[..., Reading]
     entries: dict[str, Entry]
     problems: list[Problem] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     @property
     def persons(self) -> int:
@@ -44,7 +51,12 @@ class Found:
 def recognise(tree: Tree, folder: str = "") -> Found | None:
     """Find patients in `folder`, or further down where it holds one folder only, or one called kaggle_3m."""
     entries = tree.below(folder)
-    found = _kaggle_3m(folder, entries) or _dicom(tree, folder, entries) or _nifti(folder, entries)
+    found = _kaggle_3m(folder, entries) or _dicom(tree, folder, entries)
+    if found is None or not found.entries:  # DICOM files without an identity
+        others = _nifti(tree, folder, entries)
+        if others and found:
+            others = replace(others, problems=[*others.problems, *found.problems], told=found.told)
+        found = others or found
     folders = [name for name, files in entries.items() if files]
     inner = "kaggle_3m" if "kaggle_3m" in folders else folders[0] if len(folders) == 1 else None
     if inner is None or (found is not None and found.reader is kaggle_3m.read):
@@ -53,21 +65,14 @@ def recognise(tree: Tree, folder: str = "") -> Found | None:
     # One folder may be a patient with a folder a series or a session, or the wrapper of a whole set.
     if found is None or deeper is None:
         return found or deeper
-    sessions = all(name.startswith("ses-") for name in deeper.entries)
-    return deeper if deeper.persons > 1 and not sessions else found
+    of_one = deeper.reader is nifti.read and nifti_folder.is_one_person(inner, tree.below(_join(folder, inner)))
+    return deeper if deeper.persons > 1 and not of_one else found
 
 
 def skipped(tree: Tree, found: Found) -> list[Problem]:
-    """Tell of folders whose files belong to no patient; unnamed where a name may be a person's."""
-    taken = {file for entry in found.entries.values() for file in entry.files}
-    folders = {str(PurePosixPath(file).parent) for file in tree.files if file not in taken}
-    beside = {str(place) for place in (PurePosixPath(found.folder), *PurePosixPath(found.folder).parents)}
-    missed = sorted(folders - beside)
-    if not missed:
-        return []
-    which = "" if found.reader is dicom.read else f": {', '.join(missed[:5])}" + (", ..." if len(missed) > 5 else "")
-    what = f"{len(missed)} folder(s) hold no patient that can be recognised{which}"
-    return [Problem("skipped", "", "the source", what)]
+    """Tell of files that belong to no patient; unnamed where a name may be a person's."""
+    named = found.reader is not dicom.read
+    return leftovers.find(tree, found.folder, found.entries.values(), told=found.told, named=named)
 
 
 def _kaggle_3m(folder: str, entries: dict[str, list[str]]) -> Found | None:
@@ -79,44 +84,53 @@ def _kaggle_3m(folder: str, entries: dict[str, list[str]]) -> Found | None:
     return Found(folder, kaggle_3m.read, patients) if patients else None
 
 
-def _nifti(folder: str, entries: dict[str, list[str]]) -> Found | None:
-    folders = {name: files for name, files in entries.items() if nifti_names.any_volume(files)}
-    if folders and (len(folders) == 1 or any(nifti_names.is_complete(files, name) for name, files in folders.items())):
-        patients = {}
-        for name, files in folders.items():
-            for session in sorted({match[0] for file in files if (match := re.match(r"ses-[^/]+(?=/)", file))}):
-                inside = [file.removeprefix(f"{session}/") for file in files if file.startswith(f"{session}/")]
-                patients[file_name(f"{name}_{session}")] = _entry(folder, f"{name}/{session}", inside)
-            if not any(file.startswith("ses-") for file in files):
-                patients[file_name(name)] = _entry(folder, name, files)
-        return Found(folder, nifti.read, patients)
-    pairs, strays = nifti_names.pair([name for name, files in entries.items() if not files])
-    patients = {
-        file_name(name): Entry(_join(folder, files[0]), [_join(folder, file) for file in files])
-        for name, files in pairs.items()
-    }
-    problems = [Problem("extra_mask", "", name, "a mask without its picture") for name in strays]
-    return Found(folder, nifti.read, patients, problems) if patients else None
+def _nifti(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | None:
+    name = PurePosixPath(folder or tree.root).name
+    layout = nifti_layouts.find(entries, name)
+    told = _channels(tree, _join(folder, "dataset.json"))
+    if not folder and folder_names.holds_images(name) and not told:
+        above = Tree(tree.address.rstrip("/").rpartition("/")[0] or "/", "dataset.json")
+        told = _channels(above, "dataset.json")
+    patients = layout.entries(folder, told)
+    return Found(folder, nifti.read, patients, layout.problems) if patients else None
+
+
+def _channels(tree: Tree, path: str) -> tuple[str, ...]:
+    """What channels are, by the file that the Medical Segmentation Decathlon and nnU-Net keep beside the folders."""
+    try:
+        if path not in tree.files:
+            return ()
+        with tree.open(path) as file:
+            told = json.load(file)
+        names = told.get("channel_names") or told["modality"]
+        ordered = [str(names[key]) for key in sorted(names, key=int)]
+    except (ValueError, KeyError, TypeError, AttributeError, UserError):  # whatever it is, ingest.channels says it, too
+        return ()
+    return tuple(nifti_names.role(name, "") or "other" for name in ordered)
 
 
 def _dicom(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | None:
     """Patients by the PatientID in each folder; nothing else tells who it is."""
     patients: dict[str, Entry] = {}
     seen: Counter[str] = Counter()
-    problems = []
+    problems: list[Problem] = []
+    told: list[str] = []
+    # What BIDS keeps beside the subjects, such as the DICOM that they were made from, is no patient.
+    others = any(files and name not in leftovers.PASSED for name, files in entries.items())
     for number, (name, files) in enumerate(sorted(entries.items()), start=1):
         entry = _entry(folder, name, files)
-        identity = _identity(tree, entry)
+        identity = None if others and name in leftovers.PASSED else _identity(tree, entry)
         if identity is None:
             continue
         if not identity:
             where = f"folder {number} of {len(entries)}"
-            problems.append(Problem("identity", "", where, "the DICOM files in it have no PatientID"))
+            problems.append(Problem("identity", "", where, dicom.NO_IDENTITY, dicom.GIVE_IDENTITY, lost=True))
+            told += entry.files
             continue
         seen[identity] += 1
         count = seen[identity]
         patients[file_name(identity) + (f"{REPEATED}{count}" if count > 1 else "")] = entry
-    return Found(folder, dicom.read, patients, problems) if patients or problems else None
+    return Found(folder, dicom.read, patients, problems, told) if patients or problems else None
 
 
 def _identity(tree: Tree, entry: Entry) -> str | None:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from components.errors import UserError
 from components.scans.identity import file_name
-from components.sources import Source, archive, dicom, kaggle_3m, nifti_names, open_source, pictures
-from components.sources.formats import Entry
+from components.sources import (
+    Source,
+    archive,
+    dicom,
+    kaggle_3m,
+    nifti,
+    nifti_files,
+    nifti_flat,
+    nifti_names,
+    open_source,
+    pictures,
+)
+from components.sources.entry import Entry
+from components.sources.nifti_folder import home_of, is_one_person
+from components.sources.reading import Reading
 from components.tree import Tree
+
+LACKING = "FLAIR is needed: give the patient's folder, with all files in it"
 
 
 @contextmanager
 def open_input(address: str) -> Iterator[Source]:
-    """Open a set as `open_source` does, or a single patient: its folder, its 4-D NIfTI file, or one picture.
+    """Open a set as `open_source` does, or one patient: its folder, a 4-D or FLAIR NIfTI, a DICOM file, a picture.
 
     Raises:
         UserError: see `open_source`.
@@ -24,9 +39,17 @@ def open_input(address: str) -> Iterator[Source]:
     _must_exist(address)
     parent, name = _apart(address)
     if pictures.is_picture(name):
-        yield _picture(parent, name)
-    elif nifti_names.is_volume(name) or (not archive.is_archive(address) and _is_one_patient(address, name)):
+        yield _alone(parent, name, file_name(Path(name).stem), pictures.read)
+    elif nifti_names.is_volume(name) and (person := _person(parent, name)):
+        yield _alone(parent, name, file_name(person), nifti.read)
+    elif nifti_names.is_volume(name):
         with open_source(parent, only=name) as source:
+            yield source
+    elif not archive.is_archive(address) and (single := _dicom_file(address, parent, name)):
+        yield single
+    elif not archive.is_archive(address) and _is_one_patient(address, name):
+        above, inside = home_of(parent, name)
+        with open_source(above, only=inside) as source:
             yield source
     else:
         with open_source(address) as source:
@@ -47,9 +70,38 @@ def _must_exist(address: str) -> None:
         )
 
 
-def _picture(parent: str, name: str) -> Source:
-    patient = file_name(Path(name).stem)
-    return Source([patient], False, [], Tree(parent, name), {patient: Entry(name, [name])}, pictures.read)
+def _alone(parent: str, name: str, patient: str, reader: Callable[..., Reading]) -> Source:
+    """One file as a source of one patient."""
+    entry = Entry(name, [name], spread=reader is nifti.read)
+    return Source([patient], False, [], Tree(parent, name), {patient: entry}, reader)
+
+
+def _person(parent: str, name: str) -> str | None:
+    """Whose a 3-D file is by its name, or by its folder's where it is called "flair.nii.gz"; None where it may be 4-D.
+
+    Raises:
+        UserError: by its name it is another sequence, or a mask.
+    """
+    what = nifti_names.role(name, "")
+    if what != "flair":
+        if nifti_names.pair([name])[0]:
+            return None
+        raise UserError(f"{parent}/{name}: {nifti_files.WHAT.get(what or '', 'no FLAIR')} by its name; {LACKING}")
+    return nifti_flat.person_of(name) or home_of(*_apart(parent))[1].split("/")[0]
+
+
+def _dicom_file(address: str, parent: str, name: str) -> Source | None:
+    """One DICOM file as a patient; None where it is something else."""
+    tree = Tree(parent, name)
+    if ("://" not in address and not Path(address).is_file()) or tree.files != [name]:
+        return None
+    with tree.open(name) as file:
+        identity = dicom.patient_id(file, "")
+    if identity is None:
+        return None
+    if not identity:
+        raise UserError(f"{address}: {dicom.NO_IDENTITY}; {dicom.GIVE_IDENTITY}")
+    return _alone(parent, name, file_name(identity), dicom.read)
 
 
 def _is_one_patient(address: str, name: str) -> bool:
@@ -59,7 +111,7 @@ def _is_one_patient(address: str, name: str) -> bool:
     tree = Tree(address)
     entries = tree.below("")
     files = [entry for entry, inside in entries.items() if not inside]
-    if kaggle_3m.is_patient(name, files) or any(nifti_names.role(file, name) == "flair" for file in files):
+    if kaggle_3m.is_patient(name, files) or is_one_person(name, entries):
         return True
     if any(_study(tree, file) for file in files):
         return True
@@ -75,5 +127,8 @@ def _study(tree: Tree, path: str) -> str | None:
     """StudyInstanceUID of a DICOM file, None where it is none."""
     if nifti_names.is_volume(path) or pictures.is_picture(path):
         return None
-    with tree.open(path) as file:
-        return dicom.study(file)
+    try:
+        with tree.open(path) as file:
+            return dicom.study(file)
+    except UserError:  # a link to nowhere; its name may be a person's
+        return None

@@ -20,6 +20,7 @@ from components.scans.identity import site_of
 from components.scans.scan import Scan
 from components.sources.reading import DAMAGE, Options, Reading
 
+SCALE_FIRST = "scale each sequence to 0..255 (its 99.5th percentile at 255) and save it with 8 bits"
 SUFFIX = r"\.(?i:tiff?)"
 
 
@@ -55,7 +56,7 @@ def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Re
     pictures = _read_all([path for _, path in sorted(images.items())], reading, channels=3)
     truths = _read_all([path for number, path in sorted(references.items()) if number in images], reading, channels=1)
     if not images:
-        reading.add("series", folder.name, "no pictures in it")
+        reading.add("series", folder.name, "no pictures in it", f"add them: {folder.name}_1.tif, ...")
     if reading.has("unreadable", "type", "series") or (references and reading.has("missing_mask")):
         return reading
     sizes = {pixels.shape[:2] for pixels in (*pictures, *truths)}
@@ -86,7 +87,7 @@ def _numbered(folder: Path, reading: Reading, ending: str) -> dict[int, Path]:
     for path in sorted(folder.iterdir()):
         if match := pattern.fullmatch(path.name):
             if int(match[1]) in found:
-                reading.add("series", _name(path), f"a second file for slice {int(match[1])}")
+                reading.add("series", _name(path), f"a second file for slice {int(match[1])}", "keep one of the two")
             found[int(match[1])] = path
     return found
 
@@ -100,6 +101,15 @@ def _read_all(paths: Iterable[Path], reading: Reading, channels: int) -> list[np
     return [pixels for path in paths if (pixels := read_picture(path, reading, channels)) is not None]
 
 
+def _is_cut(picture: Image.Image) -> bool:
+    """Tell whether a file has more bits a colour than the 8 that Pillow leaves of them, saying nothing.
+
+    Pillow's name for how the pixels lie in the file ends in their bits, until they are loaded: "RGB;16L".
+    """
+    forms = str([tile[3] for tile in getattr(picture, "tile", [])])
+    return len(picture.getbands()) > 1 and bool(re.search(r";(1\d|32)", forms))
+
+
 def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
     """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None where it can't be."""
     try:
@@ -107,19 +117,25 @@ def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | No
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(path) as picture:
+                if _is_cut(picture):
+                    reading.add("type", _name(path), "more than 8 bits a colour", SCALE_FIRST)
+                    return None
                 pixels, pages = np.asarray(picture), getattr(picture, "n_frames", 1)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        reading.add("unreadable", _name(path), "claims more pixels than any scan has")
+        reading.add("unreadable", _name(path), "claims more pixels than any scan has", "export the slice again")
         return None
     except (*DAMAGE, Warning) as error:
         reading.add("unreadable", _name(path), f"not a readable picture ({type(error).__name__})")
         return None
     if pixels.dtype not in (np.uint8, np.bool_) or pixels.shape[2:] != ((3,) if channels == 3 else ()):
         form = f"{pixels.dtype} with {pixels.shape[2] if pixels.ndim > 2 else 1} channel(s)"
-        reading.add("type", _name(path), f"{form} where uint8 with {channels} is expected")
+        remedy = (
+            "save T1, FLAIR and T1 with contrast agent as red, green and blue" if channels == 3 else "save 0 and 255"
+        )
+        reading.add("type", _name(path), f"{form} where uint8 with {channels} is expected", f"{remedy}, 8 bits each")
         return None
     if pages > 1:
-        reading.add("type", _name(path), f"{pages} pages where one slice is expected")
+        reading.add("type", _name(path), f"{pages} pages where one slice is expected", "save a file a slice")
         return None
     if channels == 1 and not (np.isin(pixels, (0, 255)).all() or (pixels <= 1).all()):
         reading.add("mask_values", _name(path), "a mask with values other than 0 and 255")

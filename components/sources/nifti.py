@@ -1,4 +1,4 @@
-"""Reader of NIfTI volumes: one 3-D file a sequence, or one 4-D file; `nifti_names` tells which file is what.
+"""Reader of NIfTI volumes: one 3-D file a sequence, or one 4-D file; `nifti_files` tells which file is what.
 
 Masks are whole numbers, and every label but 0 counts as tumour.
 """
@@ -6,6 +6,8 @@ Masks are whole numbers, and every label but 0 counts as tumour.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -13,20 +15,26 @@ import numpy as np
 
 from components.scans.geometry import Geometry, is_usable
 from components.scans.identity import site_of
-from components.sources.nifti_names import is_volume, pair, role, stem
+from components.sources import nifti_files, nifti_header
+from components.sources.nifti_names import is_volume, pair, stem
+from components.sources.position import is_unset, shift
 from components.sources.reading import DAMAGE, MAX_VOXELS, Options, Reading
-from components.sources.volumes import Volume, build_scan
+from components.sources.volume import Volume
+from components.sources.volumes import build_scan
 from components.tree import walk
 
 LABELS = 16  # no outline of a tumour has more
 
 
-def read(place: Path, patient: str, options: Options, masks: bool = True) -> Reading:
-    """Read one patient from a folder, or from one 4-D file and the mask beside it; see `kaggle_3m.read`."""
+def read(
+    place: Path, patient: str, options: Options, masks: bool = True, files: Sequence[Path] | None = None
+) -> Reading:
+    """Read one patient from a folder, from one 4-D file and the mask beside it, or from `files`.
+
+    See `kaggle_3m.read` for the other arguments.
+    """
     reading = Reading(patient)
-    found = _files(place, reading)
-    if not masks:
-        found.pop("mask", None)
+    found = nifti_files.sort(_files(place, files), place if files is None else None, options, reading, masks)
     volumes = {
         name: volume for name, path in found.items() if (volume := load(path, _where(path, place), reading)) is not None
     }
@@ -35,31 +43,27 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
     mask = volumes.pop("mask", None)
     for name, volume in volumes.items():
         if volume.data.ndim != 3:
-            reading.add("shape", _where(found[name], place), f"{volume.data.ndim} dimensions where 3 are expected")
+            what = f"{volume.data.ndim} dimensions where 3 are expected"
+            reading.add(
+                "shape", _where(found[name], place), what, "export one volume a file, or one 4-D file a patient"
+            )
     if masks and "mask" not in found:
-        reading.add("missing_mask", place.name, "no reference mask")
+        reading.add("missing_mask", patient, "no reference mask")
     if mask is not None:
         mask = check_mask(mask, _where(found["mask"], place), reading)
-    build_scan(reading, site_of(patient), place.name, volumes, mask, options)
+    build_scan(reading, site_of(patient), patient, volumes, mask, options)
     return reading
 
 
-def _files(place: Path, reading: Reading) -> dict[str, Path]:
-    """Files by role; "stack" is a file without any word in its name, taken for a 4-D one."""
-    name = stem(place.name)
+def _files(place: Path, files: Sequence[Path] | None) -> list[Path]:
+    """A patient's NIfTI files, sorted."""
+    if files is not None:
+        return sorted(path for path in files if is_volume(path.name))
     if place.is_file():
-        paths = [place.parent / file for file in pair([path.name for path in place.parent.iterdir()])[0][name]]
-    else:
-        paths = [Path(path) for path in walk(place) if is_volume(path)]
-    found: dict[str, Path] = {}
-    for path in sorted(paths):
-        what = role(path.name, name) or "stack"
-        if what == "other":
-            continue
-        if what in found:
-            reading.add("series", _where(path, place), f"a second file for {what}, beside {found[what].name}")
-        found.setdefault(what, path)
-    return found
+        return [
+            place.parent / file for file in pair([path.name for path in place.parent.iterdir()])[0][stem(place.name)]
+        ]
+    return [Path(path) for path in walk(place) if is_volume(path)]
 
 
 def load(path: Path, where: str, reading: Reading) -> Volume | None:
@@ -67,11 +71,13 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
     try:
         picture = nib.load(path)
         if int(np.prod(picture.shape, dtype=np.int64)) > MAX_VOXELS or 0 in picture.shape:
-            reading.add("unreadable", where, f"its header claims {' x '.join(map(str, picture.shape))} voxels")
+            what = f"its header claims {' x '.join(map(str, picture.shape))} voxels"
+            reading.add("unreadable", where, what, "its header is damaged: convert it again")
             return None
         kind = picture.get_data_dtype()
         if kind.fields is not None or kind.kind == "c":
-            reading.add("type", where, f"holds {kind} where one number a voxel is expected")
+            remedy = "export it as numbers, one a voxel"
+            reading.add("type", where, f"holds {_words(kind)} where one number a voxel is expected", remedy)
             return None
         _check_gzip(path)
         data = np.asarray(picture.dataobj)
@@ -80,16 +86,31 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
         reading.add("unreadable", where, f"not a readable NIfTI file ({type(error).__name__})")
         return None
     if not is_usable(affine):
-        reading.add("unreadable", where, "its header gives no usable orientation and spacing")
+        remedy = "its sform, qform or pixdim are broken: convert it again"
+        reading.add("unreadable", where, "its header gives no usable orientation and spacing", remedy)
         return None
     if not np.isfinite(data).all():
         reading.add("not_finite", where, f"{int((~np.isfinite(data)).sum())} voxels are NaN or infinite")
         return None
-    if data.ndim == 4 and data.shape[3] == 1:
-        data = data[..., 0]
+    data = _squeezed(data)
+    geometry = Geometry(data.shape[:3], affine)
     # With both codes 0 there is no position in the header, and the affine is a guess.
-    placed = any(int(picture.header[code]) for code in ("sform_code", "qform_code") if code in picture.header)
-    return Volume(data, Geometry(data.shape[:3], affine), ("nifti", "placed" if placed else "unplaced"))
+    unset = not nifti_header.codes(picture) or is_unset(affine)
+    second = nifti_header.second_form(picture, geometry)
+    if second is not None:
+        what = f"sform and qform of its header place it {shift(second, geometry):.1f} voxels apart; sform is taken"
+        reading.add("choice", where, what, "make the two equal if programs disagree about where it lies")
+    return Volume(data, geometry, None, unset, second, nifti_header.block(picture))
+
+
+def _words(kind: np.dtype) -> str:
+    return "colours" if kind.fields is not None else str(kind)
+
+
+def _squeezed(data: np.ndarray) -> np.ndarray:
+    """Without axes of one step behind the third: ITK writes channels as (x, y, z, 1, channel)."""
+    further = tuple(axis for axis in range(3, data.ndim) if data.shape[axis] == 1)
+    return np.squeeze(data, further)
 
 
 def _check_gzip(path: Path) -> None:
@@ -103,12 +124,14 @@ def _check_gzip(path: Path) -> None:
 def check_mask(mask: Volume, where: str, reading: Reading) -> Volume | None:
     """Check a mask's values and shape."""
     if mask.data.ndim != 3:
-        reading.add("shape", where, f"a mask of {mask.data.ndim} dimensions where 3 are expected")
+        what = f"a mask of {mask.data.ndim} dimensions where 3 are expected"
+        reading.add("shape", where, what, "give one 3-D mask; of several labels, all but 0 count as tumour")
         return None
     if (mask.data < 0).any() or (mask.data != np.round(mask.data)).any():
         reading.add("mask_values", where, "a mask with negative or broken numbers")
     elif len(np.unique(mask.data)) > LABELS or (mask.data > 0).mean() > 0.5:
-        reading.add("mask_values", where, "looks like a picture: many values, or more than half of all voxels set")
+        what = "looks like a picture: many values, or more than half of all voxels set"
+        reading.add("mask_values", where, what, "give the tumour's mask: 0 and 1, or a few labels")
     return mask
 
 
@@ -117,14 +140,28 @@ def _channels(stack: Volume, path: Path, options: Options, reading: Reading) -> 
     if stack.data.ndim != 4 or stack.data.shape[3] != len(options.channels):
         shape = " x ".join(map(str, stack.data.shape))
         expected = f"4-D with {len(options.channels)} channels ({', '.join(options.channels)}; ingest.channels)"
-        reading.add("shape", path.name, f"{shape} where {expected}, or a sequence in the file's name, is expected")
+        what = f"{shape} where {expected}, or a sequence in the file's name, is expected"
+        reading.add("shape", path.name, what, _channels_remedy(stack, path, options))
         return {}
     return {
-        name: Volume(stack.data[..., i], stack.geometry, stack.frame)
+        name: replace(stack, data=stack.data[..., i])
         for i, name in enumerate(options.channels)
         if name in ("pre", "flair", "post")
     }
 
 
+def _channels_remedy(stack: Volume, path: Path, options: Options) -> str:
+    """What to do about a file that is not as many channels as `ingest.channels` names."""
+    if stack.data.ndim == 3:
+        return f"if it is FLAIR, call it {stem(path.name)}_flair.nii.gz"
+    if stack.data.ndim == 4 and stack.data.shape[0] == len(options.channels):
+        return "channels are its first axis: make them the last"
+    if stack.data.ndim == 4:
+        named = "name what its last axis holds, e.g. ingest.channels=[flair,pre,post,t2]"
+        return f"lay the Medical Decathlon's dataset.json beside its folders, {named}, or save a file a sequence"
+    return "make it one 3-D file a sequence"
+
+
 def _where(path: Path, place: Path) -> str:
-    return path.relative_to(place.parent).as_posix()
+    """A file's name below the folder around the patient's, or its own."""
+    return path.relative_to(place.parent).as_posix() if path.is_relative_to(place) else path.name

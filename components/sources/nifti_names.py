@@ -1,27 +1,40 @@
 """What the names of NIfTI files tell.
 
-    <patient>/<patient>_{t1,flair,t1ce,t2,seg}.nii.gz              BraTS to 2021
-    <patient>/<patient>-{t1n,t2f,t1c,t2w,seg}.nii.gz               BraTS from 2023
-    <patient>/.../<patient>_{T1w,FLAIR,ce-gadolinium_T1w}.nii.gz   BIDS
-    <patient>.nii.gz with <patient>_mask.nii.gz                    4-D, as ingest writes it; or both in <patient>/
-
-Which file is what stands in its name, in words apart by "_", "-" or "."; T2 is passed over.
+<patient>/<patient>_{t1,flair,t1ce,t2,seg}.nii.gz              BraTS to 2021
+<patient>/<patient>-{t1n,t2f,t1c,t2w,seg}.nii.gz               BraTS from 2023
+<patient>/.../<patient>_{T1w,FLAIR,ce-gadolinium_T1w}.nii.gz   BIDS, see `bids_names`
+<patient>/5_t2_tirm_tra_dark-fluid.nii.gz                      a scanner's words, see `sequence_words`
+<patient>.nii.gz with <patient>_mask.nii.gz                    4-D, as ingest writes it; or both in <patient>/
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
-# The first that fits decides: "sub-1_ce-gadolinium_T1w" is post, not pre.
-WORDS = (
-    ("mask", {"mask", "seg", "segmentation", "label", "labels", "lesion", "tumor", "tumour", "outline", "roi", "gtv"}),
-    ("flair", {"flair", "t2f"}),
-    ("other", {"t2", "t2w", "dwi", "adc", "pd", "swi", "bold"}),
-    ("post", {"t1ce", "t1c", "t1gd", "post", "ce", "gd", "t1post", "t1wce"}),
-    ("pre", {"t1", "t1n", "t1w", "pre", "t1pre"}),
+from components.sources import bids_names, mask_words, sequence_words
+
+# What somebody has made of a sequence: the file without such a word is taken before it.
+_DERIVED = re.compile(
+    r"\b(bet\w*|brain\w*|strip\w*|unstripped|ss|reg|registered|coreg\w*|warped|resampled|resliced|norm\w*|zscore\w*|n4\w*|bias\w*"
+    r"|denois\w*|mni\w*|sri\w*|atlas|preproc\w*|processed|corrected|copy|crop\w*)\b"
 )
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a file is: "pre", "flair", "post", "mask", "other", or None where its name doesn't say.
+
+    Attributes:
+        rank: of several files of one role, that of the highest rank is taken.
+        doubt: what speaks against it, or why it is nothing that is read.
+    """
+
+    what: str | None
+    rank: int = 0
+    doubt: str = ""
 
 
 def stem(name: str) -> str:
@@ -30,9 +43,71 @@ def stem(name: str) -> str:
 
 
 def role(name: str, patient: str) -> str | None:
-    """Tell "pre", "flair", "post", "mask" or "other" from a file's name; None where no word of it says so."""
-    words = set(re.split(r"[^a-z0-9]+", stem(name).removeprefix(patient).lower()))
-    return next((found for found, known in WORDS if words & known), None)
+    """Tell what a file is by its name alone; see `Role`."""
+    return _role(stem(name), stem(name).removeprefix(patient)).what
+
+
+def roles(names: Sequence[str], patient: str) -> dict[str, Role]:
+    """Tell what the files of one patient are; what all names begin with is the patient's, and not looked at."""
+    own = {name: stem(name).removeprefix(patient) for name in names}
+    start = _common_start(list(own.values()))
+    return {name: _role(stem(name), text[start:]) for name, text in own.items()}
+
+
+def _role(whole: str, text: str) -> Role:
+    """Tell a file's role from its whole name, for what BIDS says, and from what is left of it without the patient."""
+    bids = bids_names.parse(whole)
+    labels = [bids.entities.get(key, "") for key in ("label", "desc")]
+    words = sequence_words.spaced("_".join(bids_names.parse(text).rest))
+    measured = bids.measured
+    if measured == "mask" or (measured is None and mask_words.is_mask(words)):
+        words = sequence_words.spaced(" ".join([*labels, words]))
+        if mask_words.is_of_anatomy(words):
+            return Role("other", doubt="a mask of the brain or of a part of the head")
+        return Role("mask", mask_words.rank(words))
+    if bids.agent is not None and measured is None:
+        measured = sequence_words.sequence(words)
+    elif measured is None:
+        return _by_words(words)
+    what = ("post" if bids.agent else "pre") if measured == "t1" else measured
+    free = sequence_words.spaced(" ".join(bids.entities.get(key, "") for key in ("acq", "desc", "rec")))
+    doubt = free if what == "pre" and bids.agent is None and _says_agent(free) else ""
+    return Role(what, -bids.derived - len(_DERIVED.findall(" ".join(labels))), doubt)
+
+
+def _by_words(words: str) -> Role:
+    measured = sequence_words.sequence(words)
+    rank = -len(_DERIVED.findall(words))
+    try:
+        given = sequence_words.agent(words)
+    except ValueError:
+        return Role(None if measured == "t1" else measured, rank)
+    if measured == "t1":
+        return Role("post" if given else "pre", rank)
+    if measured is None and given is not None and re.fullmatch(r"(\d+ )?\w+( contrast)?( \d+)?", words):
+        return Role("post" if given else "pre", rank)  # "post.nii.gz"
+    return Role(measured, rank)
+
+
+def _says_agent(words: str) -> bool:
+    try:
+        return bool(sequence_words.agent(words))
+    except ValueError:
+        return True
+
+
+def _common_start(names: Sequence[str]) -> int:
+    """How many characters all of several names begin with, in whole parts that name no sequence and no mask."""
+    if len(names) < 2:
+        return 0
+    parts = [re.findall(r"[^_.\- ]*[_.\- ]?", name) for name in names]
+    start = 0
+    for common in zip(*(one[:-2] for one in parts), strict=False):  # the last part stays; findall ends in ""
+        words = sequence_words.spaced(common[0])
+        if len(set(common)) > 1 or sequence_words.sequence(words) or mask_words.is_mask(words):
+            break
+        start += len(common[0])
+    return start
 
 
 def is_volume(name: str) -> bool:
@@ -47,7 +122,13 @@ def any_volume(files: Iterable[str]) -> bool:
 
 def is_complete(files: Iterable[str], patient: str) -> bool:
     """Tell whether these files can be an examination: a FLAIR among them, or a file that may be 4-D."""
-    return any(role(Path(file).name, patient) in ("flair", None) for file in files if is_volume(file))
+    names = [Path(file).name for file in files if is_volume(file)]
+    return any(found.what in ("flair", None) for found in roles(names, patient).values())
+
+
+def flair_folders(paths: Iterable[str]) -> set[str]:
+    """Folders in which a FLAIR lies; an examination has one."""
+    return {str(PurePosixPath(path).parent) for path in paths if role(PurePosixPath(path).name, "") == "flair"}
 
 
 def pair(names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -34,11 +33,13 @@ class Options:
         size: height and width of the slices, pixels.
         spacing: millimetres between pixels.
         channels: what the last axis of a 4-D NIfTI holds, by name; names other than `CHANNELS` are passed over.
+        told: whether the source itself says so.
     """
 
     size: int = 256
     spacing: float = 1.0
     channels: Sequence[str] = CHANNELS
+    told: bool = False
 
 
 @dataclass
@@ -49,26 +50,10 @@ class Reading:
     scan: Scan | None = None
     problems: list[Problem] = field(default_factory=list)
 
-    def add(self, kind: str, where: str, what: str) -> None:
-        """Record a problem."""
-        self.problems.append(Problem(kind, self.patient, where, what))
+    def add(self, kind: str, where: str, what: str, remedy: str = "") -> None:
+        """Record a problem; `remedy` is for those that the kind's own does not help."""
+        self.problems.append(Problem(kind, self.patient, where, what, remedy))
 
     def has(self, *kinds: str) -> bool:
         """Tell whether a problem of one of these kinds was recorded."""
         return any(problem.kind in kinds for problem in self.problems)
-
-
-def to_uint8(volume: np.ndarray) -> np.ndarray:
-    """Bring the intensities of one sequence to 0..255.
-
-    Type uint8 stays as it is. Anything else is scanner units: 0, or the 0.5th percentile where values are negative,
-    becomes 0, and the 99.5th percentile of what lies above the darkest value becomes 255. Percentiles and not extremes,
-    because single bright voxels (vessels, fat) would else darken the rest.
-    """
-    if volume.dtype == np.uint8:
-        return volume
-    volume = volume.astype(np.float32)
-    low = min(0.0, float(np.percentile(volume, 0.5)))
-    bright = volume[volume > volume.min()]
-    high = float(np.percentile(bright, 99.5)) if bright.size else low + 1.0
-    return np.clip(np.round((volume - low) * (255.0 / max(high - low, 1e-12))), 0, 255).astype(np.uint8)

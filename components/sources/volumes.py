@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from components.scans.geometry import Geometry, model_grid, resample, resample_mask, voxels_outside
 from components.scans.scan import CHANNELS, Scan
-from components.sources.reading import Options, Reading, to_uint8
+from components.sources import head, intensities, placing, position
+from components.sources.reading import Options, Reading
+from components.sources.volume import Volume
 
 # After one of these a volume is missing, and the scan would not be what was handed over.
 LACKING = ("unreadable", "type", "not_finite", "shape", "gap")
-
-
-@dataclass(frozen=True)
-class Volume:
-    """One sequence, or a mask.
-
-    Attributes:
-        data: numbers, three axes.
-        geometry: where they lie.
-        frame: what positions are relative to: the kind of file and its name for it; None where nothing is known.
-    """
-
-    data: np.ndarray
-    geometry: Geometry
-    frame: tuple[str, str] | None = None
 
 
 def build_scan(
@@ -36,30 +22,46 @@ def build_scan(
     """Put the scan into `reading`, unless there is no FLAIR or a problem forbids it.
 
     FLAIR's slices decide the grid (`model_grid`); the other sequences and the mask are brought there by their
-    positions in the patient. A missing sequence is a copy of FLAIR, as in kaggle_3m.
+    positions in the patient. A missing sequence is a copy of FLAIR, as in kaggle_3m, and so is one without contents.
     """
-    if "flair" not in volumes and not reading.has(*LACKING):
-        reading.add("series", where, "no FLAIR sequence, which is the one that shows the tumour's extent")
+    if "flair" not in volumes and not reading.has(*LACKING, "series"):
+        what = "no FLAIR sequence, which is the one that shows the tumour's extent"
+        reading.add("series", where, what, "add it, or name its file so that it can be told (flair, t2f, dark-fluid)")
     if reading.has(*LACKING, "series"):
         return
-    source = volumes["flair"].geometry
-    for name, volume in [*volumes.items(), *([("its mask", mask)] if mask else [])]:
-        if not _same_frame(volume, volumes["flair"]):
-            reading.add("position", where, f"{name} is placed in another frame of reference than FLAIR, or in none")
-    grid = model_grid(source, options.size, options.spacing)
+    volumes = {name: volume for name, volume in volumes.items() if _has_contents(name, volume, where, reading)}
+    if "flair" not in volumes:
+        return
+    flair = volumes["flair"]
+    placed = {name: placing.place(name, volume, flair, where, reading) for name, volume in volumes.items()}
+    outline = None if mask is None else placing.place_mask(mask, volumes, placed, where, reading)
+    if None in placed.values() or (mask is not None and outline is None):
+        return
+    grid = model_grid(flair.geometry, options.size, options.spacing)
     planes = {}
     for name in CHANNELS:
-        volume = volumes.get(name, volumes["flair"])
-        planes[name] = _slices(to_uint8(volume.data), volume.geometry, grid)
-        if volume.data.any() and not planes[name].any():
-            reading.add("series", where, f"{name} and FLAIR lie in different places, they share no voxel")
-    if reading.has("series"):
-        return
-    truth = None if mask is None else _on_grid(mask, grid, where, reading)
-    if mask is not None and truth is None:
+        volume = placed.get(name) or flair
+        planes[name] = _slices(intensities.to_uint8(volume.data), volume.geometry, grid)
+        if not planes[name].any():
+            reading.add("position", where, f"{name} and FLAIR share no voxel", position.EXPORT)
+            return
+    truth = None if outline is None else _on_grid(outline, grid, where, reading)
+    if outline is not None and (truth is None or not _can_be_a_tumour(truth, planes["flair"], where, reading)):
         return
     image = np.stack([planes[name] for name in CHANNELS], axis=-1)
-    reading.scan = Scan(reading.patient, site, image, truth, grid.affine, source)
+    reading.scan = Scan(reading.patient, site, image, truth, grid.affine, flair.geometry, flair.header)
+
+
+def _has_contents(name: str, volume: Volume, where: str, reading: Reading) -> bool:
+    """Note what is unusual about a sequence's intensities; tell whether there is anything on it."""
+    if intensities.is_flat(volume.data):
+        instead = "" if name == "flair" else "; FLAIR stands in for it"
+        what = f"{name} has the value {volume.data.flat[0]} everywhere{instead}"
+        reading.add("blank", where, what, "convert it again from its source")
+        return False
+    if odd := intensities.oddity(volume.data):
+        reading.add("intensities", where, f"{name} {odd}")
+    return True
 
 
 def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.ndarray | None:
@@ -67,7 +69,8 @@ def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.n
     tumor = mask.data > 0
     lost = voxels_outside(tumor, mask.geometry, grid)
     if lost:
-        reading.add("shape", where, f"{lost} voxels of its mask lie outside the field of view of FLAIR")
+        what = f"{lost} of {int(tumor.sum())} voxels of its mask lie outside the field of view of FLAIR"
+        reading.add("shape", where, what, "outline it on FLAIR, or enlarge ingest.size x ingest.spacing")
         return None
     truth = resample_mask(tumor, mask.geometry, grid).transpose(2, 1, 0)
     if tumor.any() and not truth.any():
@@ -76,9 +79,21 @@ def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.n
     return truth
 
 
-def _same_frame(one: Volume, other: Volume) -> bool:
-    """Tell whether positions can be compared; of files of two kinds there is nothing to tell it by."""
-    return not one.frame or not other.frame or one.frame[0] != other.frame[0] or one.frame == other.frame
+def _can_be_a_tumour(truth: np.ndarray, flair: np.ndarray, where: str, reading: Reading) -> bool:
+    """Compare a mask with the head on FLAIR, both [slices, height, width]."""
+    if not truth.any():
+        return True
+    inside = head.outline(flair)
+    covered = (truth & inside).sum() / max(1, inside.sum())
+    if covered > head.LARGEST_TUMOUR:
+        remedy = "give the tumour's mask; one of the brain or of its tissues is none"
+        reading.add("mask_values", where, f"its mask covers {covered:.0%} of the head", remedy)
+        return False
+    beside = (truth & ~inside).sum() / truth.sum()
+    if beside > 0.5:
+        reading.add("position", where, f"{beside:.0%} of its mask lie outside of the head", position.COPY_HEADER)
+        return False
+    return True
 
 
 def _slices(volume: np.ndarray, source: Geometry, grid: Geometry) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import struct
@@ -10,6 +11,7 @@ import zipfile
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from layered_models import write_layered
 from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
@@ -86,6 +88,17 @@ def test_the_patient_fails_in_words_and_the_other_is_predicted(tmp_path, model, 
     assert written.name.startswith(GOOD)
 
 
+def test_scans_that_belong_to_nobody_are_told_and_the_status_is_1(tmp_path, model, capsys):
+    write_nifti(tmp_path / "in", made_up_scan(GOOD))
+    write_nifti(tmp_path / "in", made_up_scan(BAD))
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(tmp_path / "whole"), **NOTHING) == 0
+    (tmp_path / "in" / "third.mha").write_bytes(b"x")
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(tmp_path / "out"), **NOTHING) == 1
+    said = capsys.readouterr().out
+    assert "failed: unnamed-1: the source: 1 file(s) beside the patients belong to none of them: third.mha" in said
+    assert "2 patients predicted" in said
+
+
 def zip_out_of_the_folder(path):
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("../../escaped.tif", b"x")
@@ -129,3 +142,45 @@ def test_a_name_that_is_a_path_stays_inside(tmp_path, model):
     assert predicting.run((str(tmp_path / "in"),), str(model), str(out), **NOTHING) == 0
     assert not list(tmp_path.glob("escaped*"))
     assert {path.name for path in tmp_path.iterdir()} == {"in", "deep"}
+
+
+def edit_dicom(folder, change):
+    for path in sorted(folder.rglob("*.dcm")):
+        data = pydicom.dcmread(path)
+        change(data)
+        data.save_as(path)
+
+
+def table(out):
+    with (out / "patients.csv").open(encoding="utf-8") as file:
+        return {row["patient"]: row for row in csv.DictReader(file)}
+
+
+def test_a_patient_whom_nothing_identifies_fails_and_the_others_are_predicted(tmp_path, model, capsys):
+    for name in (GOOD, BAD, "P3"):
+        write_dicom(tmp_path / "in", made_up_scan(name), mask=False)
+    edit_dicom(tmp_path / "in" / BAD, lambda data: delattr(data, "PatientID"))
+    out = tmp_path / "out"
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(out), **NOTHING) == 1
+    rows = table(out)
+    assert {name: row["status"] for name, row in rows.items()} == {GOOD: "done", "P3": "done", "unnamed-1": "failed"}
+    assert "PatientID" in rows["unnamed-1"]["notes"]
+    said = capsys.readouterr().out
+    assert "2 patients predicted" in said
+    assert "1 FAILED" in said
+    # Mended, and gone on with, the failure is one no more.
+    edit_dicom(tmp_path / "in" / BAD, lambda data: setattr(data, "PatientID", BAD))
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(out), **(NOTHING | {"resume": True})) == 0
+    assert {row["status"] for row in table(out).values()} == {"done"}
+
+
+def test_numbers_are_kept_where_headers_allow_no_segmentation(tmp_path, model):
+    write_dicom(tmp_path / "in", made_up_scan(GOOD), mask=False)
+    edit_dicom(tmp_path / "in", lambda data: delattr(data, "FrameOfReferenceUID"))
+    out = tmp_path / "out"
+    assert predicting.run((str(tmp_path / "in"),), str(model), str(out), **NOTHING) == 0
+    row = table(out)[GOOD]
+    assert row["status"] == "done"
+    assert row["tumor_ml"]
+    assert "its mask is NIfTI: no DICOM SEG without FrameOfReferenceUID (0020,0052)" in row["notes"]
+    assert [path.name for path in (out / "masks").iterdir()] == [f"{GOOD}_mask.nii.gz"]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import pytest
 from conftest import ingest_into
 from pydicom import dcmread
-from pydicom.uid import JPEGLosslessSV1, JPEGLSLossless, generate_uid
+from pydicom.uid import MPEG2MPML, JPEGLosslessSV1, JPEGLSLossless, generate_uid
 from refused import PATIENTS, a_good_one_and, assert_refused, three_good_and
 from written_scans import made_up_scan, segmentation, write_dicom, write_series
+
+from components.sources import open_source
+from components.sources.reading import Options
 
 NAME = PATIENTS[-1]
 
@@ -99,12 +103,20 @@ BROKEN = {
         lambda f: edit(f, setting(PixelData=bytes(100))),
         "series 3: its headers or pixels can't be decoded",
     ),
-    "no size": (lambda f: edit(f, without("Rows")), "series 3: its headers or pixels can't be decoded"),
+    "no size": (lambda f: edit(f, without("Rows")), "series 3: slices without Rows and Columns"),
     "bomb": (lambda f: edit(f, setting(Rows=60000, Columns=60000)), "series 3: its headers claim more voxels"),
     "sizes mixed": (lambda f: edit(f, shrink, which=slice(2)), "series 3: slices of different sizes"),
     "colour": (lambda f: edit(f, colour), "series 3: colour pictures"),
     "unknown compression": (lambda f: edit(f, compressed_as(JPEGLosslessSV1)), "compressed as JPEG Lossless"),
-    "no spacing": (lambda f: edit(f, without("PixelSpacing")), "series 3: its headers or pixels can't be decoded"),
+    "no spacing": (lambda f: edit(f, without("PixelSpacing")), "series 3: slices without PixelSpacing"),
+    "frames of reference mixed": (
+        lambda f: edit(f, setting(FrameOfReferenceUID="1.2.3"), which=slice(2)),
+        "series 3: slices of several frames of reference",
+    ),
+    "spacings mixed": (
+        lambda f: edit(f, setting(PixelSpacing=[2, 2]), which=slice(2)),
+        "series 3: slices of different PixelSpacing",
+    ),
     "no position": (lambda f: edit(f, without("ImagePositionPatient")), "series 3: slices without a position"),
     "orientations mixed": (lambda f: edit(f, tilt, which=slice(2)), "series 3: slices of different orientations"),
     "positions twice": (second_acquisition, "series 3: 6 pairs of slices at one position"),
@@ -126,16 +138,55 @@ BROKEN = {
         lambda f: (f / "seg.dcm").write_bytes((f / "seg.dcm").read_bytes()[:-300]),
         "mask: its headers or",
     ),
-    "mask elsewhere": (shifted_mask, "voxels of its mask lie outside"),
+    "mask elsewhere": (shifted_mask, "its mask: it shares 0% of its field of view with FLAIR; export all files"),
     "T1 elsewhere": (
         lambda f: edit(
             f,
-            lambda d: setattr(d, "ImagePositionPatient", [d.ImagePositionPatient[0] + 900, 0, d.InstanceNumber]),
+            lambda d: setattr(
+                d, "ImagePositionPatient", [d.ImagePositionPatient[0] + 900, *d.ImagePositionPatient[1:]]
+            ),
             "pre",
         ),
-        "pre and FLAIR lie in different places",
+        "pre: it shares 0% of its field of view with FLAIR; export all files",
     ),
 }
+
+
+# What helps; each would be another thing by the kind of problem alone.
+REMEDIES = {
+    "unknown compression": (compressed_as(JPEGLosslessSV1), r"1\.2\.840\.10008\.1\.2\.4\.70.*gdcmconv --raw.*dcmdjpeg"),
+    "video": (compressed_as(MPEG2MPML), "MPEG2.*export uncompressed"),
+    "sizes mixed": (shrink, "of another series"),
+    "bomb": (setting(Rows=60000, Columns=60000), "export the series again"),
+    "no position": (without("ImagePositionPatient"), "no screen shots"),
+    "orientations mixed": (tilt, "a series of its own"),
+    "colour": (colour, "no colour maps"),
+    "no pixel data": (without("PixelData"), "not their headers alone"),
+    "an identifier each": (
+        lambda data: setattr(data, "StudyInstanceUID", f"1.2.{data.SeriesNumber}.{data.InstanceNumber}"),
+        "de-identify all files of an examination in one go",
+    ),
+    "frames of reference": (
+        lambda data: [
+            setattr(data, n, f"1.2.{data.InstanceNumber}") for n in ("FrameOfReferenceUID", "SeriesInstanceUID")
+        ],
+        "de-identify all files of an examination in one go",
+    ),
+    "no spacing": (without("PixelSpacing"), "export the images with PixelSpacing"),
+    "infinite": (setting(RescaleSlope="1e308", RescaleIntercept="0"), "RescaleSlope or RescaleIntercept"),
+    "studies mixed": (setting(StudyInstanceUID="1.2.3"), "give each examination a folder of its own"),
+}
+
+
+@pytest.mark.parametrize("kind", REMEDIES)
+def test_the_remedy_is_that_of_the_fault(tmp_path, kind):
+    change, remedy = REMEDIES[kind]
+    folder = write_dicom(tmp_path, made_up_scan(NAME))
+    for channel in ("pre", "flair", "post") if kind == "an identifier each" else ("flair",):
+        edit(folder, change, channel, which=slice(2) if "mixed" in kind else slice(None))
+    with open_source(tmp_path) as source:
+        told = [str(problem) for problem in source.read(NAME, Options(size=32, spacing=1.0)).problems]
+    assert any(re.search(remedy, line) for line in told), told
 
 
 @pytest.mark.parametrize("kind", BROKEN)

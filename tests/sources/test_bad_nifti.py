@@ -86,9 +86,12 @@ BROKEN = {
     "negative labels": (lambda f: rewrite(f, "seg", put(-1, np.int16)), "negative or broken numbers"),
     "flat mask": (lambda f: rewrite(f, "seg", lambda d: d[..., 0]), "a mask of 2 dimensions"),
     "a picture for a mask": (lambda f: path(f, "seg").write_bytes(path(f).read_bytes()), "looks like a picture"),
-    "no position": (lambda f: edit_header(f, "seg", sform_code=0, qform_code=0), "in another frame of reference"),
-    "mask elsewhere": (lambda f: rewrite(f, "seg", affine=far_away()), "voxels of its mask lie outside"),
-    "T1 elsewhere": (lambda f: rewrite(f, "t1", affine=far_away()), "pre and FLAIR lie in different places"),
+    "no position": (
+        lambda f: edit_header(f, "seg", sform_code=0, qform_code=0),
+        "its mask: its header holds no position",
+    ),
+    "mask elsewhere": (lambda f: rewrite(f, "seg", affine=far_away()), "its mask: it shares 0% of its field of view"),
+    "T1 elsewhere": (lambda f: rewrite(f, "t1", affine=far_away()), "pre: it shares 0% of its field of view"),
 }
 
 

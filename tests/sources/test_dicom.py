@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from conftest import LGG
 from pydicom import dcmread
-from pydicom.dataset import Dataset
-from pydicom.uid import EnhancedMRImageStorage, JPEGLSLossless, MediaStorageDirectoryStorage, RLELossless
-from written_scans import DESCRIPTIONS, NAME, made_up_scan, mr_slice, write_dicom, write_nifti, write_series
+from pydicom.uid import JPEGLSLossless, MediaStorageDirectoryStorage, RLELossless
+from written_scans import DESCRIPTIONS, NAME, enhanced, made_up_scan, tagged, write_dicom, write_nifti, write_series
 
 from components.sources import open_source
-from components.sources.dicom.series import sequence_of
+from components.sources.dicom.decision import sequence_of
 from components.sources.reading import Options
 
 OPTIONS = Options(size=32, spacing=1.0)
@@ -21,13 +20,6 @@ def read(folder):
     with open_source(folder) as source:
         (patient,) = source.patients
         return source.read(patient, OPTIONS)
-
-
-def header(**tags):
-    made = Dataset()
-    for name, value in tags.items():
-        setattr(made, name, value)
-    return made
 
 
 @pytest.mark.parametrize(
@@ -64,7 +56,7 @@ def header(**tags):
     ],
 )
 def test_sequences_are_told_by_words_then_by_timing(tags, expected):
-    assert sequence_of(header(**tags)) == expected
+    assert sequence_of(tagged(**tags)).sequence == expected
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
@@ -121,26 +113,6 @@ def test_inverted_grey_is_turned_right(tmp_path):
         data.PhotometricInterpretation = "MONOCHROME1"
         data.save_as(path)
     np.testing.assert_array_equal(read(tmp_path).scan.image[..., 1], 255 - scan.image[..., 1])
-
-
-def enhanced(scan, channel):
-    """One sequence as a single multi-frame file, as newer scanners write it."""
-    slices = [mr_slice(scan, channel, i, channel) for i in range(len(scan.image))]
-    data = slices[0]
-    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
-    data.NumberOfFrames = len(slices)
-    shared, frames = Dataset(), []
-    shared.PixelMeasuresSequence = [header(PixelSpacing=data.PixelSpacing, SliceThickness=data.SliceThickness)]
-    shared.PlaneOrientationSequence = [header(ImageOrientationPatient=data.ImageOrientationPatient)]
-    for i, one in enumerate(slices, start=1):
-        place = header(ImagePositionPatient=one.ImagePositionPatient)
-        content = header(StackID="1", InStackPositionNumber=i, DimensionIndexValues=[1, i])
-        frames.append(header(PlanePositionSequence=[place], FrameContentSequence=[content]))
-    data.SharedFunctionalGroupsSequence, data.PerFrameFunctionalGroupsSequence = [shared], frames[::-1]
-    data.PixelData = b"".join(one.PixelData for one in slices[::-1])
-    for name in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing", "SliceThickness"):
-        delattr(data, name)
-    return data
 
 
 def test_multi_frame_files_are_read_like_series(tmp_path):

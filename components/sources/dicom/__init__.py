@@ -6,96 +6,95 @@ folders are not named in messages, because exports often call them by the patien
 
 from __future__ import annotations
 
-import logging
-import re
-import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydicom import config, dcmread
+from pydicom import config
 
 from components.scans.identity import site_of
 from components.sources import nifti, nifti_names
-from components.sources.dicom.pixels import RefusedError, read_segmentation, stack_series
-from components.sources.dicom.series import TAGS, Series, candidates
+from components.sources.dicom.decision import UNCLEAR
+from components.sources.dicom.files import HEAD, SUFFIXES, is_dicom, read_file, read_headers, silent
+from components.sources.dicom.folder import names, sort_files
+from components.sources.dicom.pixels import read_segmentation, stack_series
+from components.sources.dicom.placing import straighten
+from components.sources.dicom.refused import RefusedError
+from components.sources.dicom.series import Series, candidates
 from components.sources.reading import DAMAGE, Options, Reading
-from components.sources.volumes import Volume, build_scan
-from components.tree import walk
+from components.sources.volume import Volume
+from components.sources.volumes import LACKING, build_scan
 
-SUFFIXES = (".dcm", ".ima")
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep what pydicom has to say about headers off the screen: it quotes them."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+NO_IDENTITY = "the DICOM files in it have no PatientID, or can't be read"
+GIVE_IDENTITY = "write a PatientID into them, a pseudonym is enough: `dcmodify -i PatientID=P001 FILES`"
 
 
-def is_dicom(head: bytes) -> bool:
-    """Tell a DICOM file by its first 132 bytes."""
-    return head[128:132] == b"DICM"
-
-
-@_silent()
+@silent()
 def patient_id(file: BinaryIO, name: str) -> str | None:
     """PatientID of a file; "" where it tells none, None where it is no DICOM file by its first bytes and its name."""
-    if not is_dicom(file.read(132)):
-        return "" if name.lower().endswith(SUFFIXES) else None
+    return _tag(file, "PatientID", "" if name.lower().endswith(SUFFIXES) else None)
+
+
+@silent()
+def study(file: BinaryIO) -> str | None:
+    """StudyInstanceUID of a file; None where it is no DICOM file by its first bytes, or tells none."""
+    return _tag(file, "StudyInstanceUID", None) or None
+
+
+def _tag(file: BinaryIO, name: str, unknown: str | None) -> str | None:
+    """One tag of a file, "" where that is empty or damaged, `unknown` where the file isn't DICOM by its first bytes."""
+    if not is_dicom(file.read(HEAD)):
+        return unknown
     file.seek(0)
     try:
-        return str(dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"]).get("PatientID") or "").strip()
+        return str(read_file(file, stop_before_pixels=True, specific_tags=[name]).get(name) or "").strip()
     except DAMAGE:
         return ""
 
 
-@_silent()
-def study(file: BinaryIO) -> str | None:
-    """StudyInstanceUID of a file; None where it is no DICOM file by its first bytes, or tells none."""
-    if not is_dicom(file.read(132)):
-        return None
-    file.seek(0)
-    try:
-        header = dcmread(file, stop_before_pixels=True, specific_tags=["StudyInstanceUID"])
-        return str(header.get("StudyInstanceUID") or "") or None
-    except DAMAGE:
-        return None
-
-
-@_silent()
+@silent()
 def flair_headers(place: Path, patient: str) -> list[Any]:
     """Headers, all tags but the pixels, of the FLAIR images that `read` makes the scan's slices of; not in order."""
-    reading = Reading(patient)
-    fitting = candidates(_sort_files(place, reading)[0]).get("flair", [])
+    fitting = candidates(sort_files(place, Reading(patient))[0]).get("flair", [])
     for one in fitting:
         if len(fitting) == 1 or _load(stack_series, one, "", Reading(patient)) is not None:
-            return [dcmread(path, stop_before_pixels=True) for path in one.paths]
+            return _straight_headers(one)
     return []
 
 
-@_silent()
+def _straight_headers(series: Series) -> list[Any]:
+    try:
+        headers = read_headers(series.paths)
+        straighten(headers)
+    except (RefusedError, *DAMAGE):  # changed since it was read
+        return []
+    return headers
+
+
+@silent()
 def read(place: Path, patient: str, options: Options, masks: bool = True) -> Reading:
     """Read one patient; see `kaggle_3m.read`."""
     reading = Reading(patient)
     config.settings.reading_validation_mode = config.IGNORE  # values of no interest here are often out of standard
-    series, outlines = _sort_files(place, reading)
+    series, outlines = sort_files(place, reading)
+    fitting = candidates(series)
+    unclear = fitting.pop(UNCLEAR, [])
     volumes = {}
-    for name, fitting in candidates(series).items():
-        volume = _first_sound(name, fitting, reading)
+    for name, found in fitting.items():
+        volume = _first_sound(name, found, reading)
         if volume is not None:
             volumes[name] = volume
+    for one in unclear:
+        if any(name not in volumes for name in one.told.maybe):
+            reading.add("choice", patient, f"{one.name} is not used: {one.told.doubt}")
     mask = _mask(outlines, reading) if masks else None
-    build_scan(reading, site_of(patient), patient, volumes, mask, options)
+    if "flair" in volumes:
+        build_scan(reading, site_of(patient), patient, volumes, mask, options)
+    elif not reading.has(*LACKING, "series"):
+        what = (
+            f"no FLAIR sequence, which is the one that shows the tumour's extent, among {names(series) or 'its files'}"
+        )
+        reading.add("series", patient, what, "add it, or write FLAIR into its SeriesDescription")
     return reading
 
 
@@ -108,72 +107,13 @@ def _first_sound(name: str, fitting: list[Series], reading: Reading) -> Volume |
         trials.append(trial)
         if volume is not None:
             if len(fitting) > 1:
-                others = ", ".join(other.name for other in fitting if other is not one)
+                others = names([other for other in fitting if other is not one])
                 reading.add("choice", reading.patient, f"{one.name} is taken for {name}, and not {others}")
+            if one.told.doubt:
+                reading.add("choice", reading.patient, f"{one.name} is taken for {name}, though {one.told.doubt}")
             return volume
     reading.problems += trials[0].problems
     return None
-
-
-def _sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]:
-    """Read all headers: MR series, and the files that hold masks."""
-    found: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
-    outlines: list[Path] = []
-    people, studies, images = set(), set(), set()
-    for number, path in enumerate(map(Path, walk(place)), start=1):
-        if nifti_names.is_volume(path.name):
-            outlines += [path] if nifti_names.role(path.name, "") == "mask" else []
-            continue
-        header = _header(path, number, reading)
-        # Reports are passed over, and the second of two exports of one image.
-        if header is None or header.Modality not in ("MR", "SEG") or str(header.get("SOPInstanceUID")) in images:
-            continue
-        images.add(str(header.get("SOPInstanceUID")))
-        people.add(str(header.get("PatientID") or "").strip())
-        if header.Modality == "SEG":
-            outlines.append(path)
-        else:
-            studies.add(str(header.get("StudyInstanceUID")))
-            found[str(header.get("SeriesInstanceUID"))].append((path, header))
-    if len(people) > 1:
-        reading.add("identity", reading.patient, f"its folder holds files of {len(people)} patients")
-    if len(studies) > 1:
-        reading.add("series", reading.patient, f"its folder holds {len(studies)} examinations (StudyInstanceUID)")
-    series = [Series([p for p, _ in files], [h for _, h in files]) for _, files in sorted(found.items())]
-    return series, outlines
-
-
-def _header(path: Path, number: int, reading: Reading) -> Any | None:
-    """Read a header; None for files that are none of DICOM's images, and for damaged ones, which are recorded."""
-    if path.name.upper() == "DICOMDIR":  # the directory of a disk
-        return None
-    try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=TAGS)
-        for name in TAGS:  # pydicom converts a value when it is asked for, and then complains
-            header.get(name)
-    except DAMAGE as error:
-        if path.suffix.lower() in SUFFIXES or _is_dicom_file(path):
-            reason = f"not a readable DICOM file ({type(error).__name__})"
-            reading.add("unreadable", _where(path, number, reading), reason)
-        return None
-    if not header.get("Modality"):
-        reading.add("unreadable", _where(path, number, reading), "its header ends before it tells what it is")
-        return None
-    return header
-
-
-def _is_dicom_file(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return is_dicom(file.read(132))
-    except OSError:
-        return False
-
-
-def _where(path: Path, number: int, reading: Reading) -> str:
-    """Name a file: by its own name where that can't be a person's, else by its place in the order of paths."""
-    harmless = re.fullmatch(r"[A-Za-z]{0,3}[\d._-]+(\.dcm)?", path.name, re.IGNORECASE)
-    return f"{reading.patient}: {path.name if harmless else f'file {number}'}"
 
 
 def _load(make: Callable[[Any], Volume], of: Any, where: str, reading: Reading) -> Volume | None:
@@ -181,9 +121,10 @@ def _load(make: Callable[[Any], Volume], of: Any, where: str, reading: Reading) 
     try:
         return make(of)
     except RefusedError as refusal:
-        reading.add(refusal.kind, where, refusal.what)
+        reading.add(refusal.kind, where, refusal.what, refusal.remedy)
     except DAMAGE as error:
-        reading.add("unreadable", where, f"its headers or pixels can't be decoded ({type(error).__name__})")
+        remedy = "copy it again from its source, or export it again there"
+        reading.add("unreadable", where, f"its headers or pixels can't be decoded ({type(error).__name__})", remedy)
     return None
 
 
@@ -191,7 +132,8 @@ def _mask(outlines: list[Path], reading: Reading) -> Volume | None:
     """The one mask among DICOM SEG and NIfTI files."""
     if len(outlines) != 1:
         if outlines:
-            reading.add("series", reading.patient, f"{len(outlines)} masks (DICOM SEG or NIfTI) where one is expected")
+            what = f"{len(outlines)} masks (DICOM SEG or NIfTI) where one is expected"
+            reading.add("series", reading.patient, what, "leave the one reference mask in the folder")
         else:
             reading.add("missing_mask", reading.patient, "no reference mask (DICOM SEG or NIfTI)")
         return None

@@ -1,41 +1,43 @@
-"""Which series of an MR examination is which sequence: told from headers, because no tag says so outright."""
+"""The series of an MR examination, sorted by sequence, the best one first."""
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
 
+from components.sources.dicom import measured, words
+from components.sources.dicom.decision import OTHER, Told, sequence_of
+from components.sources.dicom.measured import number
+
 # Read without the pixels. None of these names a person but PatientID, the chosen identity.
 TAGS = [
     *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "SOPInstanceUID", "ImageType"),
-    "FrameOfReferenceUID",
+    *("SOPClassUID", "FrameOfReferenceUID", "InstanceNumber"),
     *("SeriesDescription", "ProtocolName", "SequenceName", "ContrastBolusAgent", "NumberOfFrames"),
-    *("RepetitionTime", "EchoTime", "InversionTime", "Rows", "Columns", "BitsStored"),
+    *("RepetitionTime", "EchoTime", "InversionTime", "ScanningSequence", "Rows", "Columns", "BitsStored"),
     *("ImageOrientationPatient", "ImagePositionPatient"),
+    *("ContrastBolusAgentSequence", "ContrastBolusVolume", "PulseSequenceName"),
+    *("EchoPulseSequence", "InversionRecovery", "EchoPlanarPulseSequence"),
+    *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 ]
-_OTHER = re.compile(
-    r"localizer|scout|survey|\badc\b|dwi|diff|trace|\bdti|\bperf\b|perfusion|\basl\b|\bswi|t2\*|bold|angio|\btof|\bmra\b"
-    r"|\bsub\b|subtract|\bmip\b|dynamic|\bdce\b"
-)
-_T1 = re.compile(r"t1|mp-?rage|spgr|bravo|\btfl|vibe")
-_FLAIR = re.compile(r"flair|dark.?fluid|tirm|da-fl")
-_BOTH = re.compile(r"w/?\s*(and|/)?\s*w/?o|with and without")
-_WITHOUT = re.compile(r"\bpre\b|non.?contrast|without|\bw/?o\b|nativ")
-_WITH = re.compile(r"\bpost(?!er)|gad|\bgd\b|\+ ?c\b|\bc\+|\bce\b|contrast|\bkm\b")
-_DERIVED = {"LOCALIZER", "PROJECTION IMAGE", "SUBTRACTION", "ADC", "TRACEW", "FA"}
 
 
 @dataclass(frozen=True)
 class Series:
-    """Files of one series and the header of the first of them."""
+    """Files of one series, and the headers of all of them.
+
+    Attributes:
+        protocol: ProtocolName; "" where that names the examination and not the series.
+    """
 
     paths: Sequence[Path]
     headers: Sequence[Dataset]
+    protocol: str | None = None
 
     @property
     def name(self) -> str:
@@ -46,60 +48,56 @@ class Series:
     def axial(self) -> bool:
         """Tell whether its slices are closer to axial than to any other plane; True where a header doesn't say."""
         try:
-            cosines = np.array(self.headers[0].get("ImageOrientationPatient"), float).reshape(2, 3)
+            told = measured.value(self.headers[0], "ImageOrientationPatient")
+            cosines = np.array(told, float).reshape(2, 3)
         except (TypeError, ValueError):
             return True
         across = np.abs(np.cross(*cosines))
         return bool(across[2] == across.max())
 
-
-def sequence_of(header: Dataset) -> str:
-    """Tell "pre", "flair", "post" or "other".
-
-    The words of the description decide; where they say nothing, the timing does: FLAIR inverts long (TI from 1500 ms)
-    and echoes late (TE from 60 ms), T1 weighting echoes early (TE to 30 ms) after a short repetition (TR to 1000 ms) or
-    an inversion below 1500 ms (MPRAGE). Contrast agent is taken from the words, else from ContrastBolusAgent.
-    """
-    if _DERIVED & {str(word).upper() for word in header.get("ImageType") or []}:
-        return "other"
-    names = ("SeriesDescription", "ProtocolName", "SequenceName")
-    text = " ".join(str(header.get(name) or "") for name in names).lower().replace("_", " ")
-    text = _BOTH.sub(" ", text)  # of the examination, and says nothing about the series
-    if _OTHER.search(text):
-        return "other"
-    t1, flair = bool(_T1.search(text)), bool(_FLAIR.search(text))
-    if not t1 and not flair and not re.search(r"t2|\bpd\b", text):
-        echo, repeat, invert = (_number(header, f"{name}Time") for name in ("Echo", "Repetition", "Inversion"))
-        flair = invert >= 1500 and echo >= 60
-        t1 = 0 < echo <= 30 and (0 < repeat <= 1000 or 0 < invert < 1500)
-    if t1:  # "T1 FLAIR" is a T1
-        if _WITHOUT.search(text):
-            return "pre"
-        agent = str(header.get("ContrastBolusAgent") or "no").strip().lower()
-        return "post" if _WITH.search(text) or not re.match(r"(no|none)\b|$", agent) else "pre"
-    return "flair" if flair else "other"
+    @property
+    def told(self) -> Told:
+        """What its first header tells."""
+        return sequence_of(self.headers[0], self.protocol)
 
 
 def candidates(series: Sequence[Series]) -> dict[str, list[Series]]:
-    """Series that fit each sequence, best first: axial before others, then by slice positions, then by number."""
+    """Series that fit each sequence, best first, and those that are "unclear".
+
+    Those without doubt come first, then axial, then original ones, then by slice positions, then by number.
+    """
     fitting: dict[str, list[Series]] = {}
-    for one in series:
-        fitting.setdefault(sequence_of(one.headers[0]), []).append(one)
-    fitting.pop("other", None)
+    for one in _with_own_protocols(series):
+        fitting.setdefault(one.told.sequence, []).append(one)
+    fitting.pop(OTHER, None)
     for found in fitting.values():
-        found.sort(key=lambda one: (not one.axial, -_positions(one), _number(one.headers[0], "SeriesNumber")))
+        found.sort(key=_rank)
     return fitting
+
+
+def _rank(one: Series) -> tuple[bool, bool, bool, int, float]:
+    first = one.headers[0]
+    return (
+        bool(one.told.doubt),
+        not one.axial,
+        measured.is_derived(first),
+        -_positions(one),
+        number(first, "SeriesNumber"),
+    )
+
+
+def _with_own_protocols(series: Sequence[Series]) -> list[Series]:
+    """Leave out names of protocols that series of different sequences share: they are those of the examination."""
+    kinds = defaultdict(set)
+    for one in series:
+        header = one.headers[0]
+        kind = words.weighting(str(header.get("SeriesDescription") or "")) or measured.likely(header)
+        kinds[header.get("ProtocolName")].add(kind)
+    shared = {name for name, found in kinds.items() if len(found - {""}) > 1}
+    return [replace(one, protocol="") if one.headers[0].get("ProtocolName") in shared else one for one in series]
 
 
 def _positions(series: Series) -> int:
     """Slices at different places: a series over time has no more of them than one at one time."""
     places = {str(header.get("ImagePositionPatient")) for header in series.headers}
-    return max(len(places), int(_number(series.headers[0], "NumberOfFrames")))
-
-
-def _number(header: Dataset, name: str) -> float:
-    """A number from a header, 0 where there is none."""
-    try:
-        return float(header.get(name) or 0)
-    except (TypeError, ValueError):
-        return 0.0
+    return max(len(places), int(number(series.headers[0], "NumberOfFrames")))

@@ -1,0 +1,99 @@
+"""What a DICOM SEG repeats of the images it belongs to: only that, filled and blanked so that every viewer takes it.
+
+De-identifiers delete what the standard wants to be there, if empty; and people write years into birth dates.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+
+from components.sources.dicom.files import file_identity
+
+# Without one of these it would not belong to the images.
+NEEDED = ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+GEOMETRY = (
+    *("Rows", "Columns", "PixelSpacing", "SliceThickness", "ImageOrientationPatient", "ImagePositionPatient"),
+    *("NumberOfFrames", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
+    *("DimensionIndexSequence", "DimensionOrganizationSequence", "PositionReferenceIndicator"),
+)
+
+
+def source_headers(headers: Sequence[Dataset], thickness: float) -> tuple[list[Dataset], list[str]]:
+    """Headers to hand to highdicom, and the tags for want of which no SEG can be made.
+
+    Args:
+        headers: of the images, see `components.sources.dicom.flair_headers`.
+        thickness: distance of slices, millimetres, for images that don't tell their own.
+    """
+    made = [_source_header(header, thickness) for header in headers]
+    missing = [name for name in NEEDED if any(not header.get(name) for header in made)]
+    if not missing and len({header.SOPInstanceUID for header in made}) < len(made):
+        missing = ["SOPInstanceUID"]  # the same on all of them refers to none
+    return made, [f"{name} {tag}" for name in missing if (tag := _tag(name))]
+
+
+def _source_header(header: Dataset, thickness: float) -> Dataset:
+    made = Dataset()
+    for name, blank in BLANKED.items():
+        setattr(made, name, blank(str(header.get(name) or "").strip()))
+    made.SpecificCharacterSet = "ISO_IR 192"  # texts were decoded when they were read, and are written as UTF-8
+    made.Modality = "MR"
+    for name in (*NEEDED, *GEOMETRY):
+        if (value := header.get(name)) not in (None, ""):
+            setattr(made, name, value)
+    for name, value in file_identity(header).items():
+        made.setdefault(name, value)
+    if "PerFrameFunctionalGroupsSequence" not in made:
+        made.setdefault("SliceThickness", f"{thickness:.6g}")
+    made.file_meta = header.file_meta
+    return made
+
+
+def _tag(name: str) -> str:
+    tag = tag_for_keyword(name) or 0
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def _date(text: str) -> str:
+    """A date of DICOM, eight digits; "" for anything else."""
+    try:
+        if re.fullmatch(r"\d{8}", text):
+            datetime.date(int(text[:4]), int(text[4:6]), int(text[6:]))
+            return text
+    except ValueError:
+        pass
+    return ""
+
+
+def _time(text: str) -> str:
+    """A time of DICOM, HHMMSS with a fraction; "" for anything else."""
+    match = re.fullmatch(r"([01]\d|2[0-3])([0-5]\d)?([0-5]\d)?(\.\d{1,6})?", text)
+    return text if match and (match[4] is None or match[3]) else ""
+
+
+def _sex(text: str) -> str:
+    return text.upper() if text.upper() in ("M", "F", "O") else ""
+
+
+def _short(most: int) -> Callable[[str], str]:
+    """Text of one line, in the length that its type may have, without what DICOM reads as the end of a value."""
+    return lambda text: "".join(c for c in text if c.isprintable() and c != "\\")[:most]
+
+
+BLANKED: dict[str, Callable[[str], Any]] = {
+    "PatientID": _short(64),
+    "PatientName": _short(64),
+    "PatientBirthDate": _date,
+    "PatientSex": _sex,
+    "StudyID": _short(16),
+    "StudyDate": _date,
+    "StudyTime": _time,
+    "AccessionNumber": _short(16),
+    "ReferringPhysicianName": _short(64),
+}

@@ -1,0 +1,91 @@
+"""Whether headers speak of a contrast agent: in English, German, French, Spanish, Italian, and some more."""
+
+from __future__ import annotations
+
+import re
+
+from pydicom.multival import MultiValue
+
+from components.sources.dicom.words import plain
+
+# Names of the agent and of its injection become "@", so that one grammar does for all languages.
+_AGENT = re.compile(
+    r"""
+      ((mezzo|medio|produit|agente?)\sd[ei]\s?)? (?<!phase\s)(?<!transfer\s) (\bi\.?v\.?\s)? [ck]ontrast\w*
+    | \bgad\w* | \bgd(-?dtpa)?(?![a-z]) | \bk\.?m\b\.? | \bm\.?d\.?c\b\.? | \bciv\b | \bpdc\b | \bcte\b | \bce\b
+    | \binj\w* | \biniez\w* | \biniett\w* | \binye\w*
+    | \b(dotarem|magnevist|multihance|prohance|omniscan|clariscan|elucirem|vueway|primovist|artirem|dotagraf)\w*
+    """,
+    re.VERBOSE,
+)
+# "precontrast", "nonGad", "oKM", "smdc": a word before the agent's name without a space.
+_GLUED = re.compile(
+    r"\b(pre|post|non?|un(?=[ck])|([mnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontrast|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
+)
+_WITHOUT = r"(without|w\s?/\s?o|wo|ohne|sans|sin|senza|sem|zonder|utan|uden|uten|bez)"
+_WITH = r"(with|w|mit|avec|con|com|post|nach|apres|despues|dopo|after)"
+_BEFORE = r"(pre|prae?|vor|avant|antes|prima|before)"
+_NATIVE = r"(nativ\w*|nat|leer|plain|simple|basale?(?!\s?gang)|dirett[ao]|unenh\w*|non?[\s-]?enh\w*|non\s?-?con)"
+_AND = r"[\s@]*([/&+,]|\b(and|und|u|et|puis|ed?|y)\b)+\.?\s*"
+# What else can be left out: fat, flow. What else can come before or after: an operation.
+_OF_FAT = r"\s?-?(fs\b|fat|ff\b|graisse|grasa|grasso|fett|spa?ir|flow|fc\b|mt|sat|motion|angle|gap|nav|sense)"
+_OF_TREATMENT = (
+    r"\s?-?(op\b|op?er|surg|treat|ther|rt\b|rad|che?m|chir|resec|biops|sat|scan|fossa|proc|traum|ict|part|erior)"
+)
+_BOTH = re.compile(
+    rf"""
+    ( \b({_WITHOUT}|{_BEFORE}|{_NATIVE}) {_AND} ({_WITH}|@)(?!\w)
+    | \b{_WITH} {_AND} ({_WITHOUT}|{_BEFORE}|{_NATIVE})(?!\w)
+    | \bw\s?/?\s?(and|&|\+)?\s?w\s?/?\s?o\b | \bpre\s?-\s?post\b
+    | \+\s?/\s?- | -\s?/\s?\+ | \bt1-c\b
+    ) \s?[/.]?@?
+    """,
+    re.VERBOSE,
+)
+_ABSENT = re.compile(
+    rf"""
+      \b(pre|prae?)\b(?!{_OF_TREATMENT})[\s-]?@?
+    | \b{_NATIVE}\b\s?@?
+    | \b{_WITHOUT}\b(?!{_OF_FAT})[\s/.-]*(@|iv\b)?
+    | \b(no|non|not|un|kein\w*|{_BEFORE}|v|o|ss?)\b([\s./-]|d(e|i|el|ell)\b|l')*(@|iv\b)
+    | @\s?[(:]*(none|no|pre|ohne|sans|sin)\b(?!{_OF_FAT})
+    | @\s?[(]?-[)]?(?=\s|$) | \(-\)\s?@ | \bc-(?=\W|$) | (?<=\s)-c\b      # KM-, (-) KM, C-, -C
+    | \biv\s?-(?=\W|$) | \bs\.?\s?m\.?\s?c\b
+    | \bs\s?/\s?(c|cte|g|iv)\b | \bnon?\s?-?c\b        # s/c, no C
+    """,
+    re.VERBOSE,
+)
+_PRESENT = re.compile(
+    rf"""
+      @ | \bpost\b(?!{_OF_TREATMENT}) | \b(nach|apres|despues|dopo|tras)\b(?!{_OF_TREATMENT}) | \benh\w*
+    | \+\s?c\b | \bc\s?\+ | \bt1\s?(c|pc|\+)(?!\w) | \bw\s?/?\s?c\b | \bc\s?/\s?(c|cte|g)\b
+    | \b(con|com|with|mit|avec)(\sc\b|$) | \bc\.?\s?m\.?\s?c\b | \biv\b(?!\svent)
+    """,
+    re.VERBOSE,
+)
+# With, or without, contrast; or the corpus callosum.
+_EITHER = re.compile(r"\s(c|sc|cc|sg|cg)$")
+# How ContrastBolusAgent says that there was none.
+_NONE = re.compile(
+    rf"(n|nil|null|nein|false|f|n/?a|unknown|unspec\w*|0+([.,]0*)?(\s?ml)?"
+    rf"|({_WITHOUT}|none?|not?|kein\w*|ningun\w*|aucun\w*|nessun\w*)\b.*)$"
+)
+
+
+def contrast(text: str) -> str:
+    """Tell "absent", "present", "both", or "" where no word speaks of a contrast agent."""
+    text = _AGENT.sub("@", _GLUED.sub(r"\1 ", plain(text)))
+    rest = _BOTH.sub(" ", text)
+    left = _ABSENT.sub(" ", rest)
+    absent, present = left != rest, bool(_PRESENT.search(left))
+    if absent != present:
+        return "absent" if absent else "present"
+    return "both" if absent or rest != text or _EITHER.search(text) else ""
+
+
+def bolus(value: object) -> str:
+    """Read ContrastBolusAgent: "absent", "present", or "" where it is empty."""
+    text = plain(" ".join(map(str, value)) if isinstance(value, MultiValue) else str(value or ""))
+    if not re.search(r"[a-z0-9]", text):
+        return ""
+    return "absent" if _NONE.match(text) else "present"

@@ -1,0 +1,96 @@
+"""Which sequence a series is: told from headers, because no tag says so outright.
+
+What is written by hand (`words`, `agent`) is held against what the scanner measured (`measured`). Where they contradict
+each other, or nothing tells, that is said, and nobody guesses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from components.sources.dicom import agent, measured, words
+from components.sources.dicom.measured import FLAIR, T1
+
+UNCLEAR, OTHER = "unclear", "other"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What headers tell about a series.
+
+    Attributes:
+        sequence: "pre", "flair", "post"; "other"; or "unclear" where it could be one of `maybe`.
+        doubt: what speaks against it, in words; "" where nothing does.
+        maybe: sequences that an unclear series could be.
+    """
+
+    sequence: str
+    doubt: str = ""
+    maybe: tuple[str, ...] = ()
+
+
+def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
+    """Tell the sequence of a series.
+
+    SeriesDescription decides; where it is silent ProtocolName, then SequenceName, then the times. The times may
+    contradict all of them. Contrast agent is told by the same texts, else by ContrastBolusAgent.
+
+    Args:
+        header: of one of its images.
+        protocol: ProtocolName, or "" where that is the examination's name; default: the header's.
+    """
+    if measured.is_no_picture(header):
+        return Told(OTHER)
+    if protocol is None:
+        protocol = str(header.get("ProtocolName") or "")
+    description = str(header.get("SeriesDescription") or "")
+    texts = (description, protocol, str(measured.value(header, "SequenceName", "PulseSequenceName") or ""))
+    kind, doubt = _against_times(next(filter(None, map(words.weighting, texts)), ""), header)
+    if kind == UNCLEAR:
+        return Told(UNCLEAR, doubt, ("flair", "pre", "post"))
+    if kind not in (T1, FLAIR):
+        return Told(OTHER)
+    said = agent.contrast(description) or _protocol_contrast(kind, protocol)
+    bolus = agent.bolus(measured.bolus(header))
+    if kind == FLAIR:
+        given = (said or bolus) == "present"
+        return Told("flair", doubt or ("it was taken after the contrast agent" if given else ""))
+    return _t1(said, bolus, doubt)
+
+
+def _protocol_contrast(kind: str, protocol: str) -> str:
+    """What a protocol's name says of the agent, if it is this series' own: it names its sequence, and one state."""
+    said = agent.contrast(protocol) if words.weighting(protocol) == kind else ""
+    return "" if said == "both" else said
+
+
+def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
+    """Hold what words say against the times: the kind of sequence, and the doubt that remains."""
+    likely = measured.likely(header)
+    if kind in (T1, FLAIR):
+        if kind in measured.possible(header):
+            return kind, ""
+        return UNCLEAR, f"it is called {kind.upper()}, and its times are not those of one"
+    if kind == "t2":  # FLAIR is weighted by T2, too
+        doubt = "it is called T2, and its times are those of a FLAIR"
+        return (FLAIR, doubt) if likely == FLAIR else (OTHER, "")
+    if kind == OTHER or likely:
+        return (OTHER if kind == OTHER else likely), ""
+    if kind == "tirm":
+        return UNCLEAR, "it is called TIRM, which may be FLAIR or STIR, and its inversion time is missing"
+    if kind == "several" or measured.has_times(header):
+        return UNCLEAR, "neither its description nor its times tell the sequence"
+    return OTHER, ""
+
+
+def _t1(said: str, bolus: str, doubt: str) -> Told:
+    """Tell T1 before from T1 after the agent by what words and ContrastBolusAgent say."""
+    if said == "both" and not bolus:
+        return Told(UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post"))
+    decided = bolus if said in ("", "both") else said
+    if bolus and decided != bolus:
+        with_or = "with" if decided == "present" else "without"
+        doubt = f"it is called T1 {with_or} contrast agent, and its ContrastBolusAgent says otherwise"
+    return Told("post" if decided == "present" else "pre", doubt)

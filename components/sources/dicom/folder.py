@@ -1,0 +1,123 @@
+"""A patient's files sorted into series and masks, by their headers alone."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
+
+from components.sources import nifti_names
+from components.sources.dicom.files import HEAD, SUFFIXES, is_dicom, read_file
+from components.sources.dicom.grouping import File, united
+from components.sources.dicom.measured import value
+from components.sources.dicom.positions import NEEDED
+from components.sources.dicom.series import TAGS, Series
+from components.sources.reading import DAMAGE, Reading
+from components.tree import walk
+
+MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
+
+
+def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]:
+    """Read all headers of a folder, or of one file: MR series, and the files that hold masks."""
+    found: dict[str, list[File]] = defaultdict(list)
+    outlines: list[Path] = []
+    people: set[str] = set()
+    studies: set[str] = set()
+    others: set[str] = set()
+    images: set[tuple[str, ...]] = set()
+    paths = [place] if place.is_file() else map(Path, walk(place))
+    for number, path in enumerate(paths, start=1):
+        if nifti_names.is_volume(path.name):
+            outlines += [path] if nifti_names.role(path.name, "") == "mask" else []
+            continue
+        header = _header(path, number, reading)
+        if header is None:
+            continue
+        # Reports are passed over, and the second of two exports of one image.
+        modality, image = _modality(header), _identity(header)
+        if modality not in ("MR", "SEG"):
+            others.add(modality if re.fullmatch("[A-Z]{2,4}", modality) else "none")
+        elif image not in images:
+            images.add(image)
+            people.add(str(header.get("PatientID") or "").strip())
+            if modality == "SEG":
+                outlines.append(path)
+            else:
+                studies.add(str(header.get("StudyInstanceUID")))
+                found[str(header.get("SeriesInstanceUID"))].append((path, header))
+    _check_one_examination(people, studies, sum(map(len, found.values())), reading)
+    if not found and others:
+        what = f"it holds no MR images; Modality is {', '.join(sorted(others))}"
+        reading.add("series", reading.patient, what, "give the MR examination")
+    series = [Series([p for p, _ in files], [h for _, h in files]) for files in united(found)]
+    return series, outlines
+
+
+def _check_one_examination(people: set[str], studies: set[str], images: int, reading: Reading) -> None:
+    """Tell of several patients or examinations in one folder."""
+    if len(people) > 1:
+        reading.add("identity", reading.patient, f"its folder holds files of {len(people)} patients")
+    if len(studies) == images > 2:
+        what = "each of its images has a StudyInstanceUID of its own"
+        remedy = "de-identify all files of an examination in one go, so that identifiers stay the same"
+        reading.add("series", reading.patient, what, remedy)
+    elif len(studies) > 1:
+        what = f"its folder holds {len(studies)} examinations (StudyInstanceUID)"
+        reading.add("series", reading.patient, what, "give each examination a folder of its own")
+
+
+def _identity(header: Any) -> tuple[str, ...]:
+    """What tells an image from others: SOPInstanceUID, and its place where careless software gives all the same one."""
+    names = ("SOPInstanceUID", "Modality", "ImagePositionPatient", "InstanceNumber")
+    return tuple(str(header.get(name)) for name in names)
+
+
+def _modality(header: Any) -> str:
+    """Modality, or what the kind of image says where that was removed."""
+    return str(header.get("Modality") or ("MR" if header.get("SOPClassUID") in MR_CLASSES else ""))
+
+
+def _header(path: Path, number: int, reading: Reading) -> Any | None:
+    """Read a header; None for files that are none of DICOM's images, and for damaged ones, which are recorded."""
+    if path.name.upper() == "DICOMDIR":  # the directory of a disk
+        return None
+    try:
+        header = read_file(path, stop_before_pixels=True, specific_tags=TAGS)
+        for name in TAGS:  # pydicom converts a value when it is asked for, and then complains
+            value(header, name)
+        [float(x) for name in NEEDED for x in header.get(name) or []]
+        int(header.get("NumberOfFrames") or 1)
+    except DAMAGE as error:
+        if path.suffix.lower() in SUFFIXES or _is_dicom_file(path):
+            reason = f"not a readable DICOM file ({type(error).__name__})"
+            reading.add("unreadable", _where(path, number, reading), reason)
+        return None
+    if not _modality(header):
+        remedy = "copy it again from its source; where Modality (0008,0060) was removed, write MR into it"
+        reading.add("unreadable", _where(path, number, reading), "its header ends before it tells what it is", remedy)
+        return None
+    return header
+
+
+def _is_dicom_file(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return is_dicom(file.read(HEAD))
+    except OSError:
+        return False
+
+
+def _where(path: Path, number: int, reading: Reading) -> str:
+    """Name a file: by its own name where that can't be a person's, else by its place in the order of paths."""
+    harmless = re.fullmatch(r"[A-Za-z]{0,3}[\d._-]+(\.dcm)?", path.name, re.IGNORECASE)
+    return f"{reading.patient}: {path.name if harmless else f'file {number}'}"
+
+
+def names(series: Sequence[Series]) -> str:
+    """Series as people find them again."""
+    return ", ".join(one.name for one in series)

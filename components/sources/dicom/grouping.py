@@ -1,0 +1,36 @@
+"""Images put together to series, by SeriesInstanceUID, or by what else they share where that is spoilt."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+# What slices of one series share, where SeriesInstanceUID is another one on each of them.
+_ALIKE = ("StudyInstanceUID", "SeriesDescription", "ProtocolName", "Rows", "Columns", "ImageType")
+_TIMES = ("RepetitionTime", "EchoTime", "InversionTime", "ContrastBolusAgent")
+
+File = tuple[Path, Any]  # and its header
+
+
+def united(found: dict[str, list[File]]) -> list[list[File]]:
+    """Series as lists of files; slices with a SeriesInstanceUID each are put together by what else they share."""
+    whole: list[list[File]] = []
+    lone: list[list[File]] = []
+    for _, files in sorted(found.items()):
+        single = len(files) == 1 and int(files[0][1].get("NumberOfFrames") or 1) < 2
+        (lone if single else whole).append(files)
+    # Numbers of series keep two of them apart, unless they, too, are another one on each slice.
+    for names in ((*_ALIKE, "SeriesNumber"), (*_ALIKE, *_TIMES)):
+        together = defaultdict(list)
+        for (file,) in lone:
+            together[_key(file[1], names)].append(file)
+        whole += [files for files in together.values() if len(files) > 1]
+        lone = [files for files in together.values() if len(files) == 1]
+    return [*whole, *lone]
+
+
+def _key(header: Any, names: Iterable[str]) -> tuple[str, ...]:
+    turned = header.get("ImageOrientationPatient") or []
+    return (*(str(header.get(name)) for name in names), str([round(float(x), 1) + 0.0 for x in turned]))

@@ -1,0 +1,139 @@
+"""What the scanner measured, whatever the series is called: times, kind of sequence, kind of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydicom.dataset import Dataset
+
+T1, FLAIR, OTHER = "t1", "flair", "other"
+
+# Words of ImageType for what is computed from a series, or isn't a picture of the head's tissue.
+NO_PICTURE = set(
+    """
+    LOCALIZER, PROJECTION IMAGE, MIP, MNIP, MINIP, MAX IP, MIN IP, MAXIP, VRT, SCREEN SAVE, SUBTRACTION, SUB, SUBTRACT,
+    ADC, EADC, TRACEW, TRACE, FA, COLFA, DIFFUSION, TENSOR, ISOTROPIC, PERFUSION, ASL, CBF, CBV, RCBF, RCBV, MTT, TTP,
+    TMAX, PBP, GBP, SWI, VELOCITY, FLOW, PHASE, PHASE MAP, PHASE CONTRAST M, PCA, T1 MAP, T2 MAP, T2_STAR MAP, R2 MAP,
+    R2_STAR MAP, FIELD_MAP, B0 MAP, B1 MAP, FMRI, T_TEST, SPECTROSCOPY
+    """.replace("\n    ", " ")
+    .strip()
+    .split(", ")
+)
+
+
+def value(header: Dataset, *names: str) -> object:
+    """The first of these tags that has a value, in the header or in the functional groups of a multi-frame file."""
+    for place in (header, *_groups(header)):
+        for name in names:
+            found = place.get(name)
+            if found not in (None, ""):
+                return found
+    return None
+
+
+def _groups(header: Dataset) -> Iterator[Dataset]:
+    """Functional groups that all frames share, then those of the first frame."""
+    for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in list(header.get(name) or [])[:1]:
+            for element in group:
+                if element.VR == "SQ" and element.value:
+                    yield element.value[0]
+
+
+def number(header: Dataset, *names: str) -> float:
+    """A number from a header, 0 where there is none."""
+    found = value(header, *names)
+    try:
+        return float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type, index]
+    except (TypeError, ValueError, IndexError):
+        return 0.0
+
+
+def words(header: Dataset, name: str) -> set[str]:
+    """A tag of several values as upper-case words."""
+    found = header.get(name) or []
+    return {str(word).strip().upper() for word in ([found] if isinstance(found, str) else found)}
+
+
+def is_derived(header: Dataset) -> bool:
+    """Tell a picture that was computed from others, as reformatted planes are."""
+    return "DERIVED" in words(header, "ImageType")
+
+
+def is_no_picture(header: Dataset) -> bool:
+    """Tell by ImageType what is neither FLAIR nor T1, whatever the description says."""
+    kinds = words(header, "ImageType")
+    parts = list(header.get("ImageType") or [])
+    return bool(NO_PICTURE & kinds) or (len(parts) > 2 and str(parts[2]).strip().upper() == "P")
+
+
+def possible(header: Dataset) -> set[str]:
+    """What a series can be by its times, in generous bounds; "other" is always among them.
+
+    Inversion times null fat at 120 to 300 ms (STIR), and water at 1300 to 3600 ms (FLAIR, 0.06 to 7 T); T1 weighting
+    inverts between the two. FLAIR echoes late, after a long repetition; T1 echoes early.
+    """
+    repeat, echo, invert = _times(header)
+    kinds = _kinds(header)
+    found = {T1, FLAIR, OTHER}
+    plane_echo = "EP" in kinds and "IR" not in kinds
+    gradient = "GR" in kinds and "SE" not in kinds
+    if echo > 45 or plane_echo or (invert >= 1300 and echo > 30) or (0 < invert < 300 and echo > 8):
+        found.discard(T1)
+    if (repeat > 3500 and echo > 6 and not invert and "IR" not in kinds) or (gradient and echo > 12):
+        found.discard(T1)
+    if 0 < echo < 50 or plane_echo or 0 < invert < 1200 or 0 < repeat < 2500 or gradient:
+        found.discard(FLAIR)
+    return found
+
+
+def likely(header: Dataset) -> str:
+    """What a series is by its times alone; "" where they can't tell.
+
+    T1 without inversion is told by a repetition of up to 1000 ms. Below 100 ms T1, vessels and localizers look alike.
+    """
+    repeat, echo, invert = _times(header)
+    can = possible(header)
+    if FLAIR in can and invert >= 1300 and echo >= 60:
+        return FLAIR
+    # Without inversion and kind, a gradient echo's T2* is not told from a spin echo's T1 after 18 ms.
+    early = 0 < echo <= (40 if invert or _kinds(header) else 18)
+    if T1 in can and early and (300 <= invert < 1600 or 100 <= repeat <= 1000):
+        return T1
+    if T1 in can and (0 < echo <= 10 or not echo) and 0 < repeat < 100:
+        return ""
+    return "" if can == {T1, FLAIR, OTHER} or (T1 in can and 100 <= repeat <= 1000) else OTHER
+
+
+def _kinds(header: Dataset) -> set[str]:
+    """ScanningSequence, or what multi-frame files say instead."""
+    kinds = words(header, "ScanningSequence")
+    kinds |= {"SPIN": {"SE"}, "GRADIENT": {"GR"}, "BOTH": {"SE", "GR"}}.get(
+        str(value(header, "EchoPulseSequence")), set()
+    )
+    for name, kind in (("InversionRecovery", "IR"), ("EchoPlanarPulseSequence", "EP")):
+        kinds |= {kind} if value(header, name) == "YES" else set()
+    return kinds
+
+
+def bolus(header: Dataset) -> object:
+    """The contrast agent by name or code; the volume where only that is told."""
+    told = value(header, "ContrastBolusAgent")
+    codes = header.get("ContrastBolusAgentSequence") or []
+    told = told or next((code.get("CodeMeaning") for code in codes), None)
+    volume = number(header, "ContrastBolusVolume")
+    return told or (f"{volume:g} ml of contrast" if volume > 0 else None)
+
+
+def _times(header: Dataset) -> tuple[float, float, float]:
+    """Repetition, echo and inversion time, milliseconds, 0 where not told."""
+    return (
+        number(header, "RepetitionTime"),
+        number(header, "EchoTime", "EffectiveEchoTime"),
+        number(header, "InversionTime", "InversionTimes"),
+    )
+
+
+def has_times(header: Dataset) -> bool:
+    """Tell whether a header says anything about times; a report's or a screen shot's says nothing."""
+    return any(_times(header))

@@ -1,0 +1,67 @@
+"""Positions of slices as headers give them, made exact: orientations are rounded, identifiers repeated or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+from pydicom.valuerep import DSfloat
+
+from components.sources.dicom.positions import APART, check_alike
+from components.sources.dicom.refused import RefusedError
+
+SKEW = 0.02  # by which row and column may miss the right angle, and length 1: as much as rounding to two digits does
+
+
+def make_exact(slices: Sequence[Dataset]) -> None:
+    """Make the slices of one series alike, in memory, in what rounding and de-identification have changed.
+
+    Row and column get length 1 and a right angle between them; one spacing, one SeriesInstanceUID, and a frame of
+    reference where none is given, because no library stacks slices without.
+
+    Raises:
+        RefusedError: they differ by more than rounding, or an orientation is none.
+    """
+    check_alike(slices)
+    first = slices[0]
+    for one in slices:
+        one.SeriesInstanceUID = first.get("SeriesInstanceUID") or generate_uid(entropy_srcs=["series"])
+        one.FrameOfReferenceUID = first.get("FrameOfReferenceUID") or generate_uid(entropy_srcs=["frame"])
+        if "PixelSpacing" in first:
+            one.PixelSpacing = first.PixelSpacing
+    straighten(slices)
+
+
+def _orientations(one: Dataset) -> Iterator[Dataset]:
+    """All data sets in which an image says how it is turned."""
+    if "ImageOrientationPatient" in one:
+        yield one
+    for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in one.get(name) or []:
+            yield from group.get("PlaneOrientationSequence") or []
+
+
+def straighten(images: Sequence[Dataset]) -> None:
+    """Give every orientation length 1 and right angles; those that differ by rounding alone become one.
+
+    Raises:
+        RefusedError: an orientation is none.
+    """
+    places = [place for one in images for place in _orientations(one)]
+    turns = np.array([place.ImageOrientationPatient for place in places], float).reshape(-1, 2, 3)
+    if not len(turns):
+        return
+    if (np.abs(turns @ turns.transpose(0, 2, 1) - np.eye(2)) > SKEW).any() or not np.isfinite(turns).all():
+        raise RefusedError(
+            "unreadable",
+            "its headers give no usable orientation",
+            "export the series again, with ImageOrientationPatient",
+        )
+    if np.abs(turns - turns[0]).max() <= APART:
+        turns[:] = turns.mean(axis=0)
+    # The nearest right angles to both, instead of keeping one and turning the other.
+    u, _, v = np.linalg.svd(turns, full_matrices=False)
+    for place, turn in zip(places, (u @ v).reshape(-1, 6), strict=True):
+        place.ImageOrientationPatient = [DSfloat(float(x), auto_format=True) for x in turn]

@@ -1,0 +1,65 @@
+"""Whether the headers of a series' slices make a stack of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from components.sources.dicom.refused import RefusedError
+
+EVEN = 0.05  # share of the slice distance by which distances may differ: tables don't stop to the micrometre
+APART = 2e-3  # by which orientations of one series may differ: those written with three digits do
+NEEDED = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3}
+
+
+def check_positions(headers: Sequence[Dataset]) -> None:
+    """Refuse slices without positions, of several orientations, at one position, or with a hole between them."""
+    for name, count in NEEDED.items():
+        if any(len(header.get(name) or []) != count for header in headers):
+            raise RefusedError(
+                "series",
+                f"slices without a position in the patient ({name})",
+                f"export the images as the scanner made them, with {name}, no screen shots",
+            )
+    turns = np.array([header.ImageOrientationPatient for header in headers], float)
+    if np.abs(turns - turns[0]).max() > APART:
+        raise RefusedError(
+            "series",
+            "slices of different orientations",
+            "give each plane a series of its own, or take those of the other planes out",
+        )
+    positions = np.array([header.ImagePositionPatient for header in headers], float)
+    steps = np.diff(np.sort(positions @ np.cross(turns[0, :3], turns[0, 3:])))
+    doubles = int((steps < 1e-3).sum())
+    if doubles:
+        raise RefusedError(
+            "series",
+            f"{doubles} pairs of slices at one position, as of two acquisitions",
+            "leave one acquisition (echo, phase, repetition) of this series in the folder",
+        )
+    if (np.abs(steps - np.median(steps)) > EVEN * np.median(steps)).any():
+        raise RefusedError("gap", f"slices are {steps.min():.1f} to {steps.max():.1f} mm apart, one is missing between")
+
+
+def check_alike(slices: Sequence[Dataset]) -> None:
+    """Refuse slices of several frames of reference or pixel sizes, by more than rounding."""
+    if len({str(one.get("FrameOfReferenceUID") or "") for one in slices}) > 1:
+        raise RefusedError(
+            "position",
+            "slices of several frames of reference (FrameOfReferenceUID)",
+            "de-identify all files of an examination in one go, so that identifiers stay the same",
+        )
+    if "PerFrameFunctionalGroupsSequence" in slices[0]:
+        return
+    spacings = [one.get("PixelSpacing") for one in slices]
+    if any(spacing is None or len(spacing) != 2 for spacing in spacings):
+        raise RefusedError(
+            "unreadable", "slices without PixelSpacing", "export the images with PixelSpacing (0028,0030)"
+        )
+    values = np.array(spacings, float)
+    if np.abs(values - values[0]).max() > 1e-3 * values.max():
+        raise RefusedError(
+            "shape", "slices of different PixelSpacing", "take the slices of another series out of this one"
+        )

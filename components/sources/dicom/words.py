@@ -1,0 +1,61 @@
+"""Which sequence the text of a header names. Protocols are named by hand, in the language of the place."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Neither FLAIR nor T1, whatever else the text says.
+_OTHER = re.compile(
+    r"""
+    # planning, calibration, reports
+      locali[sz] | lokali | \bloc\b | scout | survey | topogr | scanogr | reperage | \b3\s?-?pl(an\w*)?\b
+    | smart\s?brain | calibrat | asset\scal | \b(sense|coil|ref)\s?(ref|sens|scan) | field\s?map | \bb0\s?map
+    | shim | phoenix | screen\s?(sa|shot) | \breport\b | \bsummary\b | \bgsps\b
+    # diffusion, perfusion, function, spectra
+    | \be?adc\b | apparent | \bdwi?\b | \bsdw\b | \bdiff | \bdifu | trace | \bdti\b | tensor | \bcolfa\b | \bfa\s?map
+    | \bivim\b | \bb\s?[1-9]\d{2,3}\b | \bperf\b | perfu | \bdsc\b | \bp?c?asl\b | \b(r|rel)?cb[fv]\b | \bmtt\b
+    | \bttp\b | \btmax\b | \bdce\b | ktrans | \bdyn\b | dynam | dinam | \bbold\b | \br?s?fmri\b | resting | spe[ck]tro
+    | \b[pg]bp\b | fractional | average\sdc | \bsvs\b | \bcsi\b | \bmrsi?\b
+    # blood and vessels
+    | \bt2\s?(\*|star) | \bswi | \bswan\b | \bfsbb\b | \bsusz?cep | ven\s?bold | \bha?emo\b | \bqsm\b | \bpha\simages
+    | angio | \btof\b | \bmra\b | \bmrv\b | \bveno?(c|gr) | qflow | csf\sflow | inhance | \btrance\b | \btwist\b
+    | \btricks\b | phase\s?(contrast|map|image) | \bpca\b
+    # computed from other series
+    | \bsub\b(?!\s?-?mm) | subtr | soustr | sustra | sottr | \bmn?ip\b | minip | projection | \bvrt\b
+    | \bt1\s?-?(map|rho) | relaxomet | \binv\s?[12]\b
+    # short or double inversion, steady state
+    | \bstir\b | \bpsir\b | \bdir\b | double\sinv | fgatir | \bciss\b | fiesta | \bb-?(tfe|ffe)\b
+    | \btrufi | true\s?fisp
+    # another part of the body
+    | \b[hbl]ws\b | \b[ctl]-?spine | \bspine | \bspinal | lumba | cervic | thorac | dorsal
+    """,
+    re.VERBOSE,
+)
+_T1 = re.compile(r"\bt1\b|mp2?-? ?rage|\bf?spgr|bravo|\btfl|\bvibe|thrive|\blava\b|\b3d ?tfe")
+_T2 = re.compile(r"\bt2\b|\bpdw?\b|\bdp\b|proton|haste\b|ssfse")
+_FLAIR = re.compile(r"flair|dark ?-?fl|\bda ?-?fl\b|fluid ?-?(atten|suppr)")
+_TIRM = re.compile(r"\bt[ui]rm|\btir2d|\bspcir")  # Siemens' inversion recovery, for FLAIR and for STIR
+
+
+def plain(text: str) -> str:
+    """Lower case without accents, words apart: `T1wPostGd` becomes `t1 post gd`."""
+    text = re.sub(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[a-z]{2}W)(?=[A-Z][a-z])", " ", text.replace("_", " "))
+    text = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
+    text = re.sub(r"(?<![a-z])(3d|2d|ax|sag|cor|tra|s|ce|gd|km|pre|post)?(?<=[a-z\d])(?=t[12](?!\d))", r"\1 ", text)
+    text = re.sub(r"(\bt[12])(?!\d)w?", r"\1", text)
+    text = re.sub(r"(\bt[12]|flair)(?=[a-z])", r"\1 ", text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def weighting(text: str) -> str:
+    """Tell "t1", "flair", "t2", "tirm" (FLAIR or STIR), "several", "other", or "" where no word says so."""
+    text = plain(text)
+    if _OTHER.search(text):
+        return "other"
+    t1, t2 = _T1.search(text), _T2.search(text)
+    if t1:  # "T1 FLAIR" is a T1
+        return "several" if t2 else "t1"
+    if _FLAIR.search(text):
+        return "flair"
+    return "tirm" if _TIRM.search(text) else "t2" if t2 else ""

@@ -1,0 +1,71 @@
+"""From a scanner's numbers, or somebody's, to 0..255."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# So much of a volume has the background's value where the brain was cut out of it.
+BACKGROUND = 0.05
+SAMPLE = 200_000  # voxels that are enough to find that value
+# As shares of the range of everything else: so far above its darkest value, a background was not dark (interpolation
+# leaves small negative values beside 0), and so far below, somebody has set it.
+INSIDE, FAR_BELOW = 0.05, 0.5
+# The brightest voxels of a picture of eight bits are above this.
+DARK = 32
+
+
+def is_flat(volume: np.ndarray) -> bool:
+    """Tell whether all voxels have the same value."""
+    return bool(volume.max() == volume.min())
+
+
+def to_uint8(volume: np.ndarray) -> np.ndarray:
+    """Bring the intensities of one sequence to 0..255.
+
+    Type uint8 stays as it is. Anything else is scanner units: 0, or the 0.5th percentile where values are negative,
+    becomes 0, and the 99.5th percentile of what lies above the darkest value becomes 255. Percentiles and not extremes,
+    because single bright voxels (vessels, fat) would else darken the rest. Where somebody has standardised the brain
+    and left its surroundings at one value, these become 0, and so does the brain's 0.5th percentile.
+    """
+    if volume.dtype == np.uint8:
+        return volume
+    volume = volume.astype(np.float32)
+    background = set_background(volume)
+    if background is not None:
+        inside = volume != background
+        low, high = (float(value) for value in np.percentile(volume[inside], (0.5, 99.5)))
+        return np.where(inside, _scaled(volume, low, high), 0).astype(np.uint8)
+    low = min(0.0, float(np.percentile(volume, 0.5)))
+    bright = volume[volume > volume.min()]
+    high = float(np.percentile(bright, 99.5)) if bright.size else low + 1.0
+    return _scaled(volume, low, high)
+
+
+def set_background(volume: np.ndarray) -> float | None:
+    """The value around a standardised brain, where it is not the darkest of a scale; None where there is no such value.
+
+    That is so if values are negative and many voxels have one value that lies within the others or far below them.
+    """
+    if volume.dtype == np.uint8 or volume.min() >= 0:
+        return None
+    some = volume.ravel()[:: max(1, volume.size // SAMPLE)]
+    values, counts = np.unique(some, return_counts=True)
+    if len(values) < 3 or counts.max() < BACKGROUND * some.size:
+        return None
+    common = float(values[counts.argmax()])
+    low, high = np.percentile(volume[volume != common], (0.5, 99.5))
+    above = (common - low) / max(high - low, 1e-12)
+    return common if above > INSIDE or above < -FAR_BELOW else None
+
+
+def oddity(volume: np.ndarray) -> str | None:
+    """What is unusual about a sequence's intensities, in words; None where nothing is."""
+    if set_background(volume) is not None:
+        return "is standardised (negative values around a background of one value); the background is taken for black"
+    if volume.dtype == np.uint8 and volume.max() < DARK:
+        return f"has values of 0 to {volume.max()} only, where 8 bits reach to 255"
+    return None
+
+
+def _scaled(volume: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.clip(np.round((volume - low) * (255.0 / max(high - low, 1e-12))), 0, 255).astype(np.uint8)

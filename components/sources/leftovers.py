@@ -1,0 +1,116 @@
+"""Files of a source that belong to no patient: reported, so that nobody takes a part for the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from components.errors import UserError
+from components.problems import Problem
+from components.sources import nifti_names
+from components.sources.dicom.files import HEAD, is_dicom
+from components.sources.entry import Entry
+from components.tree import Tree
+
+# What pictures of a head come as, readable here or not.
+SCANS = (
+    *(
+        ".nii",
+        ".nii.gz",
+        ".dcm",
+        ".ima",
+        ".tif",
+        ".tiff",
+        ".mha",
+        ".mhd",
+        ".nrrd",
+        ".nhdr",
+        ".mgz",
+        ".mgh",
+        ".hdr",
+        ".img",
+    ),
+    *(".mnc", ".par", ".v", ".head", ".brik"),
+)
+# BIDS' folders beside the subjects: what was computed, and what the set was made from.
+PASSED = ("derivatives", "sourcedata", "code", "stimuli")
+SHOWN = 5
+
+
+def find(tree: Tree, folder: str, entries: Iterable[Entry], *, told: Iterable[str], named: bool) -> list[Problem]:
+    """Tell of folders, and of files beside them, whose files belong to no patient.
+
+    Args:
+        tree, folder: the source, and where in it the patients lie side by side.
+        entries: the patients' places.
+        told: files that were reported already.
+        named: whether names may be told; they are not where they may be a person's.
+    """
+    entries = list(entries)
+    taken = {file for entry in entries for file in entry.files}.union(told)
+    # A patient's own folder, and what lies below it, is the reader's to judge.
+    homes = {entry.path for entry in entries if not entry.spread} | {_parent(file) for file in taken}
+    above = {folder or ".", *_parents(folder)}
+    left = [path for path in tree.files if path not in taken and not _is_passed(path, folder)]
+    loose = [path for path in left if _parent(path) in above]
+    homes -= above
+    below = [path for path in left if _parent(path) not in above and homes.isdisjoint(_parents(path))]
+    return _folders(below, named) + _files(tree, loose, named)
+
+
+def _folders(paths: list[str], named: bool) -> list[Problem]:
+    missed = sorted({_parent(path) for path in paths})
+    if not missed:
+        return []
+    what = f"{len(missed)} folder(s) hold no patient that can be recognised{_listed(missed, named)}"
+    return [Problem("skipped", "", "the source", what, lost=any(path.lower().endswith(SCANS) for path in paths))]
+
+
+def _files(tree: Tree, paths: list[str], named: bool) -> list[Problem]:
+    lost = [path for path in paths if _is_scan(tree, path)]
+    if not lost:
+        return []
+    what = f"{len(lost)} file(s) beside the patients belong to none of them{_listed(lost, named)}"
+    return [Problem("skipped", "", "the source", what, "put each into its patient's folder", lost=True)]
+
+
+def _is_scan(tree: Tree, path: str) -> bool:
+    """Tell a file that may be a picture of a head; masks without pictures are told elsewhere."""
+    name = PurePosixPath(path).name
+    if nifti_names.is_volume(name):
+        return nifti_names.role(name, "") != "mask"
+    if PurePosixPath(name).suffix:
+        return name.lower().endswith(SCANS)
+    try:
+        with tree.open(path) as file:
+            return name.upper() != "DICOMDIR" and is_dicom(file.read(HEAD))
+    except UserError:  # a link to nowhere
+        return False
+
+
+def _is_passed(path: str, folder: str) -> bool:
+    start = f"{folder}/" if folder else ""
+    return path.startswith(start) and path.removeprefix(start).split("/")[0] in PASSED
+
+
+def _listed(names: list[str], named: bool) -> str:
+    return f": {', '.join(names[:SHOWN])}" + (", ..." if len(names) > SHOWN else "") if named else ""
+
+
+def _parent(path: str) -> str:
+    return str(PurePosixPath(path).parent)
+
+
+def _parents(path: str) -> set[str]:
+    return {str(place) for place in PurePosixPath(path).parents}
+
+
+def hint(tree: Tree) -> str:
+    """What to do about a source in which nothing was recognised."""
+    suffixes = {PurePosixPath(path).suffix.lower() for path in tree.files}
+    others = sorted(suffixes & set(SCANS) - {".nii", ".dcm", ".ima", ".tif", ".tiff"})
+    if any(map(nifti_names.is_volume, tree.files)):
+        return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in a folder a patient"
+    if others:
+        return f"convert {', '.join(others)} to NIfTI, a folder a patient"
+    return "expected folders of patients, side by side, of tif, NIfTI or DICOM files"

@@ -1,0 +1,45 @@
+"""Which words name a mask, and whether it can be a tumour's: there are masks of the brain and its tissues, too."""
+
+from __future__ import annotations
+
+import re
+
+_MASK = re.compile(
+    r"\b(mask|masks|msk|seg|segm|segmentation|segmentations|segmented|label|labels|labelmap|outline|contour|annotation\w*"
+    r"|roi|voi|gtv|gt|groundtruth|ground truth|truth|dseg|glistr ?boost|brainmask|betmask|manually ?corrected)\b"
+)
+_TUMOUR = re.compile(
+    r"\b\w*(lesion|tumou?r|glioma)\w*\b|\b(gbm|edema|oedema|necro\w*|enhancing|core|wt|tc|et|gtv|metasta\w*)\b"
+    r"|\bglistr ?boost\b"
+)
+_ANATOMY = re.compile(
+    r"\b(brain\w*|hd|bet\w*|skull\w*|head|scalp|face|deface\w*|eyes?|orbits?|ventric\w*|csf|[gw]m|gr[ae]y|white|aparc\w*|aseg|tissue\w*"
+    r"|pve\w*|cerebell\w*|stem|parenchyma\w*|synthseg|synthstrip|robex|strip\w*|vessels?|air|bone|fov|foreground|background"
+    r"|hemi\w*|lobes?|atlas|hippocamp\w*|thalam\w*)\b"
+)
+_BY_HAND = re.compile(r"\b(manual\w*|corrected|expert|consensus|final|gt|groundtruth|ground truth)\b")
+_BY_MACHINE = re.compile(r"\b(auto\w*|approx\w*|pred\w*|draft|raw)\b")
+
+
+def is_mask(text: str) -> bool:
+    """Tell a mask's name; `text` as `sequence_words.spaced` gives it.
+
+    "tumor" or "lesion" is a mask where it stands last: "P1_flair_lesion", and not "tumor_001_flair".
+    """
+    return bool(_MASK.search(text)) or any(found.end() == len(text) for found in _TUMOUR.finditer(text))
+
+
+def is_of_anatomy(text: str) -> bool:
+    """Tell whether the words name something else than a tumour: the brain, its tissues, the eyes."""
+    return bool(_ANATOMY.search(text)) and not _TUMOUR.search(text)
+
+
+def rank(text: str) -> int:
+    """How much the words speak for this mask being the tumour's reference: of several, the highest is taken."""
+    of_a_sequence = re.search(r"\bmask\b", text) and re.search(r"\b(t1|t2|flair)\b", text)  # as brains' are called
+    return (
+        bool(_TUMOUR.search(text))
+        - bool(of_a_sequence)
+        + 2 * bool(_BY_HAND.search(text))
+        - 2 * bool(_BY_MACHINE.search(text))
+    )

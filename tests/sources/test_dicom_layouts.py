@@ -1,0 +1,285 @@
+"""DICOM examinations as archives, de-identifiers and home-made exports leave them, and how series are chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.uid import generate_uid
+from scipy.spatial.transform import Rotation
+from test_dicom import OPTIONS, read
+from written_scans import AFFINE, NAME, enhanced, made_up_scan, write_dicom, write_series
+
+from components.errors import UserError
+from components.sources import open_source
+from components.sources.inputs import open_input
+from components.sources.reading import Options
+
+
+def edit(folder, change):
+    for number, path in enumerate(sorted(folder.rglob("*.dcm"))):
+        data = dcmread(path)
+        change(data, number)
+        data.save_as(path)
+
+
+def bare(implicit, little=True):
+    """A data set without preamble and file header."""
+
+    def strip(path):
+        data = dcmread(path)
+        file = DicomBytesIO()
+        file.is_implicit_VR, file.is_little_endian = implicit, little
+        plain = Dataset(data)
+        plain["PixelData"].VR = "OB"  # words would change their bytes' order
+        write_dataset(file, plain)
+        path.write_bytes(file.getvalue())
+
+    return strip
+
+
+def without_preamble(path):
+    """The file header is there, the 132 bytes before it are not."""
+    path.write_bytes(path.read_bytes()[132:])
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named .dcm", "without suffix"])
+@pytest.mark.parametrize(
+    "strip",
+    [bare(implicit=True), bare(implicit=False), bare(implicit=False, little=False), without_preamble],
+    ids=["implicit", "explicit", "big endian", "header without preamble"],
+)
+def test_data_sets_are_read_without_the_wrapping_of_part_10(tmp_path, strip, named):
+    scan = made_up_scan()
+    folder = write_dicom(tmp_path, scan, mask=False)
+    for path in sorted(folder.rglob("*.dcm")):
+        strip(path)
+        if not named:
+            path.rename(path.with_suffix(""))
+    with open_input(str(folder)) as source:
+        assert source.patients == [NAME]
+        reading = source.read(NAME, OPTIONS, masks=False)
+    assert reading.problems == []
+    np.testing.assert_array_equal(reading.scan.image, scan.image)
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"hello", bytes(200), b"\x08\x00" * 100, b"\\\x01\0\0" + bytes(400), b"II*\0" * 40]
+)
+def test_other_files_are_not_taken_for_bare_data_sets(tmp_path, head):
+    folder = write_dicom(tmp_path, made_up_scan())
+    (folder / "IM9999").write_bytes(head)
+    assert read(tmp_path).problems == []
+
+
+def uid_a_slice(data, number):
+    data.SeriesInstanceUID = f"1.2.3.{number + 1}"
+
+
+def uid_and_number_a_slice(data, number):
+    uid_a_slice(data, number)
+    data.SeriesNumber = number + 1
+
+
+def one_identifier(data, _):
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.{data.SeriesNumber}"
+
+
+def no_frame_of_reference(data, _):
+    del data.FrameOfReferenceUID
+
+
+def no_modality(data, _):
+    del data.Modality
+
+
+def noisy_spacing(data, number):
+    data.PixelSpacing = [1.0 + 1e-5 * (number % 2), 1.0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [uid_a_slice, uid_and_number_a_slice, one_identifier, no_frame_of_reference, no_modality, noisy_spacing],
+    ids=lambda change: change.__name__,
+)
+def test_careless_identifiers_and_rounding_are_seen_through(tmp_path, change):
+    scan = made_up_scan()
+    folder = write_dicom(tmp_path, scan, mask=False)
+    edit(folder, change)
+    with open_source(tmp_path) as source:
+        reading = source.read(NAME, OPTIONS, masks=False)
+    assert reading.problems == []
+    np.testing.assert_array_equal(reading.scan.image, scan.image)
+
+
+def test_a_broken_orientation_of_a_lone_slice_is_told(tmp_path):
+    folder = write_dicom(tmp_path, made_up_scan(), mask=False)
+    path = folder / "flair" / "IM0001.dcm"
+    edit(path.parent, uid_a_slice)
+    damaged = path.read_bytes().replace(b"1.0\\", b"o.0\\", 1)
+    assert damaged != path.read_bytes()
+    path.write_bytes(damaged)
+    with open_source(tmp_path) as source:
+        problems = source.read(NAME, OPTIONS, masks=False).problems
+    assert [problem.kind for problem in problems] == ["unreadable"]
+
+
+@pytest.mark.parametrize("digits", [2, 3])
+def test_rounded_orientations_are_read(tmp_path, digits):
+    affine = AFFINE.copy()
+    affine[:3, :3] = Rotation.from_euler("xyz", [17, -9, 23], degrees=True).as_matrix() @ AFFINE[:3, :3]
+    scan = made_up_scan(affine=affine)
+    folder = write_dicom(tmp_path, scan, mask=False)
+
+    def rounded(data, _):
+        data.ImageOrientationPatient = [round(float(x), digits) for x in data.ImageOrientationPatient]
+
+    edit(folder, rounded)
+    with open_source(tmp_path) as source:
+        reading = source.read(NAME, OPTIONS, masks=False)
+    assert reading.problems == []
+    np.testing.assert_array_equal(reading.scan.image, scan.image)
+    corner = affine @ [32, 32, 6, 1]
+    assert np.abs(reading.scan.affine @ [32, 32, 6, 1] - corner).max() < 0.6 * 10.0 ** (2 - digits)
+
+
+def test_one_multi_frame_file_is_a_patient(tmp_path):
+    scan = made_up_scan()
+    path = tmp_path / "DOE JANE"
+    enhanced(scan, "flair").save_as(path, enforce_file_format=True)
+    write_dicom(tmp_path, made_up_scan("P2"))
+    with open_input(str(path)) as source:
+        assert source.patients == [NAME]
+        reading = source.read(NAME, OPTIONS, masks=False)
+    assert reading.problems == []
+    np.testing.assert_array_equal(reading.scan.image[..., 1], scan.image[..., 1])
+
+
+def test_one_slice_as_an_input_sends_to_its_folder(tmp_path):
+    folder = write_dicom(tmp_path, made_up_scan())
+    with open_input(str(folder / "flair" / "IM0001.dcm")) as source:
+        (problem,) = source.read(NAME, OPTIONS, masks=False).problems
+    assert "give the folder that holds all slices" in str(problem)
+
+
+def test_one_file_without_patient_id_is_refused_in_a_line(tmp_path):
+    data = enhanced(made_up_scan(), "flair")
+    data.PatientID = ""
+    data.save_as(tmp_path / "x.dcm", enforce_file_format=True)
+    with pytest.raises(UserError, match=r"no PatientID.*dcmodify"), open_input(str(tmp_path / "x.dcm")):
+        pass
+
+
+@pytest.mark.parametrize("name", ["DOE_JANE_19700101", "DOE_JANE.dcm"])
+def test_a_link_to_nowhere_is_passed_over_and_never_named(tmp_path, name):
+    folder = write_dicom(tmp_path, made_up_scan())
+    (folder / name).symlink_to("/nowhere/x")
+    with open_input(str(folder)) as source:
+        reading = source.read(NAME, OPTIONS)
+    assert not any("DOE" in str(problem) for problem in [*source.problems, *reading.problems])
+    assert name.endswith(".dcm") or reading.problems == []
+
+
+def examination(folder, *series):
+    """Series as (channel to draw from, tags), numbered from 1; the scan."""
+    scan = made_up_scan()
+    for number, (channel, tags) in enumerate(series, start=1):
+        write_series(folder / str(number), scan, channel, series=str(number), SeriesNumber=number, **tags)
+        for path in (folder / str(number)).iterdir():
+            data = dcmread(path)
+            data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+            data.save_as(path)
+    return scan
+
+
+def chosen(tmp_path, *series):
+    scan = examination(tmp_path / "in" / "x", *series)
+    with open_source(tmp_path / "in") as source:
+        reading = source.read(NAME, Options(size=32, spacing=1.0), masks=False)
+    return scan, reading
+
+
+WHOLE = {"ProtocolName": "BRAIN W/WO CONTRAST", "Manufacturer": "GE MEDICAL SYSTEMS"}
+SHARED = {"ProtocolName": "AX T1 POST GAD", "Manufacturer": "GE MEDICAL SYSTEMS"}
+
+
+@pytest.mark.parametrize("protocol", [WHOLE, SHARED], ids=["both", "one of its series"])
+def test_the_name_of_the_whole_examination_says_nothing_about_a_series(tmp_path, protocol):
+    scan, reading = chosen(
+        tmp_path,
+        ("pre", {"SeriesDescription": "Ax T1", **protocol}),
+        ("flair", {"SeriesDescription": "Ax T2 FLAIR", **protocol}),
+        ("post", {"SeriesDescription": "Ax T1 +C", **protocol}),
+    )
+    assert reading.problems == []
+    np.testing.assert_array_equal(reading.scan.image, scan.image)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("AX T1 PRECONTRAST", "AX T1 POSTCONTRAST"), ("t1_tse_tra_ohne_KM", "t1_tse_tra_KM"), ("T1 NO GAD", "T1 GAD")],
+)
+def test_words_for_no_contrast_agent_are_no_contrast_agent(tmp_path, before, after):
+    scan, reading = chosen(
+        tmp_path,
+        ("pre", {"SeriesDescription": before}),
+        ("flair", {"SeriesDescription": "t2_tirm_tra_dark-fluid"}),
+        ("post", {"SeriesDescription": after}),
+    )
+    assert reading.problems == []
+    np.testing.assert_array_equal(reading.scan.image, scan.image)
+
+
+@pytest.mark.parametrize(
+    "times", [{"InversionTime": 160, "EchoTime": 60, "RepetitionTime": 4000}, {}], ids=["TI", "silent"]
+)
+def test_a_stir_is_no_flair_even_with_more_slices(tmp_path, times):
+    short = {"SeriesDescription": "AX FLAIR"}
+    scan, reading = chosen(tmp_path, ("flair", short), ("pre", {"SeriesDescription": "t2_tirm_tra_fs_orbita", **times}))
+    np.testing.assert_array_equal(reading.scan.image[..., 1], scan.image[..., 1])
+    assert reading.scan.missing_sequences() == {"pre": True, "post": True}
+    assert [problem.kind for problem in reading.problems] == ([] if times else ["choice"])
+
+
+def test_a_series_that_may_be_two_things_is_left_out_and_told(tmp_path):
+    _, reading = chosen(
+        tmp_path, ("flair", {"SeriesDescription": "AX FLAIR"}), ("pre", {"SeriesDescription": "T1 W/WO CONTRAST"})
+    )
+    (problem,) = reading.problems
+    assert problem.kind == "choice"
+    assert "series 2 is not used" in str(problem)
+    assert reading.scan.missing_sequences() == {"pre": True, "post": True}
+
+
+def test_a_series_without_doubt_is_taken_before_one_with(tmp_path):
+    scan, reading = chosen(
+        tmp_path,
+        ("pre", {"SeriesDescription": "AX FLAIR +C"}),
+        ("flair", {"SeriesDescription": "AX FLAIR"}),
+    )
+    np.testing.assert_array_equal(reading.scan.image[..., 1], scan.image[..., 1])
+    assert [str(problem).split(";")[0] for problem in reading.problems] == [
+        f"{NAME}: series 2 is taken for flair, and not series 1"
+    ]
+
+
+def test_a_flair_after_the_agent_is_taken_with_a_note(tmp_path):
+    _, reading = chosen(tmp_path, ("flair", {"SeriesDescription": "AX FLAIR +C"}))
+    assert reading.scan is not None
+    (problem,) = reading.problems
+    assert "taken for flair, though it was taken after the contrast agent" in str(problem)
+
+
+def test_an_examination_of_another_kind_is_told_by_its_modality(tmp_path):
+    folder = write_dicom(tmp_path, made_up_scan(), mask=False)
+
+    def to_ct(data, _):
+        data.Modality = "CT"
+
+    edit(folder, to_ct)
+    with open_source(tmp_path) as source:
+        (problem,) = source.read(NAME, OPTIONS, masks=False).problems
+    assert "no MR images; Modality is CT" in str(problem)

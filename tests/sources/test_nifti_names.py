@@ -1,0 +1,96 @@
+"""What file names tell, from public sets, scanners, converters and reading rooms in six languages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.sources import nifti_names
+
+BIDS = """
+sub-01_T1w pre               sub-01_ses-post_T1w pre         sub-01_ses-preop_ce-gadolinium_T1w post
+sub-01_ce-GD_T1w post                sub-01_ce-none_T1w pre               sub-01_acq-T1ce_FLAIR flair
+sub-01_FLAIR flair                   sub-01_space-T1w_FLAIR flair         R_space-FLAIR_T1w pre
+sub-01_run-2_T2w other               sub-01_space-FLAIR_T2w other         sub-01_task-flair_bold other
+sub-01_desc-brain_mask other         sub-01_label-lesion_mask mask        sub-01_space-T1w_desc-tumor_dseg mask
+sub-01_label-GM_probseg other        sub-01_mask mask                     sub-01_dir-post_dwi other
+sub-01_ses-gd_acq-sag_T1w pre        sub-01_rec-flair_T1w pre             sub-01_ce-gd_flair flair
+sub-01_ses-post_t1 pre               sub-01_desc-aseg_dseg other          sub-01_T1map other
+"""
+WORDS = """
+P_t1 pre                 P_t1ce post                 P_flair flair                 P_t2 other             P_seg mask
+P-t1n pre                P-t1c post                  P-t2f flair                   P-t2w other            P_segm mask
+T1_contrast post         T1_KM post                  T1_Gado post                  T1Gd post              t1c post
+T1_post post            T1_mKM post                 T1_oKM pre                    T1_ohne_KM pre         T1_nach_KM post
+T1_vor_KM pre            T1_sans_gado pre            T1_apres_injection post   T1_sin_contraste pre    T1_mdc post
+T1_con_contraste post   T1_senza_mdc pre           T1_native pre             T1_nativ pre            T1_non_contrast pre
+T1_without_contrast pre  8-AX_T1_pre_gd-14019a pre   Ax_T1_POST_GAD post           T1-CE post             T1wCE post
+T1_+C post               T1C+ post                   T1_Gadovist post              T1_postop pre          T1_pre_op pre
+T1_post_op_gd post       FLAIR_preop flair           FLAIR_post flair              MPRAGE pre             MPRAGE_GD post
+t1_mprage_sag_p2_iso_KM post                         5_t2_tirm_tra_dark-fluid_20010203 flair              T2FLAIR flair
+t2_space_dark-fluid_sag flair                        3DFLAIR flair                 3DT1 pre               T1_FLAIR pre
+Sag_T1_FLAIR pre         FLAIR_to_T1 flair           T1_to_FLAIR pre               T2star other           T1map other
+t2_tirm_cor_stir other   DTI_eddy_FA other           FA other                      ASL other              brain None
+T1_w_wo_contrast None    T1001_flair flair           MD_001_flair flair            scan None              0000 None
+bet_flair_bet_mask other brainmask other          brain_mask other          hd_bet_mask other       ventricle_mask other
+flair_mask mask          tumor_segmentation mask     brain_segmentation other      tumor mask             lesion mask
+tumor_001_flair flair    W39_1998.09.19_Segm mask    GlistrBoost_ManuallyCorrected mask                   gt mask
+T1_après_gado post       T1_sans_produit_de_contraste pre            T1_sin_medio_de_contraste pre
+T1_con_mezzo_di_contrasto post                        T1_nativo pre   T1_sem_contraste pre  CT1 post
+FLAIR_unstripped flair   T1GD_unstripped post        T1c_bias post             brain_tumor_mask mask   T1_sub other
+"""
+
+
+def table(text):
+    words = text.split()
+    return [pytest.param(name, what, id=name) for name, what in zip(words[::2], words[1::2], strict=True)]
+
+
+@pytest.mark.parametrize(("name", "what"), table(BIDS) + table(WORDS))
+def test_a_name_tells_what_a_file_is(name, what):
+    assert str(nifti_names.role(f"{name}.nii.gz", "")) == what
+
+
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [
+        ("GD_001_", "a patient's initials"),
+        ("post_op_", "a phase"),
+        ("post-", "a phase"),
+        ("tumor_1_", "a study's name"),
+    ],
+)
+def test_what_all_names_begin_with_is_not_looked_at(start, says):
+    ends = {"flair": "flair", "t1": "pre", "t1ce": "post", "seg": "mask"}
+    found = nifti_names.roles([f"{start}{end}.nii.gz" for end in ends], "P")
+    assert [one.what for one in found.values()] == list(ends.values()), says
+
+
+LABEL = st.sampled_from(["post", "pre", "T1ce", "FLAIR", "gd", "mask", "T2", "contrast", "brain", "01"])
+ENTITIES = st.lists(st.tuples(st.sampled_from(["ses", "acq", "run", "space", "rec", "dir"]), LABEL), max_size=4)
+
+
+@given(
+    ENTITIES, st.sampled_from([("T1w", "pre"), ("FLAIR", "flair"), ("T2w", "other"), ("bold", "other")]), st.booleans()
+)
+def test_no_label_of_bids_but_that_of_ce_changes_what_was_measured(entities, suffix, agent):
+    name = "_".join(["sub-gd", *("-".join(one) for one in entities), *(["ce-gadolinium"] if agent else []), suffix[0]])
+    expected = "post" if agent and suffix[1] == "pre" else suffix[1]
+    assert nifti_names.role(f"{name}.nii.gz", "") == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "best"),
+    [
+        (["P_automated_approx_segm", "P_segm"], "P_segm"),
+        (["P_GlistrBoost", "P_GlistrBoost_ManuallyCorrected"], "P_GlistrBoost_ManuallyCorrected"),
+        (["P_mask", "P_tumor_mask"], "P_tumor_mask"),
+        (["P_FLAIR", "P_FLAIR_bias", "P_FLAIR_bet"], "P_FLAIR"),
+        (["sub-1_space-MNI_FLAIR", "sub-1_FLAIR"], "sub-1_FLAIR"),
+    ],
+)
+def test_of_several_files_the_reference_and_the_original_come_first(names, best):
+    found = nifti_names.roles([f"{name}.nii.gz" for name in names], "P")
+    assert max(found, key=lambda name: found[name].rank) == f"{best}.nii.gz"
+    assert len({one.what for one in found.values()}) == 1

@@ -1,0 +1,252 @@
+"""Headers that contradict each other: refused where voxels would lie elsewhere, taken where they only look odd."""
+
+from __future__ import annotations
+
+import itertools
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from phantoms import phantom, put
+from written_scans import made_up_scan, write_dicom
+
+from components.sources import open_source
+from components.sources.reading import Options
+
+OPTIONS = Options(size=64, spacing=4.0)
+
+
+def read(folder):
+    """The only patient of a folder."""
+    with open_source(folder) as source:
+        (patient,) = source.patients
+        return source.read(patient, OPTIONS)
+
+
+def resliced(data, affine, axes):
+    """The same voxels in another order of axes, with the header that belongs to them."""
+    picture = nib.Nifti1Image(data, affine)
+    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(tuple(axes)))
+    turned = picture.as_reoriented(turn)
+    return np.asarray(turned.dataobj), turned.affine
+
+
+def only_directions(affine):
+    """FLAIR's directions and voxel sizes, and no place."""
+    lost = affine.copy()
+    lost[:3, 3] = 0
+    return lost
+
+
+def turned_at_its_corner(affine):
+    """FLAIR's place and voxel sizes, and other directions, as of an array saved with spacing and origin alone."""
+    lost = affine.copy()
+    lost[:3, :2] = affine[:3, 1::-1]
+    return lost
+
+
+LPS = np.diag([-1.0, -1, 1, 1])
+LOST = {
+    "identity": lambda data, affine: (data, np.eye(4)),
+    "identity of LPS": lambda data, affine: (data, LPS),
+    "voxel sizes alone": lambda data, affine: (data, np.diag(np.diag(affine))),
+    "LPS for RAS": lambda data, affine: (data, LPS @ affine),
+    "mirrored": lambda data, affine: (data, np.diag([-1.0, 1, 1, 1]) @ affine),
+    "world axes swapped": lambda data, affine: (data, affine[[1, 0, 2, 3]]),
+    "no place": lambda data, affine: (data, only_directions(affine)),
+    "no voxel size": lambda data, affine: (data, affine @ np.diag([*(1 / np.diag(affine)[:3]), 1])),
+    "other directions": lambda data, affine: (data, turned_at_its_corner(affine)),
+    "axes swapped, header kept": lambda data, affine: (np.ascontiguousarray(data.transpose(1, 0, 2)), affine),
+    "axes reversed, header kept": lambda data, affine: (np.ascontiguousarray(data.T), affine),
+    "far away": lambda data, affine: (data, affine + np.array([[0, 0, 0, 500.0]] + [[0] * 4] * 3)),
+}
+
+
+@pytest.mark.parametrize("role", ["seg", "t1"])
+@pytest.mark.parametrize("kind", LOST)
+def test_a_file_whose_header_lies_is_refused(tmp_path, kind, role):
+    made = phantom()
+    if kind == "voxel sizes alone":
+        made.affine[:3, 3] += 1  # and not where they happen to be right
+    reading = read(made.write(tmp_path / "P", headers={role: LOST[kind]}).parent)
+    assert reading.scan is None
+    (problem,) = reading.problems
+    assert problem.kind == "position"
+    assert problem.what.startswith("its mask: " if role == "seg" else "pre: ")
+
+
+@pytest.mark.parametrize("role", ["seg", "t1"])
+def test_a_header_that_was_turned_without_the_voxels_is_refused(tmp_path, role):
+    made = phantom(centre=(0.0, 0.0, 0.0))  # where LPS for RAS gives the same field of view
+    reading = read(made.write(tmp_path / "P", headers={role: LPS @ made.affine}).parent)
+    assert reading.scan is None
+    assert [problem.kind for problem in reading.problems] == ["position"]
+    assert "voxel by voxel" in reading.problems[0].what
+
+
+@pytest.mark.parametrize("which", ["seg", "flair"])
+def test_a_header_without_any_position_beside_one_with_is_refused(tmp_path, which):
+    made = phantom()
+    made.write(tmp_path / "P")
+    put(tmp_path / "P" / f"P_{which}.nii.gz", made.volumes[which], made.affine, codes=(0, 0))
+    reading = read(tmp_path)
+    assert reading.scan is None
+    assert {problem.kind for problem in reading.problems} == {"position"}
+
+
+@pytest.mark.parametrize("codes", [(0, 0), (1, 0), (0, 1), (1, 1), (4, 2), (2, 4)])
+def test_headers_that_agree_are_taken_whatever_their_codes(tmp_path, codes):
+    made = phantom()
+    for role in ("flair", "t1", "seg"):
+        put(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], made.affine, codes)
+    reading = read(tmp_path)
+    assert reading.problems == []
+    assert reading.scan.mask.sum() > 0
+
+
+@pytest.mark.parametrize("affine", [np.eye(4), LPS, np.diag([5.0, 6, 11, 1])], ids=["identity", "LPS", "sizes"])
+def test_files_that_all_lack_a_position_are_taken_voxel_by_voxel(tmp_path, affine):
+    made = phantom()
+    made.affine = affine
+    reading = read(made.write(tmp_path / "P").parent)
+    assert reading.problems == []
+    assert reading.scan.mask.any()
+
+
+def test_what_itk_writes_for_a_scan_without_a_position_is_taken_voxel_by_voxel(tmp_path):
+    """ITK reads codes of 0 as an origin at the first voxel, and gives its mask that place and a code."""
+    made = phantom()
+    put(tmp_path / "P" / "P_flair.nii.gz", made.volumes["flair"], made.affine, (0, 0))
+    put(tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], LPS @ np.diag(np.diag(made.affine)), (1, 1))
+    reading = read(tmp_path)
+    assert [problem.kind for problem in reading.problems] == ["choice"]
+    assert (reading.scan.image[..., 1][reading.scan.mask] > 150).mean() > 0.9
+
+
+def test_a_mask_on_the_voxels_of_t1_lies_where_t1_does(tmp_path):
+    """Of FLAIR's shape and beside it, but T1 is there, too: it was drawn on T1."""
+    made = phantom()
+    there = made.affine.copy()
+    there[:3, 3] += [10, 6, 0]
+    moved = {"t1": lambda data, _: (np.roll(data, (-2, -1), (0, 1)), there)}
+    moved["seg"] = moved["t1"]
+    reading = read(made.write(tmp_path / "P", headers=moved).parent)
+    assert reading.problems == []
+    assert (reading.scan.image[..., 1][reading.scan.mask] > 150).mean() > 0.9
+
+
+def test_files_that_all_lack_a_position_and_differ_in_shape_are_refused(tmp_path):
+    made = phantom()
+    made.affine = np.eye(4)
+    cut = {"t1": lambda data, affine: (data[:20], affine)}
+    reading = read(made.write(tmp_path / "P", headers=cut).parent)
+    assert reading.scan is None
+    assert [problem.kind for problem in reading.problems] == ["position"]
+
+
+@pytest.mark.parametrize("axes", ["LPS", "RAS", "PSR", "RAI", "SPL", "AIR"])
+@pytest.mark.parametrize("role", ["seg", "t1"])
+def test_voxels_in_another_order_with_their_own_header_are_the_same_scan(tmp_path, axes, role):
+    made = phantom()
+    plain = read(made.write(tmp_path / "plain" / "P").parent).scan
+    turned = read(made.write(tmp_path / "turned" / "P", headers={role: lambda *volume: resliced(*volume, axes)}).parent)
+    assert turned.problems == []
+    np.testing.assert_array_equal(turned.scan.image, plain.image)
+    np.testing.assert_array_equal(turned.scan.mask, plain.mask)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    angle=st.floats(-12, 12),
+    shift=st.tuples(*[st.floats(-15, 15)] * 3),
+    factor=st.sampled_from([0.5, 1.0, 1.5]),
+)
+def test_a_sequence_of_another_angle_and_place_in_the_scanner_is_taken(tmp_path_factory, angle, shift, factor):
+    """T1 is the same head, acquired with another grid: FLAIR's position and its own put it where it belongs."""
+    folder = tmp_path_factory.mktemp("angled")
+    made = phantom()
+    turn = np.eye(4)
+    turn[:2, :2] = [
+        [np.cos(np.radians(angle)), -np.sin(np.radians(angle))],
+        [np.sin(np.radians(angle)), np.cos(np.radians(angle))],
+    ]
+    turn[:3, 3] = shift
+    affine = turn @ made.affine @ np.diag([factor, factor, 1, 1])
+    shape = tuple(round(size / factor) for size in made.volumes["t1"].shape[:2]) + made.volumes["t1"].shape[2:]
+    moved = nib.processing.resample_from_to(nib.Nifti1Image(made.volumes["t1"], made.affine), (shape, affine), order=1)
+    reading = read(made.write(folder / "P", headers={"t1": lambda *_: (np.asarray(moved.dataobj), affine)}).parent)
+    assert [problem.kind for problem in reading.problems] == []
+    plain = read(made.write(folder / "plain" / "P").parent).scan
+    inside = plain.image[..., 0] > 60
+    moved_image = reading.scan.image[..., 0]
+    assert (moved_image > 60)[inside].mean() > 0.7
+
+
+def test_a_mask_beside_the_voxels_of_every_sequence_is_refused(tmp_path):
+    made = phantom()
+    beside = made.affine.copy()
+    beside[:3, 3] += [10, 0, 0]  # two voxels
+    reading = read(made.write(tmp_path / "P", headers={"seg": beside}).parent)
+    assert reading.scan is None
+    assert "2.0 voxels beside it" in reading.problems[0].what
+
+
+def test_a_slab_inside_of_flair_is_taken(tmp_path):
+    made = phantom()
+
+    def slab(data, affine):
+        start = np.eye(4)
+        start[2, 3] = 4
+        return data[:, :, 4:8], affine @ start
+
+    reading = read(made.write(tmp_path / "P", headers={"t1ce": slab}).parent)
+    assert reading.problems == []
+    assert reading.scan.image[5, ..., 2].any()
+    assert not reading.scan.image[0, ..., 2].any()
+
+
+@pytest.mark.parametrize("forms", list(itertools.product(["qform", "sform"], repeat=2)))
+def test_a_mask_in_either_form_of_flairs_header_lies_on_flair(tmp_path, forms):
+    """FLAIR's qform and sform differ, and ITK wrote the mask by one of them."""
+    made = phantom()
+    other = made.affine.copy()
+    other[:3, 3] += [40, 0, 0]
+    made.write(tmp_path / "P")
+    path = tmp_path / "P" / "P_flair.nii.gz"
+    picture = nib.Nifti1Image(made.volumes["flair"], made.affine)
+    picture.set_sform(made.affine if forms[0] == "sform" else other, 1)
+    picture.set_qform(other if forms[0] == "sform" else made.affine, 1)
+    nib.save(picture, path)
+    put(tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], made.affine, (1, 0) if forms[1] == "qform" else (0, 1))
+    for role in ("t1", "t1ce"):
+        put(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], made.affine)
+    reading = read(tmp_path)
+    assert [problem.kind for problem in reading.problems] == ["choice"]
+    inside = reading.scan.image[..., 1][reading.scan.mask]
+    assert (inside > 150).mean() > 0.9
+
+
+def test_a_mask_beside_the_head_is_refused(tmp_path):
+    made = phantom()
+    made.volumes["seg"] = np.zeros_like(made.volumes["seg"])
+    made.volumes["seg"][:3, :3, 4:8] = 1
+    reading = read(made.write(tmp_path / "P").parent)
+    assert reading.scan is None
+    assert "lie outside of the head" in reading.problems[0].what
+
+
+@pytest.mark.parametrize("lost", [np.eye(4), None], ids=["identity", "LPS for RAS"])
+def test_a_nifti_mask_beside_dicom_is_held_to_the_same(tmp_path, lost):
+    scan = made_up_scan()
+    folder = write_dicom(tmp_path, scan, mask=False)
+    voxels = np.ascontiguousarray(scan.mask.transpose(2, 1, 0).astype(np.uint8))
+    put(folder / "mask.nii.gz", voxels, scan.affine)
+    with open_source(tmp_path) as source:
+        reading = source.read(scan.patient, Options(size=32, spacing=1.0))
+        np.testing.assert_array_equal(reading.scan.mask, scan.mask)
+        put(folder / "mask.nii.gz", voxels, LPS @ scan.affine if lost is None else lost)
+        reading = source.read(scan.patient, Options(size=32, spacing=1.0))
+    assert reading.scan is None
+    assert [problem.kind for problem in reading.problems] == ["position"]
