@@ -32,8 +32,6 @@ SMALL = {
     "segmenter.epochs": 1,
     "convert.shards": 1,
     "ingest.workers": 1,
-    # Without an image for Beam's workers, who aren't there, each executor packs all of TFX for them.
-    "convert.beam_args": ["--runner=DirectRunner", "--direct_num_workers=1", "--sdk_container_image=none"],
 }
 
 
