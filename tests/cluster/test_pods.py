@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import signal
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def preempt(cluster, name, commit):
     while "epoch 1/" not in told[-1]:
         told.append(process.stdout.readline())
         assert told[-1], "".join(told)
-    taken(process, workspace, told)
+    taken(process, workspace)
 
 
 def preempt_the_toy(cluster, name, commit):
@@ -130,16 +131,23 @@ def preempt_the_toy(cluster, name, commit):
     pipe = cluster.folder / "told"
     os.mkfifo(pipe)
     process, workspace = cluster.begin(name, "first", commit, TOY_TOLD=str(pipe))
-    with pipe.open() as told:
-        assert told.readline() == "training\n"
-        taken(process, workspace, [])
-        assert told.read() == "saved\n"
+    told = os.open(pipe, os.O_RDONLY)
+    assert os.read(told, 99) == b"training\n"
+    os.set_blocking(told, False)
+    taken(process, workspace, lambda: os.read(told, 99) == b"saved\n")
+    os.close(told)
 
 
-def taken(process, workspace, told):
-    process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate()
-    assert process.returncode == 128 + signal.SIGTERM, "".join(told) + rest
+def taken(process, workspace, saved=lambda: True):
+    """Take a pod's node away; when the pod has ended, nothing that it has started may still be at work."""
+    try:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 128 + signal.SIGTERM
+        assert saved()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
     shutil.rmtree(workspace)
 
 
