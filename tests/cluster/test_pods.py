@@ -205,6 +205,11 @@ def test_the_model_that_passed_is_registered_and_its_files_are_in_the_store(firs
     assert (tmp_path / "there" / "got" / "1" / "saved_model.pb").exists()
 
 
+def test_pods_leave_only_data_of_dvc_in_the_bucket(first, cluster):
+    left = {blob.name.split("/")[1] for blob in cluster.bucket.list_blobs()}
+    assert left == {"dvc"}
+
+
 def test_nothing_new_means_nothing_done(first, origin, cluster):
     tip = run(origin, "git rev-parse glioflow/results")
     printed = cluster.run("second")
@@ -234,11 +239,6 @@ def test_results_of_another_run_are_not_overwritten(first, origin, cluster, tmp_
     for blob in of_the_run(cluster):
         blob.delete()
     run(tmp_path / "other", "git push -q -f origin HEAD~1:glioflow/results")
-
-
-def test_pods_leave_only_data_of_dvc_in_the_bucket(first, cluster):
-    left = {blob.name.split("/")[1] for blob in cluster.bucket.list_blobs()}
-    assert left == {"dvc"}
 
 
 def test_other_scans_in_a_bucket_go_on_with_what_the_branch_knows(first, origin, cluster, project, monkeypatch):
