@@ -16,6 +16,7 @@ from bootstrap import ROOT, find_uv
 
 PINNED = re.compile(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)")
 OTHERS = ("infra/serving", "infra/checks")
+GPU = "infra/docker/gpu"  # .in and .lock: what the image for GPUs has instead of the CPU build, all else being equal
 COMPILE = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--no-header"]
 
 
@@ -27,11 +28,20 @@ def run(uv, *arguments, cwd):
 
 def resolve_project(uv, folder):
     """Resolve pyproject.toml for both stacks into requirements.lock, in a folder that knows no earlier resolution."""
+    apart = folder / "project"  # whose overrides are not for the other environments
+    apart.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", ".python-version"):
-        shutil.copy(str(ROOT / name), str(folder / name))
-    run(uv, "lock", cwd=folder)
-    export = ["--format", "requirements-txt", "--no-emit-project", "--no-header", "--output-file", "requirements.lock"]
-    run(uv, "export", "--frozen", *export, cwd=folder)
+        shutil.copy(str(ROOT / name), str(apart / name))
+    run(uv, "lock", cwd=apart)
+    export = [
+        "--format",
+        "requirements-txt",
+        "--no-emit-project",
+        "--no-header",
+        "--output-file",
+        "../requirements.lock",
+    ]
+    run(uv, "export", "--frozen", *export, cwd=apart)
 
 
 def resolve_other(uv, folder, name):
@@ -40,6 +50,22 @@ def resolve_other(uv, folder, name):
     shutil.copy(str(ROOT / name / "requirements.in"), str(folder / name))
     files = ["requirements.in", "--output-file", "requirements.lock"]
     run(uv, "pip", "compile", *COMPILE, "--generate-hashes", "--no-emit-index-url", *files, cwd=folder / name)
+
+
+def resolve_gpu(uv, folder):
+    """Resolve TensorFlow's build for GPUs with the very packages that requirements.lock has just got."""
+    (folder / GPU).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(str(ROOT / (GPU + ".in")), str(folder / (GPU + ".in")))
+    wanted = [
+        "--python-version",
+        "3.12",
+        "--python-platform",
+        "x86_64-manylinux_2_39",
+        "--constraints",
+        "requirements.lock",
+    ]
+    files = [GPU + ".in", "--output-file", GPU + ".lock"]
+    run(uv, "pip", "compile", *wanted, "--generate-hashes", "--no-header", "--no-emit-index-url", *files, cwd=folder)
 
 
 def versions(text):
@@ -60,12 +86,16 @@ def changes(before, after):
 
 def main():
     """Resolve, tell, replace."""
-    uv, locks = find_uv(), ["requirements.lock", *("{}/requirements.lock".format(name) for name in OTHERS)]
+    uv, locks = (
+        find_uv(),
+        ["requirements.lock", *("{}/requirements.lock".format(name) for name in OTHERS), GPU + ".lock"],
+    )
     with tempfile.TemporaryDirectory(prefix="glioflow-lock-") as temporary:
         folder = Path(temporary)
         resolve_project(uv, folder)
         for name in OTHERS:
             resolve_other(uv, folder, name)
+        resolve_gpu(uv, folder)
         for lock in locks:
             found = list(changes((ROOT / lock).read_text(), (folder / lock).read_text()))
             print("{}: {}".format(lock, "packages that changed: {}".format(len(found)) if found else "nothing changed"))

@@ -15,7 +15,17 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
 from components.errors import UserError
-from pipelines import training
+
+IN_THIS_PLACE = {"--runner=FnApiRunner", "--runner=DirectRunner"}
+
+
+def beam_flags(given: Sequence[str]) -> list[str]:
+    """Flags of Beam for TFX's nodes.
+
+    For workers elsewhere TFX packs itself into an archive, anew for each node, and leaves 60 MB of it in the temporary
+    folder; unless an image for them is named. Runners that start none are told of one that nobody reads.
+    """
+    return [*given, *(["--sdk_container_image=none"] if IN_THIS_PLACE & set(given) else [])]
 
 
 def _show_nodes(record: logging.LogRecord) -> bool:
@@ -52,7 +62,7 @@ def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Itera
             components=list(nodes),
             enable_cache=False,
             metadata_connection_config=sqlite_metadata_connection_config(str(Path(folder) / "metadata.db")),
-            beam_pipeline_args=training.beam_args(beam_args),
+            beam_pipeline_args=beam_flags(beam_args),
         )
         absl = logging.getLogger("absl")
         level = absl.level

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from tfx.components.evaluator.component import Evaluator
@@ -19,17 +18,6 @@ from tfx.types import channel, standard_artifacts
 
 from components.params import Params
 from components.tables import SIDES
-
-IN_THIS_PLACE = {"--runner=FnApiRunner", "--runner=DirectRunner"}
-
-
-def beam_args(given: Sequence[str]) -> list[str]:
-    """Flags of Beam for TFX's nodes.
-
-    For workers elsewhere TFX packs itself into an archive, anew for each node, and leaves 60 MB of it in the temporary
-    folder; unless an image for them is named. Runners that start none are told of one that nobody reads.
-    """
-    return [*given, *(["--sdk_container_image=none"] if IN_THIS_PLACE & set(given) else [])]
 
 
 def import_examples(uri: str) -> Importer:

@@ -156,7 +156,7 @@ def every_moment(run, check, folder, before, after):
             if not killed:
                 break
         assert number >= 3, "no change was noticed"
-        print(f"killed {'in' if opened else 'before'} {number} changes")
+        print(f"killed {'in' if opened else 'before'} {number} changes", flush=True)  # or every fork prints it, too
 
 
 def random_moments(run, check, folder, before, after):
@@ -176,7 +176,7 @@ def random_moments(run, check, folder, before, after):
         else:
             took *= 0.9  # the machine has less to do than in the first run
         check(contents(folder / "out"), before, after)
-    print(f"killed {killed} of {trial} at work")
+    print(f"killed {killed} of {trial} at work", flush=True)
 
 
 def main(kind, folder, *options):

@@ -37,7 +37,11 @@ def test_other_hashes_or_markers_are_no_other_version():
 
 @pytest.mark.nightly  # asks the package index
 def test_a_resolution_that_fails_leaves_every_lock(tmp_path):
-    locks = ("requirements.lock", "infra/serving/requirements.lock", "infra/checks/requirements.lock")
+    locks = [
+        "requirements.lock",
+        *(f"infra/{name}" for name in ("serving/requirements.lock", "checks/requirements.lock")),
+    ]
+    locks.append("infra/docker/gpu.lock")
     for name in ("infra", "pipelines"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", ".python-version", "requirements.lock"):

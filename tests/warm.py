@@ -12,11 +12,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
 from conftest import ROOT
 from whole_project import BIN
+
+from pipelines import times
 
 ASK = """\
 #!{python} -IS
@@ -84,6 +87,7 @@ def become(caller):
         os.dup2(stream, number)
         os.close(stream)
     caller.close()
+    times.BEGAN = time.time()  # what a process of its own would have noted at its start
     os.chdir(told["folder"])
     os.environ.clear()
     os.environ.update(told["variables"])

@@ -17,7 +17,7 @@ from tfx.types import channel
 
 from components.params import Params
 from components.validate import SCHEMA
-from pipelines import training
+from pipelines import local, training
 from pipelines.cluster.argo_pod import GPU_NODES
 from pipelines.cluster.dag import Resources, Step
 from pipelines.cluster.tfx_stage import import_files, stage_node, written
@@ -132,7 +132,7 @@ def compiled(order: Sequence[Step], params: Params, site: Site) -> str:
         site.root,
         components=found,
         enable_cache=True,
-        beam_pipeline_args=training.beam_args(params.convert.beam_args),
+        beam_pipeline_args=local.beam_flags(params.convert.beam_args),
     )
     with tempfile.TemporaryDirectory(prefix="glioflow-compile-") as folder:
         KubeflowV2DagRunner(config, folder, "pipeline.yaml").run(pipeline)

@@ -36,12 +36,11 @@ def careless(predicted):
 
 @pytest.fixture
 def copies(tmp_path_factory, monkeypatch):
-    """Where workers make copies; none of ours may stay (Beam leaves an empty folder of its own)."""
+    """Where workers make copies; none may stay (some of Beam's runners leave an empty folder of their own)."""
     folder = tmp_path_factory.mktemp("temporary")
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", None)
     yield folder
-    assert list(folder.iterdir())
     assert list(folder.rglob("glioflow-*")) == []
     assert [path for path in folder.rglob("*") if path.is_file()] == []
 
