@@ -9,6 +9,7 @@ import sys
 import warnings
 from subprocess import CompletedProcess
 
+import gto  # noqa: F401  closes all log handlers there are; once output is redirected, absl's would close pytest's own file
 import pytest
 from whole_project import command, environment
 
