@@ -70,15 +70,12 @@ def split_patients(manifest: pd.DataFrame, rule: Rule, before: pd.DataFrame | No
     if rule.file:
         sides = _known(own, "split")
     else:
-        fixed = _kept(before, rule, "split")
-        if rule.fold is not None:
-            fixed = {name: side for name, side in fixed.items() if side != "test"}
-            fixed |= {name: "test" for name in order if folds[name] == rule.fold}
-        if rule.holdout_sites:
-            _know_sites(rule.holdout_sites, persons["site"])
-            fixed |= {name: "test" for name in order if persons.loc[name, "site"] in rule.holdout_sites}
-        tested = sum(side == "test" for side in fixed.values()) if rule.fold is not None or rule.holdout_sites else None
-        sides = _deal(order, _quota(rule, len(order), tested), fixed)
+        fixed, tested = _kept(before, rule, "split"), None
+        if rule.fold is not None or rule.holdout_sites:
+            tested = _tested(rule, folds, persons["site"])
+            # Whoever was tested on before and is gone, or no longer chosen, must leave no place to others.
+            fixed = {name: side for name, side in fixed.items() if side != "test"} | dict.fromkeys(tested, "test")
+        sides = _deal(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed)
     lacking = sorted(set(SIDES) - set(sides.values()))
     if lacking:
         raise UserError(
@@ -141,13 +138,15 @@ def _known(table: pd.DataFrame, column: str) -> dict[str, Any]:
     return table.dropna(subset=[column]).set_index("subject")[column].to_dict()
 
 
-def _know_sites(wanted: Sequence[str], sites: pd.Series) -> None:
-    unknown = sorted(set(wanted) - set(sites))
+def _tested(rule: Rule, folds: Mapping[str, int], sites: pd.Series) -> list[str]:
+    """Persons of the fold, or of the sites, that the rule tests on."""
+    unknown = sorted(set(rule.holdout_sites) - set(sites))
     if unknown:
         raise UserError(
             f"params.yaml: split.holdout_sites: no patient is from {', '.join(unknown)}; "
             f"there are {', '.join(sorted(set(sites)))}"
         )
+    return [name for name in sites.index if folds[name] == rule.fold or sites[name] in rule.holdout_sites]
 
 
 def _hash(value: object) -> str:

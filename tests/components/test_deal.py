@@ -102,6 +102,27 @@ def test_held_out_sites_are_tested_on_whoever_was_on_which_side_before():
         dealt(rule=Rule(0.2, 0.25, 4, seed=7, holdout_sites=("Z", "A", "D")))
 
 
+def test_of_a_fold_nobody_else_is_tested_on_and_the_others_keep_their_sides():
+    rule = Rule(0.2, 0.25, 4, seed=7, fold=2)
+    ledger = add_to_ledger(None, split_patients(MANIFEST, rule), rule)
+    ledger["split"] = ledger["split"].replace({"train": "val", "val": "train"})
+    ledger.loc[ledger["subject"] == "bert", "split"] = "test"  # but of fold 1
+    sides = dealt(rule=rule, before=ledger)
+    assert on("test", sides) == on(2, FOLDS)
+    assert on("train", sides) == "bert dora olga"
+
+
+def test_of_held_out_sites_those_who_are_gone_leave_no_place_to_others():
+    rule = Rule(0.2, 0.25, 4, seed=7, holdout_sites=("B",))
+    ledger = add_to_ledger(None, split_patients(MANIFEST, rule), rule)
+    here = MANIFEST[~MANIFEST["subject"].isin(["bert", "emil", "hans"])]
+    new = [{"patient": name, "subject": name, "site": "A", "tumor_pixels": 50} for name in ("quin", "rosa", "sven")]
+    sides = dealt(rule=rule, before=ledger, manifest=pd.concat([here, pd.DataFrame(new)]))
+    assert on("test", sides) == "kurt nils"
+    ledger.loc[ledger["subject"] == "anna", "split"] = "test"  # and was of site B then
+    assert on("test", dealt(rule=rule, before=ledger)) == "bert emil hans kurt nils"
+
+
 def test_three_persons_are_enough_and_two_are_not():
     three = MANIFEST[MANIFEST["subject"].isin(PERSONS[:3])]
     assert sorted(dealt(rule=Rule(0.4, 0.4, 2, 1), manifest=three).values()) == ["test", "train", "val"]

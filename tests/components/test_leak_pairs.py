@@ -65,6 +65,12 @@ def test_every_person_on_two_or_three_sides_is_told_by_name():
     assert find_leaks(*tables(*rows)) == ["patient b is in test and val"]
 
 
+def test_an_examination_on_two_sides_is_told_once():
+    manifest, splits = tables(("a", "train", "x", ""), ("b", "test", "y", ""))
+    splits.loc[len(splits)] = {"patient": "a", "split": "val", "subject": "a"}
+    assert find_leaks(manifest, splits) == ["patient a is in train and val"]
+
+
 def test_a_person_s_own_pictures_may_look_the_same():
     assert find_look_alikes(*tables(("a1", "train", "x", look(0)), ("a2", "test", "y", look(0))), near=0) == []
 

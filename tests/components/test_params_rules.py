@@ -28,6 +28,8 @@ def test_every_kind_of_problem_has_an_action_and_there_is_no_other_kind():
         turned(ingest__policy={kind: action for kind, action in policy.items() if kind != first})
     with pytest.raises(UserError, match="a_kind: there is no such kind"):
         turned(ingest__policy=policy | {"a_kind": "warn"})
+    with pytest.raises(UserError, match=f"{first}: missing"):
+        turned(ingest__policy={kind: action for kind, action in policy.items() if kind != first} | {"~": "warn"})
 
 
 def test_ways_to_choose_the_tested_exclude_each_other():
@@ -90,6 +92,18 @@ def test_the_first_wrong_knob_is_named_with_its_value_and_the_others_counted():
     with pytest.raises(UserError) as error:
         turned(seed="x" * 58)
     assert "it is" not in str(error.value)
+
+
+def test_a_misspelt_knob_is_told_before_all_else_and_one_of_another_type_is_no_misspelt_one():
+    tree = copy.deepcopy(TREE)
+    tree["ingest"]["policy"] = "warn"
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: ingest\.policy: Input should be a valid dictionary; it is 'warn'$"
+    ):
+        params.parse(tree)
+    tree["gate"]["margins"] = tree["gate"].pop("margin")
+    with pytest.raises(UserError, match=r"^params\.yaml: gate\.margins: there is no such knob \(and 2 more\)$"):
+        params.parse(tree)
 
 
 def test_a_missing_knob_and_a_missing_scale_are_named():

@@ -75,6 +75,8 @@ def test_runs_may_come_in_any_order(mask, random):
         ("nan nan", "pairs"),
         ("\u0661 1", "pairs"),
         ("1 " + "9" * 30, "pairs"),
+        ("1 " + "9" * 16, "pairs"),
+        ("1 " + "9" * 15, "outside"),
         ("0 1", "outside"),
         ("1 0", "outside"),
         ("12 2", "outside"),

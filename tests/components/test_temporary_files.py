@@ -119,6 +119,22 @@ def test_of_two_that_clear_away_at_once_neither_minds(tmp_path, ended, monkeypat
         assert names(tmp_path) == [part.name]
 
 
+def test_of_two_that_clear_a_folder_away_at_once_neither_minds(tmp_path, ended, monkeypatch):
+    left = tmp_path / f".part-{HOST}-{ended}-x-table"
+    left.mkdir()
+    is_dir = Path.is_dir
+
+    def asked(path):
+        found = is_dir(path)
+        if path == left and found:
+            path.rmdir()  # the other one is faster
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", asked)
+    with atomic_file(tmp_path / "table") as part:
+        assert names(tmp_path) == [part.name]
+
+
 def test_a_process_of_somebody_else_runs(monkeypatch):
     def refuse(process, number):
         raise PermissionError

@@ -74,6 +74,8 @@ def test_a_bin_weighs_what_it_holds():
 def test_a_tie_goes_where_its_middle_lies():
     table = reliability(np.repeat([0.0, 0.5, 1.0], [4, 4, 2]), np.zeros(10), 2)
     assert table["count"].tolist() == [4, 6]
+    table = reliability(np.repeat([0.0, 0.5, 1.0], [2, 5, 3]), np.zeros(10), 2)
+    assert table["count"].tolist() == [7, 3]
 
 
 def test_over_confidence_shows_and_calibration_does_not():

@@ -57,7 +57,9 @@ def test_specks_are_removed_by_the_smallest_size_that_does_it():
 
 
 def test_the_largest_wins_where_blobs_are_smaller_than_tumours():
-    assert chosen(patient(40, 30), patient(90, 25)).best() == Processing(largest=True)
+    choice = chosen(patient(40, 30), patient(90, 25))
+    assert choice.best() == Processing(largest=True)
+    assert (choice.table()["patients_at_zero"] == 0).all()
 
 
 def test_the_largest_loses_where_one_blob_outgrows_a_tumour():

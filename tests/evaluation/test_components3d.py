@@ -50,10 +50,14 @@ def test_a_corner_is_enough_to_belong_together():
 
 @pytest.mark.parametrize(
     ("min_ml", "largest", "voxels"),
-    [(0, False, 47), (0.02, False, 46), (0.09, False, 46), (0.0901, False, 37), (0, True, 37), (0.37, True, 37)],
+    [(0, False, 47), (0.02, False, 46), (0.09, False, 46), (0.09005, False, 37), (0, True, 37), (0.37, True, 37)],
 )
 def test_by_hand(min_ml, largest, voxels):
     assert keep_components(blobs(), SPACING, min_ml=min_ml, largest=largest).sum() == voxels
+
+
+def test_without_a_rule_everything_stays():
+    assert (keep_components(blobs(), SPACING) == blobs()).all()
 
 
 def test_even_the_largest_goes_if_it_is_too_small():

@@ -124,6 +124,7 @@ def test_going_back_names_the_version_before_and_again_the_one_before_that(regis
     assert [version.name for version in rollback("staging", remote=None)] == ["v1.2.0", "v1.0.0"]
     assert standing() == "v1.0.0"
     assert tags(registry)["layered#staging#4"] == "rollback from v1.2.0"
+    assert run(registry, "git rev-parse layered#staging#4^{}") == run(registry, "git rev-parse layered@v1.0.0^{}")
     assert [version.name for version in rollback("staging", remote=None)] == ["v1.0.0", "v1.1.0"]
     assert standing() == "v1.1.0"
     with pytest.raises(UserError, match="no version stood in staging before; there is nothing to go back to"):

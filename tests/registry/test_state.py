@@ -74,6 +74,14 @@ def test_a_rollback_takes_the_last_one_back_and_the_only_one_never(registry):
     assert names("prod") == ["v1.9.0", "v1.10.0"]
 
 
+def test_where_the_version_that_was_taken_back_is_gone_the_one_before_stands(registry):
+    for n, version in enumerate(("v1.9.0", "v1.10.0"), start=1):
+        tag(registry, f"layered#prod#{n}", f"layered@{version}^{{}}")
+    tag(registry, "layered#prod#3", "layered@v1.9.0^{}", "rollback from v1.10.0")
+    tag(registry, "layered@v1.10.0!", "layered@v1.10.0^{}", second=9)
+    assert read_state().standing("prod").name == "v1.9.0"
+
+
 def test_a_dossier_that_is_missing_or_damaged_is_empty(registry):
     (registry / "registry" / "dossier.json").write_text("{", encoding="utf-8")
     run(registry, "git commit -q -a -m damaged")
