@@ -29,9 +29,9 @@ SEED = 20260101
 
 def prepare(source: Path, data: Path, counts: tuple[int, ...]) -> dict[int, int]:
     """Ingest all patients into `data`, write a split for each number of patients; number of patients to slices."""
-    from components.deal import Rule, split_patients
-    from components.ingest import spread
-    from components.tables import read_manifest
+    from components.common.tables import read_manifest
+    from components.ingest.stage import spread
+    from components.split.assign import Rule, split_patients
 
     steps.ingest(source, data, 2, None)
     manifest = read_manifest(data / "manifest.csv")

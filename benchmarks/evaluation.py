@@ -1,8 +1,8 @@
 """How long does evaluation take? `make bench-evaluate SOURCE=kaggle_3m`.
 
-The trained networks in `artifacts/` on all patients: seconds and peak memory of `components.evaluate`, as the stage
-runs it, with the mirror image, every metric, masks written. Beside it the loop that notebooks have: `model.predict`
-on one slice after the other for both networks, and Dice by slice, on a sample of the slices.
+The trained networks in `artifacts/` on all patients: seconds and peak memory of the stage, with the mirror image, every
+metric, masks written. Beside it the loop that notebooks have: `model.predict` on one slice after the other for both
+networks, and Dice by slice, on a sample of the slices.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ ARTIFACTS = Path("artifacts")
 
 def prepare(source: Path, folder: Path) -> int:
     """Ingest, and call every patient a test patient; gives the number of slices."""
-    from components.ingest import ingest
-    from components.problems import REMEDIES
-    from components.tables import SPLITS_COLUMNS, read_manifest
+    from components.common.problems import REMEDIES
+    from components.common.tables import SPLITS_COLUMNS, read_manifest
+    from components.ingest.stage import ingest
 
     names = (folder / name for name in ("scans", "manifest.csv", "problems.csv"))
     ingest(str(source), *names, policy=dict.fromkeys(REMEDIES, "warn"), workers=None)
@@ -37,7 +37,7 @@ def prepare(source: Path, folder: Path) -> int:
 
 def ours(folder: str) -> None:
     """Evaluate all patients."""
-    from components.evaluate import evaluate
+    from components.evaluate.stage import evaluate
 
     place = Path(folder)
     beam_args = ["--runner=FnApiRunner", "--direct_num_workers=1"]
@@ -52,11 +52,11 @@ def loop(folder: Path, count: int) -> tuple[float, float]:
     """
     import numpy as np
 
-    from components.evaluation.masks import dice
-    from components.scans.files import read_scan
-    from components.tables import read_splits
-    from models import preprocessing
-    from models.storage import load_network
+    from components.common.tables import read_splits
+    from components.metrics.mask_scores import dice
+    from components.scans.scan_files import read_scan
+    from models.networks import preprocessing
+    from models.networks.network_files import load_network
 
     classifier, segmenter = (load_network(ARTIFACTS / name) for name in ("classifier", "segmenter"))
 
@@ -87,7 +87,7 @@ def main(source: Path, sample: int) -> None:
     with tempfile.TemporaryDirectory(prefix="glioflow-bench-") as name:
         folder = Path(name)
         slices = prepare(source, folder)
-        seconds, peak = measure(["components.evaluate"], ours, name)
+        seconds, peak = measure(["components.evaluate.stage"], ours, name)
         once, twice = loop(folder, sample)
     print(f"{slices} slices: {seconds:.0f} s, {1000 * seconds / slices:.1f} ms a slice, peak {peak:.0f} MB")
     for looks, each in (("one look", once), ("two looks, as evaluation takes", twice)):

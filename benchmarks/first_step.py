@@ -11,8 +11,8 @@ import time
 import keras
 import numpy as np
 
-from models import losses
-from models.resunet import resunet
+from models.networks import losses
+from models.networks.resunet import resunet
 
 SIZE, BATCH, RUNS = 96, 16, 3
 

@@ -19,10 +19,10 @@ import pandas as pd
 from PIL import Image
 from sklearn.neighbors import NearestNeighbors
 
-from components.deal import Rule, split_patients
-from components.slices import describe
+from components.scans.slice_features import describe
 from components.sources import Source, open_source
 from components.sources.demo import write_demo
+from components.split.assign import Rule, split_patients
 
 SIDE = 32
 RULE = Rule(val=0.15, test=0.25, folds=5, seed=20260101)

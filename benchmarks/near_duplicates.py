@@ -1,7 +1,7 @@
 """How near slices of two persons are, and copies of a slice: `python benchmarks/near_duplicates.py --source kaggle_3m`.
 
-Justifies `split.near` of params.yaml: up to this distance, in bits of `components.perceptual_hash`, the audit takes two
-slices for one.
+Justifies `split.near` of params.yaml: up to this distance, in bits of a perceptual hash, the audit takes two slices for
+one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from components.perceptual_hash import SIDE, bits, mirrored, perceptual_hash
+from components.scans.perceptual_hash import SIDE, bits, mirrored, perceptual_hash
 from components.sources import Source, open_source
 from components.sources.demo import write_demo
-from components.split import NEAR
+from components.split.stage import NEAR
 
 BITS = SIDE**2
 SEED = 20260101

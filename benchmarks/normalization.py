@@ -1,6 +1,6 @@
 """What one kernel for batch normalisation saves: `python benchmarks/normalization.py [--size 128]`.
 
-The same training step with Keras' own layer and with `models.norms`, in turns, medians.
+The same training step with Keras' own layer and with `models.networks.norms`, in turns, medians.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models import norms
-from models.resunet import resunet
-from models.transfer_resunet import transfer_resunet
+from models.networks import norms
+from models.networks.resunet import resunet
+from models.networks.transfer_resunet import transfer_resunet
 
 BATCH = 16
 TURNS = 7

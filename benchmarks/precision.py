@@ -26,9 +26,9 @@ def step_of(size: int, precision: str, xla: bool) -> Any:
 
     import yaml
 
-    from components import params
-    from components.training import settings
-    from components.training.model import build
+    from components.common import params
+    from components.train import settings
+    from components.train.measured_model import build
 
     tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")) | {"scale": "full"}
     tree["segmenter"]["image_size"] = size
@@ -45,7 +45,7 @@ def main(size: int, turns: int) -> None:
     """Print the medians."""
     import tensorflow as tf
 
-    from components.training import devices
+    from components.train import devices
 
     rng = np.random.default_rng(1)
     batch = (

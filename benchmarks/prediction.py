@@ -44,8 +44,8 @@ def ours(model: str, source: str, out: str) -> None:
 
 def notebook(pictures: list[Path], count: int) -> float:
     """Seconds a slice of the notebook's way, over so many pictures, after a first one that is not counted."""
-    from models import preprocessing
-    from models.storage import load_network
+    from models.networks import preprocessing
+    from models.networks.network_files import load_network
 
     classifier, segmenter = (load_network(ARTIFACTS / name) for name in ("classifier", "segmenter"))
     step = max(1, len(pictures) // (count + 1))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from components.leaks import find_look_alikes
+from components.split.leakage import find_look_alikes
 
 PATIENTS = (110, 10_000, 1_000_000)
 SLICES = 35.5  # a patient: 3124 of 88 LGG patients

@@ -9,15 +9,15 @@ from pathlib import Path
 
 BEAM = ([], ["--direct_num_workers=1"], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"])
 # What each step imports before the clock starts.
-MODULES = {"ingest": ["components.ingest"], "convert": ["components.convert", "models.examples"]}
+MODULES = {"ingest": ["components.ingest.stage"], "convert": ["components.convert.stage", "models.examples"]}
 
 
 def ingest(source: Path, out: Path, workers: int, patients: int | None) -> None:
     """Ingest into `out`, with 0 workers in a plain loop; patients: how many, None for all."""
-    from components.ingest import ingest, spread
-    from components.problems import REMEDIES
-    from components.scans.files import write_scan
-    from components.slices import describe
+    from components.common.problems import REMEDIES
+    from components.ingest.stage import ingest, spread
+    from components.scans.scan_files import write_scan
+    from components.scans.slice_features import describe
     from components.sources import open_source
 
     if workers:
@@ -35,10 +35,10 @@ def convert(data: Path, out: Path, workers: int, patients: int) -> None:
     """Convert into `out` what `prepare` made of so many patients, with 0 workers in a plain loop, into one file."""
     import tensorflow as tf
 
-    from components.convert import convert
-    from components.scans.files import read_scan
-    from components.shards import examples
-    from components.tables import read_splits
+    from components.common.tables import read_splits
+    from components.convert.shards import examples
+    from components.convert.stage import convert
+    from components.scans.scan_files import read_scan
 
     splits = data / f"{patients}.csv"
     if workers:

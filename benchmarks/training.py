@@ -26,7 +26,7 @@ import click
 from notebook import NotebookBatches
 from processes import measure
 
-from components import params
+from components.common import params
 from pipelines import quiet
 
 quiet.silence()
@@ -52,10 +52,10 @@ def parameters(folder: Path, **changes: Any) -> params.Params:
 
 def prepare(source: Path, folder: Path, patients: int) -> list[str]:
     """Ingest and convert so many patients, all to the side train; return the patterns of the files."""
-    from components.convert import convert
-    from components.ingest import ingest
-    from components.problems import REMEDIES
-    from components.tables import SPLITS_COLUMNS, read_manifest
+    from components.common.problems import REMEDIES
+    from components.common.tables import SPLITS_COLUMNS, read_manifest
+    from components.convert.stage import convert
+    from components.ingest.stage import ingest
 
     names = (folder / name for name in ("scans", "manifest.csv", "problems.csv"))
     ingest(str(source), *names, policy=dict.fromkeys(REMEDIES, "warn"), patients=patients, workers=None)
@@ -83,9 +83,9 @@ def row(name: str, rates: dict[str, list[float]], base: str) -> str:
 
 def input_path(pictures: list[Path], patterns: list[str], folder: Path, turns: int) -> str:
     """The input path alone, of images and masks at 256 pixels."""
-    from components.training import cache
-    from components.training.batches import batches
-    from components.training.sampling import Sampler
+    from components.train import cache
+    from components.train.batches import batches
+    from components.train.sampling import Sampler
 
     files = cache.example_files(patterns)
     rates: dict[str, list[float]] = {"notebook": [], "shards": [], "cache": []}
@@ -106,10 +106,10 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
     """Whole training steps: as trained, the twin, notebook style."""
     import keras
 
-    from components.training import cache, devices, settings
-    from components.training.batches import batches
-    from components.training.model import build
-    from components.training.sampling import Sampler
+    from components.train import cache, devices, settings
+    from components.train.batches import batches
+    from components.train.measured_model import build
+    from components.train.sampling import Sampler
 
     chosen = parameters(folder, **({"classifier.strategy": "finetune"} if strategy else {}))
     knobs, with_masks = getattr(chosen, network), network == "segmenter"
@@ -118,7 +118,7 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
     xla = devices.compiles(chosen.training.xla, deterministic=chosen.training.deterministic)
 
     def ready() -> Any:
-        from models.classifier import set_strategy
+        from models.networks.classifier import set_strategy
 
         model = build(network, chosen, precision)
         if strategy:
@@ -154,7 +154,7 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
 
 def train_some(folder: str, patients: int) -> None:
     """One short epoch of a small segmenter on so many patients; its cache exists already."""
-    from components.train import train
+    from components.train.stage import train
 
     place = Path(folder)
     small = {"segmenter.filters": [4, 4, 8, 8], "segmenter.epochs": 1, "segmenter.precision": "float32"}
@@ -181,7 +181,7 @@ def main(source: Path, patients: int, turns: int, count: int, only: str | None) 
         for several in (patients, 2 * patients, 4 * patients) if only in (None, "memory") else ():
             place = folder / f"patients-{several}"
             prepare(source, place, several)
-            _, peak = measure(["components.train"], train_some, str(place), several, anonymous=True)
+            _, peak = measure(["components.train.stage"], train_some, str(place), several, anonymous=True)
             print(f"memory, {several} patients  {peak:.0f} MB", flush=True)
 
 

@@ -7,10 +7,10 @@ import sys
 import pandas as pd
 from matplotlib.figure import Figure
 
-from components.layout import PATIENTS
-from components.scans.files import mask_path, read_mask, read_scan
+from components.common.layout import PATIENTS
+from components.common.tables import read_manifest
 from components.scans.scan import FLAIR
-from components.tables import read_manifest
+from components.scans.scan_files import mask_path, read_mask, read_scan
 from pipelines import stages
 
 REFERENCE, PREDICTED = "#00a087", "#e64b35"

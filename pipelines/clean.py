@@ -8,7 +8,7 @@ from pathlib import Path
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from components.errors import UserError
+from components.common.errors import UserError
 
 # Caches, checkpoints and studies lie in artifacts/ beside the outputs; no stage owns them.
 SCRATCH = (Path("artifacts"),)

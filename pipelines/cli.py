@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from components.errors import UserError
+from components.common.errors import UserError
 from pipelines import quiet
 from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import click
 
-from components import params
-from components.errors import UserError
-from components.files import atomic_file, atomic_folder, write_json
-from pipelines import stages
+from components.common import params
+from components.common.errors import UserError
+from components.common.files import atomic_file, atomic_folder, write_json
+from pipelines import paths
 from pipelines.workflow import PARAMS, apply, dvc, number
 
 LOCK = Path("dvc.lock")
-FOLDS = stages.ARTIFACTS / "crossval"
+FOLDS = paths.ARTIFACTS / "crossval"
 RESULT = Path("reports/crossval.json")
 TABLE = Path("reports/crossval.csv")
 
@@ -43,9 +43,9 @@ def run(folds: int | None) -> int:
                 return 2
             target = FOLDS / f"fold-{fold}"
             with atomic_folder(target) as part:
-                shutil.copytree(stages.PREDICTIONS, part, dirs_exist_ok=True)
+                shutil.copytree(paths.PREDICTIONS, part, dirs_exist_ok=True)
             finished.append(target)
-    from components.crossval import pool
+    from components.studies.pooled_folds import pool
 
     result, patients = pool(finished, chosen.seed)
     write_json(RESULT, result)

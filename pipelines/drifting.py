@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from components import params
-from components.files import atomic_file
+from components.common import params
+from components.common.files import atomic_file
 
 
 def run(new: str, against: str, *, model: str | None, sample: int, level: float | None, out: str | None) -> int:
     """Print the comparison; returns 1 where something has drifted, else 0."""
-    from components.drift import FEW, found, show
-    from components.new_batch import drift
     from components.sources.reading import Options
+    from components.studies.new_scans import drift
+    from components.validate.drift import FEW, found, show
 
     chosen = params.load()
     knobs = chosen.ingest

@@ -14,7 +14,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
-from components.errors import UserError
+from components.common.errors import UserError
 
 IN_THIS_PLACE = {"--runner=FnApiRunner", "--runner=DirectRunner"}
 

@@ -21,8 +21,8 @@ def run(
     storage: str | None,
 ) -> int:
     """Predict, write the tables, print a summary; returns 1 where a patient failed or a scan is nobody's, else 0."""
+    from components.predict import local_run as here
     from components.predict import results
-    from components.predict import run as here
     from components.registry.resolve import model_folder
 
     folder, layered = Path(out), model_folder(model)
@@ -54,9 +54,9 @@ def run(
 
 def score(predictions: str, truth: str, model: str | None) -> str:
     """Metrics as JSON."""
-    from components import score as scoring
-    from components.predict.run import options_of
-    from components.prediction import read_record
+    from components.layered.record import read_record
+    from components.predict import score as scoring
+    from components.predict.local_run import options_of
     from components.registry.resolve import model_folder
 
     options = options_of(read_record(model_folder(model)) if model else {})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from components.errors import UserError
-from pipelines import stages, workflow
+from components.common.errors import UserError
+from pipelines import workflow
 from pipelines.family import call
+from pipelines.pushed import pushed_in_words
 from pipelines.trace import listening
 
 
@@ -31,7 +32,7 @@ def run(*, sync: bool) -> tuple[int, str]:
         _do(workflow.dvc(), "push", "--quiet", "--run-cache")
     if not ran:
         return 0, "nothing new: no stage had to run"
-    return 0, f"ran {', '.join(ran)}" + (f"; push: {stages.pushed_in_words()}" if "push" in ran else "")
+    return 0, f"ran {', '.join(ran)}" + (f"; push: {pushed_in_words()}" if "push" in ran else "")
 
 
 def _do(*command: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from components.files import read_json, write_json
+from components.common.files import read_json, write_json
 
 BEGAN = time.time()  # the command line imports this module before it does anything
 FOLDER = Path(".dvc/tmp/glioflow-stages")

@@ -16,8 +16,8 @@ from tfx.dsl.components.common.importer import Importer
 from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
-from components.params import Params
-from components.tables import SIDES
+from components.common.params import Params
+from components.common.tables import SIDES
 
 
 def import_examples(uri: str) -> Importer:
@@ -51,7 +51,7 @@ def import_blessing(uri: str, blessed: bool) -> Importer:
 
 def data_validation(examples: channel.BaseChannel, schema: Path | str) -> list[BaseNode]:
     """Statistics of the examples, the curated schema, and what of the first contradicts the second."""
-    from components.validate import stats_options
+    from components.validate.stage import stats_options
 
     statistics = StatisticsGen(examples=examples, stats_options=stats_options())
     imported = ImportSchemaGen(schema_file=str(schema))
@@ -65,7 +65,7 @@ def trainer(network: str, examples: channel.BaseChannel, params: Params, live: s
     `live` is a folder for plots while it trains.
     """
     node = Trainer(
-        run_fn="components.train.run_fn",
+        run_fn="components.train.stage.run_fn",
         examples=examples,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["val"]),
@@ -76,7 +76,7 @@ def trainer(network: str, examples: channel.BaseChannel, params: Params, live: s
 
 def evaluator(network: str, examples: channel.BaseChannel, model: channel.BaseChannel, params: Params) -> Evaluator:
     """Evaluator of `network` on the test side, with the gate's floors as thresholds."""
-    from components.slice_metrics import eval_config
+    from components.evaluate.tfma_config import eval_config
 
     node = Evaluator(
         examples=examples, model=model, example_splits=["test"], eval_config=eval_config(network, params.gate)

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 import yaml
 
-from components import params
-from components.errors import UserError
-from components.files import atomic_file
-from pipelines.stages import ARTIFACTS, EXAMPLES
+from components.common import params
+from components.common.errors import UserError
+from components.common.files import atomic_file
+from pipelines.paths import ARTIFACTS, EXAMPLES
 
 SPACE = Path(__file__).with_name("tune.yaml")
 TABLES = Path("reports/tuning")
@@ -18,7 +18,7 @@ TABLES = Path("reports/tuning")
 
 def run(network: str, *, trials: int, space: str | None) -> None:
     """Search, write the table of all trials, and print the best with the switches that set them."""
-    from components.training.search import parse_space, search
+    from components.studies.search import parse_space, search
 
     chosen, file = params.load(), Path(space) if space else SPACE
     if not EXAMPLES.is_dir():

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import yaml
 
-from components import params
-from components.errors import UserError
-from components.files import atomic_file, read_json
-from pipelines import stages, times
+from components.common import params
+from components.common.errors import UserError
+from components.common.files import atomic_file, read_json
+from pipelines import paths, times
 from pipelines.family import call
+from pipelines.pushed import pushed_in_words
 
 PARAMS = Path("params.yaml")
 
@@ -46,7 +47,7 @@ def apply(settings: list[str], *, look: bool = True) -> None:
 
 def check(chosen: params.Params) -> None:
     """Refuse a source that isn't there now, and not after the first stages."""
-    if Path(chosen.source) != stages.DEMO:
+    if Path(chosen.source) != paths.DEMO:
         from components.sources import open_source
 
         with open_source(chosen.source):
@@ -117,8 +118,8 @@ def summary(since: float | None = None) -> str:
     Args:
         since: see `times.last_run`.
     """
-    metrics = read_json(stages.METRICS)
-    verdict = read_json(stages.BLESSING / "verdict.json")
+    metrics = read_json(paths.METRICS)
+    verdict = read_json(paths.BLESSING / "verdict.json")
     layered = metrics["layered"]
     interval = (
         f"95 % interval {number(layered['volume_dice_mean_low95'])} to {number(layered['volume_dice_mean_high95'])}"
@@ -130,9 +131,9 @@ def summary(since: float | None = None) -> str:
         ("Volume Dice, median", number(layered["volume_dice_median"])),
         ("Verdict", verdict["verdict"]),
         *(("", reason) for reason in verdict["reasons"]),
-        ("Registry", stages.pushed_in_words()),
+        ("Registry", pushed_in_words()),
         *_stages(times.last_run(since)),
-        ("Report", str(stages.REPORT.resolve())),
+        ("Report", str(paths.REPORT.resolve())),
     ]
     return "\n".join(f"{name:<26}{value}" for name, value in rows)
 

@@ -78,7 +78,7 @@ def tiny_tree() -> dict:
 
 @pytest.fixture(scope="session")
 def tiny_params():
-    from components import params
+    from components.common import params
 
     return params.parse(tiny_tree())
 
@@ -89,9 +89,9 @@ def ingest_into(folder, source, **changes):
 
     `policy` names what differs from it; other arguments go to `ingest`.
     """
-    from components import params
-    from components.ingest import ingest
-    from components.tables import read_manifest
+    from components.common import params
+    from components.common.tables import read_manifest
+    from components.ingest.stage import ingest
 
     policy = params.parse(tiny_tree()).ingest.policy | changes.pop("policy", {})
     names = (folder / name for name in ("scans", "manifest.csv", "problems.csv"))
@@ -112,9 +112,9 @@ def demo_source(tmp_path_factory, tiny_params) -> Path:
 @pytest.fixture(scope="session")
 def data(tmp_path_factory, demo_source, tiny_params) -> Path:
     """Folder with scans/, manifest.csv, splits.csv and examples/ of the tiny source."""
-    from components.convert import convert
-    from components.deal import Rule
-    from components.split import split
+    from components.convert.stage import convert
+    from components.split.assign import Rule
+    from components.split.stage import split
 
     folder = tmp_path_factory.mktemp("data")
     ingest_into(folder, demo_source)

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 from layered_models import HERE, write_layered
 
-from components.evaluate import evaluate
-from components.files import write_json
-from components.judgement import judge
-from components.params import Evaluate, Gate
-from components.tables import read_splits
+from components.common.files import write_json
+from components.common.params import Evaluate, Gate
+from components.common.tables import read_splits
+from components.evaluate.stage import evaluate
+from components.evaluate.verdict import decide_verdict
 
 # Floors that any model reaches, until a test raises one.
 GATE = {
@@ -76,7 +76,7 @@ def judged(tested, tiny_params, tmp_path_factory):
     def run(candidate, champion=None, clinical=None, **gate):
         chosen = GATE | {"champion": str(champion or tmp_path_factory.mktemp("champion"))} | gate
         params = tiny_params.model_copy(update={"gate": Gate(**chosen), "evaluate": Evaluate(clinical=clinical)})
-        metrics, verdict = judge(
+        metrics, verdict = decide_verdict(
             params,
             layered=candidate.layered,
             predictions=candidate.predictions,

@@ -52,9 +52,9 @@ def check_ingest(found, before, after):
 def prepare_convert(folder):
     import tensorflow  # noqa: F401
 
-    import components.convert  # noqa: F401
-    from components.deal import Rule
-    from components.split import split
+    import components.convert.stage  # noqa: F401
+    from components.split.assign import Rule
+    from components.split.stage import split
 
     for source in "AB":
         ingest_into(folder / f"{source}-in", folder / source)
@@ -63,7 +63,7 @@ def prepare_convert(folder):
 
 
 def run_convert(folder, source, _workers=1):
-    from components.convert import convert
+    from components.convert.stage import convert
 
     flags, given = ["--runner=FnApiRunner"], folder / f"{source}-in"
     convert(given / "scans", given / "splits.csv", folder / "out" / "examples", shards=1, beam_args=flags)

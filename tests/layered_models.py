@@ -16,11 +16,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.files import write_json
-from components.layout import LAYERED, SERVING
+from components.common.files import write_json
+from components.common.layout import LAYERED, SERVING
 from components.scans.identity import fingerprint
-from models.layered import Layered
-from models.storage import build, save_network
+from models.networks.network_files import build, save_network
+from models.serving.layered_model import Layered
 
 HERE = ["--runner=FnApiRunner", "--direct_num_workers=1"]
 SIZE = 64

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from served import serving
 
-from components.prediction import Predictor
+from components.layered.predictor import Predictor
 from components.registry.resolve import model_folder
-from components.scans.files import read_scan
+from components.scans.scan_files import read_scan
 from pipelines import quiet
 
 

@@ -6,7 +6,7 @@ import pytest
 from conftest import ingest_into
 from written_scans import made_up_scan
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.sources.reading import Options
 
 PATIENTS = [f"TCGA_DU_000{i}_19990101" for i in range(1, 5)]

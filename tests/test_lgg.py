@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from conftest import LGG, ingest_into
 
-from components.convert import convert
-from components.deal import Rule
-from components.leaks import find_leaks, find_look_alikes
-from components.scans.files import read_scan
+from components.common.tables import read_manifest
+from components.convert.stage import convert
+from components.scans.scan_files import read_scan
 from components.sources import open_source
-from components.split import NEAR, split
-from components.tables import read_manifest
+from components.split.assign import Rule
+from components.split.leakage import find_leaks, find_look_alikes
+from components.split.stage import NEAR, split
 
 pytestmark = pytest.mark.skipif(not LGG.is_dir(), reason=f"no real scans: {LGG.name} does not lie beside the project")
 

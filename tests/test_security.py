@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from conftest import ROOT
 
-from models.storage import build, load_network, save_network
+from models.networks.network_files import build, load_network, save_network
 from pipelines import lane
 
 DOCUMENT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
@@ -55,8 +55,8 @@ def attacked(tmp_path):
 @pytest.mark.parametrize(
     "imports",
     [
-        "import components.convert",
-        pytest.param("import components.beam_jobs", marks=pytest.mark.nightly),
+        "import components.convert.stage",
+        pytest.param("import components.io.beam", marks=pytest.mark.nightly),
         pytest.param("import apache_beam", marks=pytest.mark.nightly),
     ],
 )

@@ -12,11 +12,11 @@ import tensorflow as tf
 from conftest import ROOT, tiny_tree
 from small_backbone import Small
 
-from components import params as knobs
+from components.common import params as knobs
+from components.convert.shards import examples
 from components.scans.scan import Scan
-from components.shards import examples
-from components.train import train
-from components.training.slices import Slices
+from components.train.stage import train
+from components.train.training_slices import Slices
 
 SIZE = 32
 SIDES = {"train": 6, "val": 3}  # patients, 8 slices each

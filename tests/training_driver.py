@@ -24,12 +24,11 @@ import numpy as np
 import tensorflow as tf
 from tiny_training import LIGHT, changed, few_slices, run, tiny
 
-from components import train
-from components.training import checkpoints, devices
-from components.training.batches import batches
-from components.training.progress import Progress
-from components.training.sampling import Sampler
-from components.training.validation import Validator
+from components.common.progress import Progress
+from components.train import checkpoints, devices, stage
+from components.train.batches import batches
+from components.train.epoch_validation import Validator
+from components.train.sampling import Sampler
 
 RECIPES = {
     "segmenter": {"average": 0.9, "augment": LIGHT},
@@ -83,7 +82,7 @@ def stop_at(moment):
         save_weights(network, file)
         meet("export", half_written=file)
 
-    train.Progress, train.Validator = Stopping, Asked
+    stage.Progress, stage.Validator = Stopping, Asked
     checkpoints.write_arrays, keras.Model.save_weights = save_partly, save_weights_partly
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 from conftest import ROOT
@@ -58,9 +59,10 @@ def warm():
 
 def serve(address):
     """Import what is heavy, then fork a process for every command that is asked for."""
-    from components import assemble, convert, evaluate, ingest, judgement, slice_metrics, train, validate  # noqa: F401
-    from components.registry import releases  # noqa: F401
-    from components.report import page  # noqa: F401
+    for stage in ("assemble", "convert", "evaluate", "ingest", "push", "report", "train", "validate"):
+        import_module(f"pipelines.stages.{stage}")
+    from components.evaluate import tfma_config, verdict  # noqa: F401
+    from components.train import stage as training_stage  # noqa: F401
     from pipelines import cli, local, training  # noqa: F401
 
     with socket.socket(socket.AF_UNIX) as server:

@@ -13,12 +13,12 @@ import numpy as np
 from pack import packed
 from train import knobs
 
-from components.evaluation.pixels import PixelCalibration
-from components.evaluation.temperature import apply_temperature
-from components.prediction import Views
+from components.layered.views import Views
+from components.metrics.pixel_calibration import PixelCalibration
+from components.metrics.temperature import apply_temperature
 from components.scans.scan import Scan
 from components.sources import Source
-from models import preprocessing
+from models.networks import preprocessing
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,8 @@ import click
 import numpy as np
 from train import knobs
 
-from components.evaluation.masks import dice_per_slice
-from components.evaluation.slices import auroc
+from components.metrics.mask_scores import dice_per_slice
+from components.metrics.slice_scores import auroc
 
 SPLITS = {"patient": "", "slice": "-by-slice"}
 

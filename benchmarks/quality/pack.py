@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from components.deal import Rule, split_patients
-from components.files import atomic_folder
-from components.slices import describe
+from components.common.files import atomic_folder
+from components.scans.slice_features import describe
 from components.sources import open_source
-from components.training.slices import Slices
-from models import preprocessing
+from components.split.assign import Rule, split_patients
+from components.train.training_slices import Slices
+from models.networks import preprocessing
 
 FOLDS = 5
 

@@ -18,8 +18,8 @@ from held_out import HeldOut, OutOfFold, folds_of, temperatures
 from matplotlib.figure import Figure
 from pack import FOLDS
 
-from components.files import read_json
-from components.prediction import decide
+from components.common.files import read_json
+from components.layered.decision import decide
 from components.sources import Source, open_source
 
 WORST = 8

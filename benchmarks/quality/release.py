@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
-from components.files import atomic_folder, read_json, write_json
-from components.reference import CHOICES, FOLDER, NETWORKS
+from components.common.files import atomic_folder, read_json, write_json
+from components.layered.reference import CHOICES, FOLDER, NETWORKS
 from components.sources.reading import Options
-from models.storage import NETWORK, halve
+from models.networks.network_files import NETWORK, halve
 
 MOST_MB = 20
 

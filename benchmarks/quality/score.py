@@ -22,14 +22,14 @@ import pandas as pd
 from held_out import HeldOut, OutOfFold, folds_of, temperatures
 from pack import FOLDS
 
-from components.assemble import choose, tumor_threshold
-from components.evaluation.masks import dice, patient_scores
-from components.evaluation.patients import summarise_patients
-from components.evaluation.slices import classifier_scores
-from components.evaluation.temperature import apply_temperature
-from components.files import atomic_file, write_json
-from components.params import load
-from components.prediction import decide
+from components.assemble.choices import choose, tumor_threshold
+from components.common.files import atomic_file, write_json
+from components.common.params import load
+from components.layered.decision import decide
+from components.metrics.mask_scores import dice, patient_scores
+from components.metrics.patient_summary import summarise_patients
+from components.metrics.slice_scores import classifier_scores
+from components.metrics.temperature import apply_temperature
 from components.sources import Source, open_source
 
 NOTHING_CHOSEN: dict[str, Any] = {

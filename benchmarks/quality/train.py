@@ -21,10 +21,10 @@ import pandas as pd
 import yaml
 from pack import Pack, packed
 
-from components.files import atomic_file, atomic_folder, write_json
-from components.params import Params, parse
+from components.common.files import atomic_file, atomic_folder, write_json
+from components.common.params import Params, parse
 from components.scans.identity import fingerprint
-from components.training.slices import Slices
+from components.train.training_slices import Slices
 
 RECIPES = Path(__file__).with_name("recipes.yaml")
 
@@ -54,11 +54,11 @@ def knobs(recipe: str) -> Params:
 
 def started_from(segmenter: Path, params: Params) -> Params:
     """The parameters of a classifier that starts from the encoder of a trained segmenter, which saw the same slices."""
-    from models import storage
-    from models.backbones import save_encoder
+    from models.networks import network_files
+    from models.networks.backbones import save_encoder
 
     file = segmenter / "encoder.weights.h5"
-    save_encoder(storage.load_network(segmenter), params.classifier.backbone, file)
+    save_encoder(network_files.load_network(segmenter), params.classifier.backbone, file)
     shared = {"weights": str(file), "neighbors": params.segmenter.neighbors, "normalization": "slice"}
     return params.model_copy(update={"classifier": params.classifier.model_copy(update=shared)})
 
@@ -79,15 +79,15 @@ def train(
     import keras
     import tensorflow as tf
 
-    from components.training import devices, provenance, settings
-    from components.training.batches import balanced_weights, batches
-    from components.training.checkpoints import Checkpoints
-    from components.training.interruption import Interruption
-    from components.training.loop import Loop
-    from components.training.model import build
-    from components.training.progress import Progress
-    from components.training.sampling import Sampler
-    from models import storage
+    from components.common.progress import Progress
+    from components.train import devices, provenance, settings
+    from components.train.batches import balanced_weights, batches
+    from components.train.checkpoints import Checkpoints
+    from components.train.interruption import Interruption
+    from components.train.loop import Loop
+    from components.train.measured_model import build
+    from components.train.sampling import Sampler
+    from models.networks import network_files
 
     recipe = getattr(params, network)
     keras.utils.set_random_seed(params.seed)
@@ -96,7 +96,7 @@ def train(
     share, weighted = settings.balance(params, network)
     model = build(network, params, devices.precision(recipe.precision))
     if start:
-        model.network.set_weights(storage.load_network(start).get_weights())
+        model.network.set_weights(network_files.load_network(start).get_weights())
     steps = math.ceil(len(known) / recipe.batch_size)
     sampler = Sampler(slices.has_tumor[known], recipe.batch_size, params.seed, share)
     key = provenance.json_hash(params.model_dump(mode="json"))
@@ -129,7 +129,7 @@ def train(
         ).run(key)
     with atomic_folder(folder) as part:
         arguments = settings.network_arguments(params, network)
-        storage.save_network(part, model.network, arguments, {"people": people})
+        network_files.save_network(part, model.network, arguments, {"people": people})
         pd.DataFrame(history).to_csv(part / "history.csv", index=False)
         write_json(
             part / "cost.json", {"seconds": time.time() - began, "slices": steps * recipe.epochs * recipe.batch_size}
@@ -141,9 +141,9 @@ def predict(folder: Path, slices: Slices, asked: np.ndarray, patients: list[str]
     """Write what the network in `folder` says of some slices and of their mirror images, on its own grid, float16."""
     import tensorflow as tf
 
-    from models import storage
+    from models.networks import network_files
 
-    network = storage.load_network(folder)
+    network = network_files.load_network(folder)
     look = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
     around = slices.around((network.input_shape[-1] // 3 - 1) // 2)
     seen: list[np.ndarray] = []

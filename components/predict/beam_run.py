@@ -11,14 +11,14 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from components.beam_jobs import job, reachable
-from components.predict import run
+from components.io.beam import job, reachable
+from components.io.storage import Tree
+from components.layered.record import read_record
+from components.predict import local_run
+from components.predict.checked_reading import Job, read_one
 from components.predict.detector import Detector
-from components.predict.reading import Job, read_one
-from components.prediction import read_record
 from components.sources import Source
 from components.sources.reading import Reading
-from components.tree import Tree
 
 
 class Read(beam.DoFn):
@@ -57,7 +57,9 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
         """Predict and write; yields the names of the patients."""
         for number, reading in batch:
             with tempfile.TemporaryDirectory(prefix="glioflow-predict-") as near:
-                run.write(Path(near), self.sources[number], run.look(reading, model), overlays=self.overlays)
+                local_run.write(
+                    Path(near), self.sources[number], local_run.look(reading, model), overlays=self.overlays
+                )
                 target = Tree(self.folder)
                 # The record goes last: where it is, the rest is whole.
                 for file in sorted(Tree(near).files, key=lambda name: name.endswith(".json")):
@@ -70,11 +72,18 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
 
 
 def predict(
-    work: run.Work, out: Path, model: Path, beam_args: list[str], storage: str | None, *, doubt: bool, overlays: bool
+    work: local_run.Work,
+    out: Path,
+    model: Path,
+    beam_args: list[str],
+    storage: str | None,
+    *,
+    doubt: bool,
+    overlays: bool,
 ) -> None:
-    """Predict on the runner that `beam_args` name; see `components.beam_jobs.reachable` for `storage`."""
-    run.claim(out, model)
-    options = run.options_of(read_record(model))
+    """Predict on the runner that `beam_args` name; see `components.io.beam.reachable` for `storage`."""
+    local_run.claim(out, model)
+    options = local_run.options_of(read_record(model))
     with reachable({"layered": model}, out, storage, "predict") as (near, target):
         handler = Predict(near["layered"], target, work.sources, doubt=doubt, overlays=overlays)
         with job(beam_args) as pipeline:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from components.evaluation.components3d import keep_components
-from components.prediction import Predictor
+from components.layered.predictor import Predictor
+from components.metrics.components3d import keep_components
 from components.scans.scan import Scan
 
 BATCH = 32
@@ -22,7 +22,7 @@ class Found:
         tumor_probability: float32 [slices], 0..1.
         has_tumor: bool [slices], what stage 1 lets through.
         mask: bool [slices, height, width], after 3-D processing.
-        doubt: 0..1, see `components.prediction.Prediction`; None where it was not asked for.
+        doubt: 0..1, see `components.layered.predictor.Prediction`; None where it was not asked for.
     """
 
     tumor_probability: np.ndarray

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from components import rle
-from components.files import atomic_file, read_json, write_json
+from components.common.files import atomic_file, read_json, write_json
+from components.common.problems import Problem
 from components.predict.detector import Found
-from components.predict.masks import write_masks
+from components.predict.mask_files import write_masks
 from components.predict.overlays import write_overlays
-from components.problems import Problem
+from components.scans import rle
 from components.scans.scan import Scan
 from components.sources import Source
 

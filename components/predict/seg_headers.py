@@ -13,7 +13,7 @@ from typing import Any
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
-from components.sources.dicom.files import file_identity
+from components.sources.dicom.datasets import file_identity
 
 # Without one of these it would not belong to the images.
 NEEDED = ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")

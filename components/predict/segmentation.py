@@ -12,11 +12,11 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.predict.seg_headers import source_headers
 from components.scans.scan import Scan
-from components.sources.dicom.files import silent
-from components.sources.dicom.pixels import TO_RAS
+from components.sources.dicom.datasets import silent
+from components.sources.dicom.pixel_data import TO_RAS
 
 NAME = "glioflow"
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from components.errors import UserError
-from components.files import read_json, write_json
-from components.prediction import digest, read_record
+from components.common.errors import UserError
+from components.common.files import read_json, write_json
+from components.common.predictions import read_patients
+from components.common.versions import code_version, packages
+from components.layered.record import digest, read_record
 from components.scans.identity import fingerprint
-from components.summary import read_patients
-from components.versions import code_version, packages
 
 HEADLINE = {
     "auroc": ("classifier", "auroc"),
@@ -81,7 +81,7 @@ def summary(run: Record) -> dict[str, Any]:
 
 
 def scores(summary: dict[str, Any]) -> pd.DataFrame:
-    """The scores of a summary, as `components.champion.compare` takes them."""
+    """The scores of a summary, as `components.evaluate.champion.compare` takes them."""
     known = summary.get("scores", {})
     return pd.DataFrame({"patient": list(known), "volume_dice": [math.nan if s is None else s for s in known.values()]})
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.errors import UserError
+from components.common.errors import UserError
 
 
 class GitError(UserError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gto.api
 
-from components.champion import compare
-from components.errors import UserError
-from components.gate import BLESSED
-from components.params import Gate
+from components.common.errors import UserError
+from components.common.params import Gate
+from components.evaluate.champion import compare
+from components.evaluate.gate import BLESSED
 from components.registry.dossier import scores
 from components.registry.git import fetch_tags, locked, publish_tag
 from components.registry.names import ARTIFACT, PROD, STAGING

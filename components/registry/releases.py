@@ -12,10 +12,10 @@ from typing import Any
 
 import gto.api
 
-from components.errors import UserError
-from components.files import atomic_folder, write_json
-from components.layout import REGISTERED
-from components.prediction import digest
+from components.common.errors import UserError
+from components.common.files import atomic_folder, write_json
+from components.common.layout import REGISTERED
+from components.layered.record import digest
 from components.registry.dossier import Record, summary, write_dossier
 from components.registry.git import fetch_tags, has_commit, locked, publish_tag
 from components.registry.names import ARTIFACT, DOSSIER, FOLDER, MODEL, POINTER, SUMMARY

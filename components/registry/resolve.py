@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components import reference
-from components.errors import UserError
-from components.files import atomic_folder
-from components.layout import REGISTERED
+from components.common.errors import UserError
+from components.common.files import atomic_folder
+from components.common.layout import REGISTERED
+from components.layered import reference
 from components.registry.names import ARTIFACT, STAGES
 
 if TYPE_CHECKING:

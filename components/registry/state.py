@@ -11,7 +11,7 @@ from gto.constants import COUNTER, Action
 from gto.tag import find, parse_name, parse_tag
 from scmrepo.git import Git
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.registry.git import GitError, git, has_commit
 from components.registry.names import ARTIFACT, STAGES, SUMMARY
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from components.evaluation.risk import risk_coverage
-from components.files import atomic_folder
-from components.report.run import Run
+from components.common.files import atomic_folder
+from components.metrics.risk import risk_coverage
+from components.report.run_data import Run
 
 
 def roc_table(run: Run) -> pd.DataFrame:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from components.problems import REMEDIES
-from components.report.run import Run
+from components.common.problems import REMEDIES
+from components.common.tables import SIDES
+from components.report.run_data import Run
 from components.report.words import count
-from components.tables import SIDES
 
 
 def sides(run: Run) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from components.report.curves import risk_table, roc_table
 from components.report.panels import Panel
-from components.report.run import LOWEST, Run
+from components.report.run_data import LOWEST, Run
 from components.report.svg import Chart
 from components.report.words import count, measured, number, percent
 

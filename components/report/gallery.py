@@ -13,11 +13,11 @@ from contourpy import contour_generator
 from markupsafe import Markup, escape
 from PIL import Image
 
-from components.report.patients import referred
-from components.report.run import Run
+from components.report.patient_section import referred
+from components.report.run_data import Run
 from components.report.words import measured, number
-from components.scans.files import mask_path, read_mask, read_scan
 from components.scans.scan import FLAIR
+from components.scans.scan_files import mask_path, read_mask, read_scan
 
 MOST = 12
 MARGIN = 8  # pixels around the head

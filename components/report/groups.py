@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.evaluation.patients import summarise_patients
-from components.report.run import Run
+from components.common.predictions import records
+from components.metrics.patient_summary import summarise_patients
+from components.report.run_data import Run
 from components.report.words import MM, cohort, number, score, span
-from components.summary import records
 
 # What each row of "end to end" shows: a key of `summarise_patients`, its name, digits, unit, and what finding nothing
 # scores: another key, or the number itself.

@@ -12,12 +12,12 @@ from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 
-from components.errors import UserError
-from components.files import atomic_file, read_json
-from components.gate import BLESSED
-from components.report import champion, data_card, detection, groups, numbers, patients, words
+from components.common.errors import UserError
+from components.common.files import atomic_file, read_json
+from components.evaluate.gate import BLESSED
+from components.report import champion_section, data_card, detection, groups, numbers, patient_section, words
 from components.report.page import environment
-from components.report.run import NETWORKS, Run
+from components.report.run_data import NETWORKS, Run
 
 # What the card must say: group and name in reports/metrics.json.
 HEADLINE = (
@@ -71,8 +71,8 @@ def contents(run: Run) -> dict[str, Any]:
         "tested": numbers.tested(run),
         "headline": numbers.headline(run),
         "honesty": detection.honesty_words(run),
-        "refer_words": patients.refer_words(run),
-        "champion": champion.champion_words(run),
+        "refer_words": patient_section.refer_words(run),
+        "champion": champion_section.champion_words(run),
         "cohorts": groups.cohort_groups(run),
         "processing": words.processing(run.record["processing"]),
     }

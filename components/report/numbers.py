@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from components.report.run import Run
+from components.report.run_data import Run
 from components.report.words import MM, NOT_MEASURED, count, measured, number, span
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import jinja2
 import yaml
 
-from components import versions
-from components.files import atomic_file
-from components.gate import BLESSED
-from components.report import champion, data_card, detection, groups, numbers, patients, words
+from components.common import versions
+from components.common.files import atomic_file
+from components.evaluate.gate import BLESSED
+from components.report import champion_section, data_card, detection, groups, numbers, patient_section, words
 from components.report.gallery import gallery
 from components.report.learning import learning_curves
-from components.report.run import Run
+from components.report.run_data import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -53,20 +53,20 @@ def contents(run: Run) -> dict[str, Any]:
         "cards": numbers.cards(run),
         "headline": numbers.headline(run),
         "learning": learning_curves(run.histories),
-        "bars": patients.bars(run),
-        "bars_in_words": patients.in_words(run),
-        "healthy": patients.healthy(run),
+        "bars": patient_section.bars(run),
+        "bars_in_words": patient_section.in_words(run),
+        "healthy": patient_section.healthy(run),
         "cohorts": groups.cohort_groups(run),
         "end_to_end": groups.end_to_end(run),
         "processing": words.processing(run.record["processing"]),
         "detection": detection.detection_panels(run),
         "honesty": detection.honesty_words(run),
         "risk": detection.risk_panel(run),
-        "refer": patients.refer_rows(run),
-        "refer_words": patients.refer_words(run),
+        "refer": patient_section.refer_rows(run),
+        "refer_words": patient_section.refer_words(run),
         "gallery": gallery(run),
-        "champion": champion.champion_words(run),
-        "champion_rows": champion.champion_rows(run),
+        "champion": champion_section.champion_words(run),
+        "champion_rows": champion_section.champion_rows(run),
         "tfma_columns": columns,
         "tfma_rows": rows,
         "sides": data_card.sides(run),

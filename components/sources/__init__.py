@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from components.errors import UserError
-from components.problems import Problem
+from components.common.errors import UserError
+from components.common.problems import Problem
+from components.io.storage import Tree
 from components.sources import archive, demo, formats, leftovers
 from components.sources.entry import Entry
 from components.sources.path_tables import contradictions
 from components.sources.reading import Options, Reading
-from components.tree import Tree
 
 
 @dataclass(frozen=True)

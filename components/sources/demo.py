@@ -18,7 +18,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, zoom
 from tqdm import tqdm
 
-from components.files import atomic_folder
+from components.common.files import atomic_folder
 
 MARKER = "SYNTHETIC"  # an empty file of this name says that a folder holds no real patients
 SITES = ("AA", "BB", "CC")

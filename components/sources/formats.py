@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from components.errors import UserError
-from components.problems import Problem
+from components.common.errors import UserError
+from components.common.problems import Problem
+from components.io.storage import Tree
 from components.scans.identity import REPEATED, file_name, subject_of
 from components.sources import (
     dicom,
@@ -23,7 +24,6 @@ from components.sources import (
 )
 from components.sources.entry import Entry
 from components.sources.reading import Reading
-from components.tree import Tree
 
 NOT_DICOM = (".nii", ".gz", ".tif", ".png", ".jpg", ".csv", ".json", ".txt", ".md", ".pdf", ".xlsx", ".bval", ".bvec")
 

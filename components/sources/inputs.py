@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.errors import UserError
+from components.common.errors import UserError
+from components.io.storage import Tree
 from components.scans.identity import file_name
 from components.sources import (
     Source,
     archive,
     dicom,
     kaggle_3m,
+    loose_pictures,
     nifti,
     nifti_files,
     nifti_flat,
     nifti_names,
     open_source,
-    pictures,
 )
 from components.sources.entry import Entry
 from components.sources.nifti_folder import home_of, is_one_person
 from components.sources.reading import Reading
-from components.tree import Tree
 
 LACKING = "FLAIR is needed: give the patient's folder, with all files in it"
 
@@ -38,8 +38,8 @@ def open_input(address: str) -> Iterator[Source]:
     """
     _must_exist(address)
     parent, name = _apart(address)
-    if pictures.is_picture(name):
-        yield _alone(parent, name, file_name(Path(name).stem), pictures.read)
+    if loose_pictures.is_picture(name):
+        yield _alone(parent, name, file_name(Path(name).stem), loose_pictures.read)
     elif nifti_names.is_volume(name) and (person := _person(parent, name)):
         yield _alone(parent, name, file_name(person), nifti.read)
     elif nifti_names.is_volume(name):
@@ -125,7 +125,7 @@ def _is_one_patient(address: str, name: str) -> bool:
 
 def _study(tree: Tree, path: str) -> str | None:
     """StudyInstanceUID of a DICOM file, None where it is none."""
-    if nifti_names.is_volume(path) or pictures.is_picture(path):
+    if nifti_names.is_volume(path) or loose_pictures.is_picture(path):
         return None
     try:
         with tree.open(path) as file:

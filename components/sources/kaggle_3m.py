@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from components.problems import numbers
+from components.common.problems import numbers
 from components.scans.identity import site_of
 from components.scans.scan import Scan
 from components.sources.reading import DAMAGE, Options, Reading

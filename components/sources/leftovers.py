@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from components.errors import UserError
-from components.problems import Problem
+from components.common.errors import UserError
+from components.common.problems import Problem
+from components.io.storage import Tree
 from components.sources import nifti_names
-from components.sources.dicom.files import HEAD, is_dicom
+from components.sources.dicom.datasets import HEAD, is_dicom
 from components.sources.entry import Entry
-from components.tree import Tree
 
 # What pictures of a head come as, readable here or not.
 SCANS = (

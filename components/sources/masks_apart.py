@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import PurePosixPath
 
-from components.problems import Problem
+from components.common.problems import Problem
 from components.sources import bids_names, folder_names, nifti_flat
-from components.sources.layout import Layout
+from components.sources.folder_layout import Layout
 from components.sources.nifti_names import role
 
 

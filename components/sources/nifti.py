@@ -13,6 +13,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from components.io.storage import walk
 from components.scans.geometry import Geometry, is_usable
 from components.scans.identity import site_of
 from components.sources import nifti_files, nifti_header
@@ -21,7 +22,6 @@ from components.sources.position import is_unset, shift
 from components.sources.reading import DAMAGE, MAX_VOXELS, Options, Reading
 from components.sources.volume import Volume
 from components.sources.volumes import build_scan
-from components.tree import walk
 
 LABELS = 16  # no outline of a tumour has more
 

@@ -14,9 +14,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from components.problems import Problem
+from components.common.problems import Problem
 from components.sources import folder_names, masks_apart, nifti_flat
-from components.sources.layout import Layout
+from components.sources.folder_layout import Layout
 from components.sources.nifti_names import flair_folders, is_complete, is_volume, role
 
 PASSED = ("sourcedata", "code")  # BIDS' folders for what the set was made from

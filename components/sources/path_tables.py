@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from components.errors import UserError
-from components.problems import Problem
-from components.tree import Tree
+from components.common.errors import UserError
+from components.common.problems import Problem
+from components.io.storage import Tree
 
 
 def contradictions(tree: Tree, folder: str) -> list[Problem]:

@@ -11,7 +11,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
-from components.problems import Problem
+from components.common.problems import Problem
 from components.scans.scan import CHANNELS, Scan
 
 # No picture of a head has more pixels; a header that claims more is damaged or meant to exhaust the memory.

@@ -10,7 +10,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.errors import UserError
+from components.common.errors import UserError
 
 TARGET = "push"  # the stage that everything else is for
 

@@ -15,8 +15,8 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import channel
 
-from components.params import Params
-from components.validate import SCHEMA
+from components.common.params import Params
+from components.validate.stage import SCHEMA
 from pipelines import local, training
 from pipelines.cluster.argo_pod import GPU_NODES
 from pipelines.cluster.dag import Resources, Step
@@ -71,7 +71,6 @@ def _stage(step: Step, params: Params, site: Site, made: dict[str, list[channel.
     kind, _, network = step.stage.partition("@")
     before: list[BaseNode] = []
     named: dict[str, channel.BaseChannel] = {}
-    function = kind
     inputs = {path: made[path] for path in step.inputs if path not in FOR_TFX.get(kind, ())}
     if kind == "train":
         (examples,) = made["data/examples"]
@@ -86,10 +85,9 @@ def _stage(step: Step, params: Params, site: Site, made: dict[str, list[channel.
         before = [import_files(site.ledger, "ledger")]
         inputs["data/ledger.csv"] = [before[0].outputs["result"]]
     if kind == "validate":
-        before = training.data_validation(made["data/examples"][0], f"{site.code}/{SCHEMA.parent.name}/{SCHEMA.name}")
+        before = training.data_validation(made["data/examples"][0], f"{site.code}/{'/'.join(SCHEMA.parts[-3:])}")
         statistics, _, validator = before
         named = {"statistics": statistics.outputs["statistics"], "anomalies": validator.outputs["anomalies"]}
-        function = "inspect"
     if kind == "evaluate":
         (examples,) = made["data/examples"]
         for name in ("classifier", "segmenter"):
@@ -98,8 +96,7 @@ def _stage(step: Step, params: Params, site: Site, made: dict[str, list[channel.
         if site.champion:
             before.append(training.import_model(site.champion, "champion"))
             inputs[f"{params.gate.champion}/model"] = [before[-1].outputs["result"]]
-        function = "judge"
-    node = stage_node(function, params, inputs, step.outputs, named)
+    node = stage_node(kind, params, inputs, step.outputs, named)
     for path in step.outputs:
         made[path] = [written(node, path)]
     return [*before, node]

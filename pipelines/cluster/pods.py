@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.registry.git import git
 from components.registry.snapshot import snapshot
 from pipelines import workflow

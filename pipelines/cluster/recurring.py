@@ -8,7 +8,7 @@ import kfp
 from kfp_server_api import ApiException
 from urllib3.exceptions import HTTPError
 
-from components.errors import UserError
+from components.common.errors import UserError
 
 NAME = "glioflow"
 

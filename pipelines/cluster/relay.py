@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from components.errors import UserError
-from components.files import atomic_file, write_json
-from components.tree import Tree
+from components.common.errors import UserError
+from components.common.files import atomic_file, write_json
+from components.io.storage import Tree
 
 LOCK = Path("dvc.lock")
 

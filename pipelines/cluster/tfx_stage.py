@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from tfx.types import artifact, channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.types.experimental.simple_artifacts import Dataset
 
-from components import gate, params
-from components.tables import SIDES
-from components.tree import Tree
-from pipelines import stages
+from components.common import params
+from components.common.tables import SIDES
+from components.evaluate import gate
+from components.io.storage import Tree
 
 # Whatever has no type of its own is a dataset: a folder, or one with one file in it. Kubeflow knows TFX's types only.
 TYPES = {
@@ -30,7 +31,7 @@ TYPES = {
 
 
 class StageExecutor(base_beam_executor.BaseBeamExecutor):
-    """Runs a function of `pipelines.stages` in a folder of its own: copies its inputs there, and its outputs away."""
+    """Runs a stage in a folder of its own: copies its inputs there, and its outputs away."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -38,7 +39,7 @@ class StageExecutor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[artifact.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Run the stage `function` with the parameters `params`, both among `exec_properties`; see `stage_node`."""
+        """Run the stage `stage` with the parameters `params`, both among `exec_properties`; see `stage_node`."""
         tree = json.loads(exec_properties["params"])
         places, named = json.loads(exec_properties["places"]), json.loads(exec_properties["named"])
         before = Path.cwd()
@@ -48,7 +49,8 @@ class StageExecutor(base_beam_executor.BaseBeamExecutor):
                 Path(tree["gate"]["champion"]).mkdir(parents=True)
                 for key, (one,) in input_dict.items():
                     _fetch(one.uri, Path(places[key]))
-                run = getattr(stages, exec_properties["function"])
+                module = import_module(f"pipelines.stages.{exec_properties['stage']}")
+                run = module.after_tfx if named else module.run
                 run(params.parse(tree), **{name: Path(place) for name, place in named.items()})
                 for key, (one,) in output_dict.items():
                     _keep(Path(places[key]), one)
@@ -85,20 +87,20 @@ class StageNode(base_component.BaseComponent):
 
 
 def stage_node(
-    function: str,
+    stage: str,
     knobs: params.Params,
     inputs: Mapping[str, Sequence[channel.BaseChannel]],
     outputs: Sequence[str],
     named: Mapping[str, channel.BaseChannel],
 ) -> StageNode:
-    """A node that runs `pipelines.stages.FUNCTION`.
+    """A node that runs a stage of dvc.yaml, or what comes after the TFX components in it.
 
     Args:
-        function: the function's name; the node's id is that, capitalised.
+        stage: the name of a module of `pipelines.stages`; the node's id is that, capitalised.
         knobs: all parameters.
         inputs: path in the repository to the artifacts that are laid there, one over the other.
         outputs: paths in the repository that the stage writes.
-        named: inputs that the function takes as folders, by the argument's name.
+        named: what TFX components made: arguments of the stage's `after_tfx`. Without any, its `run` is called.
     """
     places: dict[str, str] = {}
     channels: dict[str, Any] = {}
@@ -111,13 +113,13 @@ def stage_node(
     made = {_key(path): channel.Channel(type=TYPES.get(path, Dataset)) for path in outputs}
     places |= {_key(path): path for path in outputs}
     properties = {
-        "function": function,
+        "stage": stage,
         "params": knobs.model_dump_json(),
         "places": json.dumps(places),
         "named": json.dumps({name: places[name] for name in named}),
     }
     spec = type(
-        f"{function.capitalize()}Spec",
+        f"{stage.capitalize()}Spec",
         (ComponentSpec,),
         {
             "PARAMETERS": {name: ExecutionParameter(type=str) for name in properties},
@@ -125,7 +127,7 @@ def stage_node(
             "OUTPUTS": {key: ChannelParameter(type=one.type) for key, one in made.items()},
         },
     )
-    return StageNode(spec(**properties, **channels, **made)).with_id(function.capitalize())
+    return StageNode(spec(**properties, **channels, **made)).with_id(stage.capitalize())
 
 
 def import_files(uri: str, name: str) -> Importer:

@@ -16,7 +16,7 @@ def compile_() -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("infra/argo"), show_default=True, metavar="DIR")
 def argo(out: Path) -> None:
     """Write the WorkflowTemplate and the CronWorkflow for Argo."""
-    from components.files import atomic_file
+    from components.common.files import atomic_file
     from pipelines.cluster.argo import manifests
     from pipelines.cluster.dag import steps
 
@@ -37,8 +37,8 @@ def argo(out: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("infra/kubeflow/pipeline.yaml"), show_default=True)
 def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     """Write the pipeline for Kubeflow Pipelines, with the parameters of params.yaml."""
-    from components import params
-    from components.files import atomic_file
+    from components.common import params
+    from components.common.files import atomic_file
     from pipelines import lane
     from pipelines.cluster.dag import steps
     from pipelines.cluster.kubeflow import Site, compiled

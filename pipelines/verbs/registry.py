@@ -32,7 +32,7 @@ def models(as_json: bool) -> None:
 @click.option("--reason", help="Why; recorded in the tag.")
 def promote(version: str, stage: str, force: bool, reason: str | None) -> None:
     """Let VERSION stand in a stage, if it is blessed, was in staging before, and is no worse than what stands there."""
-    from components import params
+    from components.common import params
     from components.registry.promotion import promote as move
 
     if force != bool(reason and reason.strip()):
@@ -46,7 +46,7 @@ def promote(version: str, stage: str, force: bool, reason: str | None) -> None:
 @STAGE
 def rollback(stage: str) -> None:
     """Let the version before stand in a stage again; called once more, the one before that."""
-    from components import params
+    from components.common import params
     from components.registry.promotion import rollback as move
 
     before, now = move(stage, remote=params.load().registry.git_remote)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from components.errors import UserError
+from components.common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-serving" / "bin" / "python"
@@ -20,7 +20,7 @@ PYTHON = ROOT / ".venv-serving" / "bin" / "python"
 @click.option("--limit", default=32, show_default=True, type=click.IntRange(1, 1024), help="Of a request, MiB.")
 def serve(model: str, host: str, port: int, limit: int) -> None:
     """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are ended."""
-    from components.prediction import read_record, saved_model
+    from components.layered.record import read_record, saved_model
     from components.registry.resolve import model_folder
 
     folder = model_folder(model)

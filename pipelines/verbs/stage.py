@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 import click
 
@@ -26,11 +27,10 @@ def _running(name: str) -> Iterator[None]:
 def _add_stage(name: str, summary: str) -> None:
     @stage.command(name, help=summary)
     def command() -> None:
-        from components import params
-        from pipelines import stages
+        from components.common import params
 
         with _running(name):
-            getattr(stages, name)(params.load())
+            import_module(f"pipelines.stages.{name}").run(params.load())
 
 
 for _name, _summary in {
@@ -51,8 +51,8 @@ for _name, _summary in {
 @click.argument("network", type=click.Choice(["classifier", "segmenter"]))
 def train(network: str) -> None:
     """Train the classifier or the segmenter."""
-    from components import params
-    from pipelines import stages
+    from components.common import params
+    from pipelines.stages.train import run
 
     with _running(f"train@{network}"):
-        stages.train(params.load(), network)
+        run(params.load(), network)

@@ -10,7 +10,7 @@ from argo_lint import dangling, unknown_fields
 from checking import argo, kubernetes
 from conftest import ROOT
 
-from components.errors import UserError
+from components.common.errors import UserError
 from pipelines.cluster.argo import manifests
 from pipelines.cluster.dag import before, steps
 

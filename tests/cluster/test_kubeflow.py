@@ -17,7 +17,7 @@ from containers import Containers, apart, here
 from google.protobuf import json_format
 from whole_project import NO_FLOORS
 
-from components import params
+from components.common import params
 from pipelines import cli
 from pipelines.cluster.dag import steps
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT
 
-from components.errors import UserError
+from components.common.errors import UserError
 from pipelines import cli
 
 pytestmark = pytest.mark.filterwarnings("ignore:This client only works with Kubeflow:FutureWarning")

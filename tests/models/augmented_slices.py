@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from models.augment import Augmenter
+from models.networks.augment import Augmenter
 
 MOVES = {"flip": True, "rotate": 15.0, "zoom": 0.1, "shift": 0.1}
 ALL = MOVES | {"elastic": 0.08, "intensity": 0.2, "gamma": 0.3, "bias": 0.3}

@@ -15,11 +15,11 @@ import keras
 import numpy as np
 from small_backbone import Small
 
-from models import losses, preprocessing, warp
-from models.augment import AugmentedModel, Augmenter
-from models.classifier import classifier
-from models.metrics import PooledDice
-from models.storage import segmenter
+from models.networks import losses, preprocessing, warp
+from models.networks.augment import AugmentedModel, Augmenter
+from models.networks.classifier import classifier
+from models.networks.metrics import PooledDice
+from models.networks.network_files import segmenter
 
 SEGMENTERS = {
     "segmenter": {},

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from layered_check import MASK_THRESHOLD
 
-from models import preprocessing
-from models.layered import Layered
+from models.networks import preprocessing
+from models.serving.layered_model import Layered
 
 
 @pytest.fixture(scope="session")

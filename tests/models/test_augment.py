@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from augmented_slices import ALL, MOVES, SIZE, apply, augmenter, noise, squares
 
-from models import warp
+from models.networks import warp
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = pytest.mark.usefixtures("seeded")

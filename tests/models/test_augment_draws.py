@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from augmented_slices import ALL, MOVES, SIZE, apply, augmenter, noise, squares
 
-from models.augment import Augmenter
+from models.networks.augment import Augmenter
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = pytest.mark.usefixtures("seeded")

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from augmented_slices import MOVES, SIZE, apply, augmenter, noise, squares
 
-from models import warp
-from models.augment import Augmenter
+from models.networks import warp
+from models.networks.augment import Augmenter
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = pytest.mark.usefixtures("seeded")

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from models.backbones import WeightsUnavailableError, backbone, pyramid, save_encoder
-from models.resunet import resunet
-from models.transfer_resunet import transfer_resunet
+from models.networks.backbones import WeightsUnavailableError, backbone, pyramid, save_encoder
+from models.networks.resunet import resunet
+from models.networks.transfer_resunet import transfer_resunet
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from tiny_classifiers import batch_norms, noise, tiny, trunk
 
-from models.classifier import classifier, set_strategy
-from models.norms import MOMENTUM
+from models.networks.classifier import classifier, set_strategy
+from models.networks.norms import MOMENTUM
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from tiny_classifiers import batch_norms, noise, tiny, trunk, values
 
-from models.augment import AugmentedModel, Augmenter
-from models.classifier import set_strategy
-from models.norms import MOMENTUM
+from models.networks.augment import AugmentedModel, Augmenter
+from models.networks.classifier import set_strategy
+from models.networks.norms import MOMENTUM
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]

@@ -10,9 +10,9 @@ from keras.src.utils import file_utils
 from small_backbone import Small
 from tiny_classifiers import tiny, trunk
 
-from models.backbones import WeightsUnavailableError
-from models.classifier import classifier
-from models.resunet import resunet
+from models.networks.backbones import WeightsUnavailableError
+from models.networks.classifier import classifier
+from models.networks.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import export, preprocessing
+from models.networks import export, preprocessing
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = pytest.mark.xdist_group("layered")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tiny_networks import settle
 
-from models import losses
+from models.networks import losses
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from layered_check import MASK_THRESHOLD, check, serve
 
-from models.layered import Layered
+from models.serving.layered_model import Layered
 
 pytest_plugins = ["tiny_networks", "layered_by_hand"]
 pytestmark = pytest.mark.xdist_group("layered")

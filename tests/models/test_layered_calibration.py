@@ -6,7 +6,7 @@ import tensorflow as tf
 from layered_check import check, serve
 from scipy.special import expit, logit
 
-from models.layered import _cooled
+from models.serving.layered_model import _cooled
 
 pytest_plugins = ["tiny_networks", "layered_by_hand"]
 pytestmark = pytest.mark.xdist_group("layered")

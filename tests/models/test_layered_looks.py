@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from layered_check import MASK_THRESHOLD, check, serve
 
-from models import examples, preprocessing
-from models.layered import Layered
-from models.resunet import resunet
+from models import examples
+from models.networks import preprocessing
+from models.networks.resunet import resunet
+from models.serving.layered_model import Layered
 
 pytest_plugins = ["tiny_networks", "layered_by_hand"]
 pytestmark = pytest.mark.xdist_group("layered")

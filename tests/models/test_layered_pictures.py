@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from models.layered import Layered
-from models.resunet import resunet
+from models.networks.resunet import resunet
+from models.serving.layered_model import Layered
 
 pytest_plugins = ["tiny_networks", "layered_by_hand"]
 pytestmark = pytest.mark.xdist_group("layered")

@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial import distance
 from sklearn.metrics import f1_score
 
-from models.metrics import PooledDice
+from models.networks.metrics import PooledDice
 
 
 def batches(count: int = 3) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.norms import MOMENTUM, BatchNormalization, with_fast_normalization
+from models.networks.norms import MOMENTUM, BatchNormalization, with_fast_normalization
 
 
 def batches(count: int = 3) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from models import preprocessing
+from models.networks import preprocessing
 
 
 def noise(height: int, width: int, batch: int = 2) -> np.ndarray:

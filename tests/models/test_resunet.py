@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from models import losses
-from models.resunet import resunet
+from models.networks import losses
+from models.networks.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = pytest.mark.usefixtures("seeded")

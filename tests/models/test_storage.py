@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from models import storage
-from models.resunet import resunet
+from models.networks import network_files
+from models.networks.resunet import resunet
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("layered")]
@@ -43,22 +43,22 @@ def check_same(loaded, saved):
 
 
 def test_the_classifier_comes_back_with_identical_outputs(slice_classifier, tmp_path):
-    storage.save_network(tmp_path / "new" / "folder", slice_classifier, CLASSIFIER)
-    loaded = storage.load_network(tmp_path / "new" / "folder")
+    network_files.save_network(tmp_path / "new" / "folder", slice_classifier, CLASSIFIER)
+    loaded = network_files.load_network(tmp_path / "new" / "folder")
     assert loaded.name == "classifier"
     check_same(loaded, slice_classifier)
 
 
 def test_the_segmenter_comes_back_with_identical_outputs(segmenter, tmp_path):
-    storage.save_network(tmp_path, segmenter, SEGMENTER)
-    loaded = storage.load_network(tmp_path)
+    network_files.save_network(tmp_path, segmenter, SEGMENTER)
+    loaded = network_files.load_network(tmp_path)
     assert loaded.name == "segmenter"
     check_same(loaded, segmenter)
 
 
 def test_build_passes_on_all_arguments(tmp_path):
     arguments = {"filters": [4, 6], "size": 16, "normalization": "unit", "head": "softmax", "upsampling": "nearest"}
-    built = storage.build("segmenter", arguments)
+    built = network_files.build("segmenter", arguments)
     assert built.input_shape == (None, 16, 16, 3)
     kinds = [type(layer).__name__ for layer in built.layers]
     assert kinds.count("UpSampling2D") == 2
@@ -66,29 +66,29 @@ def test_build_passes_on_all_arguments(tmp_path):
     direct = resunet(**arguments)
     direct.set_weights(built.get_weights())
     check_same(built, direct)
-    storage.save_network(tmp_path, built, arguments)
-    loaded = storage.load_network(tmp_path)
+    network_files.save_network(tmp_path, built, arguments)
+    loaded = network_files.load_network(tmp_path)
     assert [type(layer).__name__ for layer in loaded.layers] == kinds
     check_same(loaded, built)
 
 
 def test_the_record_says_how_the_network_was_built(segmenter, tmp_path):
-    storage.save_network(tmp_path, segmenter, SEGMENTER, {"data": "a hash"})
+    network_files.save_network(tmp_path, segmenter, SEGMENTER, {"data": "a hash"})
     record = json.loads((tmp_path / "network.json").read_text())
     assert record == {"network": "segmenter", "arguments": SEGMENTER, "made_from": {"data": "a hash"}}
 
 
 def test_pretrained_weights_are_not_fetched_again(slice_classifier, tmp_path):
     weights = str(tmp_path / "gone.weights.h5")
-    storage.save_network(tmp_path, slice_classifier, CLASSIFIER | {"weights": weights})
+    network_files.save_network(tmp_path, slice_classifier, CLASSIFIER | {"weights": weights})
     assert json.loads((tmp_path / "network.json").read_text())["arguments"]["weights"] == weights
-    check_same(storage.load_network(tmp_path), slice_classifier)
+    check_same(network_files.load_network(tmp_path), slice_classifier)
 
 
 def test_half_precision_is_half_the_size_and_nearly_the_same(slice_classifier, tmp_path):
-    storage.save_network(tmp_path / "whole", slice_classifier, CLASSIFIER, {"data": "a hash"})
-    storage.halve(tmp_path / "whole", tmp_path / "half")
-    loaded = storage.load_network(tmp_path / "half")
+    network_files.save_network(tmp_path / "whole", slice_classifier, CLASSIFIER, {"data": "a hash"})
+    network_files.halve(tmp_path / "whole", tmp_path / "half")
+    loaded = network_files.load_network(tmp_path / "half")
     images = noise(32)
     expected = slice_classifier(images, training=False).numpy()
     assert np.abs(loaded(images, training=False) - expected).max() < 0.02
@@ -99,8 +99,8 @@ def test_half_precision_is_half_the_size_and_nearly_the_same(slice_classifier, t
 
 
 def test_half_precision_is_written_alike_every_time(segmenter, tmp_path):
-    storage.save_network(tmp_path / "whole", segmenter, SEGMENTER)
+    network_files.save_network(tmp_path / "whole", segmenter, SEGMENTER)
     for name in ("one", "other"):
-        storage.halve(tmp_path / "whole", tmp_path / name)
+        network_files.halve(tmp_path / "whole", tmp_path / name)
     one, other = ((tmp_path / name / "network.weights.h5").read_bytes() for name in ("one", "other"))
     assert one == other

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from small_backbone import Small
 
-from models import storage
-from models.norms import BatchNormalization
-from models.transfer_resunet import transfer_resunet
+from models.networks import network_files
+from models.networks.norms import BatchNormalization
+from models.networks.transfer_resunet import transfer_resunet
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
@@ -50,12 +50,12 @@ def test_every_size_of_feature_maps_reaches_the_mask():
 
 def test_it_starts_from_pretrained_weights_and_comes_back_without_their_file(backbone_weights, tmp_path):
     knobs = KNOBS | {"weights": str(backbone_weights)}
-    network = storage.build("segmenter", knobs)
+    network = network_files.build("segmenter", knobs)
     own = Small(input_shape=(32, 32, 3), weights=str(backbone_weights))
     for loaded, saved in zip(network.get_layer("Small_pyramid").get_weights(), own.get_weights(), strict=True):
         assert np.array_equal(loaded, saved)
-    storage.save_network(tmp_path / "run", network, knobs | {"weights": "gone.weights.h5"})
-    loaded = storage.load_network(tmp_path / "run")
+    network_files.save_network(tmp_path / "run", network, knobs | {"weights": "gone.weights.h5"})
+    loaded = network_files.load_network(tmp_path / "run")
     assert np.array_equal(loaded(noise(), training=False), network(noise(), training=False))
 
 

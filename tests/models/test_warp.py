@@ -6,7 +6,7 @@ import pytest
 from scipy.interpolate import BSpline
 from scipy.ndimage import affine_transform, map_coordinates
 
-from models import warp
+from models.networks import warp
 
 to_numpy = keras.ops.convert_to_numpy
 

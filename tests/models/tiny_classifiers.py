@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from small_backbone import Small
 
-from models.classifier import classifier
+from models.networks.classifier import classifier
 
 
 def tiny(strategy: str = "finetune", **arguments: object) -> keras.Model:

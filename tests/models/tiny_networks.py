@@ -16,8 +16,8 @@ import tensorflow as tf
 from small_backbone import Small
 
 from models import examples
-from models.classifier import classifier
-from models.resunet import resunet
+from models.networks.classifier import classifier
+from models.networks.resunet import resunet
 
 SIZE = 32
 FILTERS = (4, 8, 8, 8)

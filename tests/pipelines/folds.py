@@ -8,8 +8,8 @@ import yaml
 from conftest import tiny_tree
 from dvc_project import run
 
-from components.evaluation.masks import patient_scores
-from components.layout import PATIENTS, SLICES
+from components.common.layout import PATIENTS, SLICES
+from components.metrics.mask_scores import patient_scores
 
 EVERYONE = [f"p{number}" for number in range(7)]
 STAGE = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from whole_project import copied
 
-from components.errors import UserError
+from components.common.errors import UserError
 from pipelines import clean
 
 

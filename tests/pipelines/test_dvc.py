@@ -1,108 +1,59 @@
-"""dvc.yaml against the code: a stage that runs a module must depend on it, or `dvc repro` would miss a change."""
+"""dvc.yaml against the code: a stage depends on the rooms that it runs, so that no change is missed, and on no other."""
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
+import networkx as nx
 import pytest
 import yaml
+from code_of_stages import TOPS, imports, of_stage, parsed
 from conftest import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-ROOMS = ("components", "models", "pipelines")
 # Shared by all stages, and without influence on what they write: parameters are tracked as parameters.
-COMMON = {
-    "components/__init__.py",
-    "components/errors.py",
-    "components/files.py",
-    "components/layout.py",
-    "components/params.py",
-    "components/problems.py",
-    "components/tables.py",
-    "models/__init__.py",
-    "pipelines/__init__.py",
-    "pipelines/stages.py",
-}
+COMMON = ("components/common/", "pipelines/paths.py", "pipelines/pushed.py")
 
 
-def module_file(name):
-    path = ROOT / Path(*name.split("."))
-    if path.is_dir():
-        return (path / "__init__.py").relative_to(ROOT).as_posix()
-    return path.with_suffix(".py").relative_to(ROOT).as_posix() if path.with_suffix(".py").exists() else None
+def code(name):
+    """What a stage depends on, as far as it is code."""
+    return [dep for dep in STAGES[name].get("do", STAGES[name])["deps"] if str(dep).split("/")[0] in TOPS]
 
 
-def imports(tree):
-    """Project modules that a piece of code imports, at its top or inside functions."""
-    for node in ast.walk(tree):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        yield from (module_file(n) for n in names if n.split(".")[0] in ROOMS and module_file(n))
-
-
-def closure(start):
-    seen, todo = set(), list(start)
-    while todo:
-        path = todo.pop()
-        if path not in seen:
-            seen.add(path)
-            todo += imports(ast.parse((ROOT / path).read_text(encoding="utf-8")))
-    return seen
-
-
-def stage_function(name):
-    """The code of a stage: its function, and those beside it that this one calls."""
-    tree = ast.parse((ROOT / "pipelines" / "stages.py").read_text(encoding="utf-8"))
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    called = [
-        node.func.id for node in ast.walk(functions[name]) if isinstance(node, ast.Call) and hasattr(node.func, "id")
-    ]
-    return ast.Module([functions[each] for each in [name, *called] if each in functions], [])
-
-
-def covered(path, deps):
-    return any(path == dep or path.startswith(f"{dep}/") for dep in deps)
-
-
-# TFX loads these by name, so no import shows them.
-BY_NAME = {"train": {"components/train.py"}, "evaluate": {"components/pooled_dice.py"}}
-# The factory serves every stage; each runs only its own part of it.
-FACTORY_ONLY = {
-    "components/drift.py",
-    "components/gate.py",
-    "components/pooled_dice.py",
-    "components/slice_metrics.py",
-    "components/validate.py",
-}
+def covers(dep, path):
+    return path == dep or path.startswith(f"{dep}/")
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_depends_on_every_module_it_runs(name):
-    deps = STAGES[name].get("do", STAGES[name])["deps"]
-    direct = set(imports(stage_function(name))) | BY_NAME.get(name, set())
-    own = closure(direct - {"pipelines/training.py"})
-    needed = own | (closure(direct) - FACTORY_ONLY)
-    assert {path for path in needed - COMMON if not covered(path, deps)} == set()
+def test_a_stage_depends_on_every_room_that_it_runs(name):
+    needed = {path for path in of_stage(name) if not path.startswith(COMMON)}
+    assert {path for path in needed if not any(covers(dep, path) for dep in code(name))} == set()
 
 
-def groups(path_or_tree):
-    """Groups of parameters that a piece of code reads as `params.GROUP`."""
-    tree = path_or_tree if isinstance(path_or_tree, ast.AST) else ast.parse((ROOT / path_or_tree).read_text("utf-8"))
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_no_room_that_it_does_not_run(name):
+    needed = of_stage(name)
+    assert [dep for dep in code(name) if not any(covers(dep, path) for path in needed)] == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_its_own_module_and_on_the_room_of_its_name(name):
+    assert f"pipelines/stages/{name}.py" in code(name)
+    assert not (ROOT / "components" / name).is_dir() or f"components/{name}" in code(name)
+
+
+def groups(path):
+    """Groups of parameters that a module reads as `params.GROUP`."""
     return {
         node.attr
-        for node in ast.walk(tree)
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "params"
     }
 
 
 @pytest.mark.parametrize("name", ["demo", "ingest", "split", "convert", "validate", "assemble", "evaluate"])
 def test_a_stage_names_the_knobs_it_reads(name):
-    direct = set(imports(stage_function(name))) - {"pipelines/training.py"}
-    read = groups(stage_function(name)).union(*(groups(path) for path in closure(direct)))
+    read = set().union(*(groups(path) for path in of_stage(name) if path != "pipelines/training.py"))
     assert read
     assert read <= {str(knob).partition(".")[0] for knob in STAGES[name]["params"]}
 
@@ -116,21 +67,32 @@ def test_the_verdict_depends_on_the_champion_and_on_where_scans_are_measured():
 def test_deps_that_are_files_exist():
     for stage in STAGES.values():
         for dep in stage.get("do", stage)["deps"]:
-            if str(dep).startswith(ROOMS):
+            if str(dep).split("/")[0] in TOPS:
                 assert (ROOT / dep).exists(), dep
 
 
 def test_arrows_run_one_way():
-    allowed = {"models": {"models"}, "components": {"components", "models"}, "pipelines": set(ROOMS)}
+    allowed = {"models": {"models"}, "components": {"components", "models"}, "pipelines": set(TOPS)}
     for room, below in allowed.items():
         for path in (ROOT / room).rglob("*.py"):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             assert {found.split("/")[0] for found in imports(tree)} <= below, path
 
 
+def test_rooms_form_no_circle():
+    arrows = nx.DiGraph(
+        (path.parts[1], found.split("/")[1])
+        for path in (file.relative_to(ROOT) for file in (ROOT / "components").glob("*/**/*.py"))
+        for found in imports(parsed(path.as_posix()))
+        if found.startswith("components/") and found.split("/")[1] not in {path.parts[1], "__init__.py"}
+    )
+    assert len(arrows) > 15
+    assert list(nx.simple_cycles(arrows)) == []
+
+
 def test_networks_losses_and_metrics_know_keras_alone():
-    for name in ("augment", "classifier", "losses", "metrics", "preprocessing", "resunet", "storage"):
-        tree = ast.parse((ROOT / "models" / f"{name}.py").read_text(encoding="utf-8"))
+    for name in ("augment", "classifier", "losses", "metrics", "network_files", "preprocessing", "resunet"):
+        tree = parsed(f"models/networks/{name}.py")
         top = {
             (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else node.names[0].name.split(".")[0]
             for node in ast.walk(tree)

@@ -22,8 +22,8 @@ from scipy.special import expit, logit
 from warm import warm
 from whole_project import command, commit, copied, tiny
 
-from components.evaluation.slices import auroc
-from components.layout import SLICES
+from components.common.layout import SLICES
+from components.metrics.slice_scores import auroc
 from pipelines import workflow
 
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from layered_models import write_trained
 
-from components.assemble import assemble
+from components.assemble.stage import assemble
+from components.common.tables import SIDES
 from components.predict.detector import Detector
 from components.sources import open_source
 from components.sources.reading import Options
-from components.tables import SIDES
-from models import examples, preprocessing
-from models.storage import load_network
+from models import examples
+from models.networks import preprocessing
+from models.networks.network_files import load_network
 
 tf = pytest.importorskip("tensorflow")
 

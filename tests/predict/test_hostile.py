@@ -16,7 +16,7 @@ import pytest
 from layered_models import write_layered
 from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
 
-from components.errors import UserError
+from components.common.errors import UserError
 from pipelines import predicting
 
 NOTHING = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}

@@ -11,8 +11,8 @@ from PIL import Image
 from refused import PATIENTS
 from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
 
-from components.errors import UserError
-from components.scans.files import write_scan
+from components.common.errors import UserError
+from components.scans.scan_files import write_scan
 from components.sources.inputs import open_input
 from components.sources.reading import Options
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
 
-from components.predict.masks import write_masks
+from components.predict.mask_files import write_masks
 from components.sources import open_source
 from components.sources.inputs import open_input
 from components.sources.reading import Options

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from phantoms import phantom
 
-from components.predict.masks import write_masks
+from components.predict.mask_files import write_masks
 from components.sources.inputs import open_input
 from components.sources.reading import Options
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from written_scans import made_up_scan, write_kaggle
 
-from components import rle
-from components.errors import UserError
-from components.score import score
+from components.common.errors import UserError
+from components.predict.score import score
+from components.scans import rle
 from components.sources.reading import Options
 from pipelines import predicting
 

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from test_masks_out import OPTIONS, drawn_on, written
 from written_scans import AFFINE, enhanced, made_up_scan, write_dicom
 
-from components.predict.masks import write_masks
+from components.predict.mask_files import write_masks
 from components.sources.inputs import open_input
 
 TYPE_2 = (

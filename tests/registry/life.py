@@ -11,8 +11,8 @@ from conftest import ROOT
 from dvc_project import run
 from in_process import glioflow
 
-from components import gate
-from components.files import write_json
+from components.common.files import write_json
+from components.evaluate import gate
 
 OF_THE_PROJECT = ("params.yaml", "dvc.yaml")
 

@@ -6,8 +6,8 @@ import json
 
 from dvc_project import run
 
-from components.gate import BLESSED, NOT_BLESSED
-from components.params import Gate
+from components.common.params import Gate
+from components.evaluate.gate import BLESSED, NOT_BLESSED
 
 GATE = Gate(
     **{name: 0 for name in Gate.model_fields if name.startswith("min_")},

@@ -14,8 +14,8 @@ from finished import copy_of
 from in_process import glioflow, glioflow_alone
 from life import finish_run, judged_model, push, refused, said, settle, table, write_project
 
-from components.errors import UserError
-from components.params import load
+from components.common.errors import UserError
+from components.common.params import load
 from components.registry import dossier, promotion
 
 pytest_plugins = ["evaluated"]

@@ -9,7 +9,7 @@ import pytest
 from dvc_project import isolate, run
 from tagged import GATE, LONG_AGO, MODELS, tag, tags, write_registry
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.registry import promotion, releases
 from components.registry.promotion import promote, rollback
 from components.registry.state import read_state

@@ -6,7 +6,7 @@ import pytest
 from dvc_project import isolate, run
 from tagged import LONG_AGO, MODELS, tag, write_registry
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.registry.state import State, Version, number, read_state
 
 

@@ -12,19 +12,20 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from components import judgement
-from components.evaluate import measure
-from components.evaluation.pixels import PixelCalibration
-from components.files import write_json
-from components.layout import CHAMPION, HISTORY, LAYERED, PATIENTS, PIXELS, SERVING, SLICES
-from components.prediction import Views, decide
-from components.report.run import read_run
-from components.scans.files import mask_path, write_mask, write_scan
+from components.common.files import write_json
+from components.common.layout import CHAMPION, HISTORY, LAYERED, PATIENTS, PIXELS, SERVING, SLICES
+from components.common.predictions import read_patients
+from components.common.tables import PROBLEM_COLUMNS
+from components.evaluate import verdict as verdicts
+from components.evaluate.stage import measure
+from components.layered.decision import decide
+from components.layered.views import Views
+from components.metrics.pixel_calibration import PixelCalibration
+from components.report.run_data import read_run
 from components.scans.identity import fingerprint
 from components.scans.scan import Scan
-from components.slices import describe
-from components.summary import read_patients
-from components.tables import PROBLEM_COLUMNS
+from components.scans.scan_files import mask_path, write_mask, write_scan
+from components.scans.slice_features import describe
 
 SIZE, SLICE_COUNT = 48, 6
 HASH = "0123456789abcdef" * 4
@@ -174,15 +175,15 @@ def write_run(folder, params, scans, model=good, *, leaky=False, champion=None, 
         )
 
     params = params.model_copy(update={"gate": params.gate.model_copy(update={"champion": str(folder / "champion")})})
-    kept, judgement._measure = judgement._measure, measured
+    kept, verdicts._measure = verdicts._measure, measured
     try:
-        metrics, verdict = judgement.judge(
+        metrics, verdict = verdicts.decide_verdict(
             params, layered=folder / "artifacts" / "layered", predictions=folder / "predictions",
             scans=folder / "scans", splits=folder / "splits.csv", manifest=folder / "manifest.csv", tfma=TFMA,
             refusals=[],
         )  # fmt: skip
     finally:
-        judgement._measure = kept
+        verdicts._measure = kept
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "verdict.json", verdict)
     return {"params": params, **paths(folder)}

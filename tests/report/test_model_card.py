@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from made_up_run import HASH, made_up_run, over_confident
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.report.model_card import HEADLINE, write_card
 
 pytest_plugins = ["finished_run"]

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from made_up_run import all_background, good, made_up_run, made_up_scan, names, over_confident, write_run
 
+from components.common.tables import PROBLEM_COLUMNS
 from components.report.page import write_page
-from components.report.patients import refer_words
-from components.report.run import read_run
-from components.tables import PROBLEM_COLUMNS
+from components.report.patient_section import refer_words
+from components.report.run_data import read_run
 
 pytest_plugins = ["finished_run"]
 

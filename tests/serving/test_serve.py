@@ -54,7 +54,7 @@ def png(image):
 
 
 def test_pixels_and_pictures_get_the_models_own_answer(server, model, slices):
-    from components.prediction import Predictor
+    from components.layered.predictor import Predictor
 
     expected = Predictor(model).serve(slices)
     assert expected["has_tumor"].tolist() == [False, True]
@@ -181,7 +181,7 @@ def test_a_port_in_use_is_told_in_one_line(server, model):
 
 
 def test_without_its_environment_the_remedy_is_told(model, monkeypatch, tmp_path):
-    from components.errors import UserError
+    from components.common.errors import UserError
     from pipelines.verbs import serve
 
     monkeypatch.setattr(serve, "PYTHON", tmp_path / "bin" / "python")

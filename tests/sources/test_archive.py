@@ -12,7 +12,7 @@ from conftest import ingest_into
 from refused import PATIENTS, assert_refused
 from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.sources import archive, open_source
 
 

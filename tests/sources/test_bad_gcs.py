@@ -15,7 +15,7 @@ from conftest import tiny_tree
 from gcs_server import ADDRESS, lead_clients_to, upload_patients
 from refused import PATIENTS, assert_refused
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.sources import open_source
 
 GLIOFLOW = Path(sys.executable).with_name("glioflow")

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from test_dicom import OPTIONS, read
 from written_scans import AFFINE, NAME, enhanced, made_up_scan, write_dicom, write_series
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.sources import open_source
 from components.sources.inputs import open_input
 from components.sources.reading import Options

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from written_scans import NAME, made_up_scan, write_dicom, write_kaggle, write_nifti
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.sources import open_source
 from components.sources.reading import Options
 

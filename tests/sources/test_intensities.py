@@ -11,7 +11,7 @@ from phantoms import phantom
 from PIL import Image
 from written_scans import made_up_scan, write_kaggle
 
-from components.predict.reading import read_one
+from components.predict.checked_reading import read_one
 from components.sources import intensities, open_source
 from components.sources.inputs import open_input
 from components.sources.reading import Options

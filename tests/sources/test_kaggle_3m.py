@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from written_scans import NAME, made_up_scan, write_kaggle
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.sources import open_source
 
 

@@ -10,7 +10,7 @@ from phantoms import phantom, put
 from pydicom import dcmread
 from written_scans import made_up_scan, write_dicom
 
-from components.errors import UserError
+from components.common.errors import UserError
 from components.scans.identity import subject_of
 from components.sources import open_source
 from components.sources.inputs import open_input

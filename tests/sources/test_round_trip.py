@@ -10,7 +10,7 @@ import pytest
 from conftest import ingest_into
 from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
 
-from components.scans.files import image_path, read_scan, write_scan
+from components.scans.scan_files import image_path, read_scan, write_scan
 from components.sources import open_source
 from components.sources.reading import Options
 

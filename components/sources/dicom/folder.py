@@ -10,14 +10,14 @@ from typing import Any
 
 from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
+from components.io.storage import walk
 from components.sources import nifti_names
-from components.sources.dicom.files import HEAD, SUFFIXES, is_dicom, read_file
+from components.sources.dicom.datasets import HEAD, SUFFIXES, is_dicom, read_file
 from components.sources.dicom.grouping import File, united
 from components.sources.dicom.measured import value
 from components.sources.dicom.positions import NEEDED
 from components.sources.dicom.series import TAGS, Series
 from components.sources.reading import DAMAGE, Reading
-from components.tree import walk
 
 MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 

@@ -1,0 +1,1 @@
+"""Stage assemble: two trained networks and the choices made on validation patients become one layered model."""

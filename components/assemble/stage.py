@@ -1,0 +1,65 @@
+"""Assemble: two trained networks and all choices made on validation patients become one layered SavedModel."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from components.assemble.choices import choose
+from components.assemble.validation_views import ValidationViews
+from components.common.errors import UserError
+from components.common.files import read_json
+from components.common.tables import read_splits
+from components.layered.writer import write
+from components.sources.reading import Options
+from models.networks.network_files import NETWORK, load_network
+from models.serving.layered_model import Layered
+
+
+def assemble(
+    classifier: str | Path,
+    segmenter: str | Path,
+    scans: str | Path,
+    splits: str | Path,
+    layered: str | Path,
+    *,
+    sensitivity: float,
+    refer: float,
+    mirror: bool = False,
+    slices: Options | None = None,
+) -> dict[str, Any]:
+    """Make all choices on the validation patients and write the layered model.
+
+    Args:
+        classifier, segmenter: folders that the trainings wrote (network.json, network.weights.h5).
+        layered: folder to write: Format-Serving/, the SavedModel, with layered.json, the choices, among its assets.
+        sensitivity: share of tumour slices that stage 1 has to find.
+        refer: share of the patients that a human should look at first.
+        mirror: both stages look at the mirror image of every slice, too.
+        slices: how volumes were brought to slices, for those who predict.
+
+    Returns:
+        What layered.json says.
+    """
+    model = Layered(load_network(classifier), load_network(segmenter), mirror=mirror)
+    table = read_splits(splits).query("split == 'val'")
+    with tempfile.TemporaryDirectory(prefix="glioflow-assemble-") as folder:
+        validation = ValidationViews(model, scans, list(table["patient"]), Path(folder))
+        if not validation.labels.any():
+            raise UserError(
+                f"{splits}: no validation patient has a tumour, so no threshold can be chosen; raise split.val"
+            )
+        brought = vars(slices or Options())
+        record = {
+            "neighbors": model.neighbors,
+            "mirror": mirror,
+            "slices": brought,
+            **choose(validation, sensitivity=sensitivity, refer=refer),
+        }
+    record["made_from"] = {
+        name: read_json(Path(network) / NETWORK)["made_from"]
+        for name, network in (("classifier", classifier), ("segmenter", segmenter))
+    }
+    write(model, record, layered)
+    return record

@@ -1,0 +1,270 @@
+"""Every knob of params.yaml: its type, its range, and which of its values the chosen scale takes.
+
+A value that depends on the scale is written as one mapping, `{demo: 4, laptop: 20, full: 100}`; `load` picks the one
+that `scale` names, so that there is one copy of the parameters and one switch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from components.common.errors import UserError
+from components.common.problems import REMEDIES
+
+Scale = Literal["demo", "laptop", "full"]
+SCALES = ("demo", "laptop", "full")
+Share = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Side = Annotated[int, Field(ge=32, le=1024, multiple_of=16)]
+
+
+class Group(BaseModel):
+    """A group of parameters; unknown names are refused, because they are usually misspelt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Demo(Group):
+    patients: Annotated[int, Field(ge=3, le=1000)]
+    slices: Annotated[int, Field(ge=6, le=200)]
+    size: Annotated[int, Field(ge=64, le=512)]
+
+
+Action = Literal["refuse", "quarantine", "warn"]
+
+
+class Ingest(Group):
+    patients: Annotated[int, Field(ge=3)] | None
+    workers: Positive | None
+    size: Annotated[int, Field(ge=32, le=1024)]
+    spacing: Annotated[float, Field(gt=0, le=10)]
+    channels: Annotated[list[str], Field(min_length=1, max_length=16)]
+    policy: dict[str, Action]
+
+    @field_validator("policy")
+    @classmethod
+    def name_every_kind(cls, policy: dict[str, Action]) -> dict[str, Action]:
+        """Refuse kinds of problems that there are not, and kinds without an action."""
+        wrong = sorted(set(policy) ^ set(REMEDIES))
+        if wrong:
+            raise ValueError(f"{wrong[0]}: {'missing' if wrong[0] in REMEDIES else 'there is no such kind'}")
+        return policy
+
+    @model_validator(mode="after")
+    def know_where_flair_is(self) -> Ingest:
+        """Refuse channels without FLAIR, or with the same sequence twice."""
+        named = [name for name in self.channels if name in ("pre", "flair", "post")]
+        if "flair" not in named or len(named) != len(set(named)):
+            raise ValueError("channels must name flair once, and pre and post at most once")
+        return self
+
+
+class Split(Group):
+    val: Share
+    test: Share
+    folds: Annotated[int, Field(ge=2, le=100)]
+    fold: Annotated[int, Field(ge=0)] | None
+    holdout_sites: list[str]
+    file: str | None
+    near: Annotated[int, Field(ge=0, le=64)]
+    look_alikes: Literal["refuse", "warn"]
+
+    @model_validator(mode="after")
+    def choose_one_way(self) -> Split:
+        """Refuse two answers to the question of who is tested on."""
+        if sum([self.fold is not None, bool(self.holdout_sites), self.file is not None]) > 1:
+            raise ValueError("fold, holdout_sites and file exclude each other")
+        if self.fold is not None and self.fold >= self.folds:
+            raise ValueError(f"fold is {self.fold}, and folds are numbered 0 to {self.folds - 1}")
+        return self
+
+    @model_validator(mode="after")
+    def leave_some_for_training(self) -> Split:
+        """Refuse shares that leave nothing to train on."""
+        if self.val + self.test >= 0.9:
+            raise ValueError("val and test together leave less than a tenth of the patients for training")
+        return self
+
+
+class Convert(Group):
+    shards: Annotated[int, Field(ge=1, le=1000)]
+    gzip_level: Annotated[int, Field(ge=0, le=9)]
+    beam_args: list[str]
+    storage: str | None
+
+    @property
+    def beam_args_here(self) -> list[str]:
+        """Flags for what reads this machine's disk: the same, unless those are for workers elsewhere."""
+        return self.beam_args if self.storage is None else ["--runner=FnApiRunner", "--direct_num_workers=1"]
+
+
+class Drift(Group):
+    action: Literal["warn", "refuse"]
+    level: Share
+
+
+class Augment(Group):
+    flip: bool
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    zoom: Annotated[float, Field(ge=0, le=0.5)]
+    shift: Annotated[float, Field(ge=0, le=0.5)]
+    intensity: Annotated[float, Field(ge=0, le=0.9)]
+    gamma: Annotated[float, Field(ge=0, le=1)]
+    bias: Annotated[float, Field(ge=0, le=0.9)]
+    elastic: Annotated[float, Field(ge=0, le=0.2)]
+
+
+class Training(Group):
+    deterministic: bool
+    devices: Literal["auto", "one"]
+    gpu: Literal["optional", "required"]
+    xla: Literal["auto", "on", "off"]
+    cache: Annotated[str, Field(min_length=1)]
+    checkpoints: Annotated[str, Field(min_length=1)]
+    checkpoint_steps: Positive
+    tensorboard: bool
+
+
+class Recipe(Group):
+    """What both networks' trainings share."""
+
+    image_size: Side
+    epochs: Positive
+    batch_size: Positive
+    accumulate: Annotated[int, Field(ge=1, le=1024)]
+    learning_rate: Rate
+    patience: Positive
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+    average: Annotated[float, Field(ge=0, lt=1)]
+    neighbors: Annotated[int, Field(ge=0, le=4)]
+    normalization: Literal["slice", "unit"]
+    augment: Augment
+
+
+class Classifier(Recipe):
+    backbone: str
+    weights: str
+    strategy: Literal["frozen", "finetune", "frozen_then_finetune"]
+    head_epochs: Positive
+    head_learning_rate: Rate
+    imbalance: Literal["weight", "sample", "none"]
+    pooling: Literal["avg", "max"]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Segmenter(Recipe):
+    backbone: str | None
+    weights: str
+    filters: Annotated[list[Positive], Field(min_length=2, max_length=6)]
+    norm: Literal["batch", "instance", "group"]
+    head: Literal["sigmoid", "softmax"]
+    upsampling: Literal["transpose", "nearest"]
+    loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy", "weighted_crossentropy"]
+    tumor_share: Fraction | None
+
+    @model_validator(mode="after")
+    def halve_evenly(self) -> Segmenter:
+        """Refuse more poolings than the side can be halved."""
+        if self.image_size % 2 ** len(self.filters):
+            raise ValueError(f"image_size {self.image_size} can't be halved {len(self.filters)} times, once a filter")
+        return self
+
+
+class Assemble(Group):
+    sensitivity: Share
+    refer: Share
+    mirror: bool
+
+
+class Evaluate(Group):
+    clinical: str | None
+
+
+class Gate(Group):
+    min_auroc: Fraction
+    min_sensitivity: Fraction
+    min_specificity: Fraction
+    min_volume_dice: Fraction
+    min_pooled_dice: Fraction
+    min_cohort_volume_dice: Fraction
+    cohort_patients: Positive
+    champion: Annotated[str, Field(min_length=1)]
+    margin: Fraction
+
+
+class Registry(Group):
+    git_remote: str | None
+
+
+class Params(Group):
+    """The whole of params.yaml, with one value a knob."""
+
+    scale: Scale
+    source: str
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    demo: Demo
+    ingest: Ingest
+    split: Split
+    convert: Convert
+    drift: Drift
+    training: Training
+    classifier: Classifier
+    segmenter: Segmenter
+    assemble: Assemble
+    evaluate: Evaluate
+    gate: Gate
+    registry: Registry
+
+
+def pick(value: Any, scale: str) -> Any:
+    """Replace every mapping whose keys are the names of scales by its value for `scale`."""
+    if isinstance(value, dict):
+        if value and set(value) <= set(SCALES):
+            if scale not in value:
+                raise ValueError(f"has no value for scale {scale}")
+            return value[scale]
+        return {key: pick(inner, scale) for key, inner in value.items()}
+    return value
+
+
+def parse(tree: Any, name: str = "params.yaml") -> Params:
+    """Check a parsed params.yaml; raises UserError naming the first knob that is wrong, and how many more are."""
+    if not isinstance(tree, dict):
+        raise UserError(f"{name}: not a mapping of parameters; restore it with `git checkout {name}`")
+    scale = tree.get("scale")
+    if scale not in SCALES:
+        raise UserError(f"{name}: scale is {scale!r}; choose one of {', '.join(SCALES)}")
+    try:
+        return Params.model_validate(pick(tree, scale))
+    except ValidationError as error:
+        # A misspelt knob is missing under its right name, too: told by what was written.
+        first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+        knob, value = ".".join(str(part) for part in first["loc"]), repr(first["input"])
+        what = (
+            "there is no such knob"
+            if first["type"] == "extra_forbidden"
+            else first["msg"].removeprefix("Value error, ")
+        )
+        shown = f"; it is {value}" if len(value) < 60 and first["type"] not in ("extra_forbidden", "missing") else ""
+        more = f" (and {len(others)} more)" if others else ""
+        raise UserError(f"{name}: {knob}: {what}{shown}{more}") from error
+    except ValueError as error:
+        raise UserError(f"{name}: a value {error}; add it to the mapping") from error
+
+
+def load(path: str | Path = "params.yaml") -> Params:
+    """Read and check params.yaml."""
+    try:
+        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not here; run glioflow in the project's top folder") from error
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise UserError(f"{path}: not readable as YAML{f', line {line}' if line else ''}; correct it") from error
+    return parse(tree, str(path))

@@ -1,0 +1,47 @@
+"""The tables that later steps read: the manifest, the splits, and the ledger of all splits so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from components.common.errors import UserError
+
+SIDES = ("train", "val", "test")
+MANIFEST_COLUMNS = [
+    *("patient", "subject", "site", "synthetic", "slice", "has_tumor", "tumor_pixels", "missing_pre", "missing_post"),
+    *("mean_pre", "std_pre", "mean_flair", "std_flair", "mean_post", "std_post", "pixel_hash", "perceptual_hash"),
+]
+SPLITS_COLUMNS = ["patient", "subject", "site", "split", "fold"]
+LEDGER_COLUMNS = ["subject", "split", "fold", "recipe"]
+PROBLEM_COLUMNS = ["kind", "action", "patient", "where", "what", "remedy"]
+# Names and hashes may look like numbers ("007", "12e4"); they are not.
+TEXT = dict.fromkeys(("patient", "subject", "site", "pixel_hash", "perceptual_hash", "split", "recipe"), str)
+
+
+def read_manifest(path: str | Path) -> pd.DataFrame:
+    """Read data/manifest.csv; hashes are "" for slices that show too little to tell them apart."""
+    return _read(path, MANIFEST_COLUMNS, "ingest").fillna({"pixel_hash": "", "perceptual_hash": ""})
+
+
+def read_splits(path: str | Path) -> pd.DataFrame:
+    """Read data/splits.csv."""
+    return _read(path, SPLITS_COLUMNS, "split")
+
+
+def read_ledger(path: str | Path) -> pd.DataFrame:
+    """Read data/ledger.csv: who was ever dealt to which side and fold, and by which recipe."""
+    return _read(path, LEDGER_COLUMNS, "split")
+
+
+def _read(path: str | Path, columns: list[str], stage: str) -> pd.DataFrame:
+    try:
+        # A patient may be called "NA" or "None"; only what is empty is missing.
+        table = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as a table; run `dvc repro {stage}`") from error
+    lacking = [column for column in columns if column not in table]
+    if lacking:
+        raise UserError(f"{path}: lacks the column(s) {', '.join(lacking)}; run `dvc repro {stage}`")
+    return table

@@ -1,0 +1,1 @@
+"""Stage convert: scans become sharded TFRecords."""

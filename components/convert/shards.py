@@ -1,0 +1,77 @@
+"""One shard: a gzipped TFRecord file of tf.Examples, one a slice, written by one worker."""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+from tqdm import tqdm
+
+from components.io.storage import Tree
+from components.scans.scan import Scan
+from components.scans.scan_files import image_path, mask_path, read_scan
+from components.scans.slice_features import intensities
+
+
+def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
+    """Serialise a scan slice by slice, with so many slices either side; the scan must have a mask."""
+    from models.examples import encode_example
+
+    assert scan.mask is not None
+    missing = scan.missing_sequences()
+    height, width = scan.mask.shape[1:]
+    for number, (image, mask) in enumerate(zip(scan.image, scan.mask, strict=True), start=1):
+        around = scan.around(number - 1, neighbors)
+        yield encode_example(
+            {
+                "scan": scan.patient,
+                "patient": scan.patient,
+                "site": scan.site,
+                "slice": number,
+                "height": height,
+                "width": width,
+                "image": image.tobytes(),
+                "neighbors": [scan.image[i].tobytes() for i in [*around[:neighbors], *around[neighbors + 1 :]]],
+                "mask": mask.astype(np.uint8).tobytes(),
+                "has_tumor": int(mask.any()),
+                "tumor_pixels": int(mask.sum()),
+                "missing_pre": int(missing["pre"]),
+                "missing_post": int(missing["post"]),
+                **intensities(image),
+            }
+        )
+
+
+def shard_of(patient: str, shards: int) -> int:
+    """The shard a patient belongs to, by its name alone."""
+    return zlib.crc32(patient.encode()) % shards
+
+
+class WriteShard(beam.DoFn):
+    """Write one shard: `((side, number), patients)` to `Split-<side>/examples-<number>-of-<shards>.tfrecord.gz`."""
+
+    def __init__(self, scans: str, folder: str, shards: int, neighbors: int = 0, gzip_level: int = 0) -> None:
+        self.scans, self.folder, self.shards = scans, folder, shards
+        self.neighbors, self.gzip_level = neighbors, gzip_level
+
+    def process(self, element: tuple[tuple[str, int], list[tuple[str, str]]]) -> None:
+        """Write the shard on the worker's own disk, then put it where it belongs."""
+        import tensorflow as tf
+
+        (side, number), patients = element
+        name = f"Split-{side}/examples-{number:05d}-of-{self.shards:05d}.tfrecord.gz"
+        scans = Tree(self.scans)
+        with tempfile.TemporaryDirectory(prefix="glioflow-shard-") as folder:
+            path = str(Path(folder) / "shard")
+            options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=self.gzip_level)
+            with tf.io.TFRecordWriter(path, options) as writer:
+                for patient, site in tqdm(sorted(patients), desc=f"convert {side} {number}", unit="patient"):
+                    files = [image_path("", patient).name, mask_path("", patient).name]
+                    with scans.local(files) as near:
+                        for example in examples(read_scan(near, patient, site), self.neighbors):
+                            writer.write(example)
+            Tree(self.folder).put(Path(path), name)

@@ -1,0 +1,53 @@
+"""Convert: scans to sharded, gzipped TFRecord files of tf.Example, one a slice, with Apache Beam.
+
+A shard is written by one worker from a list of patients that depends on their names alone, so its bytes are the same
+for any runner and any number of workers, and no worker holds more than one patient.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from components.common.files import atomic_folder
+from components.common.tables import SIDES, read_splits
+from components.convert.shards import WriteShard, shard_of
+from components.io.beam import reachable, run_pipeline
+
+
+def jobs(splits: pd.DataFrame, shards: int) -> list[tuple[tuple[str, int], tuple[str, str]]]:
+    """One entry a patient: `((side, shard), (patient, site))`."""
+    return [((row.split, shard_of(row.patient, shards)), (row.patient, row.site)) for row in splits.itertuples()]
+
+
+def convert(
+    scans: str | Path,
+    splits: str | Path,
+    folder: str | Path,
+    *,
+    shards: int,
+    beam_args: list[str],
+    storage: str | None = None,
+    neighbors: int = 0,
+    gzip_level: int = 0,
+) -> None:
+    """Write `folder/Split-{train,val,test}/`.
+
+    Args:
+        scans: what ingest wrote.
+        splits: CSV, patient to side.
+        folder: replaced as a whole, or left as it was where anything fails.
+        shards: files a side at most; a shard without patients is not written.
+        beam_args: pipeline options, e.g. `--runner=FnApiRunner`; they choose where the pipeline runs.
+        storage: address that all workers reach, e.g. `gs://bucket/prefix`; None where they work on this machine's disk.
+        neighbors: slices either side that each example carries, for networks that see them.
+        gzip_level: 0 reads fastest, 1 to 9 are smaller.
+    """
+    table = read_splits(splits)
+    with atomic_folder(folder) as part:
+        for side in SIDES:
+            (part / f"Split-{side}").mkdir()
+        with reachable({"scans": Path(scans)}, part, storage, "convert") as (sources, target):
+            worker = WriteShard(sources["scans"], target, shards, neighbors, gzip_level)
+            run_pipeline(jobs(table, shards), worker, beam_args)

@@ -1,0 +1,1 @@
+"""Stage evaluate: what the test patients say about a model, and the verdict of the gate."""

@@ -1,0 +1,118 @@
+"""The champion: is the candidate no worse than the model in use, on the same patients?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.common.errors import UserError
+from components.common.layout import LAYERED
+from components.common.params import Gate
+from components.evaluate.findings import known_people, silence
+from components.evaluate.gate import Check, check, refusal
+from components.io.storage import walk
+from components.layered.record import read_record
+from components.metrics.paired import paired_difference
+
+Measure = Callable[[Path], pd.DataFrame]
+SUBJECT = "against the champion"
+NOTES = ("README.md", ".gitignore")
+
+
+def champion_in(folder: str | Path) -> Path | None:
+    """The layered model in the champion's folder; None where nothing but notes lies there.
+
+    Raises:
+        UserError: there is no such folder, something else lies there, or several models.
+    """
+    if not Path(folder).is_dir():
+        raise UserError(f"{folder}: no such folder; gate.champion names the one for the champion")
+    files = [Path(path) for path in walk(folder)]
+    models = [path.parents[1] for path in files if path.as_posix().endswith(f"/{LAYERED}")]
+    if len(models) > 1:
+        raise UserError(f"{folder} holds {len(models)} layered models; leave one there")
+    others = [path.name for path in files if path.name not in NOTES]
+    if not models and others:
+        remedy = "run `dvc pull`" if all(name.endswith(".dvc") for name in others) else "put one there, or clear it"
+        raise UserError(f"{folder} holds {min(others)}, and no layered model; {remedy}")
+    return models[0] if models else None
+
+
+def unfair(champion: Path, tested: Collection[str]) -> list[Check]:
+    """Refuse a comparison that would mean nothing: the champion has learned from patients that are tested today."""
+    record = read_record(champion)
+    silent = silence(record)
+    if silent:
+        return [refusal(SUBJECT, f"the champion {silent}; assemble it again, or remove it")]
+    seen = known_people(record) & set(tested)
+    if not seen:
+        return []
+    return [
+        refusal(
+            SUBJECT,
+            f"the test set has changed: the champion was trained or chosen on {len(seen)} of the {len(set(tested))} "
+            "persons tested now; restore data/ledger.csv, which keeps patients on their sides, or remove the champion",
+        )
+    ]
+
+
+def challenge(
+    champion: str | Path, tested: Collection[str], candidate: pd.DataFrame, gate: Gate, seed: int, measure: Measure
+) -> tuple[list[Check], dict[str, Any] | None]:
+    """Hold the candidate against the champion, if there is one.
+
+    Args:
+        champion: the champion's folder.
+        tested: fingerprints of the test patients.
+        candidate: its scores, see `compare`.
+        measure: runs a layered model on the test patients and gives its scores.
+
+    Returns:
+        Checks, none without a champion; and what `compare` found, None without one. A champion that can't be used is a
+        check that failed.
+    """
+    try:
+        model = champion_in(champion)
+        if model is None:
+            return [], None
+        foul = unfair(model, tested)
+        if foul:
+            return foul, None
+        return compare(candidate, measure(model), gate, seed)
+    except UserError as error:
+        return [refusal(SUBJECT, f"the champion can't be used: {error}")], None
+
+
+def compare(
+    candidate: pd.DataFrame, champion: pd.DataFrame, gate: Gate, seed: int
+) -> tuple[list[Check], dict[str, Any]]:
+    """Compare volume Dice patient by patient.
+
+    Args:
+        candidate, champion: tables of `components.evaluate.summary.read_patients`.
+        gate: `margin` is what the candidate's mean may be worse by.
+        seed: of the test.
+
+    Returns:
+        The checks: no patient differs, the loss in the mean is within the margin, and the test at 5 % agrees where
+        there are patients enough for one. And what was found, for the report.
+    """
+    scores = [dict(zip(table["patient"], table["volume_dice"], strict=True)) for table in (candidate, champion)]
+    if set(scores[0]) != set(scores[1]):
+        return [refusal(SUBJECT, "the champion was not measured on the same patients; evaluate both again")], {}
+    ill = [{name: value for name, value in one.items() if not math.isnan(value)} for one in scores]
+    if set(ill[0]) != set(ill[1]) or not ill[0]:
+        return [refusal(SUBJECT, "volume_dice is missing for a patient, so nothing can be compared")], {}
+    found = paired_difference(ill[0], ill[1], margin=gate.margin, seed=seed)
+    checks = [check(SUBJECT, "mean difference of volume Dice", found.mean, -gate.margin)]
+    if found.p_value is not None:
+        sure = (
+            f"with {found.patients} patients (p {found.p_value:.3f}) that the candidate is no worse by {gate.margin:g}"
+        )
+        words = f"it is certain enough {sure}" if found.not_inferior else f"it is not certain enough {sure}"
+        checks.append(Check(SUBJECT, "non-inferiority", found.p_value, 0.05, found.not_inferior, words))
+    return checks, vars(found)

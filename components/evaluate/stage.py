@@ -1,0 +1,139 @@
+"""Evaluate: the layered model on the test patients, end to end as it will be used, one Beam element a patient."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from components.common.files import atomic_folder, read_json
+from components.common.layout import PATIENTS, PIXELS, SLICES
+from components.common.tables import read_splits
+from components.io.beam import reachable, run_pipeline
+from components.io.storage import Tree
+from components.layered.decision import Prediction
+from components.layered.predictor import Predictor
+from components.layered.views import Views
+from components.metrics.mask_scores import patient_scores
+from components.metrics.pixel_calibration import PixelCalibration
+from components.scans.scan import Scan
+from components.scans.scan_files import image_path, mask_path, read_scan, write_mask
+
+
+def measure(scan: Scan, seen: Views, found: Prediction) -> dict[str, Any]:
+    """All that is measured of one patient: rows for patients.csv and slices.csv, and counts of pixels."""
+    assert scan.mask is not None
+    masks = {"on": found.mask, "off": found.ungated, "unprocessed": found.unprocessed}
+    scores: dict[str, Any] = {}
+    for gate, mask in masks.items():
+        # Where nothing was removed, nothing has to be measured again.
+        same = [other for other in scores if np.array_equal(mask, masks[other])]
+        scores[gate] = scores[same[0]] if same else patient_scores(scan.mask, mask, scan.spacing)
+    pixels = PixelCalibration.of(seen.mask_probability, scan.mask)
+    return {
+        "patients": [
+            {"patient": scan.patient, "gate": gate, "doubt": found.doubt, **of_gate} for gate, of_gate in scores.items()
+        ],
+        "slices": [
+            {
+                "patient": scan.patient,
+                "slice": number,
+                "has_tumor": int(truth.any()),
+                "tumor_probability": float(p),
+                "doubt": float(doubt),
+            }
+            for number, (truth, p, doubt) in enumerate(
+                zip(scan.mask, found.tumor_probability, found.slice_doubt, strict=True), start=1
+            )
+        ],
+        "pixels": {name: values.tolist() for name, values in vars(pixels).items()},
+    }
+
+
+class EvaluatePatient(beam.DoFn):
+    """Predict and measure `(patient, sites)`: writes `<patient>_mask.nii.gz` and `<patient>.json`.
+
+    Args:
+        layered, scans, folder: addresses of the model, of what ingest wrote, and of what to write.
+    """
+
+    def __init__(self, layered: str, scans: str, folder: str) -> None:
+        self.layered, self.scans, self.folder = layered, scans, folder
+
+    def setup(self) -> None:
+        """Load the model, once a worker."""
+        self.opened = ExitStack()
+        tree = Tree(self.layered)
+        self.predict = Predictor(self.opened.enter_context(tree.local(tree.files)))
+
+    def teardown(self) -> None:
+        """Remove the worker's own copy of the model, where it had to make one."""
+        self.opened.close()
+
+    def process(self, element: tuple[str, Any]) -> None:
+        """Read, predict, measure and write one patient."""
+        patient, sites = element
+        files = [image_path("", patient).name, mask_path("", patient).name]
+        with Tree(self.scans).local(files) as near:
+            scan = read_scan(near, patient, next(iter(sites)))
+        seen, found = self.predict(scan)
+        with tempfile.TemporaryDirectory(prefix="glioflow-evaluate-") as folder:
+            drawn, record = mask_path(folder, patient), Path(folder, f"{patient}.json")
+            write_mask(drawn, found.mask, scan.affine)
+            record.write_text(json.dumps(measure(scan, seen, found)), encoding="utf-8")
+            for file in (drawn, record):
+                Tree(self.folder).put(file, file.name)
+
+
+def evaluate(
+    layered: str | Path,
+    scans: str | Path,
+    splits: str | Path,
+    folder: str | Path,
+    *,
+    beam_args: list[str],
+    storage: str | None = None,
+) -> None:
+    """Run the layered model on every test patient.
+
+    Args:
+        layered: what assemble wrote.
+        folder: folder to write: `<patient>_mask.nii.gz`, patients.csv (scores, three rows a patient: stage 1's gate on,
+            off, and on without 3-D processing), slices.csv (one row a slice) and pixels.json (counts by probability).
+        beam_args, storage: see `components.convert.stage`.
+    """
+    table = read_splits(splits).query("split == 'test'")
+    with atomic_folder(folder) as part:
+        inputs = {"layered": Path(layered), "scans": Path(scans)}
+        with reachable(inputs, part, storage, "evaluate") as (near, target):
+            worker = EvaluatePatient(near["layered"], near["scans"], target)
+            run_pipeline(list(zip(table["patient"], table["site"], strict=True)), worker, beam_args)
+        _gather(part, sorted(table["patient"]))
+
+
+def _gather(folder: Path, patients: list[str]) -> None:
+    """Make the tables of the patients' records, in the order of their names."""
+    rows: dict[str, list[dict[str, Any]]] = {"patients": [], "slices": []}
+    pixels = PixelCalibration()
+    for record in tqdm(list(_records(folder, patients)), desc="evaluate", unit="patient"):
+        for kind, several in rows.items():
+            several += record[kind]
+        pixels += PixelCalibration(**{name: np.array(values) for name, values in record["pixels"].items()})
+    pd.DataFrame(rows["patients"]).to_csv(folder / PATIENTS, index=False)
+    pd.DataFrame(rows["slices"]).to_csv(folder / SLICES, index=False)
+    (folder / PIXELS).write_text(json.dumps({name: v.tolist() for name, v in vars(pixels).items()}), encoding="utf-8")
+
+
+def _records(folder: Path, patients: list[str]) -> Iterator[dict[str, Any]]:
+    for patient in patients:
+        path = folder / f"{patient}.json"
+        yield read_json(path)
+        path.unlink()

@@ -1,0 +1,133 @@
+"""What the test patients say about a model, as reports/metrics.json holds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from components.common.predictions import read_patients, read_slices, records
+from components.evaluate.cohorts import cohorts
+from components.layered.record import read_record
+from components.metrics.clusters import cluster_interval
+from components.metrics.intervals import interval
+from components.metrics.patient_summary import summarise_patients
+from components.metrics.pixel_calibration import read_pixels
+from components.metrics.referral import catches, refer_list, worst
+from components.metrics.risk import aurc, risk_coverage
+from components.metrics.slice_scores import auroc, by_patient, classifier_scores, summarise_slices
+
+# A mask with less volume Dice is one that a human would draw again.
+BAD = 0.7
+
+
+def summarise(
+    predictions: str | Path,
+    layered: str | Path,
+    manifest: pd.DataFrame,
+    seed: int,
+    clinical: pd.DataFrame | None = None,
+) -> dict[str, Any]:
+    """Metrics of what `evaluate` wrote: classifier, segmenter (gate off), layered (gate on), and how far to trust them.
+
+    Args:
+        layered: the model's folder.
+        manifest: of all slices.
+        seed: of the bootstraps.
+        clinical: what `evaluation.clinical.read_clinical` gave, for more cohorts.
+    """
+    record, slices = read_record(layered), read_slices(predictions)
+    described = describe_patients(manifest)
+    gated = read_patients(predictions).merge(described, on="patient", validate="one_to_one")
+    names = slices["patient"].to_numpy()
+    labels, probabilities = slices["has_tumor"].to_numpy(), slices["tumor_probability"].to_numpy()
+    threshold, spread = record["tumor_threshold"], cluster_interval(auroc, names, labels, probabilities, seed=seed)
+    return {
+        "data": "synthetic" if bool(gated["synthetic"].any()) else "scans",
+        "classifier": {
+            **classifier_scores(labels, probabilities, threshold),
+            "auroc_low95": spread.low,
+            "auroc_high95": spread.high,
+            **summarise_slices(by_patient(names, labels, probabilities, threshold)),
+        },
+        "segmenter": summarise_patients(records(read_patients(predictions, "off")), seed),
+        "layered": {
+            **summarise_patients(records(gated), seed),
+            "unprocessed_volume_dice_mean": summarise_patients(
+                records(read_patients(predictions, "unprocessed")), seed
+            )["volume_dice_mean"],
+            **{name: record[name] for name in ("mask_threshold", "processing")},
+        },
+        "calibration": _calibration(predictions, record, labels, probabilities),
+        "doubt": _doubt(gated, record["refer_at_doubt"]),
+        "cohorts": _cohorts(gated, cohorts(gated, clinical), seed),
+    }
+
+
+def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:
+    """One row a patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post")."""
+    described = manifest.groupby("patient").agg(
+        site=("site", "first"), synthetic=("synthetic", "max"), pre=("missing_pre", "max"), post=("missing_post", "max")
+    )
+    described["missing_sequence"] = [
+        "+".join(name for name, flag in (("pre", pre), ("post", post)) if flag) or "none"
+        for pre, post in zip(described["pre"], described["post"], strict=True)
+    ]
+    return described.drop(columns=["pre", "post"]).reset_index()
+
+
+def _calibration(
+    predictions: str | Path, record: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray
+) -> dict[str, Any]:
+    """Temperatures, ECE, and how far the probabilities say more, or less, than what is there."""
+    pixels = read_pixels(predictions)
+    chosen = pixels.reliability(lowest=0.01)
+    weight = chosen["count"].to_numpy(float)
+    sure = np.maximum(probabilities, 1 - probabilities)
+    right = (probabilities >= 0.5) == (labels > 0)
+    return {
+        "tumor_temperature": record["tumor_temperature"],
+        "mask_temperature": record["mask_temperature"],
+        "slice_confidence_mean": float(sure.mean()) if len(sure) else None,
+        "slice_accuracy_at_half": float(right.mean()) if len(right) else None,
+        "mask_pixel_ece": pixels.ece(),
+        "mask_pixel_ece_floor": pixels.prevalence,
+        "mask_pixel_ece_from_1_percent": pixels.ece(lowest=0.01),
+        "mask_pixels_said_from_1_percent": _weighted(chosen["mean_probability"], weight),
+        "mask_pixels_found_from_1_percent": _weighted(chosen["observed_frequency"], weight),
+    }
+
+
+def _doubt(patients: pd.DataFrame, threshold: float) -> dict[str, Any]:
+    """Whom to look at first, and whether the list catches the bad masks (volume Dice below `BAD`)."""
+    ill = patients[patients["volume_dice"].notna()]
+    doubt, score = (dict(zip(ill["patient"], ill[name], strict=True)) for name in ("doubt", "volume_dice"))
+    referred = refer_list(doubt, threshold=threshold)
+    return {
+        "refer_at_doubt": threshold,
+        "refer": refer_list(dict(zip(patients["patient"], patients["doubt"], strict=True)), threshold=threshold),
+        "bad_below_volume_dice": BAD,
+        **vars(catches(referred, worst(score, below=BAD), set(score))),
+        **aurc(risk_coverage(ill["doubt"].to_numpy(), ill["volume_dice"].to_numpy())),
+    }
+
+
+def _cohorts(patients: pd.DataFrame, table: pd.DataFrame, seed: int) -> dict[str, Any]:
+    scored = table.merge(patients[["patient", "volume_dice"]], on="patient")
+    found = {}
+    for (cohort, value), group in scored.groupby(["cohort", "value"]):
+        spread = interval(group["volume_dice"].dropna().to_numpy(), seed=seed)
+        found[f"{cohort}={value}"] = {
+            "patients": len(group),
+            "few": bool(group["few"].iloc[0]),
+            "volume_dice_mean": spread.value,
+            "volume_dice_mean_low95": spread.low,
+            "volume_dice_mean_high95": spread.high,
+        }
+    return found
+
+
+def _weighted(values: pd.Series, weights: np.ndarray) -> float | None:
+    return float(np.average(values, weights=weights)) if weights.sum() else None

@@ -1,0 +1,87 @@
+"""The verdict: numbers, findings and the gate's decision about a candidate, from what `evaluate` has written."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.common.layout import CHAMPION, PATIENTS
+from components.common.params import Params
+from components.common.predictions import read_patients
+from components.common.tables import read_manifest, read_splits
+from components.evaluate import gate
+from components.evaluate.champion import challenge
+from components.evaluate.clinical import read_clinical
+from components.evaluate.findings import findings, leak
+from components.evaluate.stage import evaluate
+from components.evaluate.summary import summarise
+from components.layered.predictor import Predictor
+from components.layered.record import digest, read_record
+from components.scans.identity import fingerprint
+
+
+def decide_verdict(
+    params: Params,
+    *,
+    layered: Path,
+    predictions: Path,
+    scans: Path,
+    splits: Path,
+    manifest: Path,
+    tfma: dict[str, Any],
+    refusals: list[gate.Check],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sum up the candidate, let it face the champion, and decide.
+
+    Args:
+        layered, predictions, scans, splits, manifest: of the candidate and of its data.
+        tfma: what the TFX Evaluators measured, network to cohort to metrics.
+        refusals: what they refused.
+
+    Returns:
+        Metrics, as reports/metrics.json holds them, and the verdict.
+    """
+    tested = list(read_splits(splits).query("split == 'test'")["patient"])
+    people, record = [fingerprint(patient) for patient in tested], read_record(layered)
+    clinical = read_clinical(params.evaluate.clinical, tested) if params.evaluate.clinical else None
+    metrics = summarise(predictions, layered, read_manifest(manifest), params.seed, clinical)
+    metrics["segmenter"]["pooled_dice"] = tfma["segmenter"]["overall"].get("pooled_dice")
+    compared, champion = challenge(
+        params.gate.champion,
+        people,
+        read_patients(predictions),
+        params.gate,
+        params.seed,
+        partial(_measure, params=params, layered=layered, scans=scans, splits=splits, predictions=predictions),
+    )
+    verdict = gate.verdict(
+        [
+            *gate.no_leak(leak(record, people)),
+            *gate.floors(metrics, params.gate),
+            *gate.cohort_floors(metrics, params.gate),
+            *refusals,
+            *compared,
+        ]
+    )
+    metrics = {"verdict": verdict["verdict"], **metrics, "champion": champion, "tfma": tfma}
+    return metrics | {"findings": findings(metrics, record, people)}, verdict
+
+
+def _measure(
+    model: Path, *, params: Params, layered: Path, scans: Path, splits: Path, predictions: Path
+) -> pd.DataFrame:
+    """Run the champion on the candidate's test patients; its scores are kept beside the candidate's."""
+    if digest(model) == digest(layered):  # the candidate was promoted: it has just been measured
+        shutil.copy(predictions / PATIENTS, predictions / CHAMPION)
+        return read_patients(predictions)
+    Predictor(model)  # says in one line why it can't be loaded; a Beam worker would need fifty
+    with tempfile.TemporaryDirectory(prefix="glioflow-champion-") as folder:
+        target, knobs = Path(folder) / "predictions", params.convert
+        evaluate(model, scans, splits, target, beam_args=knobs.beam_args, storage=knobs.storage)
+        shutil.copy(target / PATIENTS, predictions / CHAMPION)
+        return read_patients(target)

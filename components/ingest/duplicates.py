@@ -1,0 +1,32 @@
+"""Pictures that two persons share."""
+
+from __future__ import annotations
+
+from components.common.problems import Problem, numbers
+from components.scans.slice_checks import Rows
+
+
+class Duplicates:
+    """Finds pictures that two persons share; keeps one hash a slice of those that were taken."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, tuple[str, str]] = {}
+
+    def add(self, rows: Rows) -> None:
+        """Remember the rows of a patient that was taken."""
+        for row in rows:
+            self.seen.setdefault(row["pixel_hash"], (row["patient"], row["subject"]))
+
+    def check(self, rows: Rows) -> list[Problem]:
+        """Compare the rows of one patient with those remembered: at most one problem for each patient shared with."""
+        shared: dict[tuple[str, str], list[int]] = {}
+        for row in rows:
+            patient, subject = self.seen.get(row["pixel_hash"], ("", row["subject"]))
+            if row["pixel_hash"] and subject != row["subject"]:
+                shared.setdefault((row["patient"], patient), []).append(row["slice"])
+        return [
+            Problem(
+                "duplicate_patient", patient, patient, f"slice {numbers(found)} has the pixels of a slice of {other}"
+            )
+            for (patient, other), found in shared.items()
+        ]

@@ -1,0 +1,55 @@
+"""Read and check examinations one by one, in as many processes as there are to use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.common.errors import UserError
+from components.common.problems import Problem
+from components.io.process_pool import in_order
+from components.scans.scan_files import write_scan
+from components.scans.slice_checks import check_slices
+from components.scans.slice_features import describe
+from components.sources import Source
+from components.sources.reading import Options
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one patient's examination gave: manifest rows (none where no scan could be made) and problems."""
+
+    patient: str
+    rows: list[dict[str, object]]
+    problems: list[Problem]
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a scan with a reference mask."""
+        return bool(self.rows) and not any(problem.kind == "missing_mask" for problem in self.problems)
+
+
+def examine(patient: str, source: Source, options: Options, folder: Path | None, masks: bool = True) -> Findings:
+    """Read and check one patient, and write its scan into `folder`, if one is given."""
+    reading = source.read(patient, options, masks)
+    if reading.scan is None:
+        return Findings(patient, [], reading.problems)
+    rows = list(describe(reading.scan, source.synthetic))
+    if folder is not None:
+        write_scan(folder, reading.scan)
+    return Findings(patient, rows, [*reading.problems, *check_slices(patient, rows)])
+
+
+def examine_all(job: Callable[[str], Findings], names: list[str], workers: int | None) -> Iterator[Findings]:
+    """Yield the findings in the order of the names; `workers` None is one a processor, 1 stays in this process."""
+    count = min(workers or len(os.sched_getaffinity(0)), len(names))
+    if count <= 1:
+        yield from map(job, names)
+        return
+    try:
+        yield from in_order(job, names, count)
+    except BrokenProcessPool as error:
+        raise UserError("ingest: a worker was killed, most likely for memory; lower ingest.workers") from error

@@ -1,0 +1,106 @@
+"""Ingest: scans of any source in; one NIfTI a patient and a manifest, one row a slice, out. Formats end here."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from components.common.errors import UserError
+from components.common.files import atomic_file, atomic_folder
+from components.common.problems import Problem
+from components.common.tables import MANIFEST_COLUMNS, PROBLEM_COLUMNS
+from components.ingest.duplicates import Duplicates
+from components.ingest.patient import examine, examine_all
+from components.scans.scan_files import image_path, mask_path
+from components.sources import open_source
+from components.sources.reading import Options
+
+SHOWN = 20  # problems on the screen; the table has all
+
+
+def spread(names: list[str], count: int | None) -> list[str]:
+    """Pick `count` of the sorted names at even distances, so that every site has its share; None picks all."""
+    if count is None or count >= len(names):
+        return names
+    return [names[i * len(names) // count] for i in range(count)]
+
+
+def ingest(
+    address: str | Path,
+    scans: str | Path,
+    manifest: str | Path,
+    table: str | Path,
+    *,
+    policy: Mapping[str, str],
+    options: Options | None = None,
+    patients: int | None = None,
+    workers: int | None = 1,
+) -> None:
+    """Read the source at `address` and write `scans`, `manifest` and `table`.
+
+    Args:
+        address: folder, archive or `gs://` address of scans in a known format.
+        scans: folder to write; replaced as a whole, or left as it was where anything is refused.
+        manifest: CSV to write, columns `MANIFEST_COLUMNS`. It is written last: where it is, the scans are whole.
+        table: CSV of all problems found, columns `PROBLEM_COLUMNS`; written even where the source is refused.
+        policy: what follows from each kind of problem: "refuse" the source, "quarantine" (leave the patient out), or
+            "warn". A patient that no scan can be made of is left out in any case.
+        options: size and spacing of the slices.
+        patients: take only so many patients, see `spread`; None takes all.
+        workers: processes that read and write; None is one a processor. The output does not depend on it.
+
+    Raises:
+        UserError: the source is refused; all problems are printed and in `table`.
+    """
+    with atomic_file(manifest) as sheet, open_source(address) as source, atomic_folder(scans) as part:
+        names = spread(source.patients, patients)
+        found = [(problem, policy[problem.kind]) for problem in source.problems]
+        duplicates, taken = Duplicates(), []
+        job = partial(examine, source=source, options=options or Options(), folder=part)
+        with sheet.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, MANIFEST_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            for one in tqdm(examine_all(job, names, workers), desc="ingest", unit="patient", total=len(names)):
+                problems = [*one.problems, *duplicates.check(one.rows)]
+                actions = [policy[problem.kind] for problem in problems]
+                if not one.usable:  # there is nothing to go on with
+                    actions = ["quarantine" if action == "warn" else action for action in actions]
+                found += zip(problems, actions, strict=True)
+                if one.usable and "quarantine" not in actions:
+                    writer.writerows(one.rows)
+                    duplicates.add(one.rows)
+                    taken.append((str(one.rows[0]["subject"]), str(one.rows[0]["site"]), len(one.rows)))
+                else:
+                    for path in (image_path(part, one.patient), mask_path(part, one.patient)):
+                        path.unlink(missing_ok=True)
+        _tell(address, found, table)
+        persons, sites, slices = zip(*taken, strict=True) if taken else ((), (), ())
+        print(
+            f"{len(taken)} patients, {len(set(persons))} persons, {len(set(sites))} sites, {sum(slices)} slices, "
+            f"{len(found)} problems"
+        )
+        if len(taken) < 3:
+            raise UserError(
+                f"{address}: {len(taken)} usable patient(s); train, val and test need one each, so 3 or more"
+            )
+        Path(manifest).unlink(missing_ok=True)  # it would not be that of the new scans
+
+
+def _tell(address: str | Path, found: list[tuple[Problem, str]], table: str | Path) -> None:
+    """Print and write the problems; raise UserError where one of them refuses the source."""
+    rows = [(p.kind, action, p.patient, p.where, p.what, p.advice) for p, action in found]
+    with atomic_file(table) as part:
+        pd.DataFrame(rows, columns=PROBLEM_COLUMNS).to_csv(part, index=False)
+    for problem, action in sorted(found, key=lambda one: one[1] != "refuse")[:SHOWN]:
+        print(f"{action}: {problem}")
+    if len(found) > SHOWN:
+        print(f"... and {len(found) - SHOWN} more in {table}")
+    refused = [problem for problem, action in found if action == "refuse"]
+    if refused:
+        more = f" (and {len(refused) - 1} more, all in {table})" if len(refused) > 1 else ""
+        raise UserError(f"{address}: {refused[0]}{more}; or change ingest.policy.{refused[0].kind}")

@@ -1,0 +1,1 @@
+"""Folders and buckets alike, process pools, Beam."""

@@ -1,0 +1,86 @@
+"""A Beam job of one element a piece of work, wherever `beam_args` lets it run."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from tqdm import tqdm
+
+from components.common.errors import UserError
+from components.io.storage import Tree, walk
+
+
+def run_pipeline(work: Sequence[tuple[Any, Any]], worker: beam.DoFn, beam_args: list[str]) -> None:
+    """Group `work` by its keys and hand each group, `(key, values)`, to the worker; raises what `job` raises."""
+    with job(beam_args) as pipeline:
+        _ = pipeline | "Work" >> beam.Create(work) | "ByKey" >> beam.GroupByKey() | "Do" >> beam.ParDo(worker)
+
+
+def job(beam_args: list[str]) -> beam.Pipeline:
+    """An empty pipeline that runs when its `with` block ends.
+
+    Raises:
+        UserError: Beam does not know a flag, or refuses its value.
+    """
+    for flag in beam_args:
+        if not _is_flag(flag):
+            raise _wrong(f"Beam has no flag {flag.partition('=')[0]}")
+    try:
+        return beam.Pipeline(options=PipelineOptions(beam_args))
+    except ValueError as error:
+        raise _wrong(str(error)) from error
+
+
+def _is_flag(flag: str) -> bool:
+    """Tell whether Beam knows a flag, `--name` or `--name=value`; raises UserError where it refuses the value."""
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):  # where its parser prints pages
+            options = PipelineOptions([flag])
+            # A flag is known by the option's name, or, where it is another name of one, by what it changes.
+            changed, known = options.get_all_options(drop_default=True), options.get_all_options()
+    except SystemExit as error:
+        raise _wrong(told.getvalue().rpartition("error: ")[2]) from error
+    return bool(changed) or (flag.startswith("--") and flag.partition("=")[0].removeprefix("--") in known)
+
+
+def _wrong(reason: str) -> UserError:
+    return UserError(f"params.yaml: convert.beam_args: {' '.join(reason.split())}; correct it")
+
+
+@contextmanager
+def reachable(
+    inputs: Mapping[str, Path], folder: Path, storage: str | None, name: str
+) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield where the workers read the input folders and write: here, or in `storage`, with copies there and back.
+
+    Args:
+        inputs: name to folder.
+        folder: what the workers have written is in it when the block ends.
+        storage: address that all workers reach, e.g. gs://bucket/prefix; None where they work on this machine's disk.
+        name: of the job, for its place in the storage.
+    """
+    if storage is None:
+        yield {name: str(path.resolve()) for name, path in inputs.items()}, str(folder.resolve())
+        return
+    place = f"{storage.rstrip('/')}/glioflow-{name}-{uuid.uuid4().hex}"
+    outputs = Tree(f"{place}/out")
+    try:
+        for kind, path in inputs.items():
+            target = Tree(f"{place}/{kind}")
+            for file in tqdm(walk(path), desc=f"{kind} to storage", unit="file"):
+                target.put(Path(file), str(Path(file).relative_to(path)))
+        yield {kind: f"{place}/{kind}" for kind in inputs}, outputs.address
+        with outputs.local(outputs.files) as near:
+            shutil.copytree(near, folder, dirs_exist_ok=True)
+    finally:
+        if Tree(place).fs.exists(Tree(place).root):
+            Tree(place).remove()

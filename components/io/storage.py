@@ -1,0 +1,130 @@
+"""Files in a folder or in a bucket: `gs://bucket/prefix`, or any other address that fsspec knows."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from components.common.errors import UserError
+
+# It logs the traceback of errors that it raises, too, and that are told in one line here.
+logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
+
+
+def is_litter(path: str) -> bool:
+    """Tell what desktops leave beside files: a Mac's resource forks and folder settings."""
+    name = path.rpartition("/")[2]
+    return name.startswith("._") or name in (".DS_Store", "Thumbs.db") or "/__MACOSX/" in f"/{path}"
+
+
+def walk(root: str | Path) -> list[str]:
+    """Paths of all files below a local folder, sorted; links are followed: people link patients to a set."""
+    found, seen = [], set()
+    for folder, inner, files in os.walk(root, followlinks=True):
+        here = os.path.realpath(folder)
+        if here in seen:  # a link in a circle
+            inner.clear()
+            continue
+        seen.add(here)
+        found += [f"{folder}/{file}" for file in files if not is_litter(f"{folder}/{file}")]
+    return sorted(found)
+
+
+class Tree:
+    """Files below an address, listed once, read one patient at a time.
+
+    Args:
+        address: folder, or address that fsspec knows.
+        only: leave out all but this file or folder there.
+    """
+
+    def __init__(self, address: str | Path, only: str | None = None) -> None:
+        self.address = str(address)
+        self.only = only
+        # Other tools write to buckets, too: a listing of before is never taken for one of now.
+        options = {"use_listings_cache": False} if "://" in self.address else {}
+        with _in_one_line(self.address):
+            self.fs, root = fsspec.core.url_to_fs(self.address, **options)
+        self.root = root.rstrip("/")
+        self.remote = not isinstance(self.fs, LocalFileSystem)
+
+    def put(self, file: Path, path: str) -> None:
+        """Copy a local file to `path`, relative to the address."""
+        if not self.remote:
+            Path(self.root, path).parent.mkdir(parents=True, exist_ok=True)
+        with _in_one_line(self._place(path)):
+            self.fs.put_file(str(file), f"{self.root}/{path}")
+
+    def remove(self) -> None:
+        """Delete everything below the address."""
+        self.fs.rm(self.root, recursive=True)
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Paths of all files, relative, sorted; raises UserError where there is nothing or no access."""
+        with _in_one_line(self.address):
+            place = f"{self.root}/{self.only}" if self.only else self.root
+            if self.only and self.fs.isfile(place):
+                found = [place]
+            else:
+                found = self.fs.find(place) if self.remote else walk(place)
+        paths = [path[len(self.root) + 1 :] for path in found if path.startswith(f"{self.root}/")]
+        # In a bucket, `folder/` is an empty object that web consoles leave where somebody made a folder.
+        paths = sorted(path for path in paths if path and not path.endswith("/") and not is_litter(path))
+        for path in paths:
+            # Buckets take any name, and local copies would be written wherever it leads.
+            if not {"", ".", ".."}.isdisjoint(path.split("/")):
+                raise UserError(f"{self.address}: {path!r} is not a path that files can have; rename it")
+        return paths
+
+    def below(self, folder: str) -> dict[str, list[str]]:
+        """Entries of a sub-folder ("" for the top): name to its files, relative to it; a file's own list is empty."""
+        entries: dict[str, list[str]] = {}
+        start = f"{folder}/" if folder else ""
+        for path in self.files:
+            if path.startswith(start):
+                name, _, rest = path[len(start) :].partition("/")
+                entries.setdefault(name, []).extend([rest] if rest else [])
+        return entries
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file to read its bytes; raises UserError where that isn't allowed."""
+        with _in_one_line(self._place(path)):
+            return self.fs.open(f"{self.root}/{path}", "rb")
+
+    @contextmanager
+    def local(self, paths: list[str]) -> Iterator[Path]:
+        """Yield a local folder that holds `paths`: the folder itself, or copies that are gone when the block ends."""
+        if not self.remote:
+            yield Path(self.root)
+            return
+        with tempfile.TemporaryDirectory(prefix="glioflow-fetched-") as folder:
+            for path in paths:  # one by one: of many at once, some would still write after one has failed
+                target = Path(folder) / path
+                with _in_one_line(self._place(path)):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    self.fs.get_file(f"{self.root}/{path}", str(target))
+            yield Path(folder)
+
+    def _place(self, path: str) -> str:
+        return f"{self.address.rstrip('/')}/{path}"
+
+
+@contextmanager
+def _in_one_line(place: str) -> Iterator[None]:
+    """Whatever a storage raises becomes a UserError about `place`."""
+    try:
+        yield
+    except Exception as error:  # every storage has its own family of errors
+        missing = isinstance(error, FileNotFoundError)
+        reason = "no such bucket or file" if missing else " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{place}: not accessible ({reason}); check the address and your access") from error

@@ -1,0 +1,81 @@
+"""From probabilities to a decision: temperatures, thresholds, gate, 3-D processing and doubt, in this one place.
+
+The graph of the SavedModel decides the same for single slices; tests hold it against this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.layered.views import Views
+from components.metrics.components3d import keep_components
+from components.metrics.doubt import expected_dice
+from components.metrics.temperature import apply_temperature
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A decision about a scan.
+
+    Attributes:
+        tumor_probability: float [slices].
+        has_tumor: bool [slices], what stage 1 lets through.
+        mask: bool [slices, height, width], the result: stage 2 where stage 1 said yes, after 3-D processing.
+        unprocessed: the same before 3-D processing.
+        ungated: what stage 2 alone would draw, after 3-D processing.
+        doubt: of the patient, 0..1: 1 - the Dice that the mask is expected to have, by the mean of both views.
+        slice_doubt: float [slices], 0..1: the entropy of stage 1 in bits, or 1 - the slice's expected Dice, where more.
+    """
+
+    tumor_probability: np.ndarray
+    has_tumor: np.ndarray
+    mask: np.ndarray
+    unprocessed: np.ndarray
+    ungated: np.ndarray
+    doubt: float
+    slice_doubt: np.ndarray
+
+
+def calibrate(seen: Views, tumor_temperature: float, mask_temperature: float) -> Views:
+    """Apply the temperatures to what the stages gave without any."""
+    return Views(
+        apply_temperature(seen.tumor_probability, tumor_temperature),
+        apply_temperature(seen.mask_probability, mask_temperature),
+        None if seen.mirrored is None else apply_temperature(seen.mirrored, mask_temperature),
+    )
+
+
+def unprocessed(seen: Views, record: dict[str, Any]) -> np.ndarray:
+    """Stage 2 where stage 1 said yes, before 3-D processing: bool [slices, height, width]."""
+    has_tumor = seen.tumor_probability >= record["tumor_threshold"]
+    return (seen.mask_probability >= record["mask_threshold"]) & has_tumor[:, None, None]
+
+
+def doubt(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> float:
+    """`Prediction.doubt` alone."""
+    return 1 - expected_dice(seen.mean, keep_components(unprocessed(seen, record), spacing, **record["processing"]))
+
+
+def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> Prediction:
+    """Apply the thresholds and the processing that layered.json holds."""
+    has_tumor = seen.tumor_probability >= record["tumor_threshold"]
+    drawn = seen.mask_probability >= record["mask_threshold"]
+    gated = unprocessed(seen, record)
+    mask = keep_components(gated, spacing, **record["processing"])
+    same = np.array_equal(drawn, gated)  # where stage 1 takes nothing away, nothing is processed twice
+    mean = seen.mean
+    p = np.clip(seen.tumor_probability.astype(float), 1e-12, 1 - 1e-12)
+    entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
+    of_mask = [1 - expected_dice(m, d) if d.any() else 0.0 for m, d in zip(mean, mask, strict=True)]
+    return Prediction(
+        seen.tumor_probability,
+        has_tumor,
+        mask,
+        gated,
+        mask if same else keep_components(drawn, spacing, **record["processing"]),
+        1 - expected_dice(mean, mask),
+        np.maximum(entropy, of_mask),
+    )

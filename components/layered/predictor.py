@@ -1,0 +1,44 @@
+"""A layered model that was saved, run on scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from components.common.errors import UserError
+from components.layered.decision import Prediction, decide
+from components.layered.record import COPY_AGAIN, read_record, saved_model
+from components.layered.views import Stages, Views, views
+from components.scans.scan import Scan
+
+
+class Predictor:
+    """A layered model from its folder.
+
+    Raises:
+        UserError: there is none.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        import tensorflow as tf
+
+        self.record = read_record(folder)
+        try:
+            self.model = tf.saved_model.load(str(saved_model(folder)))
+            self.stages, self.serve = (self._runs(name) for name in ("stages", "serving_default"))
+            # Models of versions before this signature say more than is asked for.
+            maps = "maps" if "maps" in self.model.signatures else "stages"
+            self.maps = None if self.record.get("mirror") else self._runs(maps)
+        except Exception as error:  # every kind of damage has its own, from IndexError to TensorFlow's
+            raise UserError(f"{folder}: damaged model; {COPY_AGAIN}") from error
+
+    def _runs(self, name: str) -> Stages:
+        """A signature as a function of slices, uint8 [batch, height, width, channels]."""
+        import tensorflow as tf
+
+        signature = self.model.signatures[name]
+        return lambda slices: {output: value.numpy() for output, value in signature(slices=tf.constant(slices)).items()}
+
+    def __call__(self, scan: Scan) -> tuple[Views, Prediction]:
+        """Look at a scan and decide."""
+        seen = views(self.stages, self.maps, scan, self.record["neighbors"])
+        return seen, decide(seen, scan.spacing, self.record)

@@ -1,0 +1,1 @@
+"""Metrics of masks, slices and patients, with intervals, calibration and doubt."""

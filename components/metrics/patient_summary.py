@@ -1,0 +1,66 @@
+"""Many patients in a few numbers: each patient weighs the same, however large the tumour or long the scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.metrics.intervals import STATISTICS, interval
+from components.metrics.mask_scores import Scores
+
+MEANS = (
+    "tumor_slice_dice",
+    "all_slice_dice_empty_as_1",
+    "all_slice_dice_floor",
+    "false_positive_pixels_per_empty_slice",
+    "hd95_mm_missed_as_diagonal",
+    "hd95_mm_floor",
+)
+
+
+def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, float | int | str | None]:
+    """Pool what `masks.patient_scores` gave for each patient; a number is None where no patient has it.
+
+    Returns:
+        patients: all that were scored; tumor_patients: those with a tumour in the reference, over whom most of the
+            rest is taken.
+        missed_patients: tumour patients in whom nothing was predicted.
+        volume_dice_mean, _median, _p10, each with _low95 and _high95 (see `intervals`), and volume_dice_floor, 0.
+        volume_dice_note: why not to trust those intervals; "" where they are sound.
+        hd95_mm_median: over the patients in whom both masks hold something.
+        hd95_mm_missed_as_diagonal_median, and the means of `MEANS`, under their own names.
+        volume_error_mean: bias, above 0 where too much is drawn. volume_error_abs_mean: floor 1.
+    """
+    volume = column(scores, "volume_dice")
+    found = {name: interval(volume, name, seed=seed) for name in STATISTICS}
+    error = column(scores, "volume_error")
+    summary: dict[str, float | int | str | None] = {
+        "patients": len(scores),
+        "tumor_patients": len(volume),
+        "missed_patients": sum(s["volume_dice"] is not None and s["predicted_voxels"] == 0 for s in scores),
+    }
+    for name, one in found.items():
+        summary[f"volume_dice_{name}"] = one.value
+        summary[f"volume_dice_{name}_low95"] = one.low
+        summary[f"volume_dice_{name}_high95"] = one.high
+    return {
+        **summary,
+        "volume_dice_floor": 0.0,
+        "volume_dice_note": found["mean"].note,
+        **{name: _of(np.mean, column(scores, name)) for name in MEANS},
+        "hd95_mm_median": _of(np.median, column(scores, "hd95_mm")),
+        "hd95_mm_missed_as_diagonal_median": _of(np.median, column(scores, "hd95_mm_missed_as_diagonal")),
+        "volume_error_mean": _of(np.mean, error),
+        "volume_error_abs_mean": _of(np.mean, np.abs(error)),
+    }
+
+
+def column(scores: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
+    """One score of all patients that have it, float [patients]."""
+    return np.array([s[name] for s in scores if s[name] is not None], float)
+
+
+def _of(function: Any, values: np.ndarray) -> float | None:
+    return float(function(values)) if len(values) else None

@@ -1,0 +1,123 @@
+"""Metrics of the slice classifier, by slice and by patient; no accuracy, since most slices are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.metrics import average_precision_score, roc_curve
+
+from components.metrics.calibration import ece, ece_if_calibrated, reliability
+
+# What a model that finds nothing (probability 0 everywhere) scores, or the name of the score that holds it.
+FLOORS: Mapping[str, float | str] = {
+    "auroc": 0.5,
+    "pr_auc": "pr_auc_floor",
+    "sensitivity": 0.0,
+    "specificity": 1.0,
+    "sensitivity_at_95_specificity": 0.0,
+    "ece": "ece_floor",
+}
+
+
+def classifier_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float | int | None]:
+    """Scores of the slice classifier.
+
+    Args:
+        labels: {0, 1} [slices].
+        probabilities: 0..1 [slices].
+        threshold: positive at this probability or more.
+
+    Returns:
+        auroc (floor 0.5), pr_auc (average precision; floor: share of positives), sensitivity and specificity at the
+        threshold, sensitivity at 95 % specificity; None where one of the two classes that it needs is missing.
+        ece (15 bins of equal mass; floor: share of positives) and ece_if_calibrated, what chance alone would give;
+        None without slices.
+    """
+    labels, positive = np.asarray(labels, bool), np.asarray(probabilities) >= threshold
+    both = bool(labels.any() and not labels.all())
+    share = float(labels.mean()) if len(labels) else None
+    return {
+        "slices": len(labels),
+        "auroc": auroc(labels, probabilities),
+        "auroc_floor": 0.5,
+        "pr_auc": float(average_precision_score(labels, probabilities)) if both else None,
+        "pr_auc_floor": share,
+        "sensitivity": _mean(positive[labels]),
+        "specificity": _mean(~positive[~labels]),
+        "sensitivity_at_95_specificity": sensitivity_at(labels, probabilities, 0.95) if both else None,
+        "threshold": float(threshold),
+        "ece": ece(reliability(probabilities, labels)),
+        "ece_floor": share,
+        "ece_if_calibrated": ece_if_calibrated(probabilities),
+    }
+
+
+def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
+    """Area under the ROC curve, 0..1, chance 0.5; None where one of the two classes is missing.
+
+    By ranks (Mann & Whitney 1947), which a bootstrap can afford a thousand times: the share of pairs of a slice with
+    tumour and one without in which the former has the higher probability, ties counting half.
+    """
+    ill = np.asarray(labels, bool)
+    positive, negative = int(ill.sum()), int((~ill).sum())
+    if not (positive and negative):
+        return None
+    above = rankdata(probabilities)[ill].sum() - positive * (positive + 1) / 2
+    return float(above / (positive * negative))
+
+
+def sensitivity_at(labels: np.ndarray, probabilities: np.ndarray, specificity: float) -> float:
+    """Highest sensitivity of any threshold whose specificity is at least the given one."""
+    false_positive_rate, true_positive_rate, _ = roc_curve(labels, probabilities, drop_intermediate=False)
+    return float(true_positive_rate[false_positive_rate <= 1 - specificity + 1e-12].max())
+
+
+def by_patient(patients: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> pd.DataFrame:
+    """Count what the classifier finds in each patient.
+
+    Args:
+        patients: whose slice it is; labels {0, 1}; probabilities 0..1; each [slices].
+
+    Returns:
+        One row a patient, sorted by name: patient, slices, tumor_slices, found (of them, at the threshold or above),
+        false_alarms (empty slices there), sensitivity and specificity (NaN without slices of their class).
+    """
+    truth, positive = np.asarray(labels, bool), np.asarray(probabilities) >= threshold
+    rows = pd.DataFrame(
+        {
+            "patient": patients,
+            "slices": 1,
+            "tumor_slices": truth,
+            "found": truth & positive,
+            "false_alarms": ~truth & positive,
+        }
+    )
+    table = rows.groupby("patient").sum().astype(int)
+    table["sensitivity"] = table["found"] / table["tumor_slices"]
+    table["specificity"] = 1 - table["false_alarms"] / (table["slices"] - table["tumor_slices"])
+    return table.reset_index()
+
+
+def summarise_slices(table: pd.DataFrame) -> dict[str, float | int | None]:
+    """Sum up a table of `by_patient`, each patient weighing the same.
+
+    Returns:
+        patients; patients_missed: tumour patients without one slice found; sensitivity_by_patient_mean (floor 0) and
+        _min; specificity_by_patient_mean (floor 1); each mean over the patients that have it, None where none has.
+    """
+    tumor = table[table["tumor_slices"] > 0]
+    sensitivity, specificity = tumor["sensitivity"], table["specificity"].dropna()
+    return {
+        "patients": len(table),
+        "patients_missed": int((tumor["found"] == 0).sum()),
+        "sensitivity_by_patient_mean": _mean(sensitivity.to_numpy()),
+        "sensitivity_by_patient_min": float(sensitivity.min()) if len(tumor) else None,
+        "specificity_by_patient_mean": _mean(specificity.to_numpy()),
+    }
+
+
+def _mean(values: np.ndarray) -> float | None:
+    return float(values.mean()) if len(values) else None

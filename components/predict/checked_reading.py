@@ -1,0 +1,29 @@
+"""Scans to predict, read one after the other; light enough for a process of its own."""
+
+from __future__ import annotations
+
+from components.common.errors import UserError
+from components.common.problems import Problem
+from components.scans.slice_checks import check_scan
+from components.sources import Source
+from components.sources.reading import Options, Reading
+
+Job = tuple[int, str]  # number of the source, patient
+
+
+def read_one(job: Job, sources: list[Source], options: Options) -> Reading:
+    """Read a patient's scan, without masks, and check it as ingest does."""
+    number, patient = job
+    try:
+        reading = sources[number].read(patient, options, masks=False)
+    except UserError as error:  # a bucket, a file that is gone
+        reading = Reading(patient)
+        reading.add("unreadable", patient, str(error))
+    if reading.scan is not None:
+        reading.problems += check_scan(reading.scan)
+    return reading
+
+
+def lost(job: Job) -> Reading:
+    """What stands for a patient whose files have ended the process that read them."""
+    return Reading(job[1], None, [Problem("unreadable", job[1], job[1], "reading it crashed")])

@@ -1,0 +1,77 @@
+"""Masks in the form that the scan came in: pictures beside pictures, NIfTI for NIfTI, DICOM SEG for DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from components.common.errors import UserError
+from components.predict.nifti_mask import write_nifti_mask
+from components.predict.segmentation import write_segmentation
+from components.scans.scan import Scan
+from components.scans.scan_files import mask_path
+from components.sources import Source, dicom, kaggle_3m, loose_pictures, nifti
+
+Writer = Callable[[Path, Source, Scan, np.ndarray], list[str] | None]
+
+
+def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
+    """Write a patient's mask, bool [slices, height, width], into `folder`, in the source's own format and geometry.
+
+    kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one a picture. A single picture: `<picture>_mask` with its
+    suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
+    `<patient>_seg.dcm`, or NIfTI where the headers don't allow that.
+
+    Returns:
+        Notes on what was written in another form.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return WRITERS[source.reader](folder, source, scan, mask) or []
+
+
+def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
+    files = kaggle_3m.pictures_of(source.entries[scan.patient].files)
+    (folder / scan.patient).mkdir(exist_ok=True)
+    for file, drawn in zip(files, mask, strict=True):
+        _write_picture(folder / scan.patient / f"{Path(file).stem}_mask.tif", drawn)
+
+
+def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
+    (file,) = source.entries[scan.patient].files
+    suffix = Path(file).suffix.lower()
+    _write_picture(folder / f"{scan.patient}_mask{'.png' if suffix.startswith('.jp') else suffix}", mask[0])
+
+
+def _write_picture(path: Path, drawn: np.ndarray) -> None:
+    # Every reader of tif knows PackBits; it shrinks masks thirtyfold and costs next to nothing.
+    options = {"compression": "packbits"} if path.suffix.startswith(".tif") else {}
+    Image.fromarray(drawn.astype(np.uint8) * 255).save(path, **options)
+
+
+def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:
+    write_nifti_mask(mask_path(folder, scan.patient), scan, mask)
+
+
+def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
+    entry = source.entries[scan.patient]
+    with source.tree.local(entry.files) as near:
+        headers = dicom.flair_headers(near / entry.path, scan.patient)
+    if not headers:
+        raise UserError(f"{scan.patient}: its FLAIR series changed while it was read; predict it again")
+    try:
+        write_segmentation(folder / f"{scan.patient}_seg.dcm", scan, mask, headers)
+    except UserError as error:
+        _nifti(folder, source, scan, mask)
+        return [f"its mask is NIfTI: {error}"]
+    return []
+
+
+WRITERS: dict[Callable, Writer] = {
+    kaggle_3m.read: _kaggle_3m,
+    loose_pictures.read: _picture,
+    nifti.read: _nifti,
+    dicom.read: _dicom,
+}

@@ -1,0 +1,119 @@
+"""Score: predictions.csv, of `glioflow predict` or of any other tool, against reference masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from components.common.errors import UserError
+from components.metrics.mask_scores import patient_scores
+from components.metrics.patient_summary import summarise_patients
+from components.metrics.slice_scores import by_patient, classifier_scores, summarise_slices
+from components.predict.results import COLUMNS, PREDICTIONS
+from components.scans import rle
+from components.scans.scan import Scan
+from components.sources import Source
+from components.sources.inputs import open_input
+from components.sources.reading import Options
+
+
+def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dict[str, Any]:
+    """Compare predictions with the masks beside the scans at `truth`.
+
+    Args:
+        predictions: the table, or the folder that holds it; EncodedPixels are of the scan's own slices.
+        truth: scans with reference masks, see `open_input`.
+        options: how volumes are brought to slices; as for the predictions.
+        seed: of the bootstraps.
+
+    Returns:
+        classifier, layered: see `classifier_scores` and `summarise_patients`; patients: scores of each; unscored:
+        patients on one side only, "without_truth" and "without_prediction".
+
+    Raises:
+        UserError: no table or a broken one, a patient's slices that don't match its scan, nothing in common.
+    """
+    table = read_predictions(predictions)
+    with open_input(truth) as source:
+        common = [patient for patient in source.patients if patient in table.groups]
+        if not common:
+            raise UserError(f"{truth}: holds none of the patients in {predictions}; give the scans that were predicted")
+        scored = list(_scored(table, source, common, options))
+        unscored = {
+            "without_truth": len(table.groups) - len(common),
+            "without_prediction": len(source.patients) - len(common),
+        }
+    labels, probabilities, positive, names = (
+        np.concatenate(column) for column in zip(*(one[1] for one in scored), strict=True)
+    )
+    rows = [one[0] for one in scored]
+    # Which threshold was used, the table does not say; what passed it, it does.
+    passed = probabilities[positive]
+    threshold = float(passed.min()) if len(passed) else float(np.nextafter(probabilities.max(), 2))
+    return {
+        "classifier": {
+            **classifier_scores(labels, probabilities, threshold),
+            **summarise_slices(by_patient(names, labels, probabilities, threshold)),
+        },
+        "layered": summarise_patients(rows, seed),
+        "unscored": unscored,
+        "patients": rows,
+    }
+
+
+def read_predictions(path: Path) -> Any:
+    """Read a table of predictions, grouped by patient; raises UserError where it is none."""
+    file = path / PREDICTIONS if path.is_dir() else path
+    try:
+        table = pd.read_csv(file, dtype={"patient": str, "EncodedPixels": str}, keep_default_na=False)
+        if list(table.columns) != list(COLUMNS):
+            raise UserError(f"{file}: its columns are not {','.join(COLUMNS)}; write it with `glioflow predict`")
+        numbers = table[["slice", "tumor_probability", "has_tumor"]].to_numpy(float)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{file}: not readable as a table of predictions ({type(error).__name__}); predict again"
+        ) from error
+    usable = np.isfinite(numbers).all() and ((numbers[:, 1] >= 0) & (numbers[:, 1] <= 1)).all()
+    if not usable or not np.isin(numbers[:, 2], (0, 1)).all():
+        raise UserError(f"{file}: probabilities must be 0 to 1 and has_tumor 0 or 1; predict again")
+    return table.sort_values(["patient", "slice"]).groupby("patient")
+
+
+def _scored(table: Any, source: Source, patients: list[str], options: Options) -> Iterator[tuple[dict, tuple]]:
+    """Scores of each patient, and of its slices label, probability, what was called tumour, and whose they are."""
+    for patient in patients:
+        reading = source.read(patient, options)
+        scan = reading.scan
+        if scan is None or scan.mask is None:
+            reason = str(reading.problems[0]) if reading.problems else "no reference mask"
+            raise UserError(f"{patient}: can't be scored: {reason}")
+        rows = table.get_group(patient)
+        drawn = _masks(rows, scan)
+        truth = scan.mask.any(axis=(1, 2))
+        yield (
+            {"patient": patient, **patient_scores(scan.mask, drawn, scan.spacing)},
+            (
+                truth,
+                rows["tumor_probability"].to_numpy(),
+                rows["has_tumor"].to_numpy() > 0,
+                np.full(len(truth), patient),
+            ),
+        )
+
+
+def _masks(rows: pd.DataFrame, scan: Scan) -> np.ndarray:
+    """Decode a patient's masks, bool [slices, height, width]."""
+    assert scan.mask is not None
+    slices, height, width = scan.mask.shape
+    if rows["slice"].tolist() != list(range(1, slices + 1)):
+        raise UserError(
+            f"{scan.patient}: its predictions are not those of slices 1 to {slices}; predict these scans again"
+        )
+    try:
+        return np.stack([rle.decode(text, height, width) for text in rows["EncodedPixels"]])
+    except ValueError as error:
+        raise UserError(f"{scan.patient}: EncodedPixels: {error}; predict these scans again") from error

@@ -1,0 +1,128 @@
+"""A finished run, as the stages before left it behind: all that the page, the card and the curves are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.common.files import read_json
+from components.common.layout import CHAMPION, HISTORY
+from components.common.params import Params
+from components.common.predictions import read_patients, read_slices
+from components.common.tables import TEXT, read_manifest, read_splits
+from components.layered.record import read_record
+from components.metrics.calibration import reliability
+from components.metrics.pixel_calibration import PixelCalibration, read_pixels
+
+NETWORKS = ("classifier", "segmenter")
+# Only of pixels that the model thinks could be tumour: the background would drown them.
+LOWEST = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a run left behind.
+
+    Attributes:
+        metrics: reports/metrics.json.
+        verdict: the gate's verdict.json.
+        record: the layered model's layered.json.
+        scores: patients.csv by its column `gate`: "on", "off", "unprocessed"; one row a test patient each.
+        champion: the champion's scores, "on"; None where there was none.
+        slices: slices.csv; pixels: pixels.json.
+        manifest, splits: tables of all patients; problems: what ingest found; drift: None where it was not measured.
+        histories: network to its table of epochs, without rows where there is none.
+        scans, predictions, artifacts: folders.
+    """
+
+    params: Params
+    metrics: dict[str, Any]
+    verdict: dict[str, Any]
+    record: dict[str, Any]
+    scores: dict[str, pd.DataFrame]
+    champion: pd.DataFrame | None
+    slices: pd.DataFrame
+    pixels: PixelCalibration
+    manifest: pd.DataFrame
+    splits: pd.DataFrame
+    problems: pd.DataFrame
+    drift: pd.DataFrame | None
+    histories: dict[str, pd.DataFrame]
+    scans: Path
+    predictions: Path
+    artifacts: Path
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the scans are generated."""
+        return bool(self.metrics["data"] == "synthetic")
+
+    @property
+    def patients(self) -> pd.DataFrame:
+        """Scores of the model as it is used, test patients by name, with the column `referred`."""
+        table = self.scores["on"]
+        # A doubt that is not a number is doubted most.
+        return table.assign(referred=~(table["doubt"] < self.metrics["doubt"]["refer_at_doubt"]))
+
+    @property
+    def ill(self) -> pd.DataFrame:
+        """`patients` with a tumour in the reference, best first; equal ones by name."""
+        table = self.patients
+        return table[table["volume_dice"].notna()].sort_values(
+            ["volume_dice", "patient"], ascending=[False, True], ignore_index=True
+        )
+
+    def reliability_of_slices(self) -> pd.DataFrame:
+        """Reliability table of stage 1."""
+        return reliability(self.slices["tumor_probability"].to_numpy(), self.slices["has_tumor"].to_numpy())
+
+    def reliability_of_pixels(self) -> pd.DataFrame:
+        """Reliability table of mask pixels to which the model gives `LOWEST` or more."""
+        return self.pixels.reliability(lowest=LOWEST)
+
+
+def read_run(
+    params: Params,
+    *,
+    metrics: Path,
+    verdict: Path,
+    artifacts: Path,
+    predictions: Path,
+    scans: Path,
+    manifest: Path,
+    splits: Path,
+    problems: Path,
+    drift: Path,
+) -> Run:
+    """Read a run; raises UserError where a stage has not written its part yet."""
+    has_champion = (predictions / CHAMPION).exists()
+    return Run(
+        params=params,
+        metrics=read_json(metrics),
+        verdict=read_json(verdict),
+        record=read_record(artifacts / "layered"),
+        scores={gate: read_patients(predictions, gate) for gate in ("on", "off", "unprocessed")},
+        champion=_table(predictions / CHAMPION, "volume_dice").query("gate == 'on'") if has_champion else None,
+        slices=read_slices(predictions),
+        pixels=read_pixels(predictions),
+        manifest=read_manifest(manifest),
+        splits=read_splits(splits),
+        problems=_table(problems),
+        drift=_table(drift) if drift.exists() else None,
+        histories={network: _history(artifacts / network / HISTORY) for network in NETWORKS},
+        scans=scans,
+        predictions=predictions,
+        artifacts=artifacts,
+    )
+
+
+def _table(path: Path, *numbers: str) -> pd.DataFrame:
+    """Read a table; an empty field is missing in the columns of `numbers`, and "" elsewhere."""
+    return pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values={name: [""] for name in numbers})
+
+
+def _history(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.exists() else pd.DataFrame()

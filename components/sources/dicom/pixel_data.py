@@ -1,0 +1,111 @@
+"""Pixels of DICOM files as volumes, axes (slices, rows, columns); what can't be used raises `RefusedError`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+from pydicom.pixels import get_decoder
+from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+
+from components.scans.geometry import Geometry, is_usable
+from components.sources.dicom.datasets import read_file
+from components.sources.dicom.exact_positions import make_exact
+from components.sources.dicom.positions import EVEN, check_positions
+from components.sources.dicom.refused import RefusedError
+from components.sources.dicom.series import Series
+from components.sources.reading import MAX_VOXELS
+from components.sources.volume import Volume
+
+# DICOM's +x is towards the patient's left and +y towards the back, NIfTI's to the right and to the front.
+TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def stack_series(series: Series) -> Volume:
+    """Stack the slices of a series by their positions, axes (slices, rows, columns).
+
+    Raises:
+        RefusedError: they are no even stack of one size and orientation, or have no pixels that can be decoded here.
+    """
+    first = series.headers[0]
+    _check_size(series)
+    with np.errstate(over="ignore", invalid="ignore"):  # of absurd rescales; `_placed` finds what comes of them
+        if len(series.paths) > 1:
+            check_positions(series.headers)
+        slices = [read_file(path) for path in series.paths]
+        for one in slices:
+            _check_pixels(one)
+        make_exact(slices)
+        if len(slices) == 1:
+            stack = hd.Image.from_dataset(slices[0], copy=False).get_volume(dtype=np.float32, rtol=EVEN)
+        else:
+            stack = hd.get_volume_from_series(slices, dtype=np.float32, rtol=EVEN)
+    volume = _placed(stack.array, stack.affine, first.get("FrameOfReferenceUID"))
+    # Eight bits are 0..255 already and stay so, unless a rescale made something else of them.
+    eight = int(first.get("BitsStored") or 16) == 8 and bool((volume.data == volume.data.astype(np.uint8)).all())
+    return Volume(volume.data.astype(np.uint8), volume.geometry, volume.frame) if eight else volume
+
+
+def _check_size(series: Series) -> None:
+    first = series.headers[0]
+    frames = max(len(series.paths), int(first.get("NumberOfFrames") or 1))
+    if frames < 2:
+        what = "a single slice is no examination"
+        raise RefusedError("series", what, "give the folder that holds all slices of the examination")
+    if any(not header.get(name) for header in series.headers for name in ("Rows", "Columns")):
+        what = "slices without Rows and Columns"
+        raise RefusedError("unreadable", what, "export the images with Rows (0028,0010) and Columns (0028,0011)")
+    if len({(header.get("Rows"), header.get("Columns")) for header in series.headers}) > 1:
+        what = "slices of different sizes"
+        raise RefusedError("shape", what, "take the images of another series (localizer, screen shot) out of this one")
+    if int(first.Rows) * int(first.Columns) * frames > MAX_VOXELS:
+        what = "its headers claim more voxels than any scan has"
+        raise RefusedError("unreadable", what, "export the series again; Rows, Columns or NumberOfFrames are wrong")
+
+
+def _check_pixels(dataset: Any) -> None:
+    if "PixelData" not in dataset:
+        raise RefusedError("unreadable", "slices without pixel data", "export the images, and not their headers alone")
+    if int(dataset.get("SamplesPerPixel") or 1) != 1:
+        what = "colour pictures where MR intensities are expected"
+        raise RefusedError("type", what, "export the MR images themselves, no colour maps or screen shots")
+    syntax = dataset.file_meta.get("TransferSyntaxUID")
+    if not syntax:
+        what = "compressed pixels, and no TransferSyntaxUID that tells how"
+        raise RefusedError("type", what, "export the images again as DICOM files (part 10), uncompressed")
+    if not _is_decodable(syntax):
+        what = f"compressed as {syntax.name} ({syntax}), which no decoder here reads"
+        known = syntax in (JPEGLossless, JPEGLosslessSV1)  # to tools that most archives have at hand
+        remedy = (
+            "decompress each file: `gdcmconv --raw IN OUT` or `dcmdjpeg IN OUT`" if known else "export uncompressed"
+        )
+        raise RefusedError("type", what, remedy)
+
+
+def _is_decodable(syntax: Any) -> bool:
+    try:
+        return not syntax.is_compressed or get_decoder(syntax).is_available
+    except (NotImplementedError, ValueError):  # video, private syntaxes
+        return False
+
+
+def _placed(pixels: np.ndarray, affine: np.ndarray, frame: Any) -> Volume:
+    if not np.isfinite(pixels).all():
+        what = "pixels that are NaN or infinite after their rescale"
+        raise RefusedError("not_finite", what, "export the series again; RescaleSlope or RescaleIntercept are wrong")
+    if not is_usable(TO_RAS @ affine):
+        what = "its headers give no usable orientation and spacing"
+        raise RefusedError("unreadable", what, "export the series again, with its orientation and PixelSpacing")
+    return Volume(pixels, Geometry(pixels.shape, TO_RAS @ affine), ("dicom", str(frame)) if frame else None)
+
+
+def read_segmentation(path: Path) -> Volume:
+    """All segments of a DICOM SEG as one mask."""
+    data = read_file(path)
+    frame = data.get("FrameOfReferenceUID")
+    make_exact([data])
+    outlines = hd.seg.Segmentation.from_dataset(data, copy=False)
+    stack = outlines.get_volume(combine_segments=True, skip_overlap_checks=True, rtol=EVEN)
+    return _placed(stack.array, stack.affine, frame)

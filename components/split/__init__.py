@@ -1,0 +1,1 @@
+"""Stage split: patients to train, val and test, and to folds; the leakage audit."""

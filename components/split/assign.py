@@ -1,0 +1,153 @@
+"""Deal patients out to train, val and test, and to folds: by person, balanced, and stable when others are added."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from components.common.errors import UserError
+from components.common.tables import LEDGER_COLUMNS, SIDES, SPLITS_COLUMNS
+from components.split.user_file import read_own_split
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How to split.
+
+    Attributes:
+        val, test: shares of the patients, each in (0, 1), together below 1. Every side gets at least one patient.
+        folds: number of folds, numbered from 0.
+        seed: another seed, another split.
+        fold: test on this fold instead of on a share.
+        holdout_sites: test on these sites instead of on a share.
+        file: take sides from this CSV, columns patient, split and perhaps fold.
+    """
+
+    val: float
+    test: float
+    folds: int
+    seed: int
+    fold: int | None = None
+    holdout_sites: Sequence[str] = ()
+    file: str | None = None
+
+    @property
+    def recipe(self) -> str:
+        """Two hashes: what decides the sides, and what decides the folds. Patients keep what the same recipe gave."""
+        sides = asdict(self) | {"holdout_sites": sorted(self.holdout_sites)}
+        return f"{_hash(sorted(sides.items()))[:8]}-{_hash((self.seed, self.folds, self.file))[:8]}"
+
+
+def split_patients(manifest: pd.DataFrame, rule: Rule, before: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Assign every patient to a side and to a fold, balanced over sites and tumour burden.
+
+    Persons are ordered by site, then by tumour pixels in thirds, then by a seeded hash of their name. Walking that
+    order, each goes to the side that is furthest behind its share, so that every stretch of similar patients is dealt
+    out evenly. All examinations of a person go together.
+
+    Args:
+        manifest: one row a slice; columns patient, subject, site, tumor_pixels.
+        rule: how.
+        before: all that was dealt before, one row a person and recipe, columns `LEDGER_COLUMNS`; who is in it keeps the
+            side and fold that the same recipe gave.
+
+    Returns:
+        One row a patient, sorted by name, columns `SPLITS_COLUMNS`.
+    """
+    persons = manifest.groupby("subject").agg(site=("site", "first"), burden=("tumor_pixels", "sum")).reset_index()
+    persons["third"] = (persons["burden"].rank(method="first") - 1) * 3 // len(persons)
+    persons["hash"] = [_hash(f"{rule.seed}/{name}") for name in persons["subject"]]
+    persons = persons.sort_values(["site", "third", "hash"]).set_index("subject")
+    order = list(persons.index)
+
+    own = read_own_split(rule.file, manifest) if rule.file else pd.DataFrame(columns=["subject", "split", "fold"])
+    count = min(rule.folds, len(order))
+    folds = _deal(order, dict.fromkeys(range(count), len(order)), _kept(before, rule, "fold") | _known(own, "fold"))
+    if rule.file:
+        sides = _known(own, "split")
+    else:
+        fixed, tested = _kept(before, rule, "split"), None
+        if rule.fold is not None or rule.holdout_sites:
+            tested = _tested(rule, folds, persons["site"])
+            # Whoever was tested on before and is gone, or no longer chosen, must leave no place to others.
+            fixed = {name: side for name, side in fixed.items() if side != "test"} | dict.fromkeys(tested, "test")
+        sides = _deal(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed)
+    lacking = sorted(set(SIDES) - set(sides.values()))
+    if lacking:
+        raise UserError(
+            f"data/manifest.csv: no patient is left for {' and '.join(lacking)}; add patients, choose another fold, or "
+            "delete data/ledger.csv to deal all anew"
+        )
+    table = manifest.groupby("patient")[["subject", "site"]].first().reset_index()
+    table["split"], table["fold"] = table["subject"].map(sides), table["subject"].map(folds)
+    return table[SPLITS_COLUMNS]
+
+
+def add_to_ledger(before: pd.DataFrame | None, table: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """All that was dealt so far: rows of patients who are gone, and of other recipes, stay for when they come back."""
+    rows = table.assign(recipe=rule.recipe)[LEDGER_COLUMNS]
+    rows = rows if before is None else pd.concat([before, rows])
+    return rows.drop_duplicates(["subject", "recipe"], keep="last").sort_values(
+        ["recipe", "subject"], ignore_index=True
+    )
+
+
+def _quota(rule: Rule, persons: int, tested: int | None) -> dict[str, int]:
+    """How many persons each side gets; `tested` fixes the test side's."""
+    quota = {
+        "test": max(1, round(rule.test * persons)) if tested is None else tested,
+        "val": max(1, round(rule.val * persons)),
+    }
+    quota["train"] = persons - sum(quota.values())
+    if quota["train"] < 1:
+        raise UserError(
+            f"data/manifest.csv: {persons} patients are too few for this split; lower split.val and split.test"
+        )
+    return quota
+
+
+def _deal(order: Sequence[str], quota: Mapping[Any, int], fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every name one of the keys of `quota`, in order: the one furthest behind its share so far."""
+    dealt = {name: fixed[name] for name in order if name in fixed}
+    given = {hand: sum(found == hand for found in dealt.values()) for hand in quota}
+    for name in order:
+        if name not in dealt:
+            turn = len(dealt) + 1
+            behind = {
+                hand: quota[hand] * turn / len(order) - given[hand] for hand in quota if given[hand] < quota[hand]
+            }
+            dealt[name] = max(behind, key=lambda hand: (behind[hand], hand if isinstance(hand, str) else -hand))
+            given[dealt[name]] += 1
+    return dealt
+
+
+def _kept(before: pd.DataFrame | None, rule: Rule, column: str) -> dict[str, Any]:
+    """What the same recipe gave to each person before."""
+    if before is None:
+        return {}
+    part = 0 if column == "split" else 1
+    same = before["recipe"].str.split("-").str[part] == rule.recipe.split("-")[part]
+    return _known(before[same], column)
+
+
+def _known(table: pd.DataFrame, column: str) -> dict[str, Any]:
+    return table.dropna(subset=[column]).set_index("subject")[column].to_dict()
+
+
+def _tested(rule: Rule, folds: Mapping[str, int], sites: pd.Series) -> list[str]:
+    """Persons of the fold, or of the sites, that the rule tests on."""
+    unknown = sorted(set(rule.holdout_sites) - set(sites))
+    if unknown:
+        raise UserError(
+            f"params.yaml: split.holdout_sites: no patient is from {', '.join(unknown)}; "
+            f"there are {', '.join(sorted(set(sites)))}"
+        )
+    return [name for name in sites.index if folds[name] == rule.fold or sites[name] in rule.holdout_sites]
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(str(value).encode()).hexdigest()

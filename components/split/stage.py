@@ -1,0 +1,73 @@
+"""Split by patient into train, val and test, and into folds; a patient keeps its side when others are added.
+
+Slices of one patient look alike. A split of slices instead of patients therefore measures memory: it inflates
+brain-MRI scores by 29 to 55 points (Yagis et al. 2021, doi:10.1038/s41598-021-01681-w).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from components.common.errors import UserError
+from components.common.files import atomic_file
+from components.common.tables import read_ledger, read_manifest
+from components.split.assign import Rule, add_to_ledger, split_patients
+from components.split.leakage import find_leaks, find_look_alikes
+
+SHOWN = 20  # leaks on the screen
+# Bits of 256. Most copies of real slices differ in fewer, slices of two persons in 28 at least:
+# benchmarks/near_duplicates.py.
+NEAR = 20
+
+
+def split(
+    manifest: str | Path,
+    splits: str | Path,
+    ledger: str | Path,
+    rule: Rule,
+    *,
+    near: int = NEAR,
+    look_alikes: str = "refuse",
+) -> pd.DataFrame:
+    """Read the manifest, write `splits` (CSV, one row a patient), going on from what the ledger says of before.
+
+    Args:
+        manifest: what ingest wrote.
+        splits: CSV to write.
+        ledger: CSV of everybody ever dealt; read where there is one, and written anew.
+        rule: how to deal.
+        near: bits in which the hashes of pictures that look the same may differ, see `components.split.leakage`.
+        look_alikes: "refuse" the split for such pictures on two sides, or "warn".
+
+    Raises:
+        UserError: the audit found a leak; all are printed, and nothing is written.
+    """
+    slices = read_manifest(manifest)
+    before = _before(ledger) if Path(ledger).exists() else None
+    table = split_patients(slices, rule, before)
+    leaks, alike = find_leaks(slices, table), find_look_alikes(slices, table, near)
+    for line in [*leaks, *alike][:SHOWN]:
+        print(f"leak: {line}")
+    if len(leaks) + len(alike) > SHOWN:
+        print(f"... and {len(leaks) + len(alike) - SHOWN} more")
+    if look_alikes == "refuse":
+        leaks += alike
+    if leaks:
+        more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""
+        way = "" if leaks[0] not in alike else "; where they are two persons, lower split.near"
+        raise UserError(
+            f"{manifest}: leak between the sides: {leaks[0]}{more}; take one of the two out of the source{way}"
+        )
+    with atomic_file(splits) as part, atomic_file(ledger) as ledger_part:
+        table.to_csv(part, index=False)
+        add_to_ledger(before, table, rule).to_csv(ledger_part, index=False)
+    return table
+
+
+def _before(ledger: str | Path) -> pd.DataFrame:
+    try:
+        return read_ledger(ledger)
+    except UserError as error:
+        raise UserError(f"{ledger}: not a ledger of splits; delete it to deal all patients anew") from error

@@ -1,0 +1,46 @@
+"""A split of the user's own: who is on which side stands in a file."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from components.common.errors import UserError
+from components.common.tables import SIDES, TEXT
+
+
+def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
+    """Read a CSV with the columns patient, split (train, val or test) and, if there is one, fold.
+
+    Returns:
+        One row for each patient of the manifest, columns patient, subject, split, fold; other patients are passed over.
+
+    Raises:
+        UserError: a patient is missing, a person is on two sides, a side is empty, or it is no such table.
+    """
+    try:
+        own = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as a table; split.file needs a CSV with patient and split") from error
+    if not {"patient", "split"} <= set(own):
+        raise UserError(f"{path}: lacks the column patient or split; add it")
+    if not own["split"].isin(SIDES).all():
+        raise UserError(f"{path}: split holds other words than {', '.join(SIDES)}; correct them")
+    if "fold" in own:
+        folds = pd.to_numeric(own["fold"].dropna(), errors="coerce")  # who has none is dealt one
+        if not (folds.mod(1).eq(0) & folds.ge(0)).all():
+            raise UserError(f"{path}: fold holds other values than whole numbers from 0 on; correct them")
+    own = own.reindex(columns=["patient", "split", "fold"]).drop_duplicates()
+    patients = manifest[["patient", "subject"]].drop_duplicates().merge(own, on="patient", how="left")
+    lacking = patients.loc[patients["split"].isna(), "patient"]
+    if len(lacking):
+        raise UserError(
+            f"{path}: {len(lacking)} patient(s) of the source are not in it, {lacking.iloc[0]} first; add them"
+        )
+    torn = patients.groupby("subject")["split"].nunique()
+    if (torn > 1).any():
+        raise UserError(f"{path}: patient {torn.idxmax()} is on {torn.max()} sides; choose one of them")
+    if set(patients["split"]) != set(SIDES):
+        raise UserError(
+            f"{path}: no patient is in {' or '.join(sorted(set(SIDES) - set(patients['split'])))}; add some"
+        )
+    return patients

@@ -1,0 +1,87 @@
+"""A new batch of scans against the training set: do they still look like what the model has learned from?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from components.common.errors import UserError
+from components.common.tables import read_manifest, read_splits
+from components.ingest.patient import examine, examine_all
+from components.ingest.stage import spread
+from components.layered.predictor import Predictor
+from components.scans.scan import Scan
+from components.scans.scan_files import read_scan
+from components.sources import open_source
+from components.sources.reading import Options
+from components.validate.drift import SHARE, by_patient, compare
+
+
+def training_set(data: Path) -> pd.DataFrame:
+    """Manifest rows of the training patients of a data folder; of all its patients where there is no split yet."""
+    manifest = read_manifest(data / "manifest.csv")
+    if not (data / "splits.csv").exists():
+        return manifest
+    splits = read_splits(data / "splits.csv")
+    return manifest[manifest["patient"].isin(splits.loc[splits["split"] == "train", "patient"])]
+
+
+def load_detector(model: Path) -> Callable[[Scan], float]:
+    """Load a layered model; the function returned gives the share of a scan's slices that it calls tumour, 0..1."""
+    predictor = Predictor(model)
+    neighbors, threshold = predictor.record["neighbors"], predictor.record["tumor_threshold"]
+
+    def share(scan: Scan) -> float:
+        found = [
+            predictor.stages(batch)["tumor_probability"] >= threshold for batch in scan.batches(neighbors=neighbors)
+        ]
+        return float(np.concatenate(found).mean())
+
+    return share
+
+
+def drift(
+    address: str, against: Path, *, level: float, options: Options, model: Path | None, sample: int, workers: int | None
+) -> tuple[pd.DataFrame, int, list[str]]:
+    """Compare the scans at `address`, which need no masks, with the training patients of the data folder `against`.
+
+    Args:
+        level: see `components.validate.drift.compare`.
+        options: how volumes are brought to slices; as for the training set.
+        model: layered model to compare predictions of, too; None leaves them out.
+        sample: so many patients of the training set are predicted, spread over their names.
+        workers: see `components.ingest.stage.ingest`.
+
+    Returns:
+        The table of `compare`; how many patients were compared; what is wrong with those that can't be read.
+    """
+    known, share = training_set(against), load_detector(model) if model else None
+    reference = by_patient(known)
+    if not len(reference):
+        raise UserError(f"{against}: none of its training patients is in its manifest; run `dvc repro split` there")
+    with tempfile.TemporaryDirectory(prefix="glioflow-drift-") as folder, open_source(address) as source:
+        job = partial(examine, source=source, options=options, folder=Path(folder), masks=False)
+        findings = list(
+            tqdm(examine_all(job, source.patients, workers), desc="read", unit="patient", total=len(source.patients))
+        )
+        rows = [row for one in findings for row in one.rows]
+        if not rows:
+            raise UserError(f"{address}: none of its {len(findings)} patient(s) can be read; `ingest` says why")
+        new = by_patient(pd.DataFrame(rows))
+        if share is not None:
+            asked = spread(sorted(reference.index), sample)
+            reference[SHARE] = pd.Series(
+                {
+                    name: share(read_scan(against / "scans", name))
+                    for name in tqdm(asked, desc="reference", unit="patient")
+                }
+            )
+            new[SHARE] = [share(read_scan(folder, name)) for name in tqdm(new.index, desc="new", unit="patient")]
+    unread = [str(one.problems[0]) for one in findings if not one.rows]
+    return compare(reference, new, level), len(new), unread

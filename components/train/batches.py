@@ -1,0 +1,80 @@
+"""Batches for `fit`, from any step on: slices are copied out of the cache while the device works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from components.train.sampling import Sampler
+from components.train.training_slices import Slices
+
+Batches = Callable[[int], tf.data.Dataset]
+FOREVER = 2**62
+
+
+def balanced_weights(has_tumor: np.ndarray) -> np.ndarray:
+    """Weights that let both kinds of slices count the same in sum, float32 [slices], 1 on average."""
+    share = has_tumor.mean()
+    if share in (0, 1):
+        return np.ones(len(has_tumor), "float32")
+    return np.where(has_tumor, 0.5 / share, 0.5 / (1 - share)).astype("float32")
+
+
+def batches(
+    slices: Slices,
+    sampler: Sampler,
+    *,
+    with_masks: bool,
+    neighbors: int = 0,
+    weights: np.ndarray | None = None,
+) -> Batches:
+    """Give a function from a first step to the endless batches from that step on.
+
+    Args:
+        with_masks: targets are masks, [batch, size, size, 1]; else labels, float32 {0, 1} [batch, 1].
+        neighbors: slices either side along the channels.
+        weights: of each slice; None for none.
+
+    Returns:
+        Datasets of (images, uint8; targets) or (images, targets, weights).
+    """
+    around = slices.around(neighbors)
+    size, channels = slices.images.shape[1], around.shape[1] * slices.images.shape[3]
+
+    def gather(step: np.int64, part: np.int64, parts: np.int64) -> tuple[np.ndarray, ...]:
+        numbers = np.split(sampler(int(step)), parts)[part]
+        labels = slices.has_tumor[numbers].astype("float32")[:, None]
+        targets = slices.take_masks(numbers) if with_masks else labels
+        found = (slices.take_images(around[numbers]), targets)
+        return found if weights is None else (*found, weights[numbers])
+
+    def shaped(*values: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        shapes = [[None, size, size, channels], [None, size, size, 1] if with_masks else [None, 1], [None]]
+        return tuple(tf.ensure_shape(value, shape) for value, shape in zip(values, shapes, strict=False))
+
+    kinds = [tf.uint8, tf.uint8 if with_masks else tf.float32] + ([] if weights is None else [tf.float32])
+
+    def part_of(first: int, part: int, parts: int) -> tf.data.Dataset:
+        return tf.data.Dataset.range(first, FOREVER).map(
+            lambda step: shaped(*tf.numpy_function(gather, [step, part, parts], kinds, stateful=False))
+        )
+
+    def start(first: int) -> tf.data.Dataset:
+        strategy = tf.distribute.get_strategy()
+        replicas = strategy.num_replicas_in_sync
+        if replicas == 1:
+            return part_of(first, 0, 1).prefetch(2)
+
+        def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            """Each replica's part of every batch, those of this worker's replicas one after the other."""
+            here = replicas // context.num_input_pipelines
+            mine = range(context.input_pipeline_id * here, (context.input_pipeline_id + 1) * here)
+            parts = tuple(part_of(first, part, replicas) for part in mine)
+            choice = tf.data.Dataset.range(here).repeat()
+            return tf.data.Dataset.choose_from_datasets(parts, choice).prefetch(2)
+
+        return strategy.distribute_datasets_from_function(of_worker)
+
+    return start

@@ -1,0 +1,80 @@
+"""How good is a network on the validation patients, after each epoch?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
+
+from components.common.errors import UserError
+from components.train.training_slices import Slices
+
+MONITORED = {"classifier": "val_auroc", "segmenter": "val_volume_dice"}
+
+
+class Validator:
+    """Scores of a network on all validation slices.
+
+    Args:
+        network: it is called, never changed.
+        slices: of the validation patients.
+        with_masks: the network draws masks; else it gives a probability a slice.
+        loss: of (targets, predictions).
+        check: called after each batch; what it raises ends the validation.
+
+    Raises:
+        UserError: the score would be undefined for want of slices of a kind.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        slices: Slices,
+        *,
+        with_masks: bool,
+        loss: Callable[[Any, Any], Any],
+        batch: int,
+        neighbors: int,
+        xla: bool,
+        check: Callable[[], None],
+    ) -> None:
+        if not slices.has_tumor.any() or (not with_masks and slices.has_tumor.all()):
+            raise UserError(
+                "data/splits.csv: the validation patients lack slices with or without tumour; raise split.val"
+            )
+        self.slices, self.with_masks, self.loss, self.batch, self.check = slices, with_masks, loss, batch, check
+        self.around = slices.around(neighbors)
+        self.predict = tf.function(
+            lambda images: network(images, training=False), jit_compile=xla, reduce_retracing=True
+        )
+
+    def __call__(self) -> dict[str, float]:
+        """Give val_loss, and val_auroc over slices, or val_volume_dice: the mean over patients with tumour, at 0.5."""
+        slices, losses, found = self.slices, [], []
+        overlap, total, reference = (np.zeros(slices.patients.max() + 1) for _ in range(3))
+        for start in range(0, len(slices), self.batch):
+            self.check()
+            numbers = np.arange(start, min(start + self.batch, len(slices)))
+            predicted = self.predict(tf.constant(slices.take_images(self.around[numbers])))
+            if self.with_masks:
+                masks = slices.take_masks(numbers)
+                targets = tf.constant(masks, tf.float32)
+                drawn, patients = predicted.numpy() >= 0.5, slices.patients[numbers]
+                for sums, pixels in ((overlap, drawn & (masks > 0)), (total, drawn), (reference, masks)):
+                    np.add.at(sums, patients, pixels.sum(axis=(1, 2, 3), dtype=float))
+            else:
+                targets = tf.constant(slices.has_tumor[numbers, None], tf.float32)
+                found.append(predicted.numpy()[:, 0])
+            losses.append(float(tf.reduce_mean(self.loss(targets, predicted))) * len(numbers))
+        scores = {"val_loss": sum(losses) / len(slices)}
+        if self.with_masks:
+            ill = reference > 0
+            return scores | {"val_volume_dice": float((2 * overlap / np.maximum(1, total + reference))[ill].mean())}
+        probabilities = np.concatenate(found)
+        if not np.isfinite(probabilities).all():
+            return scores | {"val_auroc": float("nan")}
+        return scores | {"val_auroc": float(roc_auc_score(slices.has_tumor, probabilities))}

@@ -1,0 +1,220 @@
+"""The training loop: Keras' own step, validation by patient, checkpoints, early stopping, resuming.
+
+`fit` can't be resumed inside an epoch, drops the first batch under a distribution strategy, and fails with several
+workers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from components.common.errors import UserError
+from components.common.progress import Progress
+from components.train.batches import Batches
+from components.train.checkpoints import Arrays, Checkpoints, State, diverged
+from components.train.interruption import Interruption
+from components.train.measured_model import MeasuredModel
+from components.train.settings import Phase, optimizer
+from models.networks.classifier import set_strategy
+
+OnEpoch = Callable[[int, dict[str, float]], None]
+
+
+class Loop:
+    """Trains a model from wherever its last checkpoint left it.
+
+    Args:
+        model: its network is in `model.network`.
+        phases: one after the other; the optimizer starts anew with each.
+        loss: of (targets, predictions).
+        accumulate: batches whose gradients are averaged for one update.
+        average: momentum of the moving average of the weights, which is then what is validated and kept; 0 for none.
+        batches: training batches from any step on.
+        xla: compile the step with XLA.
+        steps: an epoch.
+        validate: gives the scores of the validation patients.
+        monitored: name of the score that decides which epoch is best; higher is better.
+        patience: epochs of the last phase without a better score, then it ends.
+        checkpoints: where the state is kept.
+        every: steps between checkpoints.
+        first_worker: this is the worker that saves them.
+        interruption: asks to stop; the state is saved first.
+        progress: shows the training.
+        on_epoch: told the number and the scores of each epoch.
+    """
+
+    def __init__(
+        self,
+        model: MeasuredModel,
+        *,
+        phases: list[Phase],
+        loss: Callable[[Any, Any], Any],
+        accumulate: int,
+        average: float = 0.0,
+        batches: Batches,
+        xla: bool,
+        steps: int,
+        validate: Callable[[], dict[str, float]],
+        monitored: str,
+        patience: int,
+        checkpoints: Checkpoints,
+        every: int,
+        first_worker: bool,
+        interruption: Interruption,
+        progress: Progress,
+        on_epoch: OnEpoch | None = None,
+    ) -> None:
+        self.model, self.phases, self.loss, self.batches = model, phases, loss, batches
+        self.accumulate, self.average = accumulate, average
+        self.xla, self.steps, self.validate, self.monitored, self.patience = xla, steps, validate, monitored, patience
+        self.checkpoints, self.every, self.interruption = checkpoints, every, interruption
+        self.first_worker, self.progress, self.on_epoch = first_worker, progress, on_epoch
+        self.best: list[np.ndarray] = []
+
+    def run(self, key: str) -> list[dict[str, float]]:
+        """Train to the end; the network then has the weights of its best epoch.
+
+        Args:
+            key: of checkpoints that are this training's.
+
+        Returns:
+            One row an epoch.
+
+        Raises:
+            SystemExit: a signal asked to stop; the state is saved.
+            UserError: the loss is not finite, or a checkpoint could not be written.
+        """
+        found = self.checkpoints.latest()
+        self.state, saved = found if found else (State(key), {})
+        self.best = saved.pop("best", [])
+        self.progress.start(self.state.step, self.state.history)
+        try:
+            for number, phase in enumerate(self.phases):
+                begins = self.phases[number - 1].last if number else 0
+                if self.state.epoch >= phase.last:
+                    continue
+                if phase.strategy:
+                    set_strategy(self.model.network, phase.strategy)
+                rates = (phase.learning_rate, self.steps, phase.last - begins, self.accumulate, self.average)
+                self.model.compile(optimizer(*rates), loss=self.loss)
+                self.train_step, self.average_statistics = self.model.compiled_step(xla=self.xla), self._averaging()
+                if saved:
+                    self._restore(saved)
+                self.stream = iter(self.batches(self.state.step))
+                while self.state.epoch < phase.last and not self._has_waited(number):
+                    self._epoch()
+        except SystemExit:
+            # Of several workers one may be asked alone, and can't save alone; the last checkpoint has to do.
+            if not isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
+                self._save()
+            raise
+        finally:
+            self.progress.close()
+        for variable, value in zip(self.model.network.weights, self.best, strict=True):
+            variable.assign(value)
+        return self.state.history
+
+    def _epoch(self) -> None:
+        state = self.state
+        if not state.done:
+            self.model.reset_metrics()
+        while state.done < self.steps:
+            self._step(float(self.train_step(next(self.stream))))
+        self._agree()
+        row: dict[str, float] = {"epoch": state.epoch}
+        # Sorted, because Keras' own order differs from version to version.
+        row |= {name: float(value) for name, value in sorted(self.model.get_metrics_result().items())}
+        with self._averaged():
+            row |= self.validate()
+            if not all(map(math.isfinite, row.values())):
+                raise UserError(diverged(state.step))
+            better = state.best is None or row[self.monitored] > state.history[state.best][self.monitored]
+            if better:
+                state.best = state.epoch
+                self.best = [_copied(weight) for weight in self.model.network.weights]
+        state.history.append(row)
+        state.done = 0
+        self.progress.epoch(state.epoch - 1, row, better)
+        if self.on_epoch:
+            self.on_epoch(state.epoch - 1, row)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Meanwhile the weights are their moving averages, where there are any."""
+        trained = self.model.trainable_variables if self.average else []
+        current = [_copied(variable) for variable in trained]
+        if self.average:
+            self.model.optimizer.finalize_variable_values(trained)
+        try:
+            yield
+        finally:  # a stop during the validation saves the state, too
+            for variable, value in zip(trained, current, strict=True):
+                variable.assign(value)
+
+    def _has_waited(self, phase: int) -> bool:
+        """Tell whether the last phase has gone on for `patience` epochs without a better score."""
+        if phase + 1 < len(self.phases) or self.state.best is None:
+            return False
+        begins = self.phases[phase - 1].last if phase else 0
+        return self.state.epoch - max(self.state.best + 1, begins) >= self.patience
+
+    def _agree(self) -> None:
+        """Average the batch statistics of all replicas: each has kept its own, and scores must be equal everywhere."""
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            self.average_statistics()
+
+    def _averaging(self) -> Callable[[], None]:
+        """What `_agree` does, compiled once for the phase and not at every checkpoint."""
+        strategy = tf.distribute.get_strategy()
+
+        def average() -> None:
+            replica = tf.distribute.get_replica_context()
+            for variable in self.model.network.non_trainable_weights:
+                variable.assign(replica.all_reduce("MEAN", tf.identity(variable.value)))
+
+        return tf.function(lambda: strategy.run(average))
+
+    def _step(self, loss: float) -> None:
+        self.state.step += 1
+        self.state.done += 1
+        self.progress.step()
+        if not math.isfinite(loss):
+            raise UserError(diverged(self.state.step))
+        self.interruption.check()
+        if self.state.step % self.every == 0:
+            self._save()
+
+    def _save(self) -> None:
+        self._agree()  # only one replica's batch statistics are read
+        arrays = self._arrays()  # on all workers: what each has counted for itself is added up as it is read
+        if self.first_worker:
+            self.checkpoints.save(self.state, arrays)
+
+    def _variables(self) -> dict[str, list[Any]]:
+        return {
+            "model": self.model.variables,
+            "optimizer": self.model.optimizer.variables,
+            "metrics": self.model.metrics_variables,
+        }
+
+    def _arrays(self) -> Arrays:
+        several = {name: [_copied(value) for value in values] for name, values in self._variables().items()}
+        return several | {"best": self.best}
+
+    def _restore(self, saved: Arrays) -> None:
+        for name, variables in self._variables().items():
+            for variable, value in zip(variables, saved[name], strict=True):
+                variable.assign(value)
+        saved.clear()
+
+
+def _copied(variable: keras.Variable) -> np.ndarray:
+    """A variable's value, which later steps don't change; NumPy 2 can't ask Keras for one itself."""
+    return np.array(keras.ops.convert_to_numpy(variable))

@@ -1,0 +1,69 @@
+"""The model that is trained: a network, its augmentation, what is measured on the way, and the compiled step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from components.common.errors import UserError
+from components.common.params import Params
+from components.train import settings
+from models.networks import network_files
+from models.networks.augment import AugmentedModel, Augmenter
+from models.networks.backbones import WeightsUnavailableError
+
+
+class MeasuredModel(AugmentedModel):
+    """An augmented model with one metric of its training batches, unweighted.
+
+    Its variables exist from the start, while those of `compile(metrics=...)` appear within the first step: too late
+    to be restored, and under a distribution strategy to be made at all.
+    """
+
+    def __init__(
+        self, network: keras.Model, augmenter: Augmenter, metric: keras.metrics.Metric, *, with_masks: bool
+    ) -> None:
+        super().__init__(network, augmenter, with_masks=with_masks)
+        self.metric = metric
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Update the metric; Keras has already updated the mean loss."""
+        self.metric.update_state(y, y_pred)
+        return self.get_metrics_result()
+
+    def compiled_step(self, *, xla: bool) -> Callable[[Any], tf.Tensor]:
+        """Keras' own step, compiled for the strategy in scope; `compile` comes first.
+
+        Returns:
+            A function of a batch that gives the mean loss since `reset_metrics`, of this worker's first replica.
+        """
+        # Built now: variables that first appear inside the compiled step make TensorFlow trace it twice.
+        self.optimizer.build(self.trainable_variables)
+        strategy = tf.distribute.get_strategy()
+
+        @tf.function(jit_compile=xla, reduce_retracing=True)
+        def step(batch: Any) -> tf.Tensor:
+            logs = strategy.run(self.train_step, args=(batch,))
+            return strategy.experimental_local_results(logs["loss"])[0]
+
+        return step
+
+
+def build(network: str, params: Params, precision: str) -> MeasuredModel:
+    """Build `network` ("classifier" or "segmenter") under a Keras dtype policy, with its augmentation.
+
+    Raises:
+        UserError: a parameter is wrong in a way that only the builder sees, or pre-trained weights can't be had.
+    """
+    augmenter = Augmenter(**getattr(params, network).augment.model_dump(), seed=params.seed)
+    keras.mixed_precision.set_dtype_policy(precision)
+    try:
+        built = network_files.build(network, settings.network_arguments(params, network))
+        return MeasuredModel(built, augmenter, settings.metric_of(network), with_masks=network == "segmenter")
+    except (WeightsUnavailableError, ValueError) as error:
+        raise UserError(f"params.yaml: {network}: {error}") from error
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")

@@ -1,0 +1,135 @@
+"""Parameters to what a training needs: the network's arguments, its phases, its loss and its optimizer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import ops
+
+from components.common.params import Params
+from models.networks import losses
+from models.networks.metrics import PooledDice
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Epochs up to `last`, whole epochs counted from 1, with one optimizer; `strategy` is the classifier's."""
+
+    last: int
+    learning_rate: float
+    strategy: str | None = None
+
+
+def network_arguments(params: Params, network: str) -> dict[str, Any]:
+    """Arguments of the builder of `network` ("classifier" or "segmenter")."""
+    if network == "classifier":
+        knobs = params.classifier
+        return {
+            "name": knobs.backbone,
+            "weights": knobs.weights,
+            "size": knobs.image_size,
+            "strategy": knobs.strategy,
+            "pooling": knobs.pooling,
+            "dropout": knobs.dropout,
+            "neighbors": knobs.neighbors,
+            "normalization": knobs.normalization,
+            "seed": params.seed,
+        }
+    shape = params.segmenter
+    encoder = {} if shape.backbone is None else {"backbone": shape.backbone, "weights": shape.weights}
+    return {
+        **encoder,
+        "filters": list(shape.filters),
+        "size": shape.image_size,
+        "normalization": shape.normalization,
+        "norm": shape.norm,
+        "head": shape.head,
+        "upsampling": shape.upsampling,
+        "neighbors": shape.neighbors,
+    }
+
+
+def phases(params: Params, network: str) -> list[Phase]:
+    """The phases of a training, in order."""
+    if network == "segmenter":
+        return [Phase(params.segmenter.epochs, params.segmenter.learning_rate)]
+    knobs = params.classifier
+    if knobs.strategy != "frozen_then_finetune":
+        return [Phase(knobs.epochs, knobs.learning_rate, knobs.strategy)]
+    return [
+        Phase(knobs.head_epochs, knobs.head_learning_rate, "frozen"),
+        Phase(knobs.epochs, knobs.learning_rate, "finetune"),
+    ]
+
+
+def loss_of(params: Params, network: str) -> Callable[[Any, Any], Any]:
+    """Loss of (targets, predictions), [batch]; the segmenter's are pooled over the batch, so its values are equal.
+
+    Keras averages over the batch, then over replicas; of a loss without the batch's axis it forgets the latter.
+    """
+    if network == "classifier":
+        return keras.losses.binary_crossentropy
+    pooled = losses.LOSSES[params.segmenter.loss]
+    return lambda y_true, y_pred: ops.broadcast_to(pooled(y_true, y_pred), ops.shape(y_pred)[:1])
+
+
+def balance(params: Params, network: str) -> tuple[float | None, bool]:
+    """Share of tumour slices in a batch, None for the data's own; and whether slices of the rarer kind weigh more."""
+    if network == "segmenter":
+        return params.segmenter.tumor_share, False
+    kind = params.classifier.imbalance
+    return 0.5 if kind == "sample" else None, kind == "weight"
+
+
+def metric_of(network: str) -> keras.metrics.Metric:
+    """What is measured on the training batches, as they are, augmented."""
+    return keras.metrics.AUC(name="auroc") if network == "classifier" else PooledDice()
+
+
+class ByUpdate(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule of updates for an optimizer that accumulates gradients: Keras asks by batch.
+
+    Args:
+        rate: the schedule.
+        accumulate: batches an update.
+    """
+
+    def __init__(self, rate: keras.optimizers.schedules.LearningRateSchedule, accumulate: int) -> None:
+        self.rate, self.accumulate = rate, accumulate
+
+    def __call__(self, step: Any) -> Any:
+        """Learning rate of the update that batch `step` belongs to."""
+        return self.rate(step // self.accumulate)
+
+
+def optimizer(
+    peak: float, steps: int, epochs: int, accumulate: int, average: float = 0.0
+) -> keras.optimizers.Optimizer:
+    """Adam with one epoch of linear warm-up from a tenth, then cosine decay to zero: functions of the step alone.
+
+    Args:
+        peak: the highest learning rate.
+        steps: batches an epoch.
+        epochs: of this optimizer.
+        accumulate: batches whose gradients are averaged for one update.
+        average: momentum of the moving average of the weights (Polyak and Juditsky 1992), 0 for none.
+    """
+    averaging = {"use_ema": True, "ema_momentum": average} if average else {}
+    updates = max(1, steps // accumulate)
+    rate = keras.optimizers.schedules.CosineDecay(
+        peak / 10, decay_steps=max(1, updates * (epochs - 1)), warmup_target=peak, warmup_steps=updates
+    )
+    if accumulate == 1:
+        return keras.optimizers.Adam(rate, **averaging)
+    return keras.optimizers.Adam(ByUpdate(rate, accumulate), gradient_accumulation_steps=accumulate, **averaging)
+
+
+def weights_hash(params: Params, network: str) -> str:
+    """SHA-256 of the file of pre-trained weights of `network`; "" where none is named."""
+    file = Path(getattr(params, network).weights)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

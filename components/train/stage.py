@@ -1,0 +1,162 @@
+"""Train: what the TFX Trainer runs. One function for both networks, because only their data and loss differ."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+import tensorflow as tf
+
+from components.common.errors import UserError
+from components.common.layout import HISTORY
+from components.common.params import Params
+from components.common.progress import Progress
+from components.train import cache, devices, provenance, settings
+from components.train.batches import balanced_weights, batches
+from components.train.checkpoints import Checkpoints
+from components.train.epoch_validation import MONITORED, Validator
+from components.train.interruption import Interruption
+from components.train.loop import Loop, OnEpoch
+from components.train.measured_model import build
+from components.train.sampling import Sampler
+from models.networks import export, network_files
+
+
+def train(
+    network: str,
+    params: Params,
+    train_files: list[str],
+    val_files: list[str],
+    run_dir: str | Path,
+    *,
+    live: str | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> keras.Model | None:
+    """Train `network`, or go on where the last attempt was killed; write history, arguments and best weights.
+
+    Args:
+        network: "classifier" or "segmenter".
+        params: all parameters.
+        train_files, val_files: patterns of gzipped TFRecord files.
+        run_dir: folder to write to.
+        live: folder for the live plots; None for none.
+        on_epoch: told the number and the scores of each epoch.
+
+    Raises:
+        UserError: no GPU where one is required, or a batch that devices can't share.
+
+    Returns:
+        The network in float32 with the weights of its best epoch by the validation patients, ready to export. None on
+        workers beside the first, which write nothing.
+    """
+    knobs, shared = getattr(params, network), params.training
+    devices.require_gpu(shared.gpu)
+    strategy = devices.strategy(shared.devices)  # before anything else of TensorFlow's
+    if knobs.batch_size % strategy.num_replicas_in_sync:
+        raise UserError(
+            f"params.yaml: {network}.batch_size {knobs.batch_size} can't be shared evenly by "
+            f"{strategy.num_replicas_in_sync} devices; take a multiple"
+        )
+    first = shared.devices == "one" or devices.cluster()[0] == 0
+    keras.utils.set_random_seed(params.seed)
+    if shared.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    sides = {"train": cache.example_files(train_files), "val": cache.example_files(val_files)}
+    made_from = _made_from(network, params, {side: cache.data_hash(files) for side, files in sides.items()})
+    key = provenance.json_hash(made_from)
+    with Interruption() as interruption:
+        slices, validation = (
+            cache.cached(files, made_from[side], knobs.image_size, _cache(network, params) / side, interruption.check)
+            for side, files in sides.items()
+        )
+        with_masks = network == "segmenter"
+        share, weighted = settings.balance(params, network)
+        loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / knobs.batch_size)
+        sampler = Sampler(slices.has_tumor, knobs.batch_size, params.seed, share)
+        weights = balanced_weights(slices.has_tumor) if weighted else None
+        with strategy.scope():
+            model = build(network, params, made_from["precision"])
+            loop = Loop(
+                model,
+                phases=settings.phases(params, network),
+                loss=loss,
+                accumulate=knobs.accumulate,
+                average=knobs.average,
+                xla=made_from["xla"],
+                batches=batches(slices, sampler, with_masks=with_masks, neighbors=knobs.neighbors, weights=weights),
+                steps=steps,
+                validate=Validator(
+                    model.network,
+                    validation,
+                    with_masks=with_masks,
+                    loss=loss,
+                    batch=knobs.batch_size,
+                    neighbors=knobs.neighbors,
+                    xla=made_from["xla"],
+                    check=interruption.check,
+                ),
+                monitored=MONITORED[network],
+                patience=knobs.patience,
+                checkpoints=_checkpoints(network, params, key),
+                every=shared.checkpoint_steps,
+                first_worker=first,
+                interruption=interruption,
+                progress=Progress(
+                    network,
+                    steps * knobs.epochs,
+                    knobs.epochs,
+                    live=live if first else None,
+                    tensorboard=f"artifacts/tensorboard/{network}" if shared.tensorboard and first else None,
+                ),
+                on_epoch=on_epoch,
+            )
+            history = loop.run(key)
+    if not first:
+        return None
+    made_from["people"] = sorted({*slices.people, *validation.people})
+    network_files.save_network(run_dir, model.network, settings.network_arguments(params, network), made_from)
+    pd.DataFrame(history).to_csv(Path(run_dir) / HISTORY, index=False)
+    return network_files.load_network(run_dir)
+
+
+def forget(network: str, params: Params) -> None:
+    """Remove the checkpoints and the decoded slices of a training whose results are safe."""
+    _checkpoints(network, params, "").clear()
+    shutil.rmtree(_cache(network, params), ignore_errors=True)
+
+
+def run_fn(fn_args: Any) -> None:
+    """Entry point of the TFX Trainer; `custom_config` holds `network`, `params` and, where wanted, `live`."""
+    config = fn_args.custom_config
+    network, params = config["network"], Params.model_validate(config["params"])
+    trained = train(
+        network, params, fn_args.train_files, fn_args.eval_files, fn_args.model_run_dir, live=config.get("live")
+    )
+    if trained is not None:
+        write = export.export_classifier if network == "classifier" else export.export_segmenter
+        write(trained, fn_args.serving_model_dir)
+
+
+def _made_from(network: str, params: Params, data: dict[str, str]) -> dict[str, Any]:
+    """All that the trained weights depend on, by hash or by name."""
+    knobs, shared = getattr(params, network), params.training
+    return {
+        "code": provenance.code_hash(),
+        "parameters": provenance.json_hash([params.seed, shared.deterministic, knobs.model_dump(mode="json")]),
+        **data,
+        "pretrained": settings.weights_hash(params, network),
+        "precision": devices.precision(knobs.precision),
+        "xla": devices.compiles(shared.xla, deterministic=shared.deterministic),
+    }
+
+
+def _cache(network: str, params: Params) -> Path:
+    return Path(params.training.cache) / f"glioflow-{network}"
+
+
+def _checkpoints(network: str, params: Params, key: str) -> Checkpoints:
+    return Checkpoints(f"{params.training.checkpoints}/{network}", key)

@@ -1,0 +1,1 @@
+"""Stage validate: statistics of the examples, anomalies, drift between the splits."""

@@ -1,0 +1,58 @@
+"""Validate: do the examples look as the curated schema says? An anomaly fails the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+from components.common.errors import UserError
+from components.validate.drift import found
+
+SCHEMA = Path(__file__).with_name("schema.pbtxt")
+# Pictures and names have no statistics worth keeping: bytes say nothing, and names are the patients'.
+DESCRIBED = (
+    *("site", "slice", "has_tumor", "tumor_pixels", "missing_pre", "missing_post"),
+    *("mean_pre", "std_pre", "mean_flair", "std_flair", "mean_post", "std_post"),
+)
+
+
+def stats_options() -> tfdv.StatsOptions:
+    """Options of StatisticsGen: only the features in `DESCRIBED`."""
+    return tfdv.StatsOptions(feature_allowlist=list(DESCRIBED))
+
+
+def read_anomalies(folder: str | Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (side, feature, description) of each anomaly that ExampleValidator wrote below `folder`."""
+    for path in sorted(Path(folder).glob("Split-*/SchemaDiff.pb")):
+        found = anomalies_pb2.Anomalies.FromString(path.read_bytes())
+        side = path.parent.name.removeprefix("Split-")
+        if found.dataset_anomaly_info.description:
+            yield side, "(all)", found.dataset_anomaly_info.description
+        for feature, info in sorted(found.anomaly_info.items()):
+            yield side, feature, info.description
+
+
+def check(folder: str | Path) -> None:
+    """Raise UserError naming the first anomaly and how many more there are."""
+    anomalies = list(read_anomalies(folder))
+    if anomalies:
+        side, feature, description = anomalies[0]
+        more = f" (and {len(anomalies) - 1} more)" if len(anomalies) > 1 else ""
+        raise UserError(
+            f"data/examples: {side}: {feature}: {' '.join(description.split())}{more}; "
+            f"mend the scans, or change {SCHEMA.parent.name}/{SCHEMA.name} where the scans are right"
+        )
+
+
+def check_drift(table: pd.DataFrame, action: str) -> None:
+    """Print where val or test patients look unlike those of train; raise UserError if the action is "refuse"."""
+    lines = [f"{side}: {line}" for side, part in table.groupby("side") for line in found(part)]
+    for line in lines:
+        print(f"drift: {line}")
+    if lines and action == "refuse":
+        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+        raise UserError(f"data/splits.csv: {lines[0]}{more}; split in another way, or set drift.action to warn")

@@ -1,0 +1,147 @@
+"""Augmentation of a batch on the device, inside the training step: the same transform for a slice and its mask."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.networks import warp
+
+# Spans of the smooth fields over the side. Four bend a brain without wrinkling it; the bias field of a receive coil is
+# smoother than that.
+ELASTIC_SPANS = 4
+BIAS_SPANS = 2
+
+
+class Augmenter:
+    """Random geometry and intensity, drawn anew for every slice of a batch; what is 0 or False is left out.
+
+    All channels of a slice change alike, because they are one scan: so does a slice with its neighbours. Whatever is
+    random comes from the variable `seeds.state`; who restores it draws the same again.
+
+    Args:
+        flip: mirror left and right in half of the slices.
+        rotate: up to so many degrees either way.
+        zoom: up to this share larger or smaller.
+        shift: up to this share of the side, either axis.
+        elastic: bend smoothly, no pixel by more than this share of the side along either axis. Below 0.12 nothing
+            folds over (Choi and Lee 2000: 0.48 of the control points' distance). B-splines: Rueckert et al. 1999.
+        intensity: contrast up to this share, brightness up to a quarter of it.
+        gamma: intensities 0..1 to the power exp(-gamma) to exp(gamma).
+        bias: multiply by a smooth field of exp(-bias) to exp(bias), as an MRI coil's uneven sensitivity does.
+        seed: of the random numbers.
+    """
+
+    def __init__(
+        self,
+        *,
+        flip: bool = False,
+        rotate: float = 0.0,
+        zoom: float = 0.0,
+        shift: float = 0.0,
+        elastic: float = 0.0,
+        intensity: float = 0.0,
+        gamma: float = 0.0,
+        bias: float = 0.0,
+        seed: int | None = None,
+    ) -> None:
+        self.flip, self.rotate, self.zoom, self.shift, self.elastic = flip, rotate, zoom, shift, elastic
+        self.intensity, self.gamma, self.bias = intensity, gamma, bias
+        self.seeds = keras.random.SeedGenerator(seed)
+
+    def _uniform(self, count: Any, reach: float) -> Any:
+        return keras.random.uniform((count,), -reach, reach, dtype="float32", seed=self.seeds)
+
+    def _smooth(self, count: Any, size: int, fields: int, spans: int, reach: float) -> Any:
+        """Smooth random fields [count, size, size, fields] within +-`reach`."""
+        shape = (count, spans + 3, spans + 3, fields)
+        return warp.smooth_field(keras.random.uniform(shape, -reach, reach, dtype="float32", seed=self.seeds), size)
+
+    def places(self, count: Any, size: int) -> tuple[Any, Any]:
+        """Draw where each pixel comes from: rows and columns in the old picture, float32 [count, size, size] each."""
+        rows, columns = warp.affine_places(
+            angle=self._uniform(count, self.rotate * math.pi / 180),
+            scale=1.0 + self._uniform(count, self.zoom),
+            mirror=ops.where(self._uniform(count, 1.0) < 0, -1.0, 1.0) if self.flip else ops.ones((count,)),
+            right=self._uniform(count, self.shift * size),
+            down=self._uniform(count, self.shift * size),
+            size=size,
+        )
+        if self.elastic:
+            bend = self._smooth(count, size, 2, ELASTIC_SPANS, self.elastic * size)
+            rows, columns = rows + bend[..., 0], columns + bend[..., 1]
+        return rows, columns
+
+    def _shade(self, images: Any) -> Any:
+        """Change intensities, 0..255."""
+        count, size = ops.shape(images)[0], images.shape[1]
+        if self.bias:
+            images = images * ops.exp(self._smooth(count, size, 1, BIAS_SPANS, self.bias))
+        if self.intensity:
+            gain, offset = 1.0 + self._uniform(count, self.intensity), 255.0 * self._uniform(count, self.intensity / 4)
+            images = images * ops.reshape(gain, (-1, 1, 1, 1)) + ops.reshape(offset, (-1, 1, 1, 1))
+        images = ops.clip(images, 0.0, 255.0)
+        if self.gamma:
+            exponent = ops.reshape(ops.exp(self._uniform(count, self.gamma)), (-1, 1, 1, 1))
+            # x ** e as exp(e log x), which CPUs vectorise: several times as fast.
+            bent = ops.exp(exponent * ops.log(ops.maximum(images, 1e-12) / 255.0))
+            images = ops.where(images > 0.0, 255.0 * bent, 0.0)
+        return images
+
+    def __call__(self, images: Any, masks: Any = None) -> tuple[Any, Any]:
+        """Transform a batch.
+
+        Args:
+            images: [batch, size, size, channels], 0..255, any number of channels.
+            masks: [batch, size, size, 1], {0, 1}; None where there are none.
+
+        Returns:
+            images, float32 in 0..255, and masks, float32 {0, 1}, or None.
+        """
+        images = ops.cast(images, "float32")
+        masks = None if masks is None else ops.cast(masks, "float32")
+        if self.flip or self.rotate or self.zoom or self.shift or self.elastic:
+            places = self.places(ops.shape(images)[0], images.shape[1])
+            if masks is None:
+                images = warp.sample(images, *places)
+            else:  # one look-up for both, and for all that moves, so that nothing is blurred twice
+                moved = warp.sample(ops.concatenate([images, masks], axis=-1), *places)
+                images, masks = moved[..., :-1], ops.cast(moved[..., -1:] >= 0.5, "float32")
+        if self.bias or self.intensity or self.gamma:
+            images = self._shade(images)
+        return images, masks
+
+
+class AugmentedModel(keras.Model):
+    """A network that augments its batches while it trains, and nowhere else.
+
+    Runs under the TensorFlow and the JAX backend: their `train_step` differ only in what comes before the batch.
+    """
+
+    def __init__(self, network: keras.Model, augmenter: Augmenter, *, with_masks: bool) -> None:
+        super().__init__(name=f"augmented_{network.name}")
+        self.network, self.augmenter, self.with_masks = network, augmenter, with_masks
+        self.augmenter_seeds = augmenter.seeds  # tracked, so that its state travels through compiled steps
+
+    def call(self, slices: Any, training: bool | None = None) -> Any:
+        """Run the network."""
+        return self.network(slices, training=training)
+
+    def train_step(self, *args: Any) -> Any:
+        """Augment, then do what Keras does."""
+        *state, batch = args
+        images, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
+        reference = targets if self.with_masks else None
+        if state:
+            # JAX hands over the values of all variables, which hold none of their own while a step is compiled.
+            trainable, fixed, *others = state[0]
+            with keras.StatelessScope(list(zip(self.non_trainable_variables, fixed, strict=True))) as scope:
+                images, masks = self.augmenter(images, reference)
+            fixed = [scope.get_current_value(variable) for variable in self.non_trainable_variables]
+            state = [(trainable, fixed, *others)]
+        else:
+            images, masks = self.augmenter(images, reference)
+        return super().train_step(*state, (images, masks if self.with_masks else targets, weights))

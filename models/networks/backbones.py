@@ -1,0 +1,147 @@
+"""Pre-trained networks of `keras.applications`, without their tops: the classifier's trunk, the segmenter's encoder."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.networks import preprocessing
+from models.networks.norms import with_fast_normalization
+
+
+class WeightsUnavailableError(RuntimeError):
+    """The pre-trained weights can't be had; the message says which and what to do."""
+
+
+def backbone(name: str, weights: str, size: int, pooling: str | None = None, neighbors: int = 0) -> keras.Model:
+    """Build `keras.applications.<name>` without its top.
+
+    Args:
+        name: a backbone's name, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).
+        weights: "imagenet" downloads them, a path loads that file, "none" starts at random. A file may be of a network
+            of three channels, or of one that saw as many neighbours (`save_encoder`).
+        size: side of the square input, pixels.
+        pooling: "avg" or "max" of the last feature maps, to a vector; None for the maps themselves.
+        neighbors: slices either side that the first convolution sees, too. Pre-trained weights are of three channels:
+            those become the middle slice's, and the neighbours' start at zero, so that training starts from the
+            features of the slice itself.
+
+    Returns:
+        A model of slices scaled as the backbone expects, [batch, size, size, 3 (2 neighbors + 1)].
+
+    Raises:
+        ValueError: no such backbone, or a size it can't take.
+        WeightsUnavailableError: the download failed, the file is missing, or it belongs to another network.
+    """
+    preprocessing.for_backbone(name)  # refuses a name that is no backbone's
+    build = getattr(keras.applications, name)
+    shape = {"include_top": False, "pooling": pooling}
+    if weights not in ("none", "imagenet") and not Path(weights).is_file():
+        raise WeightsUnavailableError(f"{weights}: no such file of weights; set weights to imagenet, none or a file")
+    try:  # whatever is wrong with the arguments shows here
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
+            plain = build(weights=None, input_shape=(size, size, 3 * (2 * neighbors + 1)), **shape)
+    except ValueError as error:
+        least = re.search(r"at least (\d+)", str(error))
+        raise ValueError(
+            f"size {size} is too small: {name} takes slices of at least {least[1]} pixels" if least else str(error)
+        ) from error
+    if weights != "none" and not _has_loaded(plain, weights):
+        try:
+            with _complete():
+                trained = build(weights=weights, input_shape=(size, size, 3), **shape)
+        except Exception as error:  # Keras raises a bare Exception when a download fails
+            if weights == "imagenet":
+                raise WeightsUnavailableError(
+                    f"ImageNet weights of {name}: download failed; without internet set weights "
+                    "to the path of a .weights.h5 file, or to none"
+                ) from error
+            raise WeightsUnavailableError(
+                f"{weights}: not weights of {name} without its top; give that network's own file"
+            ) from error
+        _copy_weights(trained, plain)
+    return with_fast_normalization(plain)
+
+
+@contextmanager
+def _complete() -> Iterator[None]:
+    """Refuse a file that holds no weights for some layers: newer Keras leaves those as they are, with a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Skipping nested container")
+        yield
+
+
+def _has_loaded(network: keras.Model, weights: str) -> bool:
+    """Load a file that was saved from a network of as many channels; False where it is another's."""
+    try:
+        with _complete():
+            network.load_weights(weights)
+    except (OSError, ValueError, KeyError, UserWarning):
+        return False
+    return True
+
+
+def _copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Copy weights to a network of as many channels or more; zero for those that are not the three in the middle."""
+    for old, new in zip(source.weights, target.weights, strict=True):
+        value = ops.convert_to_numpy(old)
+        if new.shape != old.shape:
+            before = (new.shape[2] - old.shape[2]) // 2
+            value = np.pad(value, [(0, 0), (0, 0), (before, before), (0, 0)])
+        new.assign(value)
+
+
+def pyramid(name: str, weights: str, size: int, levels: int, neighbors: int = 0) -> keras.Model:
+    """Build `backbone` down to its feature maps of half the side, a quarter, and so on.
+
+    Args:
+        name, weights, size, neighbors: see `backbone`.
+        levels: how often the side is halved.
+
+    Returns:
+        A model of scaled slices, as `backbone`, that gives a list of feature maps: the last ones of half the side,
+        [batch, size / 2, size / 2, c], then of a quarter, ..., `levels` of them.
+
+    Raises:
+        ValueError: see `backbone`; or the backbone doesn't halve its maps that often.
+        WeightsUnavailableError: see `backbone`.
+    """
+    trunk = backbone(name, weights, size, neighbors=neighbors)
+    maps = []
+    for level in range(1, levels + 1):
+        side = size >> level
+        found = [layer.output for layer in trunk.layers if tuple(layer.output.shape[1:3]) == (side, side)]
+        if not found:
+            raise ValueError(f"{name} has no feature maps of {side} x {side} pixels; take fewer filters")
+        maps.append(found[-1])
+    return keras.Model(trunk.input, maps, name=f"{name}_pyramid")
+
+
+def save_encoder(segmenter: keras.Model, name: str, path: str | Path) -> None:
+    """Write the backbone inside a trained segmenter as weights that `backbone` takes.
+
+    What has learned where a tumour is has learned whether there is one.
+
+    Args:
+        segmenter: of `transfer_resunet`, with as many filters as `name` halves its side.
+        name: its backbone.
+        path: ends in .weights.h5.
+
+    Raises:
+        ValueError: the segmenter has no such backbone, or only its upper part.
+    """
+    found = [layer for layer in segmenter.layers if layer.name == f"{name}_pyramid"]
+    size, neighbors = segmenter.input_shape[1], (segmenter.input_shape[-1] // 3 - 1) // 2
+    whole = backbone(name, "none", size, neighbors=neighbors)
+    if not found or len(found[0].weights) != len(whole.weights):
+        raise ValueError(f"this segmenter does not hold the whole of a {name}; take one filter more")
+    whole.set_weights(found[0].get_weights())
+    whole.save_weights(path)

@@ -1,0 +1,78 @@
+"""Stage 1: is there a tumour in this slice? Transfer learning from a `keras.applications` backbone.
+
+Strategies: `frozen` trains only the new dense head and keeps the backbone's weights and batch-norm statistics;
+`finetune` starts from the same weights and trains the whole network, with a very small learning rate where the
+weights are pre-trained; `frozen_then_finetune` does one after the other, so that no random head spoils the pre-trained
+features (Kumar et al. 2022, arXiv 2202.10054).
+"""
+
+from __future__ import annotations
+
+import keras
+
+from models.networks import preprocessing
+from models.networks.backbones import backbone
+
+STRATEGIES = ("frozen", "finetune", "frozen_then_finetune")
+
+
+def set_strategy(network: keras.Model, strategy: str) -> None:
+    """Freeze the backbone of a classifier or release it; the weights stay as they are.
+
+    Compile again afterwards: what was compiled before keeps training what it did.
+
+    Args:
+        network: what `classifier` gave.
+        strategy: "frozen" or "finetune".
+    """
+    if strategy not in ("frozen", "finetune"):
+        raise ValueError(f"strategy {strategy!r} is neither frozen nor finetune")
+    (trunk,) = (layer for layer in network.layers if isinstance(layer, keras.Model))
+    trunk.trainable = strategy == "finetune"  # a batch normalisation that is not trainable keeps its statistics, too
+
+
+def classifier(
+    name: str = "ResNet50",
+    *,
+    weights: str = "imagenet",
+    size: int = 256,
+    strategy: str = "finetune",
+    pooling: str = "avg",
+    dropout: float = 0.2,
+    neighbors: int = 0,
+    normalization: str = "unit",
+    seed: int | None = None,
+) -> keras.Model:
+    """Build the slice classifier.
+
+    Args:
+        name: a backbone of `keras.applications`.
+        weights: see `backbone`.
+        size: side of the square input, pixels.
+        strategy: one of `STRATEGIES`; frozen_then_finetune gives the frozen network, for `set_strategy` to release.
+        pooling: "avg" or "max", over the last feature maps.
+        dropout: share of the pooled features that a training step leaves out.
+        neighbors: slices that are seen on either side, besides the one in question.
+        normalization: "slice" or "unit", see `preprocessing.for_backbone`.
+        seed: of the dropout.
+
+    Returns:
+        A model from [batch, size, size, 3 (2 neighbors + 1)], whole numbers 0..255, to the tumour probability
+        [batch, 1], float32 in 0..1. The backbone's own preprocessing is its first layer.
+
+    Raises:
+        ValueError: an unknown strategy or backbone, a frozen phase without pre-trained weights, or too small a size.
+        WeightsUnavailableError: see `backbone`.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"strategy {strategy!r} is none of {', '.join(STRATEGIES)}")
+    if strategy != "finetune" and weights == "none":
+        raise ValueError(f"strategy {strategy} needs pre-trained weights: a head on random features learns nothing")
+    slices = keras.Input((size, size, 3 * (2 * neighbors + 1)), name="slices")
+    x = preprocessing.for_backbone(name, normalization)(slices)
+    x = backbone(name, weights, size, pooling, neighbors)(x)
+    x = keras.layers.Dropout(dropout, seed=seed)(x)
+    x = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name="tumor_probability")(x)
+    network = keras.Model(slices, x, name="classifier")
+    set_strategy(network, "finetune" if strategy == "finetune" else "frozen")
+    return network

@@ -1,0 +1,83 @@
+"""Keep a trained network as the arguments it was built with and its weights, which every backend and lane reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from models.networks.classifier import classifier
+from models.networks.resunet import resunet
+from models.networks.transfer_resunet import transfer_resunet
+
+NETWORK, WEIGHTS = "network.json", "network.weights.h5"
+
+
+def segmenter(**arguments: Any) -> keras.Model:
+    """Build the ResUNet, on a pre-trained encoder where the arguments name a `backbone`."""
+    return (transfer_resunet if "backbone" in arguments else resunet)(**arguments)
+
+
+BUILDERS: dict[str, Callable[..., keras.Model]] = {"classifier": classifier, "segmenter": segmenter}
+
+
+def build(name: str, arguments: dict[str, Any]) -> keras.Model:
+    """Build the network `name` ("classifier" or "segmenter")."""
+    return BUILDERS[name](**arguments)
+
+
+def save_network(
+    folder: str | Path, network: keras.Model, arguments: dict[str, Any], made_from: dict[str, Any] | None = None
+) -> None:
+    """Write `network.json` and `network.weights.h5` below `folder`.
+
+    Args:
+        arguments: what `build` was given.
+        made_from: hashes of what the network was trained with, kept in network.json.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"network": network.name, "arguments": arguments, "made_from": made_from or {}}
+    (folder / NETWORK).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    network.save_weights(folder / WEIGHTS)
+
+
+def halve(folder: str | Path, target: str | Path) -> None:
+    """Copy what `save_network` wrote with its weights in half precision: a network of half the size.
+
+    Weights keep 11 bits; a probability changes by about a hundredth at most.
+    """
+    target = Path(target)
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(Path(folder) / NETWORK, target / NETWORK)
+    with h5py.File(Path(folder) / WEIGHTS) as whole, h5py.File(target / WEIGHTS, "w") as half:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                half.require_group(name).attrs.update(item.attrs)
+                return
+            value = item[()]
+            value = value.astype(np.float16) if np.issubdtype(value.dtype, np.floating) else value
+            half.create_dataset(name, data=value).attrs.update(item.attrs)
+
+        whole.visititems(copy)
+
+
+def load_network(folder: str | Path) -> keras.Model:
+    """Read back what `save_network` wrote; pre-trained weights are not fetched again."""
+    folder = Path(folder)
+    record = json.loads((folder / NETWORK).read_text(encoding="utf-8"))
+    arguments = dict(record["arguments"])
+    if "weights" in arguments:
+        arguments["weights"] = "none"
+    if "strategy" in arguments:
+        arguments["strategy"] = "finetune"  # frozen, it would ask for pre-trained ones
+    network = build(record["network"], arguments)
+    network.load_weights(folder / WEIGHTS)
+    return network

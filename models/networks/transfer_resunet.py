@@ -1,0 +1,50 @@
+"""Stage 2 with transfer learning: the decoder of the ResUNet on the feature maps of a pre-trained encoder.
+
+A U-Net whose encoder has seen ImageNet converges in a fraction of the steps (Iglovikov and Shvets 2018, TernausNet,
+arXiv 1801.05746).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from models.networks import preprocessing
+from models.networks.backbones import pyramid
+from models.networks.resunet import pixel_head, res_block, up
+
+
+def transfer_resunet(
+    filters: Sequence[int],
+    *,
+    backbone: str,
+    weights: str,
+    size: int = 256,
+    normalization: str = "slice",
+    head: str = "sigmoid",
+    upsampling: str = "transpose",
+    norm: str = "batch",
+    neighbors: int = 0,
+) -> keras.Model:
+    """Build the segmenter on a backbone.
+
+    Args:
+        filters: feature maps of the decoder's blocks, from the whole side on down: n of them use the backbone's maps
+            of half the side to its 2 ** n th part.
+        backbone, weights: see `backbones.backbone`.
+        normalization: see `preprocessing.for_backbone`.
+        size, head, upsampling, norm, neighbors: see `resunet.resunet`.
+
+    Returns:
+        As `resunet.resunet`.
+
+    Raises:
+        ValueError, WeightsUnavailableError: see `backbones.pyramid`.
+    """
+    slices = keras.Input((size, size, 3 * (2 * neighbors + 1)), name="slices")
+    scaled = preprocessing.for_backbone(backbone, normalization)(slices)
+    *skips, x = pyramid(backbone, weights, size, len(filters), neighbors)(scaled)
+    for width, skip in zip(reversed(filters), [*reversed(skips), scaled], strict=True):
+        x = res_block(keras.layers.Concatenate()([up(x, width, upsampling), skip]), width, norm)
+    return keras.Model(slices, pixel_head(x, head), name="segmenter")

@@ -1,0 +1,24 @@
+"""Where the stages of dvc.yaml keep what they write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DEMO = Path("data/demo")
+SCANS = Path("data/scans")
+MANIFEST = Path("data/manifest.csv")
+PROBLEMS = Path("data/problems.csv")
+SPLITS = Path("data/splits.csv")
+LEDGER = Path("data/ledger.csv")
+EXAMPLES = Path("data/examples")
+VALIDATION = Path("data/validation")
+ARTIFACTS = Path("artifacts")
+LAYERED = ARTIFACTS / "layered"
+PREDICTIONS = ARTIFACTS / "predictions"
+BLESSING = ARTIFACTS / "blessing"
+METRICS = Path("reports/metrics.json")
+PUSHED = Path("reports/push.json")
+REPORT = Path("reports/report.html")
+PLOTS = Path("reports/plots")
+CARD = Path("reports/model_card.md")
+LIVE = Path("reports/training")

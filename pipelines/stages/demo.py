@@ -1,0 +1,13 @@
+"""Stage demo: write the synthetic patients."""
+
+from __future__ import annotations
+
+from components.common.params import Params
+from components.sources.demo import write_demo
+from pipelines.paths import DEMO
+
+
+def run(params: Params) -> None:
+    """Write the synthetic patients."""
+    knobs = params.demo
+    write_demo(DEMO, patients=knobs.patients, slices=knobs.slices, size=knobs.size, seed=params.seed)

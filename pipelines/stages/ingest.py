@@ -1,0 +1,23 @@
+"""Stage ingest: read the source into scans and a manifest."""
+
+from __future__ import annotations
+
+from components.common.params import Params
+from components.ingest.stage import ingest
+from components.sources.reading import Options
+from pipelines.paths import MANIFEST, PROBLEMS, SCANS
+
+
+def run(params: Params) -> None:
+    """Read the source into scans and a manifest."""
+    knobs = params.ingest
+    ingest(
+        params.source,
+        SCANS,
+        MANIFEST,
+        PROBLEMS,
+        policy=knobs.policy,
+        options=Options(knobs.size, knobs.spacing, knobs.channels),
+        patients=knobs.patients,
+        workers=knobs.workers,
+    )

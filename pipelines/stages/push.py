@@ -1,0 +1,31 @@
+"""Stage push: let the TFX Pusher pass on a blessed model, and register it with its dossier."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from components.common.files import write_json
+from components.common.params import Params
+from components.evaluate.gate import is_blessed
+from components.registry.dossier import Record
+from components.registry.releases import register
+from pipelines.paths import BLESSING, CARD, LAYERED, METRICS, PREDICTIONS, PUSHED
+from pipelines.pushed import pushed_in_words
+
+
+def run(params: Params) -> None:
+    """Push and register the layered model if the gate blessed it; say in push.json what came of it."""
+    from pipelines import local, training
+
+    record = Record(LAYERED, PREDICTIONS, METRICS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
+    model = training.import_model(str(LAYERED.resolve()), "layered")
+    blessing = training.import_blessing(str(BLESSING.resolve()), is_blessed(BLESSING))
+    with tempfile.TemporaryDirectory(prefix="glioflow-push-") as folder:
+        pusher = training.pusher(model.outputs["result"], blessing.outputs["result"], folder)
+        with local.run("push", [model, blessing, pusher], params.convert.beam_args_here):
+            pass
+        pushed = sorted(Path(folder).iterdir())
+        done = register(pushed[0], record, params.registry.git_remote) if pushed else None
+    write_json(PUSHED, {"pushed": bool(pushed), "version": done.version if done else None})
+    print(f"push: {pushed_in_words()}")

@@ -1,0 +1,32 @@
+"""Stage train: train one network with the TFX Trainer; keep its SavedModel, weights and history."""
+
+from __future__ import annotations
+
+import shutil
+
+from components.common.files import atomic_folder
+from components.common.params import Params
+from components.train.devices import cluster, require_gpu
+from pipelines.paths import ARTIFACTS, EXAMPLES, LIVE
+
+
+def run(params: Params, network: str) -> None:
+    """Train `network`, "classifier" or "segmenter"."""
+    require_gpu(params.training.gpu)  # before TFX is imported, and anything is read
+    from components.train.stage import forget, train
+
+    if cluster()[0]:  # another worker writes; this one lends its devices
+        files = [[str(EXAMPLES / f"Split-{side}" / "*")] for side in ("train", "val")]
+        train(network, params, files[0], files[1], ARTIFACTS / network)
+        return
+    from pipelines import local, training
+
+    examples = training.import_examples(str(EXAMPLES.resolve()))
+    trainer = training.trainer(network, examples.outputs["result"], params, live=str(LIVE / network))
+    with (
+        local.run(f"train-{network}", [examples, trainer], params.convert.beam_args_here) as outputs,
+        atomic_folder(ARTIFACTS / network) as part,
+    ):
+        shutil.copytree(outputs.path(trainer.id, "model"), part, dirs_exist_ok=True)
+        shutil.copytree(outputs.path(trainer.id, "model_run"), part, dirs_exist_ok=True)
+    forget(network, params)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+from conftest import ROOT, tiny_tree
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.common import params
+from components.common.errors import UserError
+
+TREE = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def changed(knob: str, value: object) -> dict:
+    tree = copy.deepcopy(TREE)
+    *groups, name = knob.split(".")
+    place = tree
+    for group in groups:
+        place = place[group]
+    place[name] = value
+    return tree
+
+
+@pytest.mark.parametrize("scale", params.SCALES)
+def test_one_switch_chooses_every_value(scale):
+    chosen = params.parse(changed("scale", scale))
+    assert chosen.classifier.image_size == TREE["classifier"]["image_size"][scale]
+    assert chosen.segmenter.filters == TREE["segmenter"]["filters"][scale]
+
+
+def test_full_scale_is_the_specification():
+    full = params.parse(changed("scale", "full"))
+    assert (full.classifier.backbone, full.classifier.weights) == ("ResNet50", "imagenet")
+    assert full.classifier.image_size == full.segmenter.image_size == 256
+    assert full.segmenter.filters == [16, 32, 64, 128]
+    assert (full.segmenter.loss, full.segmenter.upsampling) == ("focal_tversky", "transpose")
+
+
+def test_a_plain_value_overrides_the_scales():
+    assert params.parse(changed("classifier.epochs", 3)).classifier.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "says"),
+    [
+        ("scale", "huge", "scale is 'huge'"),
+        ("classifier.epochs", 0, "classifier.epochs"),
+        ("classifier.epochs", {"laptop": 3}, "no value for scale demo"),
+        ("segmenter.image_size", 100, "segmenter.image_size"),
+        ("segmenter.filters", [8], "segmenter.filters"),
+        ("segmenter.loss", "hinge", "segmenter.loss"),
+        ("segmenter.tumor_share", 1.5, "segmenter.tumor_share"),
+        ("split.val", 0.8, "split"),
+        ("classifier.learning_rat", 1, "classifier.learning_rat"),
+        ("gate.min_auroc", float("nan"), "gate.min_auroc"),
+        ("demo.patients", 2, "demo.patients"),
+    ],
+)
+def test_a_wrong_knob_is_named_in_one_line(knob, value, says):
+    with pytest.raises(UserError) as error:
+        params.parse(changed(knob, value))
+    assert says in str(error.value)
+    assert str(error.value).startswith("params.yaml: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "a: [1\n", "scale: [demo]\n"])
+def test_a_broken_file_is_refused(tmp_path, text):
+    (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        params.load(tmp_path / "params.yaml")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not here"):
+        params.load(tmp_path / "params.yaml")
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+trees = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        | st.fixed_dictionaries(dict.fromkeys(params.SCALES, inner))
+    ),
+    max_leaves=8,
+)
+
+
+@given(trees, st.sampled_from(params.SCALES))
+def test_what_is_picked_holds_no_scales_outside_lists(tree, scale):
+    def has_scales(value: object) -> bool:
+        if not isinstance(value, dict):
+            return False
+        return set(value) == set(params.SCALES) or any(has_scales(inner) for inner in value.values())
+
+    picked = tree
+    while has_scales(picked):
+        picked = params.pick(picked, scale)
+    assert params.pick(picked, scale) == picked
+
+
+@pytest.mark.parametrize(
+    ("place", "knob", "says"),
+    [
+        ([], "sorce", "params.yaml: sorce: there is no such knob"),
+        (["ingest", "policy"], "missing_musk", "ingest.policy: missing_musk: there is no such kind"),
+        (["split"], "holdoutsites", "split.holdoutsites: there is no such knob"),
+    ],
+)
+def test_a_misspelt_knob_is_named_as_it_was_written(place, knob, says):
+    tree = tiny_tree()
+    group = tree
+    for name in place:
+        group = group[name]
+    group[knob] = "refuse"
+    with pytest.raises(UserError, match=says) as error:
+        params.parse(tree)
+    assert len(str(error.value)) < 120

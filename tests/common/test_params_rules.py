@@ -1,0 +1,139 @@
+"""Which knobs contradict each other, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+from knobs import TREE, turned
+from pydantic import ValidationError
+
+from components.common import params
+from components.common.errors import UserError
+
+
+def test_channels_name_flair_once_and_no_sequence_twice():
+    for channels in (["pre", "flair", "post"], ["t1", "flair", "t1"]):
+        assert turned(ingest__channels=channels).ingest.channels == channels
+    for channels in (["pre", "post"], ["flair", "flair"], ["flair", "pre", "pre"], ["flair", "post", "post"]):
+        with pytest.raises(UserError, match="must name flair once, and pre and post at most once"):
+            turned(ingest__channels=channels)
+
+
+def test_every_kind_of_problem_has_an_action_and_there_is_no_other_kind():
+    policy = TREE["ingest"]["policy"]
+    first = min(policy)
+    with pytest.raises(UserError, match=f"{first}: missing"):
+        turned(ingest__policy={kind: action for kind, action in policy.items() if kind != first})
+    with pytest.raises(UserError, match="a_kind: there is no such kind"):
+        turned(ingest__policy=policy | {"a_kind": "warn"})
+    with pytest.raises(UserError, match=f"{first}: missing"):
+        turned(ingest__policy={kind: action for kind, action in policy.items() if kind != first} | {"~": "warn"})
+
+
+def test_ways_to_choose_the_tested_exclude_each_other():
+    ways = {"split__fold": 0, "split__holdout_sites": ["A"], "split__file": "own.csv"}
+    for one, value in ways.items():
+        assert turned(**{one: value})
+        for other in set(ways) - {one}:
+            with pytest.raises(UserError, match="exclude each other"):
+                turned(**{one: value, other: ways[other]})
+    with pytest.raises(UserError, match="exclude each other"):
+        turned(**ways)
+
+
+def test_the_fold_is_one_of_the_folds():
+    assert [turned(split__folds=3, split__fold=fold).split.fold for fold in (0, 1, 2)] == [0, 1, 2]
+    for fold in (3, 4):
+        with pytest.raises(UserError, match=f"fold is {fold}, and folds are numbered 0 to 2"):
+            turned(split__folds=3, split__fold=fold)
+    with pytest.raises(UserError, match=r"split\.fold"):
+        turned(split__fold=-1)
+
+
+def test_val_and_test_leave_a_tenth_for_training():
+    assert turned(split__val=0.4, split__test=0.49)
+    for val, test in ((0.4, 0.5), (0.5, 0.45)):
+        with pytest.raises(UserError, match="less than a tenth"):
+            turned(split__val=val, split__test=test)
+    for share in (0.0, 1.0):
+        with pytest.raises(UserError, match=r"split\.val"):
+            turned(split__val=share, split__test=0.1)
+
+
+def test_a_side_is_halved_once_a_filter():
+    assert turned(segmenter__image_size=48, segmenter__filters=[8] * 4)
+    assert turned(segmenter__image_size=64, segmenter__filters=[8] * 6)
+    with pytest.raises(UserError, match="image_size 48 can't be halved 5 times, once a filter"):
+        turned(segmenter__image_size=48, segmenter__filters=[8] * 5)
+
+
+def test_workers_elsewhere_get_their_flags_and_what_reads_this_disk_does_not():
+    flags = ["--runner=DirectRunner", "--direct_num_workers=7"]
+    assert turned(convert__beam_args=flags).convert.beam_args_here == flags
+    away = turned(convert__beam_args=flags, convert__storage="gs://bucket").convert
+    assert away.beam_args_here == ["--runner=FnApiRunner", "--direct_num_workers=1"]
+
+
+def test_nothing_turns_a_knob_after_they_were_read():
+    with pytest.raises(ValidationError, match="frozen"):
+        turned().gate.margin = 1
+
+
+def test_the_first_wrong_knob_is_named_with_its_value_and_the_others_counted():
+    with pytest.raises(UserError) as error:
+        turned(gate__margin=2, gate__min_auroc=-1, seed=-1)
+    assert str(error.value).startswith("params.yaml: seed: ")
+    assert str(error.value).endswith("; it is -1 (and 2 more)")
+    with pytest.raises(UserError) as error:
+        turned(seed="x" * 57)  # 59 characters with its quotation marks
+    assert f"; it is '{'x' * 57}'" in str(error.value)
+    with pytest.raises(UserError) as error:
+        turned(seed="x" * 58)
+    assert "it is" not in str(error.value)
+
+
+def test_a_misspelt_knob_is_told_before_all_else_and_one_of_another_type_is_no_misspelt_one():
+    tree = copy.deepcopy(TREE)
+    tree["ingest"]["policy"] = "warn"
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: ingest\.policy: Input should be a valid dictionary; it is 'warn'$"
+    ):
+        params.parse(tree)
+    tree["gate"]["margins"] = tree["gate"].pop("margin")
+    with pytest.raises(UserError, match=r"^params\.yaml: gate\.margins: there is no such knob \(and 2 more\)$"):
+        params.parse(tree)
+
+
+def test_a_missing_knob_and_a_missing_scale_are_named():
+    tree = copy.deepcopy(TREE)
+    del tree["gate"]["margin"]
+    with pytest.raises(UserError, match=r"^params\.yaml: gate\.margin: Field required$"):
+        params.parse(tree)
+    tree["gate"]["margin"] = {"laptop": 0.1, "full": 0.1}
+    with pytest.raises(UserError, match=r"a value has no value for scale demo; add it to the mapping$"):
+        params.parse(tree)
+    with pytest.raises(UserError, match=r"choose one of demo, laptop, full$"):
+        params.parse(TREE | {"scale": "tiny"})
+
+
+def test_only_mappings_of_nothing_but_scales_are_chosen_from():
+    assert params.pick({"demo": 1}, "demo") == 1
+    assert params.pick({}, "demo") == {}
+    assert params.pick({"demo": 1, "other": 2}, "demo") == {"demo": 1, "other": 2}
+    assert params.pick({"a": {"demo": 1, "full": 2}}, "full") == {"a": 2}
+
+
+def test_a_file_that_is_no_yaml_is_told_with_its_line(tmp_path):
+    path = tmp_path / "knobs.yaml"
+    path.write_text("a: 1\nb: [1\n", encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        params.load(path)
+    assert str(error.value) == f"{path}: not readable as YAML, line 3; correct it"
+    path.write_text("a: \x07", encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        params.load(path)
+    assert str(error.value) == f"{path}: not readable as YAML; correct it"
+    path.write_text(yaml.safe_dump(TREE), encoding="utf-8")
+    assert params.load(path) == turned()

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import re
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from layered_models import NETWORKS
+
+from components.common.files import write_json
+from components.common.layout import LAYERED, SERVING
+from components.evaluate.findings import findings, known_people, leak, silence
+from components.scans.identity import fingerprint
+
+pytest_plugins = ["evaluated"]
+pytestmark = pytest.mark.xdist_group("evaluated")  # models and predictions are made once
+
+RECORD = {"made_from": {"classifier": {"people": ["a", "b"]}, "segmenter": {"people": ["b", "c"]}}}
+QUIET = {
+    "layered": {
+        "missed_patients": 0,
+        "tumor_patients": 20,
+        "unprocessed_volume_dice_mean": 0.84,
+        "volume_dice_mean": 0.85,
+        "volume_dice_note": "",
+    },
+    "classifier": {"auroc": 0.95},
+    "calibration": {
+        "slice_confidence_mean": 0.9,
+        "slice_accuracy_at_half": 0.92,
+        "mask_pixels_said_from_1_percent": 0.5,
+        "mask_pixels_found_from_1_percent": 0.45,
+    },
+    "doubt": {"gain": 0.4},
+}
+
+
+def told(group, tested=("x",), **changes):
+    return findings(QUIET | {group: QUIET[group] | changes}, RECORD, tested)
+
+
+def test_where_all_is_well_nothing_is_said():
+    assert findings(QUIET, RECORD, ["x", "y"]) == []
+
+
+@pytest.mark.parametrize(
+    ("group", "changes", "says"),
+    [
+        ("layered", {"missed_patients": 20}, "The model draws NOTHING"),
+        ("layered", {"missed_patients": 3}, "In 3 of 20 patients with tumour nothing is drawn"),
+        ("classifier", {"auroc": 0.49}, "worse than chance"),
+        ("calibration", {"slice_confidence_mean": 0.99, "slice_accuracy_at_half": 0.7}, "classifier is OVER-CONFIDENT"),
+        ("calibration", {"slice_confidence_mean": 0.6, "slice_accuracy_at_half": 0.9}, "classifier is under-confident"),
+        ("calibration", {"mask_pixels_said_from_1_percent": 0.9}, "masks are OVER-CONFIDENT: .* 90% .* 45%"),
+        ("calibration", {"mask_pixels_said_from_1_percent": 0.2}, "masks are under-confident: .* 20% .* 45%"),
+        ("doubt", {"gain": 0.0}, "the refer list is no better than chance"),
+        ("doubt", {"gain": -0.3}, "the refer list is no better than chance"),
+        ("layered", {"unprocessed_volume_dice_mean": 0.9}, "costs the test patients volume Dice: 0.900 .* 0.850"),
+        ("layered", {"volume_dice_note": "only 9 patients"}, "Few patients were tested: only 9 patients"),
+    ],
+)
+def test_each_trouble_is_said_in_words_and_alone(group, changes, says):
+    (sentence,) = told(group, **changes)
+    assert re.search(says, sentence)
+    assert sentence.endswith(".")
+
+
+def test_what_does_not_exist_is_no_trouble():
+    nothing = {
+        "missed_patients": 0,
+        "tumor_patients": 0,
+        "unprocessed_volume_dice_mean": None,
+        "volume_dice_mean": None,
+    }
+    said = dict.fromkeys(QUIET["calibration"])
+    for group, changes in (("layered", nothing), ("classifier", {"auroc": None}), ("doubt", {"gain": None})):
+        assert told(group, **changes) == []
+    assert told("calibration", **said) == []
+
+
+def test_a_leak_is_counted_over_both_networks_and_comes_first():
+    assert known_people(RECORD) == {"a", "b", "c"}
+    assert leak(RECORD, ["x", "y"]) is None
+    assert "2 of the 3 tested persons" in leak(RECORD, ["a", "c", "x"])
+    first, second = told("layered", tested=["c", "x"], missed_patients=20)
+    assert first.startswith("LEAK: the model was trained or chosen on 1 of the 2 tested persons")
+    assert "NOTHING" in second
+
+
+@pytest.mark.parametrize(
+    ("made_from", "says"),
+    [
+        ({}, "its classifier and its segmenter"),
+        ({"classifier": {"people": []}}, "its segmenter"),
+        ({"classifier": {"code": "0"}, "segmenter": {"people": ["a"]}}, "its classifier"),
+    ],
+)
+def test_a_model_that_does_not_tell_whom_it_knows_may_leak(made_from, says):
+    assert silence(RECORD) is None
+    assert silence({"made_from": made_from}) == f"does not tell whom {says} has learned from"
+    assert "a LEAK can't be ruled out" in leak({"made_from": made_from}, ["x"])
+    assert leak({}, ["x"]) is not None
+
+
+def test_a_good_model_is_blessed_without_a_warning_but_that_patients_are_few(good, judged):
+    metrics, verdict = judged(good, min_volume_dice=0.9, min_auroc=0.9, min_sensitivity=0.9, min_cohort_volume_dice=0.9)
+    assert (metrics["verdict"], verdict["verdict"]) == ("BLESSED", "BLESSED")
+    (sentence,) = metrics["findings"]
+    assert sentence.startswith("Few patients were tested: only 7 patients")
+
+
+def knowing(model, people, folder):
+    """The same model, but made from these people."""
+    shutil.copytree(model.layered, folder / "layered")
+    made_from = {name: {"people": [fingerprint(one) for one in people]} for name in NETWORKS}
+    write_json(folder / "layered" / SERVING / LAYERED, model.record | {"made_from": made_from})
+    return SimpleNamespace(layered=folder / "layered", predictions=model.predictions)
+
+
+def test_a_leaky_model_is_refused_whatever_its_numbers(good, judged, tested, tmp_path):
+    metrics, verdict = judged(knowing(good, tested.patients[:2], tmp_path))
+    assert verdict["verdict"] == metrics["verdict"] == "NOT BLESSED"
+    (reason,) = verdict["reasons"]
+    assert reason.startswith("layered model: LEAK: the model was trained or chosen on 2 of the 7 tested persons")
+    assert metrics["findings"][0].startswith("LEAK")
+    assert metrics["layered"]["volume_dice_mean"] > 0.9
+
+
+def test_another_examination_of_a_tested_person_is_a_leak_too(good, judged, tested, tmp_path):
+    later = tested.patients[0].rpartition("_")[0] + "_20251231"
+    assert later not in tested.patients
+    _, verdict = judged(knowing(good, [later], tmp_path))
+    assert "LEAK" in verdict["reasons"][0]
+
+
+def test_an_all_background_model_is_told_though_nearly_all_its_pixels_are_right(predicted, judged):
+    metrics, verdict = judged(predicted(cut=1000.0), min_volume_dice=0.01)
+    assert verdict["verdict"] == "NOT BLESSED"
+    assert verdict["reasons"] == ["layered model: volume_dice_mean 0.0000 is below its floor 0.01"]
+    assert metrics["findings"][0].startswith("The model draws NOTHING: every mask of a patient with tumour is empty")
+    assert metrics["layered"]["all_slice_dice_empty_as_1"] == metrics["layered"]["all_slice_dice_floor"] > 0.5
+
+
+def test_an_over_confident_model_is_told(predicted, judged):
+    metrics, _ = judged(predicted(cut=18.0, spot=10.0, gain=5.0))
+    said = " ".join(metrics["findings"])
+    assert "The classifier is OVER-CONFIDENT" in said
+    assert "The masks are OVER-CONFIDENT" in said

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from evaluated_by_hand import PATIENTS_OF, RECORD, SLICES_OF, Place
+
+from components.common.predictions import read_patients, read_slices
+from components.common.tables import read_manifest
+from components.evaluate.clinical import read_clinical
+from components.evaluate.summary import describe_patients
+from components.metrics.pixel_calibration import PixelCalibration
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    return Place(tmp_path_factory.mktemp("usual")).write().summary()
+
+
+def test_gate_on_off_and_unprocessed_are_kept_apart(usual):
+    assert usual["layered"]["volume_dice_mean"] == pytest.approx(np.mean([0.9, 0.6, 0.3, 0.0]))
+    assert usual["segmenter"]["volume_dice_mean"] == pytest.approx(np.mean([0.8, 0.5, 0.2, 0.4]))
+    assert usual["layered"]["unprocessed_volume_dice_mean"] == pytest.approx(np.mean([0.7, 0.4, 0.1, 0.0]))
+    assert (usual["layered"]["patients"], usual["layered"]["tumor_patients"]) == (5, 4)
+    assert (usual["layered"]["missed_patients"], usual["segmenter"]["missed_patients"]) == (1, 0)
+    assert usual["layered"]["processing"] == RECORD["processing"]
+    assert usual["layered"]["volume_dice_floor"] == 0
+    low, high = (usual["layered"][f"volume_dice_mean_{end}95"] for end in ("low", "high"))
+    assert 0 <= low < usual["layered"]["volume_dice_mean"] < high <= 0.9
+
+
+def test_the_classifier_is_scored_at_the_models_own_threshold(usual):
+    found = usual["classifier"]
+    assert found["threshold"] == 0.6
+    assert found["sensitivity"] == 3 / 4  # 0.6 itself is found
+    assert found["specificity"] == 5 / 6
+    pairs = [(p > n) for p in (0.9, 0.7, 0.6, 0.3) for n in (0.2, 0.1, 0.65, 0.05, 0.15, 0.55)]
+    assert found["auroc"] == pytest.approx(np.mean(pairs))
+    assert found["auroc_low95"] <= found["auroc"] <= found["auroc_high95"]
+    assert found["patients_missed"] == 1  # p4
+    assert found["slices"] == 10
+
+
+def test_names_that_look_like_something_else_stay_names(place):
+    place.write()
+    assert list(read_patients(place.predictions)["patient"]) == ["007", "NA", "p3", "p4", "p5"]
+    assert set(read_slices(place.predictions)["patient"]) == set(PATIENTS_OF)
+
+
+def test_a_patients_missing_sequences_are_named(place):
+    described = describe_patients(place.write().manifest).set_index("patient")
+    assert described["missing_sequence"].to_dict() == {name: row[1] for name, row in PATIENTS_OF.items()}
+    assert described["site"].to_dict() == {name: row[0] for name, row in PATIENTS_OF.items()}
+
+
+def test_cohorts_by_hand(usual):
+    found = usual["cohorts"]
+    assert found["site=DU"]["volume_dice_mean"] == pytest.approx(0.6)
+    assert (found["site=DU"]["patients"], found["site=DU"]["few"]) == (3, False)
+    assert found["site=CS"]["volume_dice_mean"] == 0  # p5 has no tumour, and so no Dice
+    assert (found["site=CS"]["patients"], found["site=CS"]["few"]) == (2, True)
+    assert found["missing_sequence=none"]["volume_dice_mean"] == pytest.approx(0.9)
+    assert found["missing_sequence=pre+post"]["volume_dice_mean"] == 0
+    assert found["tumor_size=large, above 30 ml"]["volume_dice_mean"] == pytest.approx(0.15)
+    assert found["tumor_size=no tumour"] == {
+        "patients": 1,
+        "few": True,
+        "volume_dice_mean": None,
+        "volume_dice_mean_low95": None,
+        "volume_dice_mean_high95": None,
+    }
+
+
+def test_a_clinical_table_makes_more_cohorts(place, usual, tmp_path):
+    (tmp_path / "clinical.csv").write_text("Patient,grade,sex\n007,2,F\nNA,3,F\np3,3,\np4,2,M\nstranger,4,M\n")
+    place.write()
+    clinical = read_clinical(tmp_path / "clinical.csv", list(PATIENTS_OF))
+    found = place.summary(clinical)["cohorts"]
+    assert found["grade=2"]["volume_dice_mean"] == pytest.approx(0.45)
+    assert found["grade=3"]["volume_dice_mean"] == pytest.approx(0.45)
+    assert found["sex=F"]["volume_dice_mean"] == pytest.approx(0.75)
+    assert found["sex=unknown"]["patients"] == 2  # p3, of whom nothing is said, and p5, who is not in the table
+    assert found["grade=unknown"]["volume_dice_mean"] is None
+    assert "grade=4" not in found
+    assert set(usual["cohorts"]) == {name for name in found if not name.startswith(("grade", "sex"))}
+
+
+def test_doubt_is_judged_by_what_it_finds(usual):
+    found = usual["doubt"]
+    assert found["refer"] == ["p4", "p5", "NA"]  # the most doubtful first, whoever they are
+    assert found["bad_below_volume_dice"] == 0.7
+    # Of the four with a tumour, three have a bad mask; the list holds two of them.
+    assert (found["patients"], found["referred"], found["errors"], found["caught"]) == (4, 2, 3, 2)
+    assert found["share"] == pytest.approx(2 / 3)
+    assert found["aurc_oracle"] < found["aurc"] < found["aurc_random"]
+
+
+def test_calibration_is_said_against_seen(usual):
+    found = usual["calibration"]
+    assert (found["tumor_temperature"], found["mask_temperature"]) == (1.4, 2.1)
+    assert found["slice_confidence_mean"] == pytest.approx(
+        np.mean([0.9, 0.8, 0.7, 0.9, 0.6, 0.65, 0.7, 0.95, 0.85, 0.55])
+    )
+    assert found["slice_accuracy_at_half"] == pytest.approx(7 / 10)
+    assert found["mask_pixels_said_from_1_percent"] == pytest.approx(0.8)
+    assert found["mask_pixels_found_from_1_percent"] == pytest.approx(0.5)
+    assert found["mask_pixel_ece_from_1_percent"] == pytest.approx(0.3)
+    assert found["mask_pixel_ece_floor"] == pytest.approx(0.01)
+    assert found["mask_pixel_ece"] < found["mask_pixel_ece_floor"]
+
+
+@pytest.mark.parametrize(
+    ("label", "exists", "lacks"), [(1, "sensitivity", "specificity"), (0, "specificity", "sensitivity")]
+)
+def test_a_test_side_of_one_class_has_no_auroc_and_no_invented_number(place, label, exists, lacks):
+    slices = {name: [(label, p) for _, p in several] for name, several in SLICES_OF.items()}
+    found = place.write(slices=slices).summary()["classifier"]
+    for name in ("auroc", "auroc_low95", "auroc_high95", "pr_auc", "sensitivity_at_95_specificity", lacks):
+        assert found[name] is None, name
+    assert found[exists] is not None
+
+
+def test_without_any_tumour_nothing_is_invented(place):
+    healthy = {name: (site, missing, 0.0, None, None, None, d) for name, (site, missing, *_, d) in PATIENTS_OF.items()}
+    slices = {name: [(0, p) for _, p in several] for name, several in SLICES_OF.items()}
+    found = place.write(healthy, slices, PixelCalibration.of(np.full(100, 0.001), np.zeros(100, bool))).summary()
+    for name in ("volume_dice_mean", "volume_dice_mean_low95", "unprocessed_volume_dice_mean"):
+        assert found["layered"][name] is None, name
+    assert found["layered"]["tumor_patients"] == found["layered"]["missed_patients"] == 0
+    assert found["doubt"]["refer"] == ["p4", "p5", "NA"]
+    assert [found["doubt"][name] for name in ("patients", "share", "aurc", "gain")] == [0, None, None, None]
+    assert found["calibration"]["mask_pixels_said_from_1_percent"] is None
+    assert found["calibration"]["mask_pixel_ece_from_1_percent"] is None
+
+
+def test_one_patient_has_numbers_and_no_interval(place):
+    one = {name: rows for name, rows in PATIENTS_OF.items() if name == "007"}
+    found = place.write(one, {"007": SLICES_OF["007"]}).summary()
+    assert found["layered"]["volume_dice_mean"] == 0.9
+    assert found["layered"]["volume_dice_mean_low95"] is None
+    assert "too few patients" in found["layered"]["volume_dice_note"]
+    assert found["classifier"]["auroc"] == 1
+    assert found["classifier"]["auroc_low95"] is None
+
+
+def test_synthetic_patients_are_called_so(place, usual):
+    place.write()
+    place.manifest.loc[place.manifest["patient"] == "p4", "synthetic"] = 1
+    assert (usual["data"], place.summary()["data"]) == ("scans", "synthetic")
+
+
+def test_the_same_seed_gives_the_same_numbers(place, usual):
+    assert json.dumps(place.write().summary()) == json.dumps(usual)
+
+
+def test_a_manifest_of_ingest_is_understood(data):
+    described = describe_patients(read_manifest(data / "manifest.csv")).set_index("patient")
+    assert described["synthetic"].all()
+    assert described.loc["DEMO_AA_1003_20200101", "missing_sequence"] == "pre"
+    assert described.loc["DEMO_CC_1005_20200101", "missing_sequence"] == "post"
+    assert (described.drop(["DEMO_AA_1003_20200101", "DEMO_CC_1005_20200101"])["missing_sequence"] == "none").all()

@@ -1,0 +1,72 @@
+"""Bins and temperatures at their edges, by known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.metrics.calibration import ece_if_calibrated, reliability
+from components.metrics.choice import CANDIDATES, Choice
+from components.metrics.temperature import temperature
+
+SAID = np.random.default_rng(0).permutation(np.linspace(0.001, 0.999, 600))
+LABELS = np.random.default_rng(1).random(600) < SAID
+
+
+def test_there_are_fifteen_bins():
+    for by in ("mass", "width"):
+        table = reliability(SAID, LABELS, by=by)
+        assert table["count"].tolist() == [40] * 15
+        assert table.equals(reliability(SAID, LABELS, 15, by=by))
+    assert ece_if_calibrated(SAID) == ece_if_calibrated(SAID, 15)
+
+
+def test_the_last_bin_of_equal_width_holds_certainty():
+    table = reliability(np.array([0.0, 0.05, 0.1, 0.95, 1.0]), np.array([0, 0, 0, 1, 1]), 10, by="width")
+    assert table["low"].tolist() == [0, 0.1, 0.95]
+    assert table["high"].tolist() == [0.05, 0.1, 1]
+
+
+@pytest.mark.parametrize("by", ["mass", "width"])
+@pytest.mark.parametrize("scale", [1e-3, 0.5, 7])
+def test_what_all_weights_are_multiplied_by_changes_no_bin(by, scale):
+    weights = np.random.default_rng(2).integers(0, 4, 600).astype(float)
+    table = reliability(SAID, LABELS, weights=weights, by=by)
+    scaled = reliability(SAID, LABELS, weights=scale * weights, by=by)
+    assert scaled["count"].to_numpy() == pytest.approx(scale * table["count"].to_numpy())
+    assert scaled.drop(columns="count").to_numpy() == pytest.approx(table.drop(columns="count").to_numpy())
+
+
+@pytest.mark.parametrize("by", ["depth", "number", "weight", "zone", ""])
+def test_there_are_no_other_bins(by):
+    with pytest.raises(ValueError, match=f'bins go by "mass" or "width", not by "{by}"'):
+        reliability(SAID, LABELS, by=by)
+
+
+def test_chance_is_drawn_a_hundred_times_and_the_same_each_time():
+    said = SAID[:50]
+    assert ece_if_calibrated(said) == ece_if_calibrated(said, seed=0, draws=100)
+    assert len({ece_if_calibrated(said, seed=seed, draws=draws) for seed in (0, 1) for draws in (99, 100, 101)}) == 6
+
+
+def test_a_temperature_lies_between_a_tenth_and_ten():
+    assert temperature(np.array([1.0, 0.0]), np.array([0, 1])) == pytest.approx(10, rel=1e-3)
+    # All but right: the one mistake costs next to nothing, whatever the temperature.
+    assert temperature(np.array([0.4999999, 0.6, 0.4]), np.array([1, 1, 0])) == pytest.approx(0.1, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("said", "labels"), [([0.3, 0.9, 0.1], [1, 1, 0]), ([0.9, 0.7, 0.1], [1, 0, 0]), ([0.5, 0.6, 0.2], [0, 0, 1])]
+)
+def test_a_mistake_on_one_side_is_enough_to_learn_from(said, labels):
+    assert temperature(np.array(said), np.array(labels)) != 1
+
+
+def test_a_tie_is_a_billionth_a_patient_and_no_more():
+    def best(patients, ahead):
+        total = np.full(len(CANDIDATES), 0.5 * patients)
+        total[4] += ahead
+        return Choice(patients, total, np.zeros(len(CANDIDATES), int)).best()
+
+    assert best(1, 0.9e-9) == best(1000, 0.9e-6) == CANDIDATES[0]
+    assert best(1, 1.5e-9) == best(1000, 1.5e-6) == CANDIDATES[4]

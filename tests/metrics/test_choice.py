@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from components.metrics.choice import CANDIDATES, Choice, candidate_dice
+from components.metrics.components3d import Processing, keep_components
+from components.metrics.mask_scores import dice
+
+SPACING = (5.0, 3.0, 3.0)  # a voxel is 0.045 ml
+masks = arrays(bool, (3, 6, 7), elements=st.sampled_from([True, False, False]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(masks, masks)
+def test_every_candidate_scores_what_doing_it_scores(reference, prediction):
+    if not reference.any():
+        assert Choice.of(reference, prediction, SPACING).patients == 0
+        return
+    done = [
+        dice(reference, keep_components(prediction, SPACING, min_ml=c.min_ml, largest=c.largest)) for c in CANDIDATES
+    ]
+    assert candidate_dice(reference, prediction, SPACING) == pytest.approx(done)
+
+
+def test_the_grid_goes_from_the_least_processing_to_the_most():
+    assert len(CANDIDATES) == 12
+    assert CANDIDATES[0] == Processing(largest=False, min_ml=0)
+    assert [c.largest for c in CANDIDATES] == [False] * 6 + [True] * 6
+    assert [c.min_ml for c in CANDIDATES] == [0, 0.05, 0.1, 0.25, 0.5, 1] * 2
+
+
+def patient(tumour, *others):
+    """Reference of so many voxels, found in full, and false blobs of so many."""
+    reference = np.zeros((2 + 2 * len(others), 10, 10), bool)
+    reference[0].ravel()[:tumour] = True
+    prediction = reference.copy()
+    for at, size in enumerate(others):
+        prediction[2 + 2 * at].ravel()[:size] = True
+    return reference, prediction, SPACING
+
+
+def chosen(*patients):
+    return sum((Choice.of(*one) for one in patients), Choice())
+
+
+def test_nothing_to_gain_leaves_everything():
+    assert chosen(patient(40), patient(90)).best() == Processing()
+    assert Choice().best() == Processing()
+
+
+def test_specks_are_removed_by_the_smallest_size_that_does_it():
+    assert chosen(patient(40, 2), patient(90, 1)).best() == Processing(min_ml=0.1)  # 2 voxels are 0.09 ml
+
+
+def test_the_largest_wins_where_blobs_are_smaller_than_tumours():
+    choice = chosen(patient(40, 30), patient(90, 25))
+    assert choice.best() == Processing(largest=True)
+    assert (choice.table()["patients_at_zero"] == 0).all()
+
+
+def test_the_largest_loses_where_one_blob_outgrows_a_tumour():
+    choice = chosen(patient(40, 30), patient(20, 25))
+    assert choice.best() == Processing()
+    table = choice.table().set_index(["largest", "min_ml"])
+    assert table.loc[(True, 0), "patients_at_zero"] == 1
+    assert table.loc[(False, 0), "patients_at_zero"] == 0
+    assert table.loc[(True, 0), "volume_dice_mean"] == 0.5
+    assert table.loc[(False, 0), "volume_dice_mean"] == pytest.approx((80 / 110 + 40 / 65) / 2)
+    assert (table["patients"] == 2).all()
+
+
+def test_order_and_merging_do_not_matter():
+    patients = [patient(40, 2, 7), patient(3), patient(20, 25), patient(9, 1, 1, 1), patient(70, 69)]
+    one = chosen(*patients)
+    other = chosen(*patients[3:]) + chosen(*patients[:3][::-1])
+    assert other.patients == one.patients == 5
+    assert other.total == pytest.approx(one.total)
+    assert (other.lost == one.lost).all()
+    assert other.best() == one.best()
+
+
+def test_rounding_does_not_break_a_tie():
+    nudged = np.full(12, 2.0)
+    nudged[5] += 1e-12
+    assert Choice(3, nudged, np.zeros(12, int)).best() == Processing()
+
+
+def test_a_patient_without_tumour_says_nothing():
+    reference, prediction, spacing = patient(0, 30)
+    assert Choice.of(reference, prediction, spacing).patients == 0
+    assert Choice().table()["volume_dice_mean"].isna().all()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import fisher_exact
+
+from components.metrics.referral import catches, refer_list, worst
+
+DOUBT = {"a": 0.1, "b": 0.9, "c": 0.4, "d": 0.9, "e": 0.2}
+
+
+def test_the_most_doubtful_come_first():
+    assert refer_list(DOUBT, share=1) == ["b", "d", "c", "e", "a"]
+    assert refer_list(DOUBT, share=0.2) == ["b"]
+    assert refer_list(DOUBT, share=0.21) == ["b", "d"]
+    assert refer_list(DOUBT, share=0) == []
+    assert refer_list(dict(reversed(DOUBT.items())), share=0.5) == ["b", "d", "c"]
+    assert refer_list(DOUBT, threshold=0.4) == ["b", "d", "c"]
+    assert refer_list(DOUBT, threshold=2) == []
+    assert refer_list({}, share=0.5) == []
+
+
+def test_what_could_not_be_doubted_is_doubted_most():
+    broken = {**DOUBT, "e": float("nan")}
+    assert refer_list(broken, share=0.2) == ["e"]
+    assert refer_list(broken, threshold=0.9) == ["e", "b", "d"]
+
+
+@pytest.mark.parametrize("how", [{}, {"share": 0.5, "threshold": 0.5}, {"share": 1.1}, {"share": -0.1}])
+def test_share_or_threshold(how):
+    with pytest.raises(ValueError, match="share"):
+        refer_list(DOUBT, **how)
+
+
+def test_the_worst():
+    dice = {"a": 0.1, "b": 0.49, "c": 0.5, "d": 0.9, "e": 0.95, "f": 0.5, "g": 0.6, "h": 0.7}
+    assert worst(dice, below=0.5) == {"a", "b"}
+    assert worst(dice, lowest=0.25) == {"a", "b"}
+    assert worst(dice, lowest=0.375) == {"a", "b", "c", "f"}  # the third and the fourth are equal
+    assert worst(dice, lowest=0.01) == {"a"}
+    assert worst({}, lowest=0.25) == set()
+    with pytest.raises(ValueError, match="either"):
+        worst(dice)
+    with pytest.raises(ValueError, match="either"):
+        worst(dice, below=0.5, lowest=0.5)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 7), st.data())
+def test_chance_is_counted_over_all_lists(count, data):
+    everyone = [f"p{i}" for i in range(count)]
+    referred = data.draw(st.lists(st.sampled_from(everyone), unique=True))
+    errors = data.draw(st.lists(st.sampled_from(everyone), unique=True, min_size=1))
+    found = catches(referred, errors, everyone)
+    lists = [len(set(one) & set(errors)) for one in itertools.combinations(everyone, len(referred))]
+    assert found.caught == len(set(referred) & set(errors))
+    assert found.share == found.caught / len(errors)
+    assert found.chance == pytest.approx(sum(lists) / len(lists) / len(errors))
+    assert found.p_value == pytest.approx(sum(n >= found.caught for n in lists) / len(lists))
+    missed, spared = len(errors) - found.caught, count - len(set(referred) | set(errors))
+    table = [[found.caught, len(referred) - found.caught], [missed, spared]]
+    assert found.p_value == pytest.approx(fisher_exact(table, "greater").pvalue)
+
+
+def test_by_hand():
+    found = catches(["a", "b"], ["a", "b"], list("abcdefgh"))
+    assert (found.patients, found.referred, found.errors, found.caught) == (8, 2, 2, 2)
+    assert (found.share, found.chance) == (1, 0.25)
+    assert found.p_value == pytest.approx(1 / 28)
+
+
+def test_without_errors_there_is_nothing_to_catch():
+    found = catches(["a"], [], ["a", "b"])
+    assert (found.share, found.p_value, found.chance) == (None, None, 0.5)
+    assert catches([], [], []).chance is None
+
+
+def test_strangers_are_refused():
+    with pytest.raises(ValueError, match="among the patients"):
+        catches(["x"], ["a"], ["a"])
+    with pytest.raises(ValueError, match="among the patients"):
+        catches(["a"], ["x"], ["a"])

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_training import few_slices
+
+from components.train.batches import balanced_weights, batches
+from components.train.sampling import Sampler
+
+SLICES = few_slices()
+KINDS = [
+    {"with_masks": True},
+    {"with_masks": False},
+    {"with_masks": True, "neighbors": 2},
+    {"with_masks": False, "weights": np.arange(len(SLICES), dtype="float32")},
+]
+
+
+def taken(count, first=0, batch=4, **kind):
+    """So many batches from a step on."""
+    stream = batches(SLICES, Sampler(SLICES.has_tumor, batch, seed=1), **kind)(first)
+    return [[part.numpy() for part in found] for found in islice(stream, count)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["masks", "labels", "neighbours", "weights"])
+def test_batches_from_a_step_on_are_the_tail_of_all(kind):
+    whole, tail = taken(9, **kind), taken(4, first=5, **kind)
+    for one, other in zip(whole[5:], tail, strict=True):
+        for mine, others in zip(one, other, strict=True):
+            np.testing.assert_array_equal(mine, others)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["masks", "labels", "neighbours", "weights"])
+def test_a_batch_holds_its_slices_with_what_belongs_to_them(kind):
+    sampler = Sampler(SLICES.has_tumor, 4, seed=1)
+    for step, (images, targets, *weights) in enumerate(taken(6, **kind)):
+        numbers = sampler(step)
+        assert images.dtype == np.uint8
+        np.testing.assert_array_equal(images, SLICES.take_images(SLICES.around(kind.get("neighbors", 0))[numbers]))
+        if kind["with_masks"]:
+            assert targets.dtype == np.uint8
+            np.testing.assert_array_equal(targets, SLICES.masks[numbers])
+        else:
+            assert targets.dtype == np.float32
+            np.testing.assert_array_equal(targets[:, 0], SLICES.has_tumor[numbers])
+        expected = [kind["weights"][numbers]] if "weights" in kind else []
+        np.testing.assert_array_equal(weights, expected)
+
+
+def test_the_shapes_are_known_before_any_batch():
+    stream = batches(SLICES, Sampler(SLICES.has_tumor, 4, seed=1), with_masks=True, neighbors=1)(0)
+    assert [spec.shape.as_list() for spec in stream.element_spec] == [[None, 32, 32, 9], [None, 32, 32, 1]]
+    assert [spec.dtype for spec in stream.element_spec] == [tf.uint8, tf.uint8]
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=200).map(np.array))
+def test_balanced_weights_let_both_kinds_count_the_same(has_tumor):
+    weights = balanced_weights(has_tumor)
+    assert weights.dtype == np.float32
+    assert weights.mean() == pytest.approx(1, rel=1e-5)
+    if has_tumor.any() and not has_tumor.all():
+        assert weights[has_tumor].sum() == pytest.approx(weights[~has_tumor].sum(), rel=1e-5)
+        assert len(set(weights[has_tumor])) == len(set(weights[~has_tumor])) == 1

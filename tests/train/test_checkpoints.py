@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import errno
+from random import Random
+
+import fsspec
+import numpy as np
+import pytest
+
+from components.common.errors import UserError
+from components.train.checkpoints import Checkpoints, State
+
+WEIGHTS = np.arange(12, dtype="float32").reshape(3, 4)
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def address(request, tmp_path, temporary):
+    """Where checkpoints go: below a folder that isn't there yet, or into a bucket."""
+    if request.param == "folder":
+        return str(tmp_path / "made" / "checkpoints")
+    request.getfixturevalue("bucket")
+    return "gs://scans/made/checkpoints"
+
+
+def state_of(step, key="key"):
+    return State(key, step, done=step % 6, history=[{"epoch": 0.0, "loss": 0.1 + step}], best=0)
+
+
+def arrays_of(step):
+    return {"model": [WEIGHTS + step, np.array(step)], "best": []}
+
+
+def save(checkpoints, *steps):
+    for step in steps:
+        checkpoints.save(state_of(step, checkpoints.key), arrays_of(step))
+
+
+def step_found(checkpoints):
+    """The step of the last whole checkpoint, after a look at all that it holds."""
+    found = checkpoints.latest()
+    if found is None:
+        return None
+    state, arrays = found
+    assert state == state_of(state.step, checkpoints.key)
+    for one, other in zip(arrays["model"], arrays_of(state.step)["model"], strict=True):
+        np.testing.assert_array_equal(one, other)
+    return state.step
+
+
+def names(address):
+    fs, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
+    return sorted(path.rpartition("/")[2] for path in fs.find(root))
+
+
+def put(address, name, content):
+    fs, root = fsspec.core.url_to_fs(address)
+    fs.pipe_file(f"{root}/{name}", content)
+
+
+def test_what_is_saved_is_read_back_whatever_its_type(address):
+    types = ["float16", "float32", "float64", "int8", "int64", "uint8", "uint32", "bool"]
+    several = [np.array([[0, 1], [5, 120]]).astype(kind) for kind in types]
+    scalars = [np.array(3).astype(kind) for kind in types]
+    arrays = {"model": several, "optimizer": scalars, "metrics": [np.zeros((0, 3), "float32")], "best": [WEIGHTS.T]}
+    arrays["model"] += [np.array([2**32 - 1, 0], "uint32")]  # a seed
+    state = State("key", 7, 1, [{"epoch": 0.0, "loss": 0.1}, {"epoch": 1.0, "loss": 1 / 3}], 1)
+    Checkpoints(address, "key").save(state, arrays)
+    found, read = Checkpoints(address, "key").latest()
+    assert found == state
+    assert list(read) == list(arrays)
+    for name, values in arrays.items():
+        for one, other in zip(read[name], values, strict=True):
+            assert (one.dtype, one.shape) == (other.dtype, other.shape)
+            np.testing.assert_array_equal(one, other)
+
+
+def test_more_than_ten_arrays_keep_their_order(address):
+    Checkpoints(address, "key").save(State("key"), {"model": [np.array(i) for i in range(25)]})
+    _, arrays = Checkpoints(address, "key").latest()
+    assert [int(array) for array in arrays["model"]] == list(range(25))
+
+
+def test_only_the_last_ones_are_kept(address):
+    checkpoints = Checkpoints(address, "key")
+    save(checkpoints, 3, 6, 9, 1000)
+    assert step_found(checkpoints) == 1000
+    assert names(address) == ["step-000000009.npz", "step-000001000.npz"]
+    longer = Checkpoints(address, "key", keep=3)
+    save(longer, 1003)
+    assert len(names(address)) == 3
+
+
+def test_without_checkpoints_there_is_nothing_to_go_on_from(address):
+    assert Checkpoints(address, "key").latest() is None
+    Checkpoints(address, "key").clear()
+    save(Checkpoints(address, "key"), 3)
+    Checkpoints(address, "key").clear()
+    assert Checkpoints(address, "key").latest() is None
+
+
+def test_those_of_another_training_are_told_and_cleared_away(address, capsys):
+    save(Checkpoints(address, "old"), 9)
+    assert step_found(Checkpoints(address, "new")) is None
+    assert capsys.readouterr().out == f"{address}/step-000000009.npz: of other parameters, data or code; not used\n"
+    save(Checkpoints(address, "new"), 3)
+    assert step_found(Checkpoints(address, "new")) == 3
+    assert step_found(Checkpoints(address, "old")) is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+def test_numbers_that_are_not_finite_never_replace_a_good_checkpoint(tmp_path, value, kind):
+    checkpoints = Checkpoints(str(tmp_path), "key", keep=1)
+    save(checkpoints, 3)
+    bad = {"model": [WEIGHTS], "optimizer": [np.array([1, value, 2], kind)]}
+    with pytest.raises(
+        UserError, match=r"^training diverged: not finite at step 6; [^\n]* lower learning_rate"
+    ) as error:
+        checkpoints.save(state_of(6), bad)
+    assert "\n" not in str(error.value)
+    assert step_found(checkpoints) == 3
+    assert names(str(tmp_path)) == ["step-000000003.npz"]
+
+
+def damaged(content):
+    """Ways in which a file goes bad: a name and the bytes that are left, a few of each way."""
+    rng = Random(1)
+    yield "empty", b""
+    yield "zeros", bytes(len(content))
+    for length in sorted(rng.sample(range(1, len(content)), 8)):
+        yield f"cut to {length}", content[:length]
+    for bit in sorted(rng.sample(range(8 * len(content)), 300)):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        yield f"bit {bit}", bytes(flipped)
+
+
+def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(tmp_path, capsys):
+    checkpoints = Checkpoints(str(tmp_path), "key")
+    save(checkpoints, 3, 6)
+    newest = tmp_path / "step-000000006.npz"
+    content, told = newest.read_bytes(), 0
+    for name, left in damaged(content):
+        newest.write_bytes(left)
+        step = step_found(checkpoints)  # checks what it read: of some bits, such as those of a date, nothing depends
+        said = capsys.readouterr().out
+        if step == 3:
+            assert said.startswith(f"{newest}: damaged ("), name
+            assert said.endswith("); taking the one before\n"), name
+            assert said.count("\n") == 1, name
+            assert not newest.exists(), name
+            told += 1
+        else:
+            assert (step, said) == (6, ""), name
+    assert told > 200
+
+
+@pytest.mark.parametrize("left", [b"", b"PK\x03\x04", b"not a checkpoint"])
+def test_where_all_are_damaged_a_training_starts_anew(address, tmp_path, capsys, left):
+    save(Checkpoints(address, "key"), 3, 6)
+    for name in names(address):
+        put(address, name, left)
+    assert step_found(Checkpoints(address, "key")) is None
+    assert capsys.readouterr().out.count("damaged (") == 2
+    assert names(address) == []
+
+
+def test_the_directory_of_the_archive_cannot_exchange_weights(tmp_path):
+    checkpoints = Checkpoints(str(tmp_path), "key")
+    save(checkpoints, 3)
+    checkpoints.save(state_of(6), {"model": [WEIGHTS, WEIGHTS + 1]})
+    newest = tmp_path / "step-000000006.npz"
+    content = newest.read_bytes()
+    at = content.rindex(b"model/0.npy")
+    newest.write_bytes(content[:at] + b"model/1.npy" + content[at + 11 :])
+    assert step_found(checkpoints) == 3
+
+
+def test_what_a_killed_process_was_writing_is_not_taken_for_a_checkpoint(tmp_path, capsys):
+    (tmp_path / ".part-host-1-x-step-000000009.npz").write_bytes(b"PK")
+    checkpoints = Checkpoints(str(tmp_path), "key")
+    assert step_found(checkpoints) is None
+    save(checkpoints, 3, 6)
+    assert step_found(checkpoints) == 6
+    assert capsys.readouterr().out == ""
+
+
+def test_a_full_disk_is_told_in_one_line_and_the_checkpoint_before_it_stays(small_disk):
+    checkpoints = Checkpoints(str(small_disk / "checkpoints"), "key")
+    big = {"model": [np.random.default_rng(1).random(100_000 // 4, "float32"), np.array(3)], "best": []}
+    checkpoints.save(state_of(3), big)
+    checkpoints.save(state_of(6), big)
+    with pytest.raises(UserError, match=r"^\S+checkpoints: disk full while saving step 9; [^\n]+ make room") as error:
+        checkpoints.save(state_of(9), big)
+    assert error.value.__cause__.errno == errno.ENOSPC
+    assert names(str(small_disk / "checkpoints")) == ["step-000000003.npz", "step-000000006.npz"]
+    state, arrays = checkpoints.latest()
+    assert state == state_of(6)
+    np.testing.assert_array_equal(arrays["model"][0], big["model"][0])
+
+
+def test_other_errors_of_a_disk_are_not_called_a_lack_of_room(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        save(Checkpoints(str(tmp_path / "file" / "inside"), "key"), 3)
+
+
+def test_a_bucket_that_is_not_there_is_told_in_one_line(bucket):
+    with pytest.raises(UserError, match=r"^gs://elsewhere/run\S*: [^\n]+$"):
+        save(Checkpoints("gs://elsewhere/run", "key"), 3)

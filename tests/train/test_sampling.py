@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from components.common.errors import UserError
+from components.train.sampling import Sampler, endless
+
+labels = st.lists(st.booleans(), min_size=1, max_size=40).map(np.array)
+batches = st.integers(1, 20)
+seeds = st.integers(0, 2**31 - 1)
+shares = st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 2 / 3, 0.9, 1.0])
+
+
+def both(has_tumor):
+    assume(has_tumor.any() and not has_tumor.all())
+    return has_tumor
+
+
+def drawn(has_tumor, batch, seed, share=None, *, slices):
+    """The first slices of a training, at least so many."""
+    sampler = Sampler(has_tumor, batch, seed, share)
+    return np.concatenate([sampler(step) for step in range(math.ceil(slices / batch))])
+
+
+@settings(deadline=None, max_examples=40)
+@given(labels, batches, seeds, st.none() | shares, st.lists(st.integers(0, 10**6), min_size=1, max_size=5))
+def test_a_batch_depends_on_seed_and_step_alone(has_tumor, batch, seed, share, steps):
+    both(has_tumor)
+    used, fresh = Sampler(has_tumor, batch, seed, share), [Sampler(has_tumor, batch, seed, share) for _ in steps]
+    forwards = [used(step) for step in steps]
+    backwards = [used(step) for step in reversed(steps)][::-1]
+    for step, sampler, one, other in zip(steps, fresh, forwards, backwards, strict=True):
+        assert len(one) == batch
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(one, sampler(step))
+
+
+@settings(deadline=None, max_examples=40)
+@given(labels, batches, seeds)
+def test_without_a_share_every_slice_comes_once_a_turn(has_tumor, batch, seed):
+    numbers = drawn(has_tumor, batch, seed, slices=3 * len(has_tumor))
+    for turn in numbers[: 3 * len(has_tumor)].reshape(3, -1):
+        np.testing.assert_array_equal(np.sort(turn), np.arange(len(has_tumor)))
+
+
+@settings(deadline=None, max_examples=40)
+@given(labels, batches, seeds, shares, st.integers(0, 200), st.integers(1, 100))
+def test_any_run_of_slices_holds_the_share_of_tumour(has_tumor, batch, seed, share, start, length):
+    both(has_tumor)
+    numbers = drawn(has_tumor, batch, seed, share, slices=start + length)[start : start + length]
+    wanted = Fraction(share).limit_denominator(100) * length
+    assert math.floor(wanted) <= has_tumor[numbers].sum() <= math.ceil(wanted)
+
+
+@settings(deadline=None, max_examples=40)
+@given(labels, batches, seeds, shares)
+def test_slices_of_a_kind_take_turns(has_tumor, batch, seed, share):
+    both(has_tumor)
+    numbers = drawn(has_tumor, batch, seed, share, slices=300)
+    for kind in (True, False):
+        mine = numbers[has_tumor[numbers] == kind]
+        size = (has_tumor == kind).sum()
+        whole = mine[: len(mine) // size * size].reshape(-1, size)
+        np.testing.assert_array_equal(np.sort(whole), np.tile(np.flatnonzero(has_tumor == kind), (len(whole), 1)))
+
+
+@pytest.mark.parametrize("share", [None, 0.5])
+def test_seeds_and_turns_shuffle_differently(share):
+    has_tumor = np.arange(100) % 2 == 0
+    first, again, other = (drawn(has_tumor, 10, seed, share, slices=200) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).mean() > 0.5
+    assert (first[:100] != first[100:]).mean() > 0.5
+
+
+def test_the_two_kinds_are_shuffled_independently():
+    has_tumor = np.arange(100) % 2 == 0
+    numbers = drawn(has_tumor, 10, 1, 0.5, slices=100)
+    with_tumor, without = numbers[has_tumor[numbers]], numbers[~has_tumor[numbers]]
+    assert (with_tumor // 2 != without // 2).mean() > 0.5
+
+
+@pytest.mark.parametrize("percent", [1, 29, 57, 58, 99])
+def test_a_hundred_slices_hold_a_share_in_percent_to_the_slice(percent):
+    has_tumor = np.arange(10) < 3
+    assert has_tumor[drawn(has_tumor, 10, 1, percent / 100, slices=100)].sum() == percent
+
+
+def test_the_share_holds_far_into_a_training():
+    has_tumor = np.arange(10) < 3
+    for share in (0.1, 0.3, 0.7):
+        sampler = Sampler(has_tumor, 10, 1, share)
+        assert {int(has_tumor[sampler(step)].sum()) for step in (0, 10**5, 10**7)} == {round(10 * share)}
+
+
+def test_the_order_is_the_same_on_every_machine():
+    assert endless(5, np.arange(10), seed=1).tolist() == [4, 0, 1, 2, 3, 2, 4, 0, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("has_tumor", "share", "says"),
+    [([True], 0.5, "without"), ([False], 0.5, "with"), ([True], 0.0, "without"), ([False], 1.0, "with")],
+)
+def test_a_kind_that_is_asked_for_and_missing_is_refused(has_tumor, share, says):
+    with pytest.raises(UserError, match=rf"^params\.yaml: [^\n]* slices {says} tumour; [^\n]+$"):
+        Sampler(np.array(has_tumor), 4, 1, share)
+
+
+@pytest.mark.parametrize(("has_tumor", "share"), [(True, 1.0), (False, 0.0), (True, None), (False, None)])
+def test_a_kind_that_is_not_asked_for_may_be_missing(has_tumor, share):
+    assert Sampler(np.array([has_tumor]), 4, 1, share)(3).tolist() == [0] * 4

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.common.errors import UserError
+from components.validate.drift import COLUMNS, SHARE, between_sides, by_patient, compare, found
+from components.validate.stage import check_drift
+
+
+def patients(count, seed, shift=0.0, missing=0.1):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "mean_flair": rng.normal(30 + shift, 5, count),
+            "std_flair": rng.normal(40, 5, count),
+            "missing_post": (rng.random(count) < missing).astype(float),
+            SHARE: rng.beta(2, 4, count),
+        },
+        index=[f"p{i}" for i in range(count)],
+    )
+
+
+def test_a_brighter_scanner_is_found_and_named():
+    table = compare(patients(60, 1), patients(20, 2, shift=12), level=0.01)
+    assert list(table) == COLUMNS
+    assert table.set_index("feature")["drift"].to_dict() == {
+        "mean_flair": "yes",
+        "std_flair": "no",
+        "missing_post": "no",
+        SHARE: "no",
+    }
+    (line,) = found(table)
+    assert line.startswith("mean_flair: 30")
+
+
+def test_a_sequence_that_goes_missing_is_found():
+    table = compare(patients(60, 1), patients(20, 2, missing=0.9), level=0.01).set_index("feature")
+    assert table.loc["missing_post", "drift"] == "yes"
+    assert table.loc["missing_post", "new"] > 0.7
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 10_000))
+def test_chance_alone_is_no_drift(seed):
+    """At a level of a millionth, no seed of two like groups may raise an alarm."""
+    assert found(compare(patients(40, seed), patients(15, seed + 20_000), level=1e-6)) == []
+
+
+def test_a_handful_of_patients_is_too_few_to_tell():
+    table = compare(patients(60, 1), patients(4, 2, shift=50), level=0.01)
+    assert set(table["drift"]) == {"too few patients"}
+    assert found(table) == []
+
+
+def test_slices_of_one_patient_count_once():
+    """Fifty copies of the same slice are one patient's, and no evidence of more than one."""
+    rows = [{"patient": f"p{i % 6}", "mean_flair": float(i % 6), "missing_pre": 0} for i in range(300)]
+    summary = by_patient(pd.DataFrame(rows))
+    assert len(summary) == 6
+    assert summary["mean_flair"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def sides(shift):
+    both = pd.concat([patients(40, 1), patients(12, 2), patients(20, 3, shift=shift)])
+    both.index = [f"p{i}" for i in range(72)]
+    manifest = both.rename_axis("patient").reset_index()
+    splits = pd.DataFrame({"patient": both.index, "split": ["train"] * 40 + ["val"] * 12 + ["test"] * 20})
+    return between_sides(manifest, splits, level=0.01)
+
+
+def test_sides_that_differ_are_told_and_refused_if_asked(capsys):
+    check_drift(sides(shift=0), "refuse")
+    check_drift(sides(shift=15), "warn")
+    assert capsys.readouterr().out.startswith("drift: test: mean_flair: ")
+    with pytest.raises(UserError, match=r"test: mean_flair: .*set drift\.action to warn"):
+        check_drift(sides(shift=15), "refuse")

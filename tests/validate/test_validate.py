@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import pytest
+import tensorflow as tf
+
+from components.common.errors import UserError
+from components.validate import stage
+from models.examples import FEATURES, encode_example
+from pipelines import local, training
+
+ANOMALIES = {"has_tumor": 2, "mean_flair": 300.0, "std_pre": float("nan"), "slice": 0}
+
+
+def spoilt(tmp_path, data, **changes):
+    """The examples once more, every slice of the test side with `changes`."""
+    for source in sorted((data / "examples").rglob("*.gz")):
+        target = tmp_path / source.relative_to(data / "examples")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tf.io.TFRecordWriter(str(target), "GZIP") as writer:
+            for record in tf.data.TFRecordDataset(str(source), compression_type="GZIP"):
+                parsed = tf.io.parse_single_example(record, FEATURES)
+                neighbors = parsed.pop("neighbors").values.numpy().tolist()
+                values = {"neighbors": neighbors} | {name: value.numpy() for name, value in parsed.items()}
+                if target.parent.name == "Split-test":
+                    values.update(changes)
+                writer.write(encode_example(values))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def validated(tmp_path_factory, data):
+    """What TFX made of examples whose test side holds all of `ANOMALIES`: statistics, anomalies, leftovers."""
+    folder, temporary = tmp_path_factory.mktemp("validated"), tmp_path_factory.mktemp("temporary")
+    node = training.import_examples(str(spoilt(folder / "examples", data, **ANOMALIES)))
+    nodes = training.data_validation(node.outputs["result"], stage.SCHEMA)
+    flags = ["--runner=FnApiRunner", "--direct_num_workers=1"]
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as opened:
+        patch.setattr("tempfile.tempdir", str(temporary))
+        outputs = opened.enter_context(local.run("validate", [node, *nodes], flags))
+        shutil.copytree(outputs.path("ExampleValidator", "anomalies"), folder / "anomalies")
+        sides = sorted(path.name for path in outputs.path("StatisticsGen", "statistics").iterdir())
+    return SimpleNamespace(sides=sides, anomalies=folder / "anomalies", leftovers=list(temporary.iterdir()))
+
+
+def test_every_anomaly_is_found_on_its_side_and_no_other(validated):
+    assert validated.sides == ["Split-test", "Split-train", "Split-val"]
+    found = [(side, feature) for side, feature, _ in stage.read_anomalies(validated.anomalies)]
+    assert found == [("test", feature) for feature in sorted(ANOMALIES)]
+
+
+def test_tfx_leaves_nothing_in_the_temporary_folder(validated):
+    assert validated.leftovers == []
+
+
+def test_an_anomaly_fails_and_names_side_and_feature(validated):
+    with pytest.raises(UserError, match=r"data/examples: test: has_tumor: .* \(and 3 more\); mend") as error:
+        stage.check(validated.anomalies)
+    assert "\n" not in str(error.value)
+
+
+def test_sound_examples_pass(validated, tmp_path):
+    for side in ("train", "val"):
+        shutil.copytree(validated.anomalies / f"Split-{side}", tmp_path / f"Split-{side}")
+        assert (tmp_path / f"Split-{side}" / "SchemaDiff.pb").exists()
+    stage.check(tmp_path)
