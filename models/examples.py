@@ -8,14 +8,14 @@ INTENSITIES = tuple(f"{statistic}_{channel}" for channel in ("pre", "flair", "po
 
 # Pictures are raw pixels: reading PNG would take a training six times as long. Intensities are of the 0..255 scale.
 FEATURES = {
-    "scan": tf.io.FixedLenFeature([], tf.string),
     "patient": tf.io.FixedLenFeature([], tf.string),
     "site": tf.io.FixedLenFeature([], tf.string),
     "slice": tf.io.FixedLenFeature([], tf.int64),
     "height": tf.io.FixedLenFeature([], tf.int64),
     "width": tf.io.FixedLenFeature([], tf.int64),
     "image": tf.io.FixedLenFeature([], tf.string),  # uint8 [height, width, 3]
-    "neighbors": tf.io.VarLenFeature(tf.string),  # images of the slices before, then after; as many as networks ask for
+    # Images of the slices before, then after, as many as networks ask for: TFX's Evaluator sees one example at a time.
+    "neighbors": tf.io.VarLenFeature(tf.string),
     "mask": tf.io.FixedLenFeature([], tf.string),  # uint8 {0, 1} [height, width]
     "has_tumor": tf.io.FixedLenFeature([], tf.int64),
     "tumor_pixels": tf.io.FixedLenFeature([], tf.int64),
@@ -85,18 +85,12 @@ def parse_masks(serialized: tf.Tensor) -> tf.Tensor:
     return _pixels(parsed["mask"], *_size(parsed), 1)
 
 
-def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
-    """Serialised examples [batch] to labels, float32 {0, 1} [batch, 1]: does the slice show tumour?"""
-    parsed = tf.io.parse_example(serialized, {"has_tumor": FEATURES["has_tumor"]})
-    return tf.cast(parsed["has_tumor"], tf.float32)[:, tf.newaxis]
-
-
 def parse_slice(record: tf.Tensor) -> dict[str, tf.Tensor]:
-    """One serialised example to what a training reads of it: image [h, w, 3], mask [h, w, 1], scan, patient, slice.
+    """One serialised example to what a training reads of it: image [h, w, 3], mask [h, w, 1], patient, slice.
 
     One by one reads twice as fast as in batches, and slices of several sizes may follow each other.
     """
-    names = ("image", "mask", "height", "width", "scan", "patient", "slice", "has_tumor")
+    names = ("image", "mask", "height", "width", "patient", "slice", "has_tumor")
     parsed = tf.io.parse_single_example(record, {name: FEATURES[name] for name in names})
     height, width = parsed.pop("height"), parsed.pop("width")
     pictures = {name: _pixels(parsed[name], height, width, channels) for name, channels in (("image", 3), ("mask", 1))}

@@ -71,7 +71,6 @@ def slices_of(scans):
         masks=masks.astype(np.uint8)[..., None],
         order=np.arange(len(masks)),
         patients=numbers,
-        scans=numbers,
         has_tumor=masks.any(axis=(1, 2)),
     )
 

@@ -28,7 +28,6 @@ def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
         around = scan.around(number - 1, neighbors)
         yield encode_example(
             {
-                "scan": scan.patient,
                 "patient": scan.patient,
                 "site": scan.site,
                 "slice": number,

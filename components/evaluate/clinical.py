@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,15 +17,12 @@ CODES = 5
 MISSING = ("", "NA", "N/A", "NaN", "nan", "None", "null")
 
 
-def read_clinical(
-    path: str | Path, patients: Sequence[str], bounds: Mapping[str, Sequence[float]] | None = None
-) -> pd.DataFrame:
+def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
     """Read a clinical table for these patients.
 
     Args:
         path: CSV. Its column `patient` (in any case) holds the name of the examination or of the person.
         patients: whom to read.
-        bounds: column to ascending bounds for its numbers; others are cut at the quartiles of these patients.
 
     Returns:
         One row a patient that the table knows, in the order of `patients`: patient, and the other columns as text,
@@ -51,30 +48,26 @@ def read_clinical(
     if not found:
         raise UserError(f"{path}: knows none of the {len(patients)} patients; its `patient` must hold the scans' names")
     known = table.iloc[list(found.values())].reset_index(drop=True)
-    columns = {name: as_text(known[name], (bounds or {}).get(name)) for name in known.columns}
+    columns = {name: as_text(known[name]) for name in known.columns}
     return pd.DataFrame({"patient": list(found), **columns})
 
 
-def as_text(values: pd.Series, bounds: Sequence[float] | None = None) -> pd.Series:
+def as_text(values: pd.Series) -> pd.Series:
     """Bring a column of text to few values; what is missing (see `MISSING`) is None.
 
     Args:
-        values: numbers of more than `CODES` different values become ranges, "20 to <40"; numbers of fewer are codes
-            and words are words: they stay.
-        bounds: ascending; a range holds its lower bound and not its upper one. The quartiles without them.
+        values: numbers of more than `CODES` different values become ranges between their quartiles, "20 to <40", which
+            hold the lower bound and not the upper one; numbers of fewer are codes and words are words: they stay.
     """
     values = values.str.strip()
     missing = values.isin(MISSING).to_numpy()
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
     if not np.isfinite(numbers[~missing]).all():
         return values.where(~missing, None)
-    if bounds is None:
-        if len(np.unique(numbers[~missing])) <= CODES:
-            # "2" and "2.0" are the same code.
-            return pd.Series(
-                [None if gone else f"{n:g}" for n, gone in zip(numbers, missing, strict=True)], dtype=object
-            )
-        bounds = np.unique(np.quantile(numbers[~missing], [0.25, 0.5, 0.75])).tolist()
+    if len(np.unique(numbers[~missing])) <= CODES:
+        # "2" and "2.0" are the same code.
+        return pd.Series([None if gone else f"{n:g}" for n, gone in zip(numbers, missing, strict=True)], dtype=object)
+    bounds = np.unique(np.quantile(numbers[~missing], [0.25, 0.5, 0.75])).tolist()
     written = [f"{bound:g}" for bound in bounds]
     ranges = [f"below {written[0]}", *(f"{a} to <{b}" for a, b in pairwise(written)), f"{written[-1]} or more"]
     place = np.searchsorted(bounds, numbers, side="right")

@@ -15,7 +15,7 @@ from components.metrics.clusters import cluster_interval
 from components.metrics.intervals import interval
 from components.metrics.patient_summary import summarise_patients
 from components.metrics.pixel_calibration import read_pixels
-from components.metrics.referral import catches, refer_list, worst
+from components.metrics.referral import catches, refer_list
 from components.metrics.risk import aurc, risk_coverage
 from components.metrics.slice_scores import auroc, by_patient, classifier_scores, summarise_slices
 
@@ -104,12 +104,12 @@ def _doubt(patients: pd.DataFrame, threshold: float) -> dict[str, Any]:
     """Whom to look at first, and whether the list catches the bad masks (volume Dice below `BAD`)."""
     ill = patients[patients["volume_dice"].notna()]
     doubt, score = (dict(zip(ill["patient"], ill[name], strict=True)) for name in ("doubt", "volume_dice"))
-    referred = refer_list(doubt, threshold=threshold)
+    referred = refer_list(doubt, threshold)
     return {
         "refer_at_doubt": threshold,
-        "refer": refer_list(dict(zip(patients["patient"], patients["doubt"], strict=True)), threshold=threshold),
+        "refer": refer_list(dict(zip(patients["patient"], patients["doubt"], strict=True)), threshold),
         "bad_below_volume_dice": BAD,
-        **vars(catches(referred, worst(score, below=BAD), set(score))),
+        **vars(catches(referred, {name for name, value in score.items() if value < BAD}, set(score))),
         **aurc(risk_coverage(ill["doubt"].to_numpy(), ill["volume_dice"].to_numpy())),
     }
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.metrics.mask_scores import dice
-
 
 def expected_dice(probability: np.ndarray, mask: np.ndarray) -> float:
     """Dice that the mask would have if every voxel were tumour with its probability, 0..1.
@@ -29,13 +27,3 @@ def expected_dice(probability: np.ndarray, mask: np.ndarray) -> float:
         raise ValueError(f"probabilities {probability.shape} and mask {mask.shape} differ in shape")
     total = float(probability.sum(dtype=float)) + int(mask.sum())
     return 2 * float(probability[mask].sum(dtype=float)) / total if total else 1.0
-
-
-def doubt(probability: np.ndarray, mask: np.ndarray) -> float:
-    """1 - `expected_dice`: 0 is sure, 1 is lost."""
-    return 1 - expected_dice(probability, mask)
-
-
-def disagreement(mask: np.ndarray, other: np.ndarray) -> float:
-    """1 - Dice of two predictions of a patient, say of the scan and its mirror image, 0..1; 0 where both are empty."""
-    return 1 - dice(mask, other)

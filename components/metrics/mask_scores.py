@@ -6,25 +6,11 @@ nothing scores: pixel-wise metrics look excellent there, because 99 % of the pix
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from components.metrics.surface import Spacing, diagonal_mm, hd95_mm
 
 Scores = dict[str, float | int | None]
-
-# What a model that finds nothing scores: a number, or the name of the score that holds this patient's own.
-FLOORS: Mapping[str, float | str] = {
-    "volume_dice": 0.0,
-    "tumor_slice_dice": 0.0,
-    "all_slice_dice_empty_as_1": "all_slice_dice_floor",
-    "false_positive_pixels_per_empty_slice": 0.0,
-    "hd95_mm_missed_as_diagonal": "hd95_mm_floor",
-    "volume_error": -1.0,
-    "predicted_ml": 0.0,
-    "predicted_voxels": 0.0,
-}
 
 
 def dice(reference: np.ndarray, prediction: np.ndarray) -> float:
@@ -89,11 +75,6 @@ def patient_scores(reference: np.ndarray, prediction: np.ndarray, spacing: Spaci
         "reference_voxels": voxels,
         "predicted_voxels": found,
     }
-
-
-def floors(reference: np.ndarray, spacing: Spacing) -> Scores:
-    """`patient_scores` of a model that finds nothing in this patient."""
-    return patient_scores(reference, np.zeros_like(reference), spacing)
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_curve
 
 from components.metrics.calibration import ece, ece_if_calibrated, reliability
-
-# What a model that finds nothing (probability 0 everywhere) scores, or the name of the score that holds it.
-FLOORS: Mapping[str, float | str] = {
-    "auroc": 0.5,
-    "pr_auc": "pr_auc_floor",
-    "sensitivity": 0.0,
-    "specificity": 1.0,
-    "sensitivity_at_95_specificity": 0.0,
-    "ece": "ece_floor",
-}
 
 
 def classifier_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float | int | None]:

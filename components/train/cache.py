@@ -81,7 +81,7 @@ def _decode(files: Sequence[str], size: int, folder: Path, check: Callable[[], N
     records = tf.data.Dataset.from_tensor_slices(list(files)).interleave(
         lambda file: tf.data.TFRecordDataset(file, "GZIP"), num_parallel_calls=auto, deterministic=True
     )
-    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("patient", "scan", "slice", "has_tumor")}
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in ("patient", "slice", "has_tumor")}
     with (folder / IMAGES).open("wb") as images, (folder / MASKS).open("wb") as masks:
         for batch in records.map(decode, num_parallel_calls=auto).batch(READ_BATCH).prefetch(auto):
             check()
@@ -96,16 +96,13 @@ def _decode(files: Sequence[str], size: int, folder: Path, check: Callable[[], N
 
 def _open(folder: Path, size: int) -> Slices:
     with np.load(folder / INDEX, allow_pickle=False) as index:
-        patient, scan, number, has_tumor = (index[name] for name in ("patient", "scan", "slice", "has_tumor"))
-    order = np.lexsort((number, scan, patient))
-    begins = np.ones(len(order), bool)
-    begins[1:] = (patient[order][1:] != patient[order][:-1]) | (scan[order][1:] != scan[order][:-1])
+        patient, number, has_tumor = (index[name] for name in ("patient", "slice", "has_tumor"))
+    order = np.lexsort((number, patient))
     return Slices(
         images=np.memmap(folder / IMAGES, np.uint8, "r", shape=(len(order), size, size, 3)),
         masks=np.memmap(folder / MASKS, np.uint8, "r", shape=(len(order), size, size, 1)),
         order=order,
         patients=np.unique(patient[order], return_inverse=True)[1],
-        scans=np.cumsum(begins) - 1,
         has_tumor=has_tumor[order].astype(bool),
         people=tuple(sorted({fingerprint(name.decode()) for name in np.unique(patient)})),
     )

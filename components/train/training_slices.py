@@ -11,14 +11,13 @@ from components.scans.scan import beside, neighborhood
 
 @dataclass(frozen=True)
 class Slices:
-    """Slices on a network's grid, in the order of patient, scan and slice, whatever order the files had.
+    """Slices on a network's grid, in the order of patient and slice, whatever order the files had.
 
     Attributes:
         images: uint8 [records, size, size, 3], in the files' order.
         masks: uint8 {0, 1} [records, size, size, 1], likewise.
         order: the record of each slice, int [slices].
         patients: number of each slice's patient, int [slices], from 0.
-        scans: number of each slice's scan, int [slices], from 0.
         has_tumor: bool [slices].
         people: fingerprints of the persons, sorted.
     """
@@ -27,7 +26,6 @@ class Slices:
     masks: np.ndarray
     order: np.ndarray
     patients: np.ndarray
-    scans: np.ndarray
     has_tumor: np.ndarray
     people: tuple[str, ...] = ()
 
@@ -36,7 +34,7 @@ class Slices:
 
     def around(self, neighbors: int) -> np.ndarray:
         """Numbers of each slice's neighbours in its scan, int [slices, 2 neighbors + 1]."""
-        lengths = np.bincount(self.scans)
+        lengths = np.bincount(self.patients)
         starts = np.cumsum(lengths) - lengths
         return np.concatenate(
             [start + neighborhood(length, neighbors) for start, length in zip(starts, lengths, strict=True)]

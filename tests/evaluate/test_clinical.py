@@ -33,8 +33,6 @@ def test_words_codes_and_numbers(tmp_path):
         *["23.5 to <25.25"] * 2,
         *["25.25 or more"] * 2,
     ]
-    bounded = read_clinical(tmp_path / "clinical.csv", ["p0", "p5", "p6"], {"age": [25, 26]})
-    assert bounded["age"].tolist() == ["below 25", "25 to <26", "26 or more"]
 
 
 def test_the_row_of_a_person_holds_for_the_examination_but_its_own_comes_first(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.metrics.doubt import disagreement, doubt, expected_dice
+from components.metrics.doubt import expected_dice
 from components.metrics.mask_scores import dice
 
 masks = arrays(bool, (2, 4, 5))
@@ -24,7 +24,6 @@ def test_it_is_the_mean_dice_of_what_might_be_true():
 @given(masks, masks)
 def test_of_certain_probabilities_it_is_dice(reference, mask):
     assert expected_dice(reference.astype(float), mask) == pytest.approx(dice(reference, mask))
-    assert doubt(reference.astype(np.float32), mask) == pytest.approx(disagreement(reference, mask))
 
 
 @settings(deadline=None)
@@ -36,22 +35,19 @@ def test_it_stays_in_range(probability, mask):
 def test_by_hand():
     probability, mask = np.array([0.9, 0.6, 0.5, 0.0]), np.array([True, True, False, False])
     assert expected_dice(probability, mask) == pytest.approx(2 * 1.5 / (2.0 + 2))
-    assert doubt(probability, mask) == pytest.approx(0.25)
 
 
-def test_the_less_sure_the_more_doubt():
+def test_the_less_sure_the_lower():
     mask = np.arange(10) < 5
-    doubts = [doubt(np.where(mask, p, 1 - p), mask) for p in (1.0, 0.9, 0.7, 0.5)]
-    assert doubts == sorted(doubts)
-    assert doubts[0] == 0
+    expected = [expected_dice(np.where(mask, p, 1 - p), mask) for p in (1.0, 0.9, 0.7, 0.5)]
+    assert expected == sorted(expected, reverse=True)
+    assert expected[0] == 1
 
 
 def test_empties():
     nothing = np.zeros((2, 3), bool)
     assert expected_dice(np.zeros((2, 3)), nothing) == 1
     assert expected_dice(np.full((2, 3), 1e-6), nothing) == 0
-    assert disagreement(nothing, nothing) == 0
-    assert disagreement(nothing, ~nothing) == 1
 
 
 def test_many_small_float32_numbers_do_not_get_lost():

@@ -7,45 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
-from components.metrics.referral import catches, refer_list, worst
+from components.metrics.referral import catches, refer_list
 
 DOUBT = {"a": 0.1, "b": 0.9, "c": 0.4, "d": 0.9, "e": 0.2}
 
 
 def test_the_most_doubtful_come_first():
-    assert refer_list(DOUBT, share=1) == ["b", "d", "c", "e", "a"]
-    assert refer_list(DOUBT, share=0.2) == ["b"]
-    assert refer_list(DOUBT, share=0.21) == ["b", "d"]
-    assert refer_list(DOUBT, share=0) == []
-    assert refer_list(dict(reversed(DOUBT.items())), share=0.5) == ["b", "d", "c"]
-    assert refer_list(DOUBT, threshold=0.4) == ["b", "d", "c"]
-    assert refer_list(DOUBT, threshold=2) == []
-    assert refer_list({}, share=0.5) == []
+    assert refer_list(DOUBT, 0.4) == ["b", "d", "c"]
+    assert refer_list(DOUBT, 0) == ["b", "d", "c", "e", "a"]
+    assert refer_list(dict(reversed(DOUBT.items())), 0.4) == ["b", "d", "c"]
+    assert refer_list(DOUBT, 2) == []
+    assert refer_list({}, 0.5) == []
 
 
 def test_what_could_not_be_doubted_is_doubted_most():
-    broken = {**DOUBT, "e": float("nan")}
-    assert refer_list(broken, share=0.2) == ["e"]
-    assert refer_list(broken, threshold=0.9) == ["e", "b", "d"]
-
-
-@pytest.mark.parametrize("how", [{}, {"share": 0.5, "threshold": 0.5}, {"share": 1.1}, {"share": -0.1}])
-def test_share_or_threshold(how):
-    with pytest.raises(ValueError, match="share"):
-        refer_list(DOUBT, **how)
-
-
-def test_the_worst():
-    dice = {"a": 0.1, "b": 0.49, "c": 0.5, "d": 0.9, "e": 0.95, "f": 0.5, "g": 0.6, "h": 0.7}
-    assert worst(dice, below=0.5) == {"a", "b"}
-    assert worst(dice, lowest=0.25) == {"a", "b"}
-    assert worst(dice, lowest=0.375) == {"a", "b", "c", "f"}  # the third and the fourth are equal
-    assert worst(dice, lowest=0.01) == {"a"}
-    assert worst({}, lowest=0.25) == set()
-    with pytest.raises(ValueError, match="either"):
-        worst(dice)
-    with pytest.raises(ValueError, match="either"):
-        worst(dice, below=0.5, lowest=0.5)
+    assert refer_list({**DOUBT, "e": float("nan")}, 0.9) == ["e", "b", "d"]
 
 
 @settings(deadline=None)

@@ -9,16 +9,13 @@ from models import examples
 pytest_plugins = ["tiny_networks"]
 
 
-def test_slices_masks_and_labels_come_back_as_they_were_written(slices, masks, serialized):
+def test_slices_and_masks_come_back_as_they_were_written(slices, masks, serialized):
     images = examples.parse_images(serialized)
     assert images.dtype == tf.uint8
     assert np.array_equal(images, slices)
     found = examples.parse_masks(serialized)
     assert found.dtype == tf.uint8
     assert np.array_equal(found, masks)
-    labels = examples.parse_labels(serialized)
-    assert labels.dtype == tf.float32
-    assert labels.numpy().tolist() == [[0.0], [1.0], [1.0], [1.0], [1.0]]
 
 
 def test_every_feature_comes_back_as_it_was_written(slices, masks, example_values):
@@ -50,14 +47,14 @@ def test_one_record_gives_what_a_training_reads(slices, masks, example_values):
 
 
 def test_parsing_works_in_a_graph_that_does_not_know_the_batch(slices, masks, serialized):
-    def parse(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        return examples.parse_images(batch), examples.parse_masks(batch), examples.parse_labels(batch)
+    def parse(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return examples.parse_images(batch), examples.parse_masks(batch)
 
     graph = tf.function(parse, input_signature=[tf.TensorSpec([None], tf.string)])
     shapes = [tensor.shape.as_list() for tensor in graph.get_concrete_function().outputs]
-    assert shapes == [[None, None, None, 3], [None, None, None, 1], [None, 1]]
+    assert shapes == [[None, None, None, 3], [None, None, None, 1]]
     for batch in (serialized, serialized[:1]):
-        images, found, _ = graph(tf.constant(batch))
+        images, found = graph(tf.constant(batch))
         assert np.array_equal(images, slices[: len(batch)])
         assert np.array_equal(found, masks[: len(batch)])
 

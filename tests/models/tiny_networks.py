@@ -114,7 +114,6 @@ def example_values() -> Callable[..., dict[str, object]]:
 
     def values(picture: np.ndarray, mask: np.ndarray, **changes: object) -> dict[str, object]:
         made: dict[str, object] = {
-            "scan": "scan-1",
             "patient": "patient-1",
             "site": "CS",
             "slice": 11,

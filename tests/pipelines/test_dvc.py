@@ -1,4 +1,4 @@
-"""dvc.yaml against the code: a stage depends on the rooms that it runs, so that no change is missed, and on no other."""
+"""dvc.yaml against the code: a stage depends on the rooms that it runs, or changes would be missed, and on no other."""
 
 from __future__ import annotations
 
