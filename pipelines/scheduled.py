@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.errors import UserError
-from pipelines import stages, workflow
+from pipelines import workflow
 from pipelines.family import call
 from pipelines.trace import listening
 
@@ -31,7 +31,12 @@ def run(*, sync: bool) -> tuple[int, str]:
         _do(workflow.dvc(), "push", "--quiet", "--run-cache")
     if not ran:
         return 0, "nothing new: no stage had to run"
-    return 0, f"ran {', '.join(ran)}" + (f"; push: {stages.pushed_in_words()}" if "push" in ran else "")
+    told = f"ran {', '.join(ran)}"
+    if "push" in ran:
+        from components.registry import pushed
+
+        told += f"; push: {pushed.in_words()}"
+    return 0, told
 
 
 def _do(*command: str) -> None:

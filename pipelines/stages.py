@@ -6,8 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from components.files import atomic_folder, read_json, write_json
+from components.files import atomic_folder, write_json
 from components.params import Params
+from components.registry.names import PUSHED
 
 DEMO = Path("data/demo")
 SCANS = Path("data/scans")
@@ -22,7 +23,6 @@ LAYERED = ARTIFACTS / "layered"
 PREDICTIONS = ARTIFACTS / "predictions"
 BLESSING = ARTIFACTS / "blessing"
 METRICS = Path("reports/metrics.json")
-PUSHED = Path("reports/push.json")
 REPORT = Path("reports/report.html")
 PLOTS = Path("reports/plots")
 CARD = Path("reports/model_card.md")
@@ -201,7 +201,9 @@ def report(params: Params) -> None:
 def push(params: Params) -> None:
     """Let the TFX Pusher pass the layered model on if the gate blessed it, and register it with its dossier."""
     from components import gate
+    from components.prediction import digest
     from components.registry.dossier import Record
+    from components.registry.pushed import in_words, write_pushed
     from components.registry.releases import register
     from pipelines import local, training
 
@@ -214,15 +216,5 @@ def push(params: Params) -> None:
             pass
         pushed = sorted(Path(folder).iterdir())
         done = register(pushed[0], run, params.registry.git_remote) if pushed else None
-    write_json(PUSHED, {"pushed": bool(pushed), "version": done.version if done else None})
-    print(f"push: {pushed_in_words()}")
-
-
-def pushed_in_words() -> str:
-    """What the last push came to."""
-    pushed = read_json(PUSHED)
-    if not pushed["pushed"]:
-        return "nothing pushed: the model is not blessed"
-    if pushed["version"] is None:
-        return "registry/layered, without a version: no Git commit here yet; make one, then `dvc repro -sf push`"
-    return f"{pushed['version']}: see `glioflow models`"
+        write_pushed(PUSHED, digest(pushed[0]) if pushed else None, done.version if done else None)
+    print(f"push: {in_words(PUSHED)}")

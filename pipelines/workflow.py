@@ -117,6 +117,8 @@ def summary(since: float | None = None) -> str:
     Args:
         since: see `times.last_run`.
     """
+    from components.registry import pushed  # with it comes GTO, whose import closes all log handlers
+
     metrics = read_json(stages.METRICS)
     verdict = read_json(stages.BLESSING / "verdict.json")
     layered = metrics["layered"]
@@ -130,7 +132,7 @@ def summary(since: float | None = None) -> str:
         ("Volume Dice, median", number(layered["volume_dice_median"])),
         ("Verdict", verdict["verdict"]),
         *(("", reason) for reason in verdict["reasons"]),
-        ("Registry", stages.pushed_in_words()),
+        ("Registry", pushed.in_words()),
         *_stages(times.last_run(since)),
         ("Report", str(stages.REPORT.resolve())),
     ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from components.errors import UserError
+from components.registry.names import ARTIFACT
 
 
 class GitError(UserError):
@@ -59,9 +61,28 @@ def locked() -> Iterator[None]:
 
 
 def fetch_tags(remote: str | None) -> None:
-    """Bring the remote's tags here; raises GitError where it can't be reached, or a tag differs from the one here."""
-    if remote:
-        git("fetch", "--quiet", remote, "refs/tags/*:refs/tags/*")
+    """Bring the registry's tags from the remote; those of others are none of its business.
+
+    Raises:
+        GitError: the remote can't be reached, or a tag there is not the one here: two clones registered or promoted
+            apart, so one name would mean two things.
+    """
+    if not remote:
+        return
+    try:
+        # Not --quiet, which keeps back the lines that say which tag was refused.
+        git("fetch", remote, *(f"refs/tags/{ARTIFACT}{sign}*:refs/tags/{ARTIFACT}{sign}*" for sign in "@#"))
+    except GitError as error:
+        differ = re.findall(r"! \[rejected\]\s+(\S+)", str(error))
+        if not differ:
+            raise GitError(
+                f"registry: tags can't be fetched from {remote} ({error}); check registry.git_remote and your access"
+            ) from error
+        raise GitError(
+            f"registry: {', '.join(differ)} on {remote} is not what it is here, for both were made apart; take back "
+            f"those here with `git tag --delete {' '.join(differ)}`, `git fetch --tags {remote}`, then register or "
+            "promote again"
+        ) from error
 
 
 def publish_tag(remote: str | None, tag: str) -> bool:
@@ -81,5 +102,5 @@ def publish_tag(remote: str | None, tag: str) -> bool:
         git("tag", "--delete", tag)
         if "rejected" in str(error) and "already exists" in str(error):
             return False
-        raise
+        raise GitError(f"registry: {tag} can't be pushed to {remote} ({error}); nothing was changed there") from error
     return True
