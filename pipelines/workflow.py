@@ -45,12 +45,11 @@ def apply(settings: list[str], *, look: bool = True) -> None:
 
 
 def check(chosen: params.Params) -> None:
-    """Refuse a source that isn't there now, and not after the first stages."""
+    """Refuse a source that isn't there now, and not after the first stages; at a glance, for this is every run's."""
     if Path(chosen.source) != stages.DEMO:
-        from components.sources import open_source
+        from components.sources.presence import check_source
 
-        with open_source(chosen.source):
-            pass
+        check_source(chosen.source)
 
 
 def run(settings: list[str]) -> int:
@@ -64,7 +63,8 @@ def run(settings: list[str]) -> int:
     with alone():
         if settings:
             apply(settings)
-        check(params.load(PARAMS))
+        else:
+            check(params.load(PARAMS))
         status = call([dvc(), "repro"])
     if status == 0:
         print("\n" + summary(began))

@@ -24,6 +24,7 @@ from whole_project import command, commit, copied, tiny
 
 from components.evaluation.slices import auroc
 from components.layout import SLICES
+from components.prediction import digest
 from pipelines import workflow
 
 
@@ -176,7 +177,7 @@ def test_tfma_agrees_with_the_evaluation_by_patient(project):
 
 def test_the_pushed_model_runs_on_slices(project):
     pushed = json.loads((project / "reports" / "push.json").read_text(encoding="utf-8"))
-    assert pushed == {"pushed": True, "version": "v1.0.0"}
+    assert pushed == {"pushed": True, "version": "v1.0.0", "model": digest(project / "artifacts" / "layered")}
     model = tf.saved_model.load(str(project / "registry" / "layered" / "1"))
     slices = np.random.default_rng(0).integers(0, 256, (3, 50, 70, 3), dtype=np.uint8)
     outputs = model.signatures["serving_default"](slices=tf.constant(slices))
