@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gto.api
+from gto.exceptions import GTOException
 
 from components.champion import compare
 from components.errors import UserError
@@ -91,7 +92,12 @@ def objections(state: State, candidate: Version, stage: str, gate: Gate, seed: i
 
 def _assign(state: State, version: Version, stage: str, message: str, remote: str | None) -> None:
     after(state.last_change)
-    made = gto.api.assign(".", ARTIFACT, stage, version=version.name, message=message, force=True, **tagger())
+    try:
+        made = gto.api.assign(".", ARTIFACT, stage, version=version.name, message=message, force=True, **tagger())
+    except GTOException as error:
+        raise UserError(
+            f"registry: {version.name} can't stand in {stage} ({error}); see `git tag -l '{ARTIFACT}*'`"
+        ) from error
     if not publish_tag(remote, made.tag):
         raise UserError(
             f"registry: somebody else has just changed {stage} on {remote}; see `glioflow models`, then decide again"

@@ -6,7 +6,7 @@ import contextlib
 import io
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components import reference
 from components.errors import UserError
@@ -69,7 +69,7 @@ def fetch(version: Version) -> None:
     with atomic_folder(FETCHED / version.name) as part, contextlib.redirect_stderr(io.StringIO()):
         shutil.rmtree(part)
         try:
-            with Repo() as repo:
+            with Repo(config=_remotes()) as repo:
                 repo.artifacts.download(ARTIFACT, version=version.name, out=str(part))
         except Exception as error:  # every storage has its own family of errors
             reason = " ".join(str(error).split()) or type(error).__name__
@@ -85,6 +85,15 @@ def fetch(version: Version) -> None:
                 f"registry: the files of {version.name} are not those that it was registered with; register the model "
                 "again with `dvc repro -sf push`"
             )
+
+
+def _remotes() -> dict[str, Any]:
+    """DVC's remotes as they are set now: the commit of a version may be older than they are."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        default, remotes = repo.config["core"].get("remote"), dict(repo.config["remote"])
+    return {"core": {"remote": default}, "remote": remotes} if default else {}
 
 
 def _differs(folder: Path, version: Version) -> bool:

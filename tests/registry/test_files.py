@@ -139,7 +139,7 @@ def hub(registry, tmp_path):
 
 def test_two_models_of_one_name_are_told_by_it(registry, hub):
     run(hub, "git tag -d layered@v1.0.0")
-    tag(hub, "layered@v1.0.0", "main")
+    tag(hub, "layered@v1.0.0", run(hub, "git commit-tree main^{tree} -m apart").strip())
     with pytest.raises(UserError) as error:
         promote("v1.2.0", "staging", GATE, seed=1, remote="origin")
     assert str(error.value).startswith("registry: layered@v1.0.0 on origin is not what it is here")
