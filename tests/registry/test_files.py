@@ -6,7 +6,10 @@ import json
 import shutil
 
 import pytest
+import yaml
+from conftest import tiny_tree
 from dvc_project import isolate, run
+from in_process import glioflow
 from tagged import GATE, MODELS, in_folder, tag, tags, write_model, write_registry
 
 from components.errors import UserError
@@ -112,6 +115,17 @@ def test_what_was_fetched_for_another_model_of_that_name_is_not_taken(registry):
     assert model_folder("registry:v1.0.0") == fetched  # which needs no cache any more
     with pytest.raises(UserError, match=r"v1\.2\.0 can't be fetched"):
         model_folder("registry:v1.2.0")
+
+
+def test_all_that_works_from_a_subfolder_too(registry):
+    (registry / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
+    below = registry / "notes" / "today"
+    below.mkdir(parents=True)
+    assert glioflow("promote", "v1.0.0", "--stage", "staging", cwd=below).stdout == "v1.0.0 stands in staging\n"
+    told = glioflow("models", cwd=below).stdout
+    assert told == glioflow("models", cwd=registry).stdout
+    assert "BLESSED" in told  # which stands in a file of the version's commit
+    assert list(below.iterdir()) == []
 
 
 def pushed(registry, **told):
