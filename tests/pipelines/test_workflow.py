@@ -185,6 +185,17 @@ def test_the_pushed_model_runs_on_slices(project):
     assert outputs["tumor_probability"].shape == (3,)
 
 
+def test_no_file_that_git_would_take_names_a_patient(project):
+    """`git add .` is what the docs say, and what is in Git is what people share."""
+    manifest = pd.read_csv(project / "data" / "manifest.csv")
+    patients = {name.encode() for name in manifest["patient"]} | {str(name).encode() for name in manifest["subject"]}
+    taken = run(project, "git ls-files --cached --others --exclude-standard").splitlines()
+    assert {"dvc.lock", "reports/metrics.json", "reports/model_card.md", "registry/dossier.json"} <= set(taken)
+    files = [project / name for name in taken if (project / name).is_file() and not (project / name).is_symlink()]
+    assert [str(path) for path in files if any(name in path.read_bytes() for name in patients)] == []
+    assert not [name for name in taken if any(patient in name.encode() for patient in patients)]
+
+
 class Page(html.parser.HTMLParser):
     """Collects what a page would load, and pictures without an alternative text."""
 

@@ -90,6 +90,14 @@ def test_files_on_the_remote_alone_will_do(registry, tmp_path):
     assert "v1.0.0 can't be fetched" in said("v1.0.0", "prod")
 
 
+def test_collecting_garbage_keeps_every_version_where_all_tags_count(registry):
+    in_folder(registry, "gc", "--workspace", "--all-tags", "--force", "-q")
+    assert promote("v1.0.0", "staging", GATE, seed=1, remote=None).name == "v1.0.0"
+    in_folder(registry, "gc", "--workspace", "--force", "-q")
+    assert "v1.0.0 can't be fetched" in said("v1.0.0", "prod")
+    assert promote("v1.2.0", "staging", GATE, seed=1, remote=None).name == "v1.2.0"  # that of the workspace
+
+
 def test_nobody_goes_back_to_a_version_whose_files_are_gone(registry):
     for version in TWO:
         promote(version, "staging", GATE, seed=1, remote=None)
