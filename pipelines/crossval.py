@@ -14,7 +14,7 @@ from components import params
 from components.errors import UserError
 from components.files import atomic_file, atomic_folder, write_json
 from pipelines import stages
-from pipelines.workflow import PARAMS, apply, dvc, number
+from pipelines.workflow import PARAMS, apply, dvc, number, require_repository
 
 LOCK = Path("dvc.lock")
 FOLDS = stages.ARTIFACTS / "crossval"
@@ -33,6 +33,7 @@ def run(folds: int | None) -> int:
         raise UserError(
             f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
         )
+    require_repository()
     count = folds or chosen.split.folds
     finished = []
     with _put_back():

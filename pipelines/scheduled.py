@@ -17,6 +17,7 @@ def run(*, sync: bool) -> tuple[int, str]:
     Returns:
         Exit status, and what came of it in words. To yield to another run is no failure.
     """
+    workflow.require_repository()
     if sync:
         _do("git", "pull", "--quiet", "--ff-only")
         _do(workflow.dvc(), "fetch", "--quiet", "--run-cache")

@@ -17,6 +17,7 @@ import yaml
 from components import params
 from components.errors import UserError
 from components.files import atomic_file, read_json
+from components.registry.git import NoRepositoryError, git
 from pipelines import stages, times
 from pipelines.family import call
 
@@ -59,6 +60,7 @@ def run(settings: list[str]) -> int:
         UnderWayError: another run is at work here.
     """
     params.load(PARAMS)
+    require_repository()
     began = time.time()
     with alone():
         if settings:
@@ -69,6 +71,23 @@ def run(settings: list[str]) -> int:
     if status == 0:
         print("\n" + summary(began))
     return 2 if status else 0
+
+
+def require_repository() -> None:
+    """Refuse to let DVC work in a project that is no Git repository, unless DVC was told to do without.
+
+    Raises:
+        UserError: it is none, or one that Git does not trust.
+    """
+    if not Path(".dvc").is_dir():  # DVC will say so
+        return
+    try:
+        git("rev-parse", "--git-dir")
+    except NoRepositoryError:
+        from dvc.config import Config
+
+        if not Config.from_cwd(validate=False).get("core", {}).get("no_scm"):
+            raise
 
 
 class UnderWayError(UserError):

@@ -13,9 +13,18 @@ from pathlib import Path
 from components.errors import UserError
 from components.registry.names import ARTIFACT
 
+NO_REPOSITORY = (
+    "no Git repository here; a downloaded archive has none: clone the project instead, or `git init`, `git add .`, "
+    "`git commit -m start`"
+)
+
 
 class GitError(UserError):
     """Git refused; the message is its own, in one line."""
+
+
+class NoRepositoryError(GitError):
+    """There is no Git repository around the working folder."""
 
 
 def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
@@ -38,15 +47,19 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
         raise GitError(f"git: can't be run ({error.strerror}); install it") from error
     if result.returncode:
         said = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
+        if "not a git repository" in result.stderr:
+            raise NoRepositoryError(NO_REPOSITORY)
         raise GitError(f"git {arguments[0]}: {' '.join(said) or f'exit status {result.returncode}'}")
     return result.stdout.strip()
 
 
 def has_commit() -> bool:
-    """Whether this is a repository with at least one commit."""
+    """Whether this is a repository with at least one commit; raises GitError where Git does not trust its owner."""
     try:
         git("rev-parse", "--verify", "--quiet", "HEAD")
-    except GitError:
+    except GitError as error:
+        if "dubious ownership" in str(error):
+            raise
         return False
     return True
 

@@ -56,8 +56,9 @@ class State:
         for version in self.versions:
             if version.name.lstrip("v") == name.lstrip("v"):
                 return version
-        known = ", ".join(version.name for version in self.versions)
-        raise UserError(f"registry: no version {name}; " + (f"there are: {known}" if known else none_here()))
+        if not self.versions:
+            raise UserError(f"registry: {name}: {none_here()}")
+        raise UserError(f"registry: no version {name}; there are: {', '.join(one.name for one in self.versions)}")
 
     def ever(self, stage: str) -> set[str]:
         """Names of the versions that stand in the stage or wait below."""
@@ -92,7 +93,8 @@ def read_state() -> State:
         UserError: there is no repository, or no commit.
     """
     if not has_commit():
-        raise UserError("registry: no Git repository with a commit here; `git init`, `git add .`, `git commit`")
+        git("rev-parse", "--git-dir")
+        raise UserError("registry: no commit in this Git repository; `git add .`, `git commit -m start`")
     state = State()
     with Git(git("rev-parse", "--show-toplevel")) as scm:
         events = [parse_tag(tag) for tag in find(name=ARTIFACT, scm=scm)]

@@ -13,6 +13,9 @@ from pipelines.project import from_here, into_here
 @click.group(name="compile")
 def compile_() -> None:
     """Write the workflow in the form of a cluster's engine, from dvc.yaml and params.yaml."""
+    from pipelines.workflow import require_repository
+
+    require_repository()
 
 
 @compile_.command()

@@ -62,3 +62,32 @@ def test_a_copy_runs_its_own_code_whichever_environment_is_active(tmp_path):
 def test_outside_of_a_project_nothing_changes(tmp_path):
     done = glioflow("promote", "v1.0.0", "--stage", "prod", cwd=tmp_path)
     assert done.stderr == "glioflow: params.yaml: not here; run glioflow in the project's top folder\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("run", "run -S seed=1", "scheduled", "scheduled --sync", "crossval", "clean", "compile argo"),
+        *(
+            "models",
+            "promote v1.0.0 --stage prod",
+            "rollback --stage prod",
+            "predict . --model registry:prod --out found",
+        ),
+        "pod --run r --storage s prepare",
+    ],
+)
+def test_without_a_repository_as_after_a_download_the_remedy_is_named(project, words):
+    shutil.rmtree(project / ".git")
+    before = (project / "params.yaml").read_bytes()
+    done = glioflow(*words.split(), cwd=project)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "no Git repository here; a downloaded archive has none: clone the project instead, or `git init`" in line
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_where_dvc_was_told_to_do_without_git_it_does(project):
+    shutil.rmtree(project / ".git")
+    (project / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    assert glioflow("clean", cwd=project).stdout == "nothing to remove\n"

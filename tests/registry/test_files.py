@@ -202,7 +202,7 @@ def untagged(registry, hub, tmp_path, monkeypatch):
 
 def test_a_clone_without_tags_is_told_of_them(untagged):
     assert "`git fetch --tags` brings those of the remote" in none_here()
-    assert "no version v1.2.0; no version here. Versions are Git tags" in said("v1.2.0")
+    assert "registry: v1.2.0: no version here. Versions are Git tags" in said("v1.2.0")
     with pytest.raises(UserError, match=r"no version stands in prod; no version here\. .*git fetch --tags"):
         model_folder("registry:prod")
     assert in_words() == "approved as v1.2.0, whose tag is not here; `git fetch --tags` brings those of the remote"
