@@ -3,7 +3,8 @@
 
 Needs Python 3.8 or newer with pip, nothing else. Picks a Python (PATH, then pyenv, then fetched by uv; for .venv one of
 the lane, see pipelines/lane.py; .venv-modern is for infra/modern.py), fetches uv from the package index where it is
-missing, and installs what the lock names, checked by hash. Does nothing where the environment already matches the lock.
+missing, and installs what the lock names, checked by hash, from where pip is told to (infra/pip_settings.py). Does
+nothing where the environment already matches the lock and this folder.
 """
 
 import fcntl
@@ -18,9 +19,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from pip_settings import index_flags, pip_command, uv_environment  # noqa: E402
+
 from pipelines import lane  # noqa: E402  (standard library only)
 
 TOOLS = ROOT / ".tools"
+NO_PYTHON = (
+    "infra/bootstrap.py: no Python {} on the PATH or below ~/.pyenv/versions, and uv can't fetch {}, as the lines above"
+    " say; install one of them, or set UV_PYTHON_INSTALL_MIRROR to a mirror within reach, then run make again"
+)
 
 
 class Environment:
@@ -36,12 +43,26 @@ class Environment:
         self.stamp = self.venv / "lock.sha256"
 
     def fingerprint(self):
-        """Hash of everything the environment depends on."""
+        """Hash of everything the environment depends on, then its folder, whose path is in its programs."""
         digest = hashlib.sha256()
         more = [ROOT / "pyproject.toml"] if self.project else [self.node / "package-lock.json"] if self.node else []
         for path in [self.lock, *more]:
             digest.update(path.read_bytes())
-        return digest.hexdigest() + "\n"
+        return "{}\n{}\n".format(digest.hexdigest(), self.venv)
+
+    def read_stamp(self):
+        """What it was made from; empty where that was not finished."""
+        return self.stamp.read_text() if self.stamp.exists() else ""
+
+    def made_as(self):
+        """The folder that its programs believe to lie in; None where nothing tells."""
+        return (self.read_stamp().splitlines()[1:2] or [None])[0]
+
+    def outdated(self):
+        """Why it has to be made anew, in words."""
+        if self.made_as() not in (None, str(self.venv)):
+            return "it was made as {}, and this project is a copy, or was moved".format(self.made_as())
+        return "its lock has changed" if self.made_as() else "it is not whole, or of an earlier version of this project"
 
 
 def chosen(arguments):
@@ -99,11 +120,8 @@ def find_uv():
     if uv:
         return uv
     print("fetching uv ...", flush=True)
-    base = Path(sys.base_prefix) / "bin" / "python3"  # .venv's own Python, which may be running this, has no pip
     pip = [
-        str(base) if base.exists() else sys.executable,
-        "-m",
-        "pip",
+        *pip_command(),
         "install",
         "-qq",
         "--disable-pip-version-check",
@@ -139,7 +157,7 @@ def alone():
 
 def matches(wanted):
     """Tell whether an environment is what its lock says."""
-    return wanted.stamp.exists() and wanted.stamp.read_text() == wanted.fingerprint()
+    return wanted.read_stamp() == wanted.fingerprint()
 
 
 def set_up(wanted):
@@ -153,24 +171,33 @@ def set_up(wanted):
 
 def fill(wanted):
     """Make an environment anew."""
+    if wanted.venv.exists():
+        print("{} has to be made anew: {}".format(wanted.venv.name, wanted.outdated()), flush=True)
+    if wanted.venv.is_symlink() and wanted.made_as() not in (None, str(wanted.venv)):
+        wanted.venv.unlink()  # it leads to another project's, which goes on with it
     uv, python = find_uv(), choose_python(wanted.pythons, apart=bool(wanted.platform))
     print("setting up {} with Python {} (once; 3 GB at most) ...".format(wanted.venv.name, python), flush=True)
     environment = dict(
-        os.environ, VIRTUAL_ENV=str(wanted.venv), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink")
+        uv_environment(), VIRTUAL_ENV=str(wanted.venv), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink")
     )
     environment.pop("PYTHONPATH", None)
+    # As pip does, take a package from whichever index has it: each is checked by hash.
+    environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     # Trust what the machine trusts: a hospital's network may bring its own certificate (old and new name of the knob).
     environment.setdefault("UV_SYSTEM_CERTS", "true")
     environment.setdefault("UV_NATIVE_TLS", "true")
+    sync = ["pip", "sync", "--quiet", *index_flags()]
     commands = [
         ["venv", "--quiet", "--clear", "--python", python, str(wanted.venv)],
-        ["pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", *wanted.platform, str(wanted.lock)],
+        [*sync, "--require-hashes", "--compile-bytecode", *wanted.platform, str(wanted.lock)],
     ]
     if wanted.project:
         project = ["--no-deps", "--no-build-isolation", *wanted.platform, "--editable", str(ROOT)]
         commands.append(["pip", "install", "--quiet", *project])
     for command in commands:
         if subprocess.run([uv, *command], env=environment, cwd=str(ROOT)).returncode:
+            if command[0] == "venv" and python in wanted.pythons:
+                sys.exit(NO_PYTHON.format(" or ".join(sorted(wanted.pythons)), python))
             sys.exit("infra/bootstrap.py: `uv {}` failed; the lines above say why".format(" ".join(command[:2])))
     if wanted.node:
         add_node_packages(wanted)

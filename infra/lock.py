@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from bootstrap import ROOT, find_uv
+from pip_settings import index_flags, uv_environment
 
 PINNED = re.compile(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)")
 OTHERS = ("infra/serving", "infra/checks")
@@ -22,7 +23,8 @@ COMPILE = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_
 
 def run(uv, *arguments, cwd):
     """Run uv quietly; end with its own words where it fails, which leaves every lock as it was."""
-    if subprocess.run([uv, *arguments, "--quiet"], cwd=str(cwd)).returncode:
+    flags = index_flags() if arguments[0] != "export" else []  # which resolves nothing
+    if subprocess.run([uv, *arguments, *flags, "--quiet"], cwd=str(cwd), env=uv_environment()).returncode:
         sys.exit("infra/lock.py: `uv {}` failed; the lines above say why, and no lock was changed".format(arguments[0]))
 
 

@@ -9,6 +9,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from components.common.errors import UserError
+from pipelines.workflow import require_repository
 
 # Caches, checkpoints and studies lie in artifacts/ beside the outputs; no stage owns them.
 SCRATCH = (Path("artifacts"),)
@@ -26,6 +27,7 @@ def run() -> list[str]:
     Raises:
         UserError: dvc.yaml can't be read; nothing is removed.
     """
+    require_repository()
     try:
         with Repo(".") as repo:
             outs = [out for stage in repo.index.stages if stage.cmd for out in stage.outs]

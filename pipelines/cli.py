@@ -7,17 +7,19 @@ import sys
 import click
 
 from components.common.errors import UserError
-from pipelines import quiet
+from pipelines import project, quiet
 from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="glioflow")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Find and outline brain tumours in MRI: a versioned, gated batch workflow.
 
     `dvc repro` runs the stages; `glioflow run` does that with the switches that people change most.
     """
+    project.enter(context)
 
 
 for _verb in (
@@ -33,6 +35,7 @@ for _verb in (
 
 def main() -> None:
     """Entry point: a `UserError` becomes one line on standard error and exit status 2."""
+    project.take_its_code()
     quiet.silence()
     try:
         cli()

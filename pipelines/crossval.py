@@ -14,7 +14,7 @@ from components.common import params
 from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from pipelines import paths
-from pipelines.workflow import PARAMS, apply, dvc, number
+from pipelines.workflow import PARAMS, apply, dvc, number, require_repository
 
 LOCK = Path("dvc.lock")
 FOLDS = paths.ARTIFACTS / "crossval"
@@ -33,6 +33,7 @@ def run(folds: int | None) -> int:
         raise UserError(
             f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
         )
+    require_repository()
     count = folds or chosen.split.folds
     finished = []
     with _put_back():

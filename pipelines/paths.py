@@ -17,7 +17,6 @@ LAYERED = ARTIFACTS / "layered"
 PREDICTIONS = ARTIFACTS / "predictions"
 BLESSING = ARTIFACTS / "blessing"
 METRICS = Path("reports/metrics.json")
-PUSHED = Path("reports/push.json")
 REPORT = Path("reports/report.html")
 PLOTS = Path("reports/plots")
 CARD = Path("reports/model_card.md")

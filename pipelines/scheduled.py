@@ -5,7 +5,6 @@ from __future__ import annotations
 from components.common.errors import UserError
 from pipelines import workflow
 from pipelines.family import call
-from pipelines.pushed import pushed_in_words
 from pipelines.trace import listening
 
 
@@ -18,6 +17,7 @@ def run(*, sync: bool) -> tuple[int, str]:
     Returns:
         Exit status, and what came of it in words. To yield to another run is no failure.
     """
+    workflow.require_repository()
     if sync:
         _do("git", "pull", "--quiet", "--ff-only")
         _do(workflow.dvc(), "fetch", "--quiet", "--run-cache")
@@ -32,7 +32,12 @@ def run(*, sync: bool) -> tuple[int, str]:
         _do(workflow.dvc(), "push", "--quiet", "--run-cache")
     if not ran:
         return 0, "nothing new: no stage had to run"
-    return 0, f"ran {', '.join(ran)}" + (f"; push: {pushed_in_words()}" if "push" in ran else "")
+    told = f"ran {', '.join(ran)}"
+    if "push" in ran:
+        from components.registry import pushed
+
+        told += f"; push: {pushed.in_words()}"
+    return 0, told
 
 
 def _do(*command: str) -> None:

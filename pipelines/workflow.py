@@ -17,9 +17,9 @@ import yaml
 from components.common import params
 from components.common.errors import UserError
 from components.common.files import atomic_file, read_json
+from components.registry.git import NoRepositoryError, git
 from pipelines import paths, times
 from pipelines.family import call
-from pipelines.pushed import pushed_in_words
 
 PARAMS = Path("params.yaml")
 
@@ -46,12 +46,11 @@ def apply(settings: list[str], *, look: bool = True) -> None:
 
 
 def check(chosen: params.Params) -> None:
-    """Refuse a source that isn't there now, and not after the first stages."""
+    """Refuse a source that isn't there now, and not after the first stages; at a glance, for this is every run's."""
     if Path(chosen.source) != paths.DEMO:
-        from components.sources import open_source
+        from components.sources.presence import check_source
 
-        with open_source(chosen.source):
-            pass
+        check_source(chosen.source)
 
 
 def run(settings: list[str]) -> int:
@@ -61,15 +60,34 @@ def run(settings: list[str]) -> int:
         UnderWayError: another run is at work here.
     """
     params.load(PARAMS)
+    require_repository()
     began = time.time()
     with alone():
         if settings:
             apply(settings)
-        check(params.load(PARAMS))
+        else:
+            check(params.load(PARAMS))
         status = call([dvc(), "repro"])
     if status == 0:
         print("\n" + summary(began))
     return 2 if status else 0
+
+
+def require_repository() -> None:
+    """Refuse to let DVC work in a project that is no Git repository, unless DVC was told to do without.
+
+    Raises:
+        UserError: it is none, or one that Git does not trust.
+    """
+    if not Path(".dvc").is_dir():  # DVC will say so
+        return
+    try:
+        git("rev-parse", "--git-dir")
+    except NoRepositoryError:
+        from dvc.config import Config
+
+        if not Config.from_cwd(validate=False).get("core", {}).get("no_scm"):
+            raise
 
 
 class UnderWayError(UserError):
@@ -118,6 +136,8 @@ def summary(since: float | None = None) -> str:
     Args:
         since: see `times.last_run`.
     """
+    from components.registry import pushed  # with it comes GTO, whose import closes all log handlers
+
     metrics = read_json(paths.METRICS)
     verdict = read_json(paths.BLESSING / "verdict.json")
     layered = metrics["layered"]
@@ -131,7 +151,7 @@ def summary(since: float | None = None) -> str:
         ("Volume Dice, median", number(layered["volume_dice_median"])),
         ("Verdict", verdict["verdict"]),
         *(("", reason) for reason in verdict["reasons"]),
-        ("Registry", pushed_in_words()),
+        ("Registry", pushed.in_words()),
         *_stages(times.last_run(since)),
         ("Report", str(paths.REPORT.resolve())),
     ]

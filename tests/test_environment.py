@@ -115,6 +115,7 @@ def test_an_environment_that_matches_the_lock_is_left_alone(tmp_path):
         "requirements.lock",
         "pyproject.toml",
         "infra/bootstrap.py",
+        "infra/pip_settings.py",
         "pipelines/__init__.py",
         "pipelines/lane.py",
     ):

@@ -27,16 +27,20 @@ def is_litter(path: str) -> bool:
 
 
 def walk(root: str | Path) -> list[str]:
-    """Paths of all files below a local folder, sorted; links are followed: people link patients to a set."""
-    found, seen = [], set()
+    """Paths of all files below a local folder, sorted."""
+    return sorted(files_below(root))
+
+
+def files_below(root: str | Path) -> Iterator[str]:
+    """Yield the path of each file below a local folder; links are followed: people link patients to a set."""
+    seen = set()
     for folder, inner, files in os.walk(root, followlinks=True):
         here = os.path.realpath(folder)
         if here in seen:  # a link in a circle
             inner.clear()
             continue
         seen.add(here)
-        found += [f"{folder}/{file}" for file in files if not is_litter(f"{folder}/{file}")]
-    return sorted(found)
+        yield from (path for path in (f"{folder}/{file}" for file in files) if not is_litter(path))
 
 
 class Tree:
@@ -56,6 +60,11 @@ class Tree:
             self.fs, root = fsspec.core.url_to_fs(self.address, **options)
         self.root = root.rstrip("/")
         self.remote = not isinstance(self.fs, LocalFileSystem)
+
+    def check(self) -> None:
+        """Raise UserError where there is nothing at the address, or no access; nothing is read or listed to its end."""
+        with _in_one_line(self.address):
+            self.fs.info(self.root)
 
     def put(self, file: Path, path: str) -> None:
         """Copy a local file to `path`, relative to the address."""

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from components.common.errors import UserError
+from components.registry.names import ARTIFACT
+
+NO_REPOSITORY = (
+    "no Git repository here; a downloaded archive has none: clone the project instead, or `git init`, `git add .`, "
+    "`git commit -m start`"
+)
 
 
 class GitError(UserError):
     """Git refused; the message is its own, in one line."""
+
+
+class NoRepositoryError(GitError):
+    """There is no Git repository around the working folder."""
 
 
 def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
@@ -36,15 +47,19 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
         raise GitError(f"git: can't be run ({error.strerror}); install it") from error
     if result.returncode:
         said = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
+        if "not a git repository" in result.stderr:
+            raise NoRepositoryError(NO_REPOSITORY)
         raise GitError(f"git {arguments[0]}: {' '.join(said) or f'exit status {result.returncode}'}")
     return result.stdout.strip()
 
 
 def has_commit() -> bool:
-    """Whether this is a repository with at least one commit."""
+    """Whether this is a repository with at least one commit; raises GitError where Git does not trust its owner."""
     try:
         git("rev-parse", "--verify", "--quiet", "HEAD")
-    except GitError:
+    except GitError as error:
+        if "dubious ownership" in str(error):
+            raise
         return False
     return True
 
@@ -59,9 +74,28 @@ def locked() -> Iterator[None]:
 
 
 def fetch_tags(remote: str | None) -> None:
-    """Bring the remote's tags here; raises GitError where it can't be reached, or a tag differs from the one here."""
-    if remote:
-        git("fetch", "--quiet", remote, "refs/tags/*:refs/tags/*")
+    """Bring the registry's tags from the remote; those of others are none of its business.
+
+    Raises:
+        GitError: the remote can't be reached, or a tag there is not the one here: two clones registered or promoted
+            apart, so one name would mean two things.
+    """
+    if not remote:
+        return
+    try:
+        # Not --quiet, which keeps back the lines that say which tag was refused.
+        git("fetch", remote, *(f"refs/tags/{ARTIFACT}{sign}*:refs/tags/{ARTIFACT}{sign}*" for sign in "@#"))
+    except GitError as error:
+        differ = re.findall(r"! \[rejected\]\s+(\S+)", str(error))
+        if not differ:
+            raise GitError(
+                f"registry: tags can't be fetched from {remote} ({error}); check registry.git_remote and your access"
+            ) from error
+        raise GitError(
+            f"registry: {', '.join(differ)} on {remote} is not what it is here, for both were made apart; take back "
+            f"those here with `git tag --delete {' '.join(differ)}`, `git fetch --tags {remote}`, then register or "
+            "promote again"
+        ) from error
 
 
 def publish_tag(remote: str | None, tag: str) -> bool:
@@ -81,5 +115,5 @@ def publish_tag(remote: str | None, tag: str) -> bool:
         git("tag", "--delete", tag)
         if "rejected" in str(error) and "already exists" in str(error):
             return False
-        raise
+        raise GitError(f"registry: {tag} can't be pushed to {remote} ({error}); nothing was changed there") from error
     return True

@@ -10,4 +10,5 @@ MODEL = FOLDER / ARTIFACT  # the newest version, as `dvc artifacts get` brings a
 POINTER = FOLDER / f"{ARTIFACT}.dvc"
 SUMMARY = FOLDER / "dossier.json"  # what the table and promotion need; lies in Git, so that nothing has to be fetched
 DOSSIER = "dossier"  # inside of MODEL
+PUSHED = Path("reports/push.json")  # what the last push came to
 STAGING, PROD = STAGES = ("staging", "prod")

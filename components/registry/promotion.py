@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gto.api
+from gto.exceptions import GTOException
 
 from components.common.errors import UserError
 from components.common.params import Gate
@@ -11,7 +12,9 @@ from components.evaluate.gate import BLESSED
 from components.registry.dossier import scores
 from components.registry.git import fetch_tags, locked, publish_tag
 from components.registry.names import ARTIFACT, PROD, STAGING
+from components.registry.pushed import check_pushed
 from components.registry.releases import after
+from components.registry.resolve import fetch
 from components.registry.snapshot import tagger
 from components.registry.state import ROLLBACK, State, Version, read_state
 
@@ -28,12 +31,14 @@ def promote(
         reason: overrides what speaks against it; both are recorded in the tag.
 
     Raises:
-        UserError: no such version, it stands there already, something speaks against it, or somebody was faster.
+        UserError: no such version, it stands there already, something speaks against it, or somebody was faster; or,
+            whatever the reason, its files can't be had, or are not those that it was registered with.
     """
     with locked():
         fetch_tags(remote)
         state = read_state()
         candidate = state.version(version)
+        check_pushed(candidate)
         if state.standing(stage) == candidate:
             raise UserError(f"registry: {candidate.name} stands in {stage} already")
         against = objections(state, candidate, stage, gate, seed)
@@ -42,6 +47,7 @@ def promote(
                 f"registry: {candidate.name} is not promoted to {stage}: {'; '.join(against)}. Register a better one, "
                 "or override with --force --reason"
             )
+        fetch(candidate)
         message = f"promoted to {stage}"
         if reason:
             message += f"\n\nForced, because: {reason}\n" + "\n".join(f"Against it: {one}" for one in against)
@@ -56,7 +62,7 @@ def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
         The version that stood there, and the one that stands there now.
 
     Raises:
-        UserError: there was none before, or somebody changed the stage at the same moment.
+        UserError: there was none before, its files can't be had, or somebody changed the stage at the same moment.
     """
     with locked():
         fetch_tags(remote)
@@ -64,6 +70,7 @@ def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
         stack = state.stacks[stage]
         if len(stack) < 2:
             raise UserError(f"registry: no version stood in {stage} before; there is nothing to go back to")
+        fetch(stack[-2])
         _assign(state, stack[-2], stage, f"{ROLLBACK} {stack[-1].name}", remote)
         return stack[-1], stack[-2]
 
@@ -85,7 +92,12 @@ def objections(state: State, candidate: Version, stage: str, gate: Gate, seed: i
 
 def _assign(state: State, version: Version, stage: str, message: str, remote: str | None) -> None:
     after(state.last_change)
-    made = gto.api.assign(".", ARTIFACT, stage, version=version.name, message=message, force=True, **tagger())
+    try:
+        made = gto.api.assign(".", ARTIFACT, stage, version=version.name, message=message, force=True, **tagger())
+    except GTOException as error:
+        raise UserError(
+            f"registry: {version.name} can't stand in {stage} ({error}); see `git tag -l '{ARTIFACT}*'`"
+        ) from error
     if not publish_tag(remote, made.tag):
         raise UserError(
             f"registry: somebody else has just changed {stage} on {remote}; see `glioflow models`, then decide again"

@@ -19,8 +19,9 @@ from components.layered.record import digest
 from components.registry.dossier import Record, summary, write_dossier
 from components.registry.git import fetch_tags, has_commit, locked, publish_tag
 from components.registry.names import ARTIFACT, DOSSIER, FOLDER, MODEL, POINTER, SUMMARY
+from components.registry.pushed import check_tags, in_experiment
 from components.registry.snapshot import snapshot, tagger
-from components.registry.state import State, number, read_state
+from components.registry.state import State, number, read_state, registered
 
 ATTEMPTS = 5  # where others register at the same moment
 
@@ -30,7 +31,7 @@ class Registered:
     """What registering came to.
 
     Attributes:
-        version: name; None where there was no repository to register in.
+        version: name; None in an experiment, and where there was no repository to register in.
         new: False where the very same model was registered before.
     """
 
@@ -46,14 +47,17 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
         run: what the dossier is made of.
         remote: Git remote for the version's tag, None to keep it here.
     """
+    if in_experiment():
+        return Registered(None, False)
     if not has_commit():
         _compose(pushed, run)
         return Registered(None, False)
     with locked():
         fetch_tags(remote)
-        known = {version.summary.get("model"): version.name for version in read_state().versions}
-        if digest(pushed) in known:
-            return Registered(known[digest(pushed)], False)
+        known = registered(digest(pushed))
+        if known is not None:
+            return Registered(known, False)
+        check_tags(read_state())
         _compose(pushed, run)
         told = summary(run)
         write_json(SUMMARY, told)

@@ -6,13 +6,14 @@ import contextlib
 import io
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components.common.errors import UserError
 from components.common.files import atomic_folder
 from components.common.layout import REGISTERED
 from components.layered import reference
-from components.registry.names import ARTIFACT, STAGES
+from components.layered.record import digest
+from components.registry.names import ARTIFACT, POINTER, STAGES
 
 if TYPE_CHECKING:
     from components.registry.state import Version
@@ -35,36 +36,70 @@ def model_folder(address: str) -> Path:
         return Path(address)
     version = _version(address.removeprefix(SCHEME))
     target = FETCHED / version.name
-    if not (target / REGISTERED).is_dir():
-        _fetch(version, target)
+    # One of this name may have been another model: a clone's own, before the tags of others came.
+    if not (target / REGISTERED).is_dir() or _differs(target, version):
+        fetch(version)
     return target
 
 
 def _version(name: str) -> Version:
-    from components.registry.state import read_state  # with it comes GTO, whose import closes all log handlers
+    from components.registry.state import (
+        none_here,
+        read_state,
+    )  # with it comes GTO, whose import closes all log handlers
 
     state = read_state()
     if name not in STAGES:
         return state.version(name)
     standing = state.standing(name)
     if standing is None:
-        raise UserError(f"registry: no version stands in {name}; promote one with `glioflow promote`")
+        remedy = "promote one with `glioflow promote`" if state.versions else none_here()
+        raise UserError(f"registry: no version stands in {name}; {remedy}")
     return standing
 
 
-def _fetch(version: Version, target: Path) -> None:
-    from dvc.exceptions import DvcException
+def fetch(version: Version) -> None:
+    """Bring a version's files here anew, from DVC's cache or the default remote.
+
+    Raises:
+        UserError: they are in neither, or not those that the version was registered with.
+    """
     from dvc.repo import Repo
 
-    with atomic_folder(target) as part, contextlib.redirect_stderr(io.StringIO()):
+    with atomic_folder(FETCHED / version.name) as part, contextlib.redirect_stderr(io.StringIO()):
         shutil.rmtree(part)
         try:
-            with Repo() as repo:
+            with Repo(config=_remotes()) as repo:
                 repo.artifacts.download(ARTIFACT, version=version.name, out=str(part))
-        except (DvcException, FileNotFoundError) as error:
-            part.mkdir(exist_ok=True)
-            reason = " ".join(str(error).split())
+        except Exception as error:  # every storage has its own family of errors
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
                 f"registry: {version.name} can't be fetched ({reason}); its files are neither in DVC's cache nor on "
-                "the default remote"
+                f"the default remote. Whoever has them still: `git checkout {ARTIFACT}@{version.name}`, then "
+                f"`dvc push {POINTER}`"
             ) from error
+        finally:
+            part.mkdir(exist_ok=True)
+        if _differs(part, version):
+            raise UserError(
+                f"registry: the files of {version.name} are not those that it was registered with; register the model "
+                "again with `dvc repro -sf push`"
+            )
+
+
+def _remotes() -> dict[str, Any]:
+    """DVC's remotes as they are set now: the commit of a version may be older than they are."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        default, remotes = repo.config["core"].get("remote"), dict(repo.config["remote"])
+    return {"core": {"remote": default}, "remote": remotes} if default else {}
+
+
+def _differs(folder: Path, version: Version) -> bool:
+    """Whether a folder holds another model than the version's tag tells of; one without a dossier tells of none."""
+    told = version.summary.get("model")
+    try:
+        return told is not None and digest(folder) != told
+    except UserError:  # no model at all
+        return True

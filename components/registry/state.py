@@ -56,12 +56,29 @@ class State:
         for version in self.versions:
             if version.name.lstrip("v") == name.lstrip("v"):
                 return version
-        known = ", ".join(version.name for version in self.versions) or "none"
-        raise UserError(f"registry: no version {name}; there are: {known}")
+        if not self.versions:
+            raise UserError(f"registry: {name}: {none_here()}")
+        raise UserError(f"registry: no version {name}; there are: {', '.join(one.name for one in self.versions)}")
 
     def ever(self, stage: str) -> set[str]:
         """Names of the versions that stand in the stage or wait below."""
         return {version.name for version in self.stacks[stage]}
+
+
+def registered(model: str | None) -> str | None:
+    """Name of the version that a model is, by its digest; None where it is none here."""
+    versions = read_state().versions if model and has_commit() else []
+    return next((version.name for version in versions if version.summary.get("model") == model), None)
+
+
+def none_here() -> str:
+    """What to do where there is no version at all."""
+    if git("remote"):
+        return (
+            "no version here. Versions are Git tags, which a clone may lack: `git fetch --tags` brings those of the "
+            "remote; `dvc repro` registers a blessed model"
+        )
+    return "no version yet: `dvc repro` registers a blessed model"
 
 
 def number(version: str) -> semver.Version:
@@ -76,7 +93,8 @@ def read_state() -> State:
         UserError: there is no repository, or no commit.
     """
     if not has_commit():
-        raise UserError("registry: no Git repository with a commit here; `git init`, `git add .`, `git commit`")
+        git("rev-parse", "--git-dir")
+        raise UserError("registry: no commit in this Git repository; `git add .`, `git commit -m start`")
     state = State()
     with Git(git("rev-parse", "--show-toplevel")) as scm:
         events = [parse_tag(tag) for tag in find(name=ARTIFACT, scm=scm)]

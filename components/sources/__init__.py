@@ -10,7 +10,7 @@ from pathlib import Path
 from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Tree
-from components.sources import archive, demo, formats, leftovers
+from components.sources import archive, demo, formats, presence
 from components.sources.entry import Entry
 from components.sources.path_tables import contradictions
 from components.sources.reading import Options, Reading
@@ -61,13 +61,10 @@ def open_source(address: str | Path, only: str | None = None) -> Iterator[Source
         else:
             tree = Tree(address, only)
         if not tree.remote and not Path(tree.root).is_dir():
-            raise UserError(
-                f"{address}: no such folder of scans; give a folder, a .zip or .tar, or a gs:// address with "
-                "`make run SOURCE=...` (or `source` in params.yaml)"
-            )
+            raise UserError(presence.no_folder(address))
         found = formats.recognise(tree)
         if found is None:
-            raise UserError(f"{address}: no scans found; {leftovers.hint(tree)} (docs/how-to/real-scans.md)")
+            raise UserError(presence.no_scans(address, tree))
         synthetic = demo.MARKER in tree.below(found.folder)
         problems = [*found.problems, *formats.skipped(tree, found), *contradictions(tree, found.folder)]
         yield Source(sorted(found.entries), synthetic, problems, tree, found.entries, found.reader)
@@ -81,6 +78,6 @@ def _fetched(address: str) -> Iterator[Path]:
         with Tree(parent).local([name]) as folder:
             yield folder / name
     elif not Path(address).is_file():
-        raise UserError(f"{address}: no such file; give a folder of scans, a .zip or a .tar")
+        raise UserError(presence.no_file(address))
     else:
         yield Path(address)

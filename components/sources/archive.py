@@ -38,18 +38,44 @@ def unpacked(path: Path, name: str) -> Iterator[Path]:
         UserError: damaged, encrypted, larger than the disk, or with a member that would leave the folder.
     """
     with tempfile.TemporaryDirectory(prefix="glioflow-unpacked-") as folder:
-        try:
+        with _in_one_line(name):
             (_unzip if path.name.lower().endswith(".zip") else _untar)(path, Path(folder), name)
-        except tarfile.FilterError as error:
-            raise UserError(f"{name}: a member would be written outside of the folder; don't trust it") from error
-        except RuntimeError as error:
-            raise UserError(f"{name}: encrypted or compressed in an unknown way; unpack it by hand") from error
-        except (*DAMAGE, zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError) as error:
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                raise UserError(f"{name}: the disk is full; set TMPDIR to a larger one") from error
-            kind = type(error).__name__
-            raise UserError(f"{name}: damaged archive ({kind}); copy it again from its source") from error
         yield Path(folder)
+
+
+def check_archive(path: Path, name: str) -> None:
+    """Refuse what is no archive, by the directory of a .zip and the first header of a .tar; nothing is unpacked.
+
+    Args:
+        path: the archive.
+        name: what its user calls it.
+
+    Raises:
+        UserError: as far as that tells, it can't be unpacked here.
+    """
+    with _in_one_line(name):
+        if path.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+            _check_size(path, name, size, shutil.disk_usage(tempfile.gettempdir()).free)
+        else:
+            tarfile.open(path).close()
+
+
+@contextmanager
+def _in_one_line(name: str) -> Iterator[None]:
+    """Whatever is wrong with an archive becomes a UserError about `name`."""
+    try:
+        yield
+    except tarfile.FilterError as error:
+        raise UserError(f"{name}: a member would be written outside of the folder; don't trust it") from error
+    except RuntimeError as error:
+        raise UserError(f"{name}: encrypted or compressed in an unknown way; unpack it by hand") from error
+    except (*DAMAGE, zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise UserError(f"{name}: the disk is full; set TMPDIR to a larger one") from error
+        kind = type(error).__name__
+        raise UserError(f"{name}: damaged archive ({kind}); copy it again from its source") from error
 
 
 def _unzip(path: Path, folder: Path, name: str) -> None:

@@ -97,7 +97,8 @@ def step(run: Run, name: str) -> str:
         changed = stage.changed(allow_missing=True, upstream=list(repo.index.graph.successors(stage)))
         needed, uncached = [str(dep) for dep in stage.deps], [str(out) for out in stage.outs if not out.use_cache]
         inputs = [str(out) for out in repo.index.outs if out.use_cache and any(_meet(str(out), dep) for dep in needed)]
-        inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage goes on with
+        # What the stage goes on with.
+        inputs += [str(out) for out in stage.outs if out.persist and out.use_cache and out.hash_info]
     done = _do(name, inputs) if changed else UNCHANGED
     run.relay.put(name, result_here([name], uncached, done))
     return done
@@ -156,8 +157,9 @@ def _tip(branch: str) -> str | None:
 
 
 def _holds(commit: str, other: str) -> bool:
-    """Whether the history of a commit has the other one in it."""
-    return git("merge-base", commit, other) == other
+    """Whether the history of a commit has the other one in it; one that shares nothing with it has not."""
+    # Not merge-base, which answers unrelated histories by its exit status alone.
+    return not git("rev-list", "--max-count=1", other, f"^{commit}")
 
 
 def _meet(output: str, dependency: str) -> bool:

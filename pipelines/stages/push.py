@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from components.common.files import write_json
 from components.common.params import Params
 from components.evaluate.gate import is_blessed
+from components.layered.record import digest
 from components.registry.dossier import Record
+from components.registry.names import PUSHED
+from components.registry.pushed import in_words, write_pushed
 from components.registry.releases import register
-from pipelines.paths import BLESSING, CARD, LAYERED, METRICS, PREDICTIONS, PUSHED
-from pipelines.pushed import pushed_in_words
+from pipelines.paths import BLESSING, CARD, LAYERED, METRICS, PREDICTIONS
 
 
 def run(params: Params) -> None:
@@ -27,5 +28,5 @@ def run(params: Params) -> None:
             pass
         pushed = sorted(Path(folder).iterdir())
         done = register(pushed[0], record, params.registry.git_remote) if pushed else None
-    write_json(PUSHED, {"pushed": bool(pushed), "version": done.version if done else None})
-    print(f"push: {pushed_in_words()}")
+        write_pushed(PUSHED, digest(pushed[0]) if pushed else None, done.version if done else None)
+    print(f"push: {in_words(PUSHED)}")

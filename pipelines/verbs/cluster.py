@@ -6,14 +6,27 @@ from pathlib import Path
 
 import click
 
+from components.common.errors import UserError
+from pipelines.project import from_here, into_here
+
 
 @click.group(name="compile")
 def compile_() -> None:
     """Write the workflow in the form of a cluster's engine, from dvc.yaml and params.yaml."""
+    from pipelines.workflow import require_repository
+
+    require_repository()
 
 
 @compile_.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("infra/argo"), show_default=True, metavar="DIR")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("infra/argo"),
+    show_default=True,
+    metavar="DIR",
+    callback=into_here,
+)
 def argo(out: Path) -> None:
     """Write the WorkflowTemplate and the CronWorkflow for Argo."""
     from components.common.files import atomic_file
@@ -34,7 +47,13 @@ def argo(out: Path) -> None:
 @click.option("--champion", help="Address of the layered model in use.")
 @click.option("--ledger", help="Address of a folder with the ledger.csv of the run before.")
 @click.option("--code", default="/opt/glioflow", show_default=True, help="Folder of the project in the images.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("infra/kubeflow/pipeline.yaml"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("infra/kubeflow/pipeline.yaml"),
+    show_default=True,
+    callback=into_here,
+)
 def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     """Write the pipeline for Kubeflow Pipelines, with the parameters of params.yaml."""
     from components.common import params
@@ -55,9 +74,13 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
 @click.argument("host", metavar="URL")
 @click.option("--cron", default="0 0 2 * * *", show_default=True, help="When: six fields, seconds first.")
 @click.option("--account", help="Kubernetes service account of the pods.")
-@click.option("--pipeline", type=click.Path(exists=True, path_type=Path), default=Path("infra/kubeflow/pipeline.yaml"))
+@click.option(
+    "--pipeline", type=click.Path(path_type=Path), default=Path("infra/kubeflow/pipeline.yaml"), callback=from_here
+)
 def recur(host: str, cron: str, account: str | None, pipeline: Path) -> None:
     """Let the Kubeflow Pipelines at URL run the compiled pipeline on a schedule."""
     from pipelines.cluster.recurring import recur
 
+    if not pipeline.is_file():
+        raise UserError(f"{pipeline}: no such file; write it with `glioflow compile kubeflow`")
     click.echo(f"recurring run {recur(host, pipeline, cron, account)}")

@@ -6,17 +6,20 @@ import sys
 
 import click
 
+from pipelines.project import from_here, into_here
+
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True)
+@click.argument("inputs", nargs=-1, required=True, callback=from_here)
 @click.option(
     "--model",
     default="reference",
     show_default=True,
     metavar="MODEL",
+    callback=from_here,
     help="Layered model: reference comes with the project; or e.g. artifacts/layered, registry:prod, registry:v1.0.0.",
 )
-@click.option("--out", required=True, metavar="DIR", help="Folder for the results.")
+@click.option("--out", required=True, metavar="DIR", callback=into_here, help="Folder for the results.")
 @click.option("--overlays", is_flag=True, help="Draw the outlines over FLAIR, a PNG a slice.")
 @click.option(
     "--doubt", is_flag=True, help="Tell how doubtful each patient is, and whom to refer; takes twice the time."
@@ -63,9 +66,16 @@ def predict(
 
 
 @click.command()
-@click.argument("predictions")
-@click.option("--truth", required=True, metavar="SCANS", help="The same scans, with reference masks.")
-@click.option("--model", metavar="MODEL", help="Model that predicted; tells how volumes were brought to slices.")
+@click.argument("predictions", callback=from_here)
+@click.option(
+    "--truth", required=True, metavar="SCANS", callback=from_here, help="The same scans, with reference masks."
+)
+@click.option(
+    "--model",
+    metavar="MODEL",
+    callback=from_here,
+    help="Model that predicted; tells how volumes were brought to slices.",
+)
 def score(predictions: str, truth: str, model: str | None) -> None:
     """Compare PREDICTIONS, a folder of `glioflow predict` or its table, with reference masks; JSON."""
     from pipelines import predicting

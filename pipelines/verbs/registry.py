@@ -16,13 +16,13 @@ STAGE = click.option("--stage", type=click.Choice(STAGES), required=True, help="
 def models(as_json: bool) -> None:
     """List the registered models: versions, stages, verdicts, headline numbers."""
     from components.registry import table
-    from components.registry.state import read_state
+    from components.registry.state import none_here, read_state
 
     state = read_state()
     if as_json:
         click.echo(json.dumps(table.rows(state), indent=2))
     else:
-        click.echo(table.in_words(state) if state.versions else "no version yet: `dvc repro` registers a blessed model")
+        click.echo(table.in_words(state) if state.versions else none_here())
 
 
 @click.command()

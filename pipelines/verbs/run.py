@@ -6,9 +6,11 @@ import sys
 
 import click
 
+from pipelines.project import from_here
+
 
 @click.command()
-@click.option("--source", metavar="DIR", help="Folder of scans; without it params.yaml decides.")
+@click.option("--source", metavar="DIR", callback=from_here, help="Folder of scans; without it params.yaml decides.")
 @click.option("--scale", type=click.Choice(["demo", "laptop", "full"]), help="Size of networks and trainings.")
 @click.option("-S", "--set", "settings", multiple=True, metavar="KNOB=VALUE", help="Any other knob of params.yaml.")
 def run(source: str | None, scale: str | None, settings: tuple[str, ...]) -> None:

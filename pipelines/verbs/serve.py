@@ -8,13 +8,20 @@ from pathlib import Path
 import click
 
 from components.common.errors import UserError
+from pipelines.project import from_here
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-serving" / "bin" / "python"
 
 
 @click.command()
-@click.option("--model", required=True, metavar="MODEL", help="E.g. registry:prod, registry:v1.0.0, artifacts/layered.")
+@click.option(
+    "--model",
+    required=True,
+    metavar="MODEL",
+    callback=from_here,
+    help="E.g. registry:prod, registry:v1.0.0, artifacts/layered.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; there is no password.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--limit", default=32, show_default=True, type=click.IntRange(1, 1024), help="Of a request, MiB.")

@@ -6,16 +6,30 @@ import sys
 
 import click
 
+from pipelines.project import from_here, into_here
+
 
 @click.command()
-@click.argument("new")
-@click.option("--against", metavar="DIR", default="data", show_default=True, help="Data folder with the training set.")
-@click.option("--model", metavar="DIR", help="Layered model, to compare predictions, too, e.g. artifacts/layered.")
+@click.argument("new", callback=from_here)
+@click.option(
+    "--against",
+    metavar="DIR",
+    default="data",
+    show_default=True,
+    callback=from_here,
+    help="Data folder with the training set.",
+)
+@click.option(
+    "--model",
+    metavar="DIR",
+    callback=from_here,
+    help="Layered model, to compare predictions, too, e.g. artifacts/layered.",
+)
 @click.option(
     "--sample", type=click.IntRange(min=1), default=30, show_default=True, help="Training patients to predict."
 )
 @click.option("--level", type=click.FloatRange(0, 1, True, True), help="Adjusted p below this is drift.")
-@click.option("--out", metavar="FILE", help="Write the table as CSV, too.")
+@click.option("--out", metavar="FILE", callback=into_here, help="Write the table as CSV, too.")
 def drift(new: str, against: str, model: str | None, sample: int, level: float | None, out: str | None) -> None:
     """Compare NEW scans, a source of any format, with the training set.
 
@@ -30,7 +44,9 @@ def drift(new: str, against: str, model: str | None, sample: int, level: float |
 @click.command()
 @click.argument("network", type=click.Choice(["classifier", "segmenter"]))
 @click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Trainings in all.")
-@click.option("--space", metavar="FILE", help="YAML file of what to try; without it pipelines/tune.yaml.")
+@click.option(
+    "--space", metavar="FILE", callback=from_here, help="YAML file of what to try; without it pipelines/tune.yaml."
+)
 def tune(network: str, trials: int, space: str | None) -> None:
     """Search for better parameters of a training: Optuna proposes, the validation patients decide.
 

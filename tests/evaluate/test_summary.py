@@ -93,7 +93,7 @@ def test_a_clinical_table_makes_more_cohorts(place, usual, tmp_path):
 
 def test_doubt_is_judged_by_what_it_finds(usual):
     found = usual["doubt"]
-    assert found["refer"] == ["p4", "p5", "NA"]  # the most doubtful first, whoever they are
+    assert found["refer_patients"] == 3  # p4, p5 and NA
     assert found["bad_below_volume_dice"] == 0.7
     # Of the four with a tumour, three have a bad mask; the list holds two of them.
     assert (found["patients"], found["referred"], found["errors"], found["caught"]) == (4, 2, 3, 2)
@@ -133,7 +133,7 @@ def test_without_any_tumour_nothing_is_invented(place):
     for name in ("volume_dice_mean", "volume_dice_mean_low95", "unprocessed_volume_dice_mean"):
         assert found["layered"][name] is None, name
     assert found["layered"]["tumor_patients"] == found["layered"]["missed_patients"] == 0
-    assert found["doubt"]["refer"] == ["p4", "p5", "NA"]
+    assert found["doubt"]["refer_patients"] == 3
     assert [found["doubt"][name] for name in ("patients", "share", "aurc", "gain")] == [0, None, None, None]
     assert found["calibration"]["mask_pixels_said_from_1_percent"] is None
     assert found["calibration"]["mask_pixel_ece_from_1_percent"] is None

@@ -12,7 +12,7 @@ from conftest import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # Shared by all stages, and without influence on what they write: parameters are tracked as parameters.
-COMMON = ("components/common/", "pipelines/paths.py", "pipelines/pushed.py")
+COMMON = ("components/common/", "pipelines/paths.py")
 
 
 def code(name):

@@ -23,6 +23,7 @@ from warm import warm
 from whole_project import command, commit, copied, tiny
 
 from components.common.layout import SLICES
+from components.layered.record import digest
 from components.metrics.slice_scores import auroc
 from pipelines import workflow
 
@@ -176,12 +177,23 @@ def test_tfma_agrees_with_the_evaluation_by_patient(project):
 
 def test_the_pushed_model_runs_on_slices(project):
     pushed = json.loads((project / "reports" / "push.json").read_text(encoding="utf-8"))
-    assert pushed == {"pushed": True, "version": "v1.0.0"}
+    assert pushed == {"pushed": True, "version": "v1.0.0", "model": digest(project / "artifacts" / "layered")}
     model = tf.saved_model.load(str(project / "registry" / "layered" / "1"))
     slices = np.random.default_rng(0).integers(0, 256, (3, 50, 70, 3), dtype=np.uint8)
     outputs = model.signatures["serving_default"](slices=tf.constant(slices))
     assert outputs["mask"].shape == (3, 50, 70)
     assert outputs["tumor_probability"].shape == (3,)
+
+
+def test_no_file_that_git_would_take_names_a_patient(project):
+    """`git add .` is what the docs say, and what is in Git is what people share."""
+    manifest = pd.read_csv(project / "data" / "manifest.csv")
+    patients = {name.encode() for name in manifest["patient"]} | {str(name).encode() for name in manifest["subject"]}
+    taken = run(project, "git ls-files --cached --others --exclude-standard").splitlines()
+    assert {"dvc.lock", "reports/metrics.json", "reports/model_card.md", "registry/dossier.json"} <= set(taken)
+    files = [project / name for name in taken if (project / name).is_file() and not (project / name).is_symlink()]
+    assert [str(path) for path in files if any(name in path.read_bytes() for name in patients)] == []
+    assert not [name for name in taken if any(patient in name.encode() for patient in patients)]
 
 
 class Page(html.parser.HTMLParser):

@@ -1,13 +1,17 @@
-"""A Git repository whose tags register models of known quality, without their files: all that promotion reads."""
+"""A Git repository whose tags register models of known quality; of their files there is as much as promotion reads."""
 
 from __future__ import annotations
 
 import json
+import shutil
 
+import pytest
+from dvc.cli import main as dvc
 from dvc_project import run
 
 from components.common.params import Gate
 from components.evaluate.gate import BLESSED, NOT_BLESSED
+from components.layered.record import CHOICES, digest
 
 GATE = Gate(
     **{name: 0 for name in Gate.model_fields if name.startswith("min_")},
@@ -33,16 +37,40 @@ MODELS = {
 }
 
 
-def write_registry(folder, models=MODELS):
-    """Make a repository with a commit and a tag for each model, its text instead of a dossier where it is one."""
+def write_registry(folder, models=MODELS, *, files=False):
+    """Make a repository with a commit and a tag for each model, with files under DVC if they are asked for."""
     run(folder, "git init -q -b main")
     (folder / "registry").mkdir()
+    if files:
+        in_folder(folder, "init", "-q")
+        (folder / "dvc.yaml").write_text("artifacts: {layered: {type: model, path: registry/layered}}\n", "utf-8")
     for name, told in models.items():
-        text = told if isinstance(told, str) else json.dumps(told)
-        (folder / "registry" / "dossier.json").write_text(text, encoding="utf-8")
+        if files:
+            told = told | {"model": digest(write_model(folder / "registry" / "layered", name))}
+            in_folder(folder, "add", "-q", "registry/layered")
+        (folder / "registry" / "dossier.json").write_text(json.dumps(told), encoding="utf-8")
         run(folder, "git add .")
         run(folder, "git commit -q --allow-empty -m", name)
         tag(folder, f"layered@{name}", "HEAD")
+
+
+def write_model(folder, name):
+    """Write as much of a model as its digest reads: choices, and weights that differ by the name."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for path, text in {
+        "assets.extra/layered.json": json.dumps(dict.fromkeys(CHOICES)),
+        "variables/variables.data": name,
+    }.items():
+        (folder / "1" / path).parent.mkdir(parents=True)
+        (folder / "1" / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def in_folder(folder, *words):
+    """DVC's own command, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert dvc([*words]) == 0
 
 
 def tag(folder, name, target, message="by hand", second=0):

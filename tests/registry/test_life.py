@@ -223,7 +223,7 @@ def test_without_a_commit_the_model_is_there_and_has_no_version(tmp_path, traine
     finish_run(folder, trained["a"])
     assert "without a version" in push(folder)
     assert (folder / "registry" / "layered" / "1" / "saved_model.pb").exists()
-    assert "no Git repository with a commit" in refused(folder, "models")
+    assert "no Git repository here" in refused(folder, "models")
 
 
 def test_predict_takes_a_model_by_its_stage(project, tested, tmp_path):

@@ -1,4 +1,4 @@
-"""Who may stand in a stage, and who stands there after going back; with Git's own tags, without files of models."""
+"""Who may stand in a stage, and who stands there after going back; with Git's own tags and DVC's own files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def template(tmp_path_factory):
     folder = tmp_path_factory.mktemp("registry")
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, tmp_path_factory)
-        write_registry(folder)
+        write_registry(folder, files=True)
     return folder
 
 

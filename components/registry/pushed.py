@@ -1,0 +1,82 @@
+"""reports/push.json: which model the last push passed on, and what of the registry that is."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from components.common.errors import UserError
+from components.common.files import read_json, write_json
+from components.registry.git import GitError, git
+from components.registry.names import ARTIFACT, PUSHED
+from components.registry.state import State, Version, read_state, registered
+
+EXPERIMENT = "DVC_EXP_NAME"  # which DVC sets for the stages of an experiment: in the workspace, --temp and --queue
+REGISTER = "`dvc repro -sf push` registers it"
+FETCH = "`git fetch --tags` brings those of the remote"
+
+
+def in_experiment() -> bool:
+    """Whether this is a stage of a DVC experiment.
+
+    An experiment is a try, often in a clone that is thrown away, tags included. So it registers nothing.
+    """
+    return bool(os.environ.get(EXPERIMENT))
+
+
+def write_pushed(path: Path, model: str | None, version: str | None) -> None:
+    """Note the digest of the model that was passed on, None where there was none, and its version if it got one."""
+    write_json(path, {"pushed": model is not None, "model": model, "version": version})
+
+
+def in_words(path: Path = PUSHED) -> str:
+    """What the last push came to, by the registry as it is here and now: the file may come from elsewhere."""
+    told = read_json(path)
+    if not told["pushed"]:
+        return "nothing pushed: the model is not blessed"
+    version = registered(told.get("model"))
+    if version is not None:
+        return f"{version}: see `glioflow models`"
+    name = told["version"]
+    if name is None:
+        return (
+            "approved, without a version: experiments get none, nor do runs where Git has no commit yet; in a "
+            f"repository with a commit {REGISTER}"
+        )
+    if any(known.name == name for known in read_state().versions):
+        return f"approved; {name}, as {path} calls it, is another model here; {REGISTER}"
+    return f"approved as {name}, whose tag is not here; {FETCH}"
+
+
+def check_pushed(version: Version, path: Path = PUSHED) -> None:
+    """Refuse a version whose name stands for another model in push.json than in the registry.
+
+    Raises:
+        UserError: it does, so whoever names this version may mean the other model.
+    """
+    told = read_json(path) if path.is_file() else {}
+    if told.get("version") == version.name and told.get("model") not in (None, version.summary.get("model")):
+        raise UserError(
+            f"{path}: the model of this folder is called {version.name}, and so is another one in the registry; "
+            f"{REGISTER} under a name of its own"
+        )
+
+
+def check_tags(state: State) -> None:
+    """Refuse to go on where tags are missing: the next version would take a name that another model has.
+
+    Raises:
+        UserError: the last commit knows of a version that has no tag here.
+    """
+    try:
+        told = json.loads(git("show", f"HEAD:./{PUSHED.as_posix()}"))
+    except (GitError, ValueError):
+        return
+    name = told.get("version") if isinstance(told, dict) else None
+    # One that was taken out of the registry still has a tag, "layered@v1.0.0!" beside its own.
+    if name and name not in {known.name for known in state.versions} and not git("tag", "-l", f"{ARTIFACT}@{name}*"):
+        raise UserError(
+            f"registry: {PUSHED} of the last commit names {name}, whose tag is not here, so its name would be given "
+            f"away again; {FETCH}. For a registry of its own, commit without {PUSHED} first"
+        )

@@ -1,0 +1,56 @@
+"""Whether a source is there, at a glance: nothing is unpacked, downloaded, or listed to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from components.common.errors import UserError
+from components.io.storage import Tree, files_below
+from components.sources import archive, leftovers
+
+# What lies beside scans and is never one; a name without a suffix may well be DICOM's.
+BESIDE = {".csv", ".tsv", ".json", ".txt", ".md", ".pdf", ".xlsx", ".bval", ".bvec", ".html", ".xml", ".py", ".log"}
+
+
+def check_source(address: str) -> None:
+    """Refuse an address at which no source can be; what is in it, only `open_source` finds out.
+
+    Args:
+        address: folder, archive or `gs://` address.
+
+    Raises:
+        UserError: nothing is there, or no archive, or no file that may be a scan.
+    """
+    if "://" in address:
+        Tree(address).check()
+    elif archive.is_archive(address):
+        if not Path(address).is_file():
+            raise UserError(no_file(address))
+        archive.check_archive(Path(address), address)
+    elif not Path(address).is_dir():
+        raise UserError(no_folder(address))
+    elif not _may_hold_scans(address):
+        raise UserError(no_scans(address, Tree(address)))
+
+
+def _may_hold_scans(folder: str) -> bool:
+    """Whether any file may be a scan; the first one ends the search."""
+    return any(PurePosixPath(path).suffix.lower() not in BESIDE for path in files_below(folder))
+
+
+def no_file(address: str) -> str:
+    """What is wrong with the address of an archive."""
+    return f"{address}: no such file; give a folder of scans, a .zip or a .tar"
+
+
+def no_folder(address: str | Path) -> str:
+    """What is wrong with the address of a folder."""
+    return (
+        f"{address}: no such folder of scans; give a folder, a .zip or .tar, or a gs:// address with "
+        "`make run SOURCE=...` (or `source` in params.yaml)"
+    )
+
+
+def no_scans(address: str | Path, tree: Tree) -> str:
+    """What is wrong with a source in which nothing was recognised."""
+    return f"{address}: no scans found; {leftovers.hint(tree)} (docs/how-to/real-scans.md)"

@@ -1,0 +1,93 @@
+"""Commands mean the project around the folder where they are given, and run the code that lies in it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from conftest import ROOT, tiny_tree
+from in_process import glioflow
+from whole_project import BIN, copied
+from written_scans import made_up_scan, write_kaggle
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = copied(tmp_path / "project with [brackets]")
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
+    (folder / "notes" / "today").mkdir(parents=True)
+    return folder
+
+
+def test_paths_count_from_where_they_are_typed(project):
+    below = project / "notes" / "today"
+    write_kaggle(below / "scans", made_up_scan("TCGA_DU_0001_19990101"))
+    done = glioflow("compile", "argo", "--out", "made", cwd=below)
+    assert done.returncode == 0, done.stderr
+    shutil.rmtree(project / ".dvc")  # so that a run ends where it would call DVC
+    glioflow("run", "--source", "scans", cwd=below)
+    assert yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))["source"] == "notes/today/scans"
+    assert {path.name for path in (below / "made").iterdir()} == {"workflow-template.yaml", "cron-workflow.yaml"}
+    refused = glioflow("serve", "--model", "artifacts/layered", cwd=below)
+    assert refused.stderr.startswith("glioflow: artifacts/layered: no layered model there")
+    assert sorted(path.name for path in below.iterdir()) == ["made", "scans"]
+
+
+def test_a_copy_runs_its_own_code_whichever_environment_is_active(tmp_path):
+    copy = tmp_path / "copy"
+    for name in ("components", "models", "pipelines"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, copy / name)
+    lane = copy / "pipelines" / "lane.py"
+    text = lane.read_text(encoding="utf-8")
+    lane.write_text(text.replace('lines = [f"lane ', 'lines = ["of the copy", f"lane '), encoding="utf-8")
+    (copy / "notes").mkdir()
+    for folder in (copy, copy / "notes"):
+        done = subprocess.run(
+            [BIN / "glioflow", "doctor"],
+            cwd=folder,
+            env={"PATH": f"{BIN}:/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.startswith("of the copy\n"), done.stdout + done.stderr
+    done = subprocess.run([BIN / "glioflow", "--nonsense"], cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Usage: glioflow")
+
+
+def test_outside_of_a_project_nothing_changes(tmp_path):
+    done = glioflow("promote", "v1.0.0", "--stage", "prod", cwd=tmp_path)
+    assert done.stderr == "glioflow: params.yaml: not here; run glioflow in the project's top folder\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("run", "run -S seed=1", "scheduled", "scheduled --sync", "crossval", "clean", "compile argo"),
+        *(
+            "models",
+            "promote v1.0.0 --stage prod",
+            "rollback --stage prod",
+            "predict . --model registry:prod --out found",
+        ),
+        "pod --run r --storage s prepare",
+    ],
+)
+def test_without_a_repository_as_after_a_download_the_remedy_is_named(project, words):
+    shutil.rmtree(project / ".git")
+    before = (project / "params.yaml").read_bytes()
+    done = glioflow(*words.split(), cwd=project)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "no Git repository here; a downloaded archive has none: clone the project instead, or `git init`" in line
+    assert (project / "params.yaml").read_bytes() == before
+
+
+def test_where_dvc_was_told_to_do_without_git_it_does(project):
+    shutil.rmtree(project / ".git")
+    (project / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    assert glioflow("clean", cwd=project).stdout == "nothing to remove\n"

@@ -1,0 +1,157 @@
+"""Setting an environment up, for real, in a project whose lock names one tiny package of an index on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import ROOT
+
+NEEDED = ["infra/bootstrap.py", "infra/pip_settings.py", "pipelines/__init__.py", "pipelines/lane.py"]
+LOCK = "infra/serving/requirements.lock"
+WHEEL = "tinier-1.0-py3-none-any.whl"
+UV = shutil.which("uv", path=f"{ROOT / '.tools' / 'bin'}:{os.environ['PATH']}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def uv():
+    if UV is None:
+        pytest.skip("no uv here: it was found elsewhere when the environment was set up")
+
+
+@pytest.fixture
+def index(tmp_path):
+    """An index of packages with one package in it: its address, and the paths that it was asked for."""
+    folder = tmp_path / "index" / "simple" / "tinier"
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / WHEEL, "w") as wheel:
+        wheel.writestr("tinier.py", "WORD = 'tiny'\n")
+        wheel.writestr("tinier-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tinier\nVersion: 1.0\n")
+        wheel.writestr("tinier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("tinier-1.0.dist-info/RECORD", "")
+    (folder / "index.html").write_text(f'<a href="{WHEEL}">{WHEEL}</a>', encoding="utf-8")
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            asked.append(self.path)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder.parents[1])) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}/simple"
+        yield SimpleNamespace(address=address, asked=asked, wheel=folder / WHEEL)
+        server.shutdown()
+
+
+@pytest.fixture
+def project(tmp_path, index):
+    folder = tmp_path / "a project"  # with a blank, as people have them
+    for name in NEEDED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    (folder / LOCK).parent.mkdir(parents=True)
+    digest = hashlib.sha256(index.wheel.read_bytes()).hexdigest()
+    (folder / LOCK).write_text(f"tinier==1.0 --hash=sha256:{digest}\n", encoding="utf-8")
+    return folder
+
+
+def set_up(project, **variables):
+    """`make serve-setup` on a machine of which only the Pythons are known; returns exit status and output."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PIP_", "UV_", "HTTP"))}
+    home = project.parent / "home"
+    home.mkdir(exist_ok=True)
+    own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "no_proxy": "127.0.0.1"}
+    cache = {"UV_CACHE_DIR": str(project.parent / "cache"), "UV_PYTHON_DOWNLOADS": "never"}
+    environment = kept | own | cache | {"PATH": f"{Path(UV).parent}:{os.environ['PATH']}"} | variables
+    run = subprocess.run(
+        [sys.executable, "infra/bootstrap.py", "serving"], cwd=project, env=environment, capture_output=True, text=True
+    )
+    return run.returncode, run.stdout + run.stderr
+
+
+def word(project):
+    """What the environment's own Python finds in it, started as people start it."""
+    code = "import sys, tinier; print(tinier.WORD, sys.prefix)"
+    return subprocess.run(
+        [project / ".venv-serving" / "bin" / "python", "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_the_index_that_pip_is_told_of_by_a_variable_is_uv_s_too(project, index):
+    status, told = set_up(project, PIP_INDEX_URL=index.address)
+    assert status == 0, told
+    assert word(project) == f"tiny {project / '.venv-serving'}"
+    assert any(WHEEL in path for path in index.asked)
+    written = [path for path in project.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert not [path for path in written if index.address.encode() in path.read_bytes()]
+    assert set_up(project) == (0, "")  # it is there
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[global]\nindex-url = {address}\n",
+        "[global]\nindex-url = http://127.0.0.1:9/simple\n[install]\nindex-url = {address}\n",
+        "[global]\nno-index = true\nfind-links = {folder}\n",
+    ],
+)
+def test_the_index_that_pip_is_told_of_by_its_file_is_uv_s_too(project, index, tmp_path, told):
+    (tmp_path / "pip.conf").write_text(told.format(address=index.address, folder=index.wheel.parent), encoding="utf-8")
+    status, printed = set_up(project, PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
+    assert status == 0, printed
+    assert word(project).startswith("tiny ")
+
+
+def test_what_uv_itself_is_told_counts_more(project, index):
+    status, told = set_up(project, PIP_INDEX_URL="http://127.0.0.1:9/simple", UV_DEFAULT_INDEX=index.address)
+    assert status == 0, told
+    (project.parent / "home" / "uv").mkdir()
+    (project.parent / "home" / "uv" / "uv.toml").write_text(f'index-url = "{index.address}"\n', encoding="utf-8")
+    shutil.rmtree(project / ".venv-serving")
+    status, told = set_up(project, PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert status == 0, told
+
+
+def test_a_copy_and_a_moved_project_get_environments_of_their_own(project, index):
+    assert set_up(project, PIP_INDEX_URL=index.address)[0] == 0
+    copy, moved = project.with_name("copy"), project.with_name("moved")
+    shutil.copytree(project, copy, symlinks=True)
+    status, told = set_up(copy, PIP_INDEX_URL=index.address)
+    assert status == 0, told
+    assert told.splitlines()[0] == (
+        f".venv-serving has to be made anew: it was made as {project}/.venv-serving, and this project is a copy, or "
+        "was moved"
+    )
+    assert (word(project), word(copy)) == (f"tiny {project}/.venv-serving", f"tiny {copy}/.venv-serving")
+    project.rename(moved)
+    status, told = set_up(moved, PIP_INDEX_URL=index.address)
+    assert status == 0, told
+    assert word(moved) == f"tiny {moved}/.venv-serving"
+
+
+def test_a_link_to_another_project_s_environment_is_let_go_of(project, index):
+    assert set_up(project, PIP_INDEX_URL=index.address)[0] == 0
+    copy = project.with_name("copy")
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv*"))
+    (copy / ".venv-serving").symlink_to(project / ".venv-serving")
+    assert set_up(copy, PIP_INDEX_URL=index.address)[0] == 0
+    assert (word(project), word(copy)) == (f"tiny {project}/.venv-serving", f"tiny {copy}/.venv-serving")
+    assert set_up(project) == (0, "")
+
+
+def test_without_a_python_and_out_of_reach_of_one_the_remedy_is_named(project):
+    status, told = set_up(project, PATH=str(Path(UV).parent), UV_PYTHON_INSTALL_DIR=str(project.parent / "none"))
+    assert status == 1
+    last = told.splitlines()[-1]
+    assert last.startswith("infra/bootstrap.py: no Python 3.11 or 3.12 or 3.13 on the PATH")
+    assert "install one of them" in last
