@@ -22,6 +22,7 @@ LAYERED = ARTIFACTS / "layered"
 PREDICTIONS = ARTIFACTS / "predictions"
 BLESSING = ARTIFACTS / "blessing"
 METRICS = Path("reports/metrics.json")
+DETAILS = Path("reports/details.json")
 PUSHED = Path("reports/push.json")
 REPORT = Path("reports/report.html")
 PLOTS = Path("reports/plots")
@@ -168,6 +169,7 @@ def judge(params: Params, **evaluations: Path) -> None:
     """
     from components import evaluate, gate, slice_metrics
     from components.judgement import judge
+    from components.summary import headline
 
     tfma = {network: slice_metrics.read_metrics(folder) for network, folder in evaluations.items()}
     refusals = [line for network, folder in evaluations.items() for line in slice_metrics.refusals(network, folder)]
@@ -178,7 +180,8 @@ def judge(params: Params, **evaluations: Path) -> None:
         refusals=refusals,
     )  # fmt: skip
     gate.write_blessing(BLESSING, verdict)
-    write_json(METRICS, metrics)
+    write_json(DETAILS, metrics)
+    write_json(METRICS, headline(metrics))
     print("\n".join([verdict["verdict"], *verdict["reasons"], *metrics["findings"]]))
 
 
@@ -190,7 +193,7 @@ def report(params: Params) -> None:
     from components.report.run import read_run
 
     run = read_run(
-        params, metrics=METRICS, verdict=BLESSING / "verdict.json", artifacts=ARTIFACTS, predictions=PREDICTIONS,
+        params, metrics=DETAILS, verdict=BLESSING / "verdict.json", artifacts=ARTIFACTS, predictions=PREDICTIONS,
         scans=SCANS, manifest=MANIFEST, splits=SPLITS, problems=PROBLEMS, drift=VALIDATION / "drift.csv",
     )  # fmt: skip
     write_plots(PLOTS, run)
@@ -205,7 +208,7 @@ def push(params: Params) -> None:
     from components.registry.releases import register
     from pipelines import local, training
 
-    run = Record(LAYERED, PREDICTIONS, METRICS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
+    run = Record(LAYERED, PREDICTIONS, METRICS, DETAILS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
     model = training.import_model(str(LAYERED.resolve()), "layered")
     blessing = training.import_blessing(str(BLESSING.resolve()), gate.is_blessed(BLESSING))
     with tempfile.TemporaryDirectory(prefix="glioflow-push-") as folder:
