@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from components.bars import bar
 from components.errors import UserError
 from components.evaluation.choice import Choice
 from components.evaluation.masks import dice
@@ -53,7 +53,7 @@ class Validation:
     def __init__(self, model: Layered, scans: str | Path, names: list[str], folder: Path) -> None:
         self.scans, self.names, self.folder = scans, names, folder
         self.pixels, labels, probabilities = PixelCalibration(), [], []
-        for name in tqdm(names, desc="assemble", unit="patient"):
+        for name in bar(names, desc="assemble", unit="patient"):
             scan = self._read(name)
             assert scan.mask is not None
             seen = views(model.stages, None if model.mirror else model.maps, scan, model.neighbors)

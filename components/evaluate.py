@@ -12,8 +12,8 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from components.bars import bar
 from components.beam_jobs import reachable, run_pipeline
 from components.evaluation.masks import patient_scores
 from components.evaluation.pixels import PixelCalibration
@@ -121,7 +121,7 @@ def _gather(folder: Path, patients: list[str]) -> None:
     """Make the tables of the patients' records, in the order of their names."""
     rows: dict[str, list[dict[str, Any]]] = {"patients": [], "slices": []}
     pixels = PixelCalibration()
-    for record in tqdm(list(_records(folder, patients)), desc="evaluate", unit="patient"):
+    for record in bar(list(_records(folder, patients)), desc="evaluate", unit="patient"):
         for kind, several in rows.items():
             several += record[kind]
         pixels += PixelCalibration(**{name: np.array(values) for name, values in record["pixels"].items()})

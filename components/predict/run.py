@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tqdm import tqdm
 
+from components.bars import bar
 from components.errors import UserError
 from components.files import read_json, write_json
 from components.predict import results
@@ -116,7 +116,7 @@ def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) 
         first = list(islice(readings, 1))  # starts the reader while the model loads
         detector = loading.result()
         claim(out, model)
-        shown = tqdm(chain(first, readings), "predict", len(work.jobs), unit="patient", disable=not work.jobs)
+        shown = bar(chain(first, readings), "predict", len(work.jobs), unit="patient", disable=not work.jobs)
         writing: Future[None] | None = None
         for (number, _), reading in zip(work.jobs, shown, strict=True):
             seen = look(reading, detector)

@@ -14,6 +14,7 @@ ROOMS = ("components", "models", "pipelines")
 # Shared by all stages, and without influence on what they write: parameters are tracked as parameters.
 COMMON = {
     "components/__init__.py",
+    "components/bars.py",
     "components/errors.py",
     "components/files.py",
     "components/layout.py",
