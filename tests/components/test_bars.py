@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import os
 import pty
 import re
+import struct
 import sys
+import termios
 
 from conftest import ROOT, ingest_into
 
@@ -36,7 +39,7 @@ def test_it_can_be_read_while_it_runs(capsys):
         assert [STATE.fullmatch(line)[1] for line in capsys.readouterr().err.splitlines()] == ["segmenter"] * 2
 
 
-def test_a_line_comes_every_so_many_seconds_and_no_more_often(capsys, monkeypatch):
+def test_a_line_comes_every_so_many_seconds_and_no_more_often(capsys):
     now = [0.0]
     with bar(range(1000), desc="segmenter", unit="step") as shown:
         shown._time = lambda: now[0]
@@ -68,6 +71,7 @@ def test_of_unknown_length_it_counts(capsys):
 
 def test_on_a_terminal_it_moves(monkeypatch):
     controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     with os.fdopen(terminal, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
         list(bar(range(3), desc="segmenter"))
