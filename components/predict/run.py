@@ -23,6 +23,7 @@ from components.prediction import digest, read_record
 from components.sources import Source
 from components.sources.inputs import open_input
 from components.sources.reading import Options, Reading
+from components.system import DiskFullError, is_full
 from components.workers import in_order
 
 
@@ -65,7 +66,7 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
             on with, or are another model's.
     """
     _check(out, model, resume)
-    with ExitStack() as stack:
+    with ExitStack() as stack, _resumable(out):
         sources = [stack.enter_context(open_input(address)) for address in inputs]
         jobs = [(number, patient) for number, source in enumerate(sources) for patient in source.patients]
         seen: dict[str, int] = {}
@@ -77,6 +78,17 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
             seen[patient] = number
         left = [job for job in jobs if not results.is_done(out, job[1])]
         yield Work(sources, left, len(jobs) - len(left))
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """On a full disk, tell that what is done stays done."""
+    try:
+        yield
+    except Exception as error:
+        if not is_full(error):
+            raise
+        raise UserError(f"{out}: the disk is full; make room, and go on with --resume") from error
 
 
 def _check(out: Path, model: Path, resume: bool) -> None:
@@ -146,5 +158,7 @@ def write(out: Path, source: Source, seen: Seen, *, overlays: bool) -> None:
         return
     try:
         results.write_patient(out, source, scan, found, notes=seen.notes, refer_at=seen.refer_at, overlays=overlays)
+    except DiskFullError:  # the next one could not be written either
+        raise
     except UserError as error:
         results.write_failure(out, seen.reading.patient, [*seen.notes, str(error)])

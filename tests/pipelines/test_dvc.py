@@ -20,6 +20,7 @@ COMMON = {
     "components/layout.py",
     "components/params.py",
     "components/problems.py",
+    "components/system.py",
     "components/tables.py",
     "components/yaml_text.py",
     "models/__init__.py",
