@@ -34,4 +34,5 @@ def bar(iterable: Iterable[T] | None = None, *args: Any, **options: Any) -> tqdm
     if not sys.stderr.isatty():
         known = options.get("total") is not None or hasattr(iterable, "__len__") or len(args) > 1
         options |= {"file": Lines(sys.stderr), "mininterval": SECONDS, "bar_format": LINE if known else None}
-    return tqdm(iterable, *args, **options)
+    shown: tqdm[T] = tqdm(iterable, *args, **options)  # type: ignore[assignment]
+    return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import CollectionNode, Node
 
 GAP = re.compile(r" *(?=#)")
 
@@ -26,7 +26,7 @@ def replaced(text: str, path: Sequence[tuple[Node, Node]], new: str) -> str | No
         return None
     end = begin + len(text[begin:end].rstrip())
     colon = text.find(":", key.end_mark.index) + 1
-    if isinstance(value, MappingNode | SequenceNode) and not value.flow_style:  # on lines of its own
+    if isinstance(value, CollectionNode) and not value.flow_style:  # on lines of its own
         first, last = text.rindex("\n", 0, begin) + 1, text.find("\n", end)
         rest = text[last + 1 :] if last >= 0 else ""
         return text[:colon] + _aligned(f" {new}", 0, text[colon:first]) + rest
@@ -37,9 +37,10 @@ def replaced(text: str, path: Sequence[tuple[Node, Node]], new: str) -> str | No
 
 def _ends(node: Node) -> Iterator[int]:
     """Where a value's text ends: a collection's own mark lies behind the comments that follow it."""
-    if isinstance(node, ScalarNode) or node.flow_style:
+    if not isinstance(node, CollectionNode) or node.flow_style:
         yield node.end_mark.index
-    for child in [] if isinstance(node, ScalarNode) or node.flow_style else node.value:
+        return
+    for child in node.value:
         for part in child if isinstance(child, tuple) else [child]:
             yield from _ends(part)
 
