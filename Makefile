@@ -6,7 +6,12 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 PYTEST := pytest @tests/parallel.args
 
-SWITCHES := $(if $(SOURCE),--source "$(SOURCE)") $(if $(SCALE),--scale "$(SCALE)") $(foreach s,$(SET),-S "$(s)")
+# What people name travels in the environment, letter by letter: in a recipe make would expand $ in it, and the shell more.
+override export SOURCE := $(value SOURCE)
+override export SET := $(value SET)
+override export MODEL := $(value MODEL)
+GIVEN_SOURCE := $${SOURCE:+--source "$$SOURCE"}
+GIVEN_MODEL := $${MODEL:+--model "$$MODEL"}
 
 .PHONY: help setup serve-setup checks-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
@@ -17,7 +22,7 @@ setup: ## install the locked environment into .venv (done by run and test, too)
 	@python3 infra/bootstrap.py
 
 run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [SET="knob=value ..."]
-	@glioflow run $(SWITCHES)
+	@glioflow run $(GIVEN_SOURCE) $(if $(SCALE),--scale "$(SCALE)") $${SET:+--settings "$$SET"}
 
 serve-setup: ## install the server's environment into .venv-serving (done by test, too)
 	@python3 infra/bootstrap.py serving
@@ -53,19 +58,19 @@ format: setup ## rewrite the code in the project's format
 	@ruff check --quiet --fix .
 
 bench-data: setup ## time and memory of ingest and convert: make bench-data [SOURCE=DIR]
-	@python benchmarks/data.py $(if $(SOURCE),--source "$(SOURCE)")
+	@python benchmarks/data.py $(GIVEN_SOURCE)
 
 bench-train: setup ## speed and memory of the trainings: make bench-train SOURCE=DIR (kaggle_3m pictures)
-	@python benchmarks/training.py --source "$(SOURCE)"
+	@python benchmarks/training.py --source "$$SOURCE"
 
 bench-evaluate: setup ## time and memory of evaluation: make bench-evaluate SOURCE=DIR
-	@python benchmarks/evaluation.py --source "$(SOURCE)"
+	@python benchmarks/evaluation.py --source "$$SOURCE"
 
 bench-predict: setup ## speed and memory of prediction: make bench-predict SOURCE=DIR (kaggle_3m pictures) [MODEL=reference]
-	@python benchmarks/prediction.py --source "$(SOURCE)" $(if $(MODEL),--model "$(MODEL)")
+	@python benchmarks/prediction.py --source "$$SOURCE" $(GIVEN_MODEL)
 
 bench-serve: setup serve-setup ## load test of the server: make bench-serve MODEL=DIR
-	@python benchmarks/serving.py --model "$(MODEL)"
+	@python benchmarks/serving.py --model "$$MODEL"
 
 lock: ## resolve every environment anew, from nothing, for both stacks, and say what changed
 	@python3 infra/lock.py

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import click
 
+from components.common import system
 from components.common.errors import UserError
 from pipelines import project, quiet
 from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
@@ -34,11 +36,20 @@ for _verb in (
 
 
 def main() -> None:
-    """Entry point: a `UserError` becomes one line on standard error and exit status 2."""
+    """Entry point: a `UserError`, and what the machine refuses, becomes one line on standard error, status 2."""
     project.take_its_code()
     quiet.silence()
     try:
         cli()
     except UserError as error:
-        click.echo(f"glioflow: {error}", err=True)
-        sys.exit(2)
+        _end(str(error))
+    except Exception as error:
+        words = system.in_words(error)
+        if words is None:  # a fault of the code
+            raise
+        _end(words)
+
+
+def _end(words: str) -> NoReturn:
+    click.echo(f"glioflow: {' '.join(words.split())}", err=True)
+    sys.exit(2)

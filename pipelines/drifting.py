@@ -12,6 +12,7 @@ from components.common.files import atomic_file
 
 def run(new: str, against: str, *, model: str | None, sample: int, level: float | None, out: str | None) -> int:
     """Print the comparison; returns 1 where something has drifted, else 0."""
+    from components.registry.resolve import model_folder
     from components.sources.reading import Options
     from components.studies.new_scans import drift
     from components.validate.drift import FEW, found, show
@@ -23,7 +24,7 @@ def run(new: str, against: str, *, model: str | None, sample: int, level: float 
         Path(against),
         level=level or chosen.drift.level,
         options=Options(knobs.size, knobs.spacing, knobs.channels),
-        model=Path(model) if model else None,
+        model=model_folder(model) if model else None,
         sample=sample,
         workers=knobs.workers,
     )

@@ -17,6 +17,7 @@ LAYERED = ARTIFACTS / "layered"
 PREDICTIONS = ARTIFACTS / "predictions"
 BLESSING = ARTIFACTS / "blessing"
 METRICS = Path("reports/metrics.json")
+DETAILS = Path("reports/details.json")
 REPORT = Path("reports/report.html")
 PLOTS = Path("reports/plots")
 CARD = Path("reports/model_card.md")

@@ -12,37 +12,33 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import yaml
-
-from components.common import params
+from components.common import params, yaml_text
 from components.common.errors import UserError
 from components.common.files import atomic_file, read_json
 from components.registry.git import NoRepositoryError, git
-from pipelines import paths, times
+from pipelines import knobs, paths, times
 from pipelines.family import call
 
 PARAMS = Path("params.yaml")
 
 
-def apply(settings: list[str], *, look: bool = True) -> None:
-    """Set `knob=value` pairs in params.yaml, keeping its comments; a wrong one leaves the file as it was.
+def apply(settings: list[str], *, look: bool = True) -> list[str]:
+    """Set `knob=value` pairs in params.yaml, whose other lines stay; a wrong one leaves the file as it was.
 
     Args:
         look: whether the source has to be here.
+
+    Returns:
+        What has changed, in words.
     """
     params.load(PARAMS)
-    from dvc.exceptions import InvalidArgumentError
-    from dvc.utils.hydra import apply_overrides
-
+    text, told = knobs.put(yaml_text.read_text(PARAMS), settings, str(PARAMS))
+    chosen = params.parse(yaml_text.parse(text, str(PARAMS)), str(PARAMS))
+    if look:
+        check(chosen)
     with atomic_file(PARAMS) as part:
-        shutil.copy(PARAMS, part)
-        try:
-            apply_overrides(part, settings)
-        except InvalidArgumentError as error:
-            raise UserError(f"{PARAMS}: can't set {' '.join(settings)}; write knob=value with a knob it has") from error
-        chosen = params.parse(yaml.safe_load(part.read_text(encoding="utf-8")), str(PARAMS))
-        if look:
-            check(chosen)
+        part.write_bytes(text.encode())
+    return told
 
 
 def check(chosen: params.Params) -> None:
@@ -64,7 +60,7 @@ def run(settings: list[str]) -> int:
     began = time.time()
     with alone():
         if settings:
-            apply(settings)
+            print("".join(f"{PARAMS}: {line}\n" for line in apply(settings)), end="", flush=True)
         else:
             check(params.load(PARAMS))
         status = call([dvc(), "repro"])

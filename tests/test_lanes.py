@@ -86,7 +86,7 @@ def carried(request, data_project):
 
 
 def test_the_other_lane_has_evaluated_and_pushed_it(carried):
-    metrics = json.loads((carried / "reports" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((carried / "reports" / "details.json").read_text(encoding="utf-8"))
     assert metrics["tfma"]["classifier"]["overall"]["example_count"] == metrics["classifier"]["slices"] > 0
     assert 0 <= metrics["layered"]["volume_dice_mean"] <= 1
     pushed = json.loads((carried / "reports" / "push.json").read_text())

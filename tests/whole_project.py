@@ -20,6 +20,7 @@ FILES = [
     "models",
     "pipelines",
     ".dvc/config",
+    ".dvc/plots",
     ".dvcignore",
 ]
 # Two epochs at 32 pixels learn nothing, so the floors are off until a test raises one.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.common.files import atomic_folder
 from components.scans.slice_features import describe
 from components.sources import open_source
@@ -67,7 +67,7 @@ def _pack(source: Path, size: int, seed: int, place: Path) -> None:
     images, masks, rows, first = [], [], [], 0
     manifest: list[dict] = []
     with open_source(source) as opened:
-        for patient in tqdm(opened.patients, "pack", unit="patient"):
+        for patient in bar(opened.patients, "pack", unit="patient"):
             scan = opened.read(patient).scan
             assert scan is not None
             assert scan.mask is not None

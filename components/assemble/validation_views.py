@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.layered.decision import calibrate
 from components.layered.views import Views, views
 from components.metrics.pixel_calibration import PixelCalibration
@@ -22,7 +22,7 @@ class ValidationViews:
     def __init__(self, model: Layered, scans: str | Path, names: list[str], folder: Path) -> None:
         self.scans, self.names, self.folder = scans, names, folder
         self.pixels, labels, probabilities = PixelCalibration(), [], []
-        for name in tqdm(names, desc="assemble", unit="patient"):
+        for name in bar(names, desc="assemble", unit="patient"):
             scan = read_scan(scans, name)
             assert scan.mask is not None
             seen = views(model.stages, None if model.mirror else model.maps, scan, model.neighbors)

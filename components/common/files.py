@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -13,22 +14,28 @@ from pathlib import Path
 from typing import Any
 
 from components.common.errors import UserError
+from components.common.system import DiskFullError, is_full, writing
 
 
 @contextmanager
-def atomic_file(path: str | Path) -> Iterator[Path]:
+def atomic_file(path: str | Path, *, sweep: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it becomes `path` when the block ends well, and vanishes otherwise.
 
     The temporary name keeps the suffixes of `path`, because writers choose their format by them.
+
+    Args:
+        sweep: clear what killed processes have left for `path`; to look for it takes longer, the more files lie there.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(dir=_swept(path), prefix=_prefix(), suffix=f"-{path.name}")
+    with _made(path):
+        handle, name = tempfile.mkstemp(dir=_swept(path, sweep), prefix=_prefix(), suffix=f"-{path.name}")
     os.close(handle)
     part = Path(name)
     try:
-        yield part
-        part.chmod(0o644)
-        part.replace(path)
+        with writing(path):
+            yield part
+            part.chmod(0o644)
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
@@ -40,10 +47,12 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     Whatever moment the process is killed at, `path` is the old folder as a whole, the new one, or absent.
     """
     path = Path(path)
-    part = Path(tempfile.mkdtemp(dir=_swept(path), prefix=_prefix(), suffix=f"-{path.name}"))
+    with _made(path):
+        part = Path(tempfile.mkdtemp(dir=_swept(path), prefix=_prefix(), suffix=f"-{path.name}"))
     old = part.with_name(f"{part.name}-old-{path.name}")
     try:
-        yield part
+        with writing(path):
+            yield part
         part.chmod(0o755)
         if path.exists():
             path.rename(old)
@@ -58,15 +67,26 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+@contextmanager
+def _made(path: Path) -> Iterator[None]:
+    """Say of which file or folder it is that nothing can be made beside it."""
+    try:
+        yield
+    except OSError as error:
+        if is_full(error):
+            raise DiskFullError(f"{path}: the disk is full; make room and start again") from error
+        raise UserError(f"{path}: can't be written ({error.strerror}); choose another place") from error
+
+
 def _prefix() -> str:
     """Temporary names tell who writes them, so that those of a killed process can be cleared away."""
     return f".part-{socket.gethostname()}-{os.getpid()}-"
 
 
-def _swept(path: Path) -> Path:
+def _swept(path: Path, sweep: bool = True) -> Path:
     """The folder of `path`, made where there is none, without what killed processes left there for `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".part-{socket.gethostname()}-*-{path.name}"):
+    for left in path.parent.glob(f".part-{socket.gethostname()}-*-{glob.escape(path.name)}") if sweep else ():
         process = left.name.removeprefix(f".part-{socket.gethostname()}-").partition("-")[0]
         if process.isdigit() and not _runs(int(process)):
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)

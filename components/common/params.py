@@ -6,12 +6,13 @@ that `scale` names, so that there is one copy of the parameters and one switch.
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from components.common import yaml_text
 from components.common.errors import UserError
 from components.common.problems import REMEDIES
 
@@ -247,7 +248,7 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
         first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         knob, value = ".".join(str(part) for part in first["loc"]), repr(first["input"])
         what = (
-            "there is no such knob"
+            f"there is no such knob{_meant(knob, others)}"
             if first["type"] == "extra_forbidden"
             else first["msg"].removeprefix("Value error, ")
         )
@@ -258,13 +259,16 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
         raise UserError(f"{name}: a value {error}; add it to the mapping") from error
 
 
+def _meant(knob: str, others: list[Any]) -> str:
+    """The knob that is missing and sounds like one that there is not."""
+    missing = [".".join(map(str, one["loc"])) for one in others if one["type"] == "missing"]
+    return "".join(f"; did you mean {near}?" for near in difflib.get_close_matches(knob, missing, 1))
+
+
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and check params.yaml."""
     try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        tree = yaml_text.parse(yaml_text.read_text(path), str(path))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not here; run glioflow in the project's top folder") from error
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise UserError(f"{path}: not readable as YAML{f', line {line}' if line else ''}; correct it") from error
     return parse(tree, str(path))

@@ -10,6 +10,8 @@ from typing import Any
 import tensorflow as tf
 from tqdm import tqdm
 
+from components.common.bars import bar
+
 
 class Progress:
     """Show a training.
@@ -32,7 +34,7 @@ class Progress:
         """Begin, or go on after the epochs in `history`."""
         if step:
             print(f"{self.name}: going on at step {step} of {self.steps}, epoch {len(history) + 1}")
-        self.bar = tqdm(desc=self.name, total=self.steps, initial=step, unit="step")
+        self.bar: tqdm[Any] = bar(desc=self.name, total=self.steps, initial=step, unit="step")
         self.live = _live(self.live_folder) if self.live_folder else None
         self.writer = tf.summary.create_file_writer(self.tensorboard) if self.tensorboard else None
         for epoch, row in enumerate(history):

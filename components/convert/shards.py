@@ -9,8 +9,8 @@ from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.io.storage import Tree
 from components.scans.scan import Scan
 from components.scans.scan_files import image_path, mask_path, read_scan
@@ -68,7 +68,7 @@ class WriteShard(beam.DoFn):
             path = str(Path(folder) / "shard")
             options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=self.gzip_level)
             with tf.io.TFRecordWriter(path, options) as writer:
-                for patient, site in tqdm(sorted(patients), desc=f"convert {side} {number}", unit="patient"):
+                for patient, site in bar(sorted(patients), desc=f"convert {side} {number}", unit="patient"):
                     files = [image_path("", patient).name, mask_path("", patient).name]
                     with scans.local(files) as near:
                         for example in examples(read_scan(near, patient, site), self.neighbors):

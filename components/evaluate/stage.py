@@ -12,8 +12,8 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.common.files import atomic_folder, read_json
 from components.common.layout import PATIENTS, PIXELS, SLICES
 from components.common.tables import read_splits
@@ -123,7 +123,7 @@ def _gather(folder: Path, patients: list[str]) -> None:
     """Make the tables of the patients' records, in the order of their names."""
     rows: dict[str, list[dict[str, Any]]] = {"patients": [], "slices": []}
     pixels = PixelCalibration()
-    for record in tqdm(list(_records(folder, patients)), desc="evaluate", unit="patient"):
+    for record in bar(list(_records(folder, patients)), desc="evaluate", unit="patient"):
         for kind, several in rows.items():
             several += record[kind]
         pixels += PixelCalibration(**{name: np.array(values) for name, values in record["pixels"].items()})

@@ -1,4 +1,4 @@
-"""What the test patients say about a model, as reports/metrics.json holds it."""
+"""What the test patients say about a model: reports/details.json, and the headline of it, reports/metrics.json."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ from components.metrics.referral import catches, refer_list
 from components.metrics.risk import aurc, risk_coverage
 from components.metrics.slice_scores import auroc, by_patient, classifier_scores, summarise_slices
 
+# What the gate asks for, and how sure it is: few enough for one line of `dvc metrics show` and `dvc exp show`.
+HEADLINE = {
+    "classifier": ("auroc", "sensitivity", "specificity"),
+    "segmenter": ("pooled_dice",),
+    "layered": (
+        "patients",
+        *("volume_dice_mean", "volume_dice_mean_low95", "volume_dice_mean_high95", "volume_dice_median"),
+    ),
+}
 # A mask with less volume Dice is one that a human would draw again.
 BAD = 0.7
 
@@ -64,6 +73,12 @@ def summarise(
         "doubt": _doubt(gated, record["refer_at_doubt"]),
         "cohorts": _cohorts(gated, cohorts(gated, clinical), seed),
     }
+
+
+def headline(details: dict[str, Any]) -> dict[str, Any]:
+    """What of the metrics Git keeps: verdict, kind of data, `HEADLINE`; no patient's name, unlike the details."""
+    told = {group: {name: details[group].get(name) for name in names} for group, names in HEADLINE.items()}
+    return {"verdict": details["verdict"], "data": details["data"], **told}
 
 
 def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:

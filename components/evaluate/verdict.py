@@ -44,7 +44,7 @@ def decide_verdict(
         refusals: what they refused.
 
     Returns:
-        Metrics, as reports/metrics.json holds them, and the verdict.
+        Metrics, as reports/details.json holds them, and the verdict.
     """
     tested = list(read_splits(splits).query("split == 'test'")["patient"])
     people, record = [fingerprint(patient) for patient in tested], read_record(layered)

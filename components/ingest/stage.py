@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder
 from components.common.problems import Problem
@@ -65,7 +65,7 @@ def ingest(
         with sheet.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, MANIFEST_COLUMNS, lineterminator="\n")
             writer.writeheader()
-            for one in tqdm(examine_all(job, names, workers), desc="ingest", unit="patient", total=len(names)):
+            for one in bar(examine_all(job, names, workers), desc="ingest", unit="patient", total=len(names)):
                 problems = [*one.problems, *duplicates.check(one.rows)]
                 actions = [policy[problem.kind] for problem in problems]
                 if not one.usable:  # there is nothing to go on with

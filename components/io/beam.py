@@ -12,8 +12,8 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.common.errors import UserError
 from components.io.storage import Tree, walk
 
@@ -76,7 +76,7 @@ def reachable(
     try:
         for kind, path in inputs.items():
             target = Tree(f"{place}/{kind}")
-            for file in tqdm(walk(path), desc=f"{kind} to storage", unit="file"):
+            for file in bar(walk(path), desc=f"{kind} to storage", unit="file"):
                 target.put(Path(file), str(Path(file).relative_to(path)))
         yield {kind: f"{place}/{kind}" for kind in inputs}, outputs.address
         with outputs.local(outputs.files) as near:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.common.errors import UserError
 from components.common.files import read_json, write_json
+from components.common.system import DiskFullError, is_full
 from components.io.process_pool import in_order
 from components.layered.record import digest, read_record
 from components.predict import results
@@ -65,7 +66,7 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
             on with, or are another model's.
     """
     _check(out, model, resume)
-    with ExitStack() as stack:
+    with ExitStack() as stack, _resumable(out):
         sources = [stack.enter_context(open_input(address)) for address in inputs]
         jobs = [(number, patient) for number, source in enumerate(sources) for patient in source.patients]
         seen: dict[str, int] = {}
@@ -77,6 +78,17 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
             seen[patient] = number
         left = [job for job in jobs if not results.is_done(out, job[1])]
         yield Work(sources, left, len(jobs) - len(left))
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """On a full disk, tell that what is done stays done."""
+    try:
+        yield
+    except Exception as error:
+        if not is_full(error):
+            raise
+        raise UserError(f"{out}: the disk is full; make room, and go on with --resume") from error
 
 
 def _check(out: Path, model: Path, resume: bool) -> None:
@@ -116,7 +128,7 @@ def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) 
         first = list(islice(readings, 1))  # starts the reader while the model loads
         detector = loading.result()
         claim(out, model)
-        shown = tqdm(chain(first, readings), "predict", len(work.jobs), unit="patient", disable=not work.jobs)
+        shown = bar(chain(first, readings), "predict", len(work.jobs), unit="patient", disable=not work.jobs)
         writing: Future[None] | None = None
         for (number, _), reading in zip(work.jobs, shown, strict=True):
             seen = look(reading, detector)
@@ -146,5 +158,7 @@ def write(out: Path, source: Source, seen: Seen, *, overlays: bool) -> None:
         return
     try:
         results.write_patient(out, source, scan, found, notes=seen.notes, refer_at=seen.refer_at, overlays=overlays)
+    except DiskFullError:  # the next one could not be written either
+        raise
     except UserError as error:
         results.write_failure(out, seen.reading.patient, [*seen.notes, str(error)])

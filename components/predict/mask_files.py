@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from components.common.errors import UserError
+from components.common.files import atomic_file
 from components.predict.nifti_mask import write_nifti_mask
 from components.predict.segmentation import write_segmentation
 from components.scans.scan import Scan
@@ -48,7 +49,8 @@ def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None
 def _write_picture(path: Path, drawn: np.ndarray) -> None:
     # Every reader of tif knows PackBits; it shrinks masks thirtyfold and costs next to nothing.
     options = {"compression": "packbits"} if path.suffix.startswith(".tif") else {}
-    Image.fromarray(drawn.astype(np.uint8) * 255).save(path, **options)
+    with atomic_file(path) as part:
+        Image.fromarray(drawn.astype(np.uint8) * 255).save(part, **options)
 
 
 def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from components.common.files import atomic_file
 from components.scans.scan import Scan
 
 NAME = b"glioflow"
@@ -48,7 +49,8 @@ def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
             picture.header[field] = np.zeros_like(picture.header[field])
         picture.header["descrip"], picture.header["cal_max"] = NAME, 1
     picture.header["intent_code"] = LABEL
-    nib.save(picture, path)
+    with atomic_file(path) as part:
+        nib.save(picture, part)
 
 
 def _header(block: bytes) -> Any:

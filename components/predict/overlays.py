@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
+from components.common.files import atomic_file
 from components.scans.scan import FLAIR, Scan
 
 RED = (255, 40, 40)
@@ -23,7 +24,8 @@ def write_overlays(folder: Path, scan: Scan, mask: np.ndarray) -> None:
     for at in np.flatnonzero(mask.any(axis=(1, 2))):
         grey = np.clip(scan.image[at, ..., FLAIR] * (255 / bright), 0, 255).astype(np.uint8)
         picture = overlay(grey, mask[at])
-        Image.fromarray(picture).save(folder / f"{scan.patient}_{at + 1}.png")
+        with atomic_file(folder / f"{scan.patient}_{at + 1}.png", sweep=False) as part:
+            Image.fromarray(picture).save(part)
 
 
 def overlay(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:

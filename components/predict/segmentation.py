@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from components.common.errors import UserError
+from components.common.files import atomic_file
 from components.predict.seg_headers import source_headers
 from components.scans.scan import Scan
 from components.sources.dicom.datasets import silent
@@ -51,7 +52,8 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
         raise UserError(f"the headers of FLAIR don't allow a DICOM SEG ({kind}); export them again") from error
     if len(set(series.values())) > 1:
         outlined.ReferencedSeriesSequence = _by_series(outlined.SourceImageSequence, series)
-    outlined.save_as(path)
+    with atomic_file(path) as part:
+        outlined.save_as(part)
 
 
 def _segmentation(sources: list[Dataset], drawn: np.ndarray, affine: np.ndarray) -> hd.seg.Segmentation:

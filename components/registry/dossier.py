@@ -36,12 +36,13 @@ class Record:
 
     Attributes:
         model: the layered model's folder; predictions: what `evaluate` wrote.
-        metrics, verdict, card, params: metrics.json, verdict.json, model_card.md, params.yaml.
+        metrics, details, verdict, card, params: metrics.json, details.json, verdict.json, model_card.md, params.yaml.
     """
 
     model: Path
     predictions: Path
     metrics: Path
+    details: Path
     verdict: Path
     card: Path
     params: Path
@@ -50,7 +51,7 @@ class Record:
 def write_dossier(folder: Path, run: Record) -> None:
     """Write card, metrics, verdict, parameters, versions and SBOM into `folder`."""
     folder.mkdir(parents=True)
-    for path in (run.metrics, run.verdict, run.card, run.params):
+    for path in (run.metrics, run.details, run.verdict, run.card, run.params):
         if not path.is_file():
             raise UserError(f"{path}: not here, and a dossier needs it; run `dvc repro`")
         shutil.copy(path, folder / path.name)

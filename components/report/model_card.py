@@ -19,7 +19,7 @@ from components.report import champion_section, data_card, detection, groups, nu
 from components.report.page import environment
 from components.report.run_data import NETWORKS, Run
 
-# What the card must say: group and name in reports/metrics.json.
+# What the card must say: group and name in reports/details.json.
 HEADLINE = (
     *(("layered", f"volume_dice_mean{end}") for end in ("", "_low95", "_high95")),
     *(("classifier", name) for name in ("auroc", "sensitivity", "specificity", "ece")),

@@ -27,7 +27,7 @@ class Run:
     """What a run left behind.
 
     Attributes:
-        metrics: reports/metrics.json.
+        metrics: reports/details.json.
         verdict: the gate's verdict.json.
         record: the layered model's layered.json.
         scores: patients.csv by its column `gate`: "on", "off", "unprocessed"; one row a test patient each.

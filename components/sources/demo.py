@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter, zoom
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.common.files import atomic_folder
 
 MARKER = "SYNTHETIC"  # an empty file of this name says that a folder holds no real patients
@@ -102,7 +102,7 @@ def write_demo(folder: str | Path, *, patients: int, slices: int, size: int, see
         (part / MARKER).touch()
         # Threads will do: NumPy and SciPy let go of Python's lock while they work.
         write = partial(_write_patient, part, slices=slices, size=size, seed=seed)
-        for _ in tqdm(pool.map(write, range(patients)), desc="demo", unit="patient", total=patients):
+        for _ in bar(pool.map(write, range(patients)), desc="demo", unit="patient", total=patients):
             pass
 
 

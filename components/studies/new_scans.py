@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
+from components.common.bars import bar
 from components.common.errors import UserError
 from components.common.tables import read_manifest, read_splits
 from components.ingest.patient import examine, examine_all
@@ -68,7 +68,7 @@ def drift(
     with tempfile.TemporaryDirectory(prefix="glioflow-drift-") as folder, open_source(address) as source:
         job = partial(examine, source=source, options=options, folder=Path(folder), masks=False)
         findings = list(
-            tqdm(examine_all(job, source.patients, workers), desc="read", unit="patient", total=len(source.patients))
+            bar(examine_all(job, source.patients, workers), desc="read", unit="patient", total=len(source.patients))
         )
         rows = [row for one in findings for row in one.rows]
         if not rows:
@@ -79,9 +79,9 @@ def drift(
             reference[SHARE] = pd.Series(
                 {
                     name: share(read_scan(against / "scans", name))
-                    for name in tqdm(asked, desc="reference", unit="patient")
+                    for name in bar(asked, desc="reference", unit="patient")
                 }
             )
-            new[SHARE] = [share(read_scan(folder, name)) for name in tqdm(new.index, desc="new", unit="patient")]
+            new[SHARE] = [share(read_scan(folder, name)) for name in bar(new.index, desc="new", unit="patient")]
     unread = [str(one.problems[0]) for one in findings if not one.rows]
     return compare(reference, new, level), len(new), unread

@@ -6,7 +6,6 @@ so one path serves a set that fits into memory and one that does not.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from components.common.errors import UserError
 from components.common.files import atomic_folder
+from components.common.system import DiskFullError
 from components.scans.identity import fingerprint
 from components.train.training_slices import Slices
 from models import examples
@@ -59,10 +59,9 @@ def cached(files: Sequence[str], key: str, size: int, place: Path, check: Callab
             with atomic_folder(place) as part:
                 _decode(files, size, part, check)
                 (part / MADE_FROM).write_text(made_from, encoding="utf-8")
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            raise UserError(f"{place}: disk full while decoding slices; set training.cache to a larger one") from error
+        except DiskFullError as error:
+            remedy = "set training.cache to a larger one"
+            raise UserError(f"{place}: disk full while decoding slices; {remedy}") from error.__cause__
     return _open(place, size)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import tempfile
 import zipfile
@@ -15,6 +14,7 @@ import numpy as np
 
 from components.common.errors import UserError
 from components.common.files import atomic_file
+from components.common.system import DiskFullError, is_full
 from components.io.storage import Tree
 
 Arrays = dict[str, list[np.ndarray]]
@@ -76,13 +76,13 @@ class Checkpoints:
             else:
                 with atomic_file(Path(self.address) / name) as part:
                     write_arrays(part, columns)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
+        except Exception as error:
+            if not is_full(error):
                 raise
             raise UserError(
                 f"{self.address}: disk full while saving step {state.step}; the checkpoint before it is kept, "
                 "make room and start again"
-            ) from error
+            ) from (error.__cause__ if isinstance(error, DiskFullError) else error)
         self._remove(self._names()[: -self.keep])
 
     def latest(self) -> tuple[State, Arrays] | None:

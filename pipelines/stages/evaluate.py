@@ -6,7 +6,18 @@ from pathlib import Path
 
 from components.common.files import write_json
 from components.common.params import Params
-from pipelines.paths import ARTIFACTS, BLESSING, EXAMPLES, LAYERED, MANIFEST, METRICS, PREDICTIONS, SCANS, SPLITS
+from pipelines.paths import (
+    ARTIFACTS,
+    BLESSING,
+    DETAILS,
+    EXAMPLES,
+    LAYERED,
+    MANIFEST,
+    METRICS,
+    PREDICTIONS,
+    SCANS,
+    SPLITS,
+)
 
 
 def run(params: Params) -> None:
@@ -33,6 +44,7 @@ def after_tfx(params: Params, **evaluations: Path) -> None:
     """
     from components.evaluate.gate import write_blessing
     from components.evaluate.stage import evaluate
+    from components.evaluate.summary import headline
     from components.evaluate.tfma_config import read_metrics, refusals
     from components.evaluate.verdict import decide_verdict
 
@@ -45,5 +57,6 @@ def after_tfx(params: Params, **evaluations: Path) -> None:
         refusals=refused,
     )  # fmt: skip
     write_blessing(BLESSING, verdict)
-    write_json(METRICS, metrics)
+    write_json(DETAILS, metrics)
+    write_json(METRICS, headline(metrics))
     print("\n".join([verdict["verdict"], *verdict["reasons"], *metrics["findings"]]))

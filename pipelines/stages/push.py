@@ -12,14 +12,14 @@ from components.registry.dossier import Record
 from components.registry.names import PUSHED
 from components.registry.pushed import in_words, write_pushed
 from components.registry.releases import register
-from pipelines.paths import BLESSING, CARD, LAYERED, METRICS, PREDICTIONS
+from pipelines.paths import BLESSING, CARD, DETAILS, LAYERED, METRICS, PREDICTIONS
 
 
 def run(params: Params) -> None:
     """Push and register the layered model if the gate blessed it; say in push.json what came of it."""
     from pipelines import local, training
 
-    record = Record(LAYERED, PREDICTIONS, METRICS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
+    record = Record(LAYERED, PREDICTIONS, METRICS, DETAILS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
     model = training.import_model(str(LAYERED.resolve()), "layered")
     blessing = training.import_blessing(str(BLESSING.resolve()), is_blessed(BLESSING))
     with tempfile.TemporaryDirectory(prefix="glioflow-push-") as folder:

@@ -11,8 +11,8 @@ from pipelines.paths import (
     ARTIFACTS,
     BLESSING,
     CARD,
+    DETAILS,
     MANIFEST,
-    METRICS,
     PLOTS,
     PREDICTIONS,
     PROBLEMS,
@@ -26,7 +26,7 @@ from pipelines.paths import (
 def run(params: Params) -> None:
     """Write the curves, the page and the model card of the run."""
     found = read_run(
-        params, metrics=METRICS, verdict=BLESSING / "verdict.json", artifacts=ARTIFACTS, predictions=PREDICTIONS,
+        params, metrics=DETAILS, verdict=BLESSING / "verdict.json", artifacts=ARTIFACTS, predictions=PREDICTIONS,
         scans=SCANS, manifest=MANIFEST, splits=SPLITS, problems=PROBLEMS, drift=VALIDATION / "drift.csv",
     )  # fmt: skip
     write_plots(PLOTS, found)

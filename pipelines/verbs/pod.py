@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,9 +20,10 @@ if TYPE_CHECKING:
 @click.pass_context
 def pod(context: click.Context, /, **options: Any) -> None:
     """Do one pod's part of a run on a cluster, in a clone of the repository. Each option can come from a variable."""
+    from pipelines import knobs
     from pipelines.cluster.pods import Run
 
-    context.obj = Run(**options | {"settings": tuple(shlex.split(options["settings"]))})
+    context.obj = Run(**options | {"settings": tuple(knobs.split(options["settings"]))})
 
 
 @pod.command()

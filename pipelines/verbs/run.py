@@ -13,16 +13,17 @@ from pipelines.project import from_here
 @click.option("--source", metavar="DIR", callback=from_here, help="Folder of scans; without it params.yaml decides.")
 @click.option("--scale", type=click.Choice(["demo", "laptop", "full"]), help="Size of networks and trainings.")
 @click.option("-S", "--set", "settings", multiple=True, metavar="KNOB=VALUE", help="Any other knob of params.yaml.")
-def run(source: str | None, scale: str | None, settings: tuple[str, ...]) -> None:
+@click.option("--settings", "line", default="", metavar="LINE", help="Several knobs on one line: KNOB=VALUE ...")
+def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: str) -> None:
     """Run the whole workflow and print its result.
 
     Switches are written to params.yaml, where they stay and are versioned, then `dvc repro` runs what they change.
     """
-    from pipelines import workflow
+    from pipelines import knobs, workflow
 
-    chosen = [f"source={source}"] if source else []
+    chosen = [knobs.written("source", source)] if source else []
     chosen += [f"scale={scale}"] if scale else []
-    sys.exit(workflow.run([*chosen, *settings]))
+    sys.exit(workflow.run([*chosen, *settings, *knobs.split(line)]))
 
 
 @click.command()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import signal
 from contextlib import suppress
@@ -92,7 +91,7 @@ def cluster(tmp_path_factory, patched, origin, project):
             apart=not project.toy,
             repository=str(origin),
             storage=STORAGE,
-            settings=shlex.join([*project.knobs, "registry.git_remote=origin"]),
+            settings=" ".join([*project.knobs, "registry.git_remote=origin"]),
         )
         made.bucket = bucket
         yield made

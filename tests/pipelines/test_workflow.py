@@ -76,7 +76,7 @@ def test_processes_that_start_cold_reach_what_warm_ones_reach(finished_project, 
     commit(copied(tmp_path))
     result = command("glioflow", "run", *tiny(), cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
-    metrics = Path("reports", "metrics.json")
+    metrics = Path("reports", "details.json")
     assert json.loads((tmp_path / metrics).read_text()) == json.loads((finished_project / metrics).read_text())
 
 
@@ -144,11 +144,24 @@ def test_dvc_shows_metrics_params_and_plots(project):
     metrics = json.loads(command("dvc", "metrics", "show", "--json", cwd=project).stdout)
     shown = metrics[""]["data"]["reports/metrics.json"]["data"]
     assert 0 <= shown["layered"]["volume_dice_mean"] <= 1
+    told = command("dvc", "metrics", "show", cwd=project).stdout
+    assert max(map(len, told.splitlines())) < 300  # details would be seventeen screens wide
     plots = command("dvc", "plots", "show", "--out", "plots", cwd=project)
     assert plots.returncode == 0, plots.stderr
     page = (project / "plots" / "index.html").read_text(encoding="utf-8")
     for curve in ("val_auroc", "val_volume_dice", "true_positive_rate", "volume_dice"):
         assert curve in page
+
+
+def test_git_keeps_the_headline_and_no_patients_name(project):
+    told = (project / "reports" / "metrics.json").read_text(encoding="utf-8")
+    details = json.loads((project / "reports" / "details.json").read_text(encoding="utf-8"))
+    kept = run(project, "git status --porcelain --untracked-files=all")
+    assert "reports/metrics.json" in kept
+    assert "reports/details.json" not in kept
+    assert "DEMO_" not in told
+    for group in ("classifier", "segmenter", "layered"):
+        assert json.loads(told)[group].items() <= {**details[group], "processing": None}.items()
 
 
 def test_the_metrics_are_those_of_the_masks_on_disk(project):
@@ -163,7 +176,7 @@ def test_the_metrics_are_those_of_the_masks_on_disk(project):
 
 
 def test_tfma_agrees_with_the_evaluation_by_patient(project):
-    metrics = json.loads((project / "reports" / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((project / "reports" / "details.json").read_text(encoding="utf-8"))
     overall = metrics["tfma"]["classifier"]["overall"]
     slices = pd.read_csv(project / "artifacts" / "predictions" / SLICES)
     assert auroc(slices["has_tumor"], slices["tumor_probability"]) == pytest.approx(metrics["classifier"]["auroc"])

@@ -13,6 +13,7 @@ from in_process import glioflow
 
 from components.common.files import write_json
 from components.evaluate import gate
+from components.evaluate.summary import headline
 
 OF_THE_PROJECT = ("params.yaml", "dvc.yaml")
 
@@ -41,7 +42,8 @@ def finish_run(folder, found):
     shutil.copytree(found.layered, folder / "artifacts" / "layered")
     shutil.copytree(found.predictions, folder / "artifacts" / "predictions")
     gate.write_blessing(folder / "artifacts" / "blessing", found.verdict)
-    write_json(folder / "reports" / "metrics.json", found.metrics)
+    write_json(folder / "reports" / "details.json", found.metrics)
+    write_json(folder / "reports" / "metrics.json", headline(found.metrics))
     (folder / "reports" / "model_card.md").write_text("# The card\n", encoding="utf-8")
 
 

@@ -122,7 +122,8 @@ def test_another_clone_gets_every_version_by_dvc(project, trained):
         assert (other / where / "1" / variables).read_bytes() == original.read_bytes()
     files = other / "one" / "dossier"
     assert {path.name for path in files.iterdir()} == {
-        *("metrics.json", "verdict.json", "model_card.md", "params.yaml", "versions.json", "sbom.cdx.json"),
+        *("metrics.json", "details.json", "verdict.json", "model_card.md", "params.yaml", "versions.json"),
+        "sbom.cdx.json",
     }
     bill = (files / "sbom.cdx.json").read_text(encoding="utf-8")
     packages = {part["purl"].split("@")[0] for part in json.loads(bill)["components"] if "purl" in part}

@@ -1,0 +1,77 @@
+"""What the machine refuses, a full disk or a file that may not be read, as a line for people."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from components.common.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Beam, SQLite and TensorFlow hand on the words alone.
+WORDS = (*(os.strerror(number) for number in FULL), "database or disk is full")
+REMEDIES = {
+    errno.ENOENT: "it may have been moved or removed meanwhile",
+    errno.EACCES: "see to its permissions",
+    errno.EPERM: "see to its permissions",
+    errno.EROFS: "choose a folder that can be written",
+}
+
+
+class DiskFullError(UserError):
+    """Nothing more can be written, so there is no use in going on with the next patient."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is that of a full disk."""
+    while error is not None:
+        if getattr(error, "errno", None) in FULL or any(words in str(error) for words in WORDS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def in_words(error: BaseException) -> str | None:
+    """Name the file, the reason and the remedy; None where it is no error of the machine."""
+    if is_full(error):
+        return f"{_place(error)}{_reason(error)}; make room and start again"
+    if isinstance(error, OSError) and error.errno:
+        remedy = REMEDIES.get(error.errno, "see to it and start again")
+        return f"{_place(error)}{_reason(error)}; {remedy}"
+    return None
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Let a full disk be told about `path`, and not about the temporary name beside it.
+
+    Raises:
+        DiskFullError: the block has met one.
+    """
+    try:
+        yield
+    except DiskFullError as error:  # of a file inside
+        raise DiskFullError(_full(path, error.__cause__)) from error.__cause__
+    except UserError:
+        raise
+    except Exception as error:
+        if not is_full(error):
+            raise
+        raise DiskFullError(_full(path, error)) from error
+
+
+def _full(path: str | Path, error: BaseException | None) -> str:
+    return f"{path}: the disk is full ({_reason(error)}); make room and start again"
+
+
+def _place(error: BaseException) -> str:
+    name = getattr(error, "filename", None)
+    return f"{name}: " if name else ""
+
+
+def _reason(error: BaseException | None) -> str:
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else next((words for words in WORDS if words in str(error)), WORDS[0])

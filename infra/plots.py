@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Write .dvc/plots/page.html, the page of `dvc plots show`, with all in it that draws: it needs no network.
+
+DVC's own page loads Vega from a server. Here it comes from npm, by the hashes of infra/plots/package-lock.json.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "infra" / "plots"
+PAGE = ROOT / ".dvc" / "plots" / "page.html"
+PACKAGES = ("vega", "vega-lite", "vega-embed")  # each builds on those before it
+HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{refresh_tag}
+<title>glioflow: curves</title>
+<!-- Written by infra/plots.py. -->
+"""
+FOOT = """<style>body { font-family: sans-serif; margin: 1rem; }</style>
+</head>
+<body>
+{plot_divs}
+</body>
+</html>
+"""
+
+
+def page(modules):
+    """The page as DVC fills it.
+
+    Args:
+        modules: folder that the packages are installed in.
+    """
+    parts = [HEAD]
+    for name in PACKAGES:
+        package = modules / name
+        version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
+        licence = (package / "LICENSE").read_text(encoding="utf-8").strip()
+        code = (package / "build" / (name + ".min.js")).read_text(encoding="utf-8").strip()
+        code = code.partition("//# sourceMappingURL")[0].replace("</script", "<\\/script")
+        parts.append(f"<!-- {name} {version}\n{licence}\n-->\n<script>{code}</script>\n")
+    return "".join([*parts, FOOT])
+
+
+def main():
+    """Install the packages into a folder that is gone afterwards, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE")
+    target = parser.parse_args().out
+    with tempfile.TemporaryDirectory(prefix="glioflow-plots-") as folder:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(str(LOCK / name), folder)
+        npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
+        if subprocess.run(npm, cwd=folder, stdout=subprocess.DEVNULL).returncode:
+            sys.exit("infra/plots.py: `npm ci` failed; the lines above say why")
+        text = page(Path(folder) / "node_modules")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""`dvc plots show` without a network: the project's page brings along what draws."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+from browser import Browser, chromium
+from conftest import ROOT
+from whole_project import command
+
+from components.report.curves import write_plots
+
+pytest_plugins = ["finished_run"]
+PAGE = ROOT / ".dvc" / "plots" / "page.html"
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory, finished):
+    """The page that DVC makes of a run's curves, and how many those are."""
+    folder = tmp_path_factory.mktemp("shown")
+    shutil.copytree(
+        ROOT / ".dvc", folder / ".dvc", ignore=lambda _, names: set(names) - {"config", "plots", "page.html"}
+    )
+    config = folder / ".dvc" / "config"
+    apart = config.read_text(encoding="utf-8").replace("[core]", "[core]\n    no_scm = true")
+    config.write_text(apart, encoding="utf-8")
+    write_plots(folder / "reports" / "plots", finished)
+    plots = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["plots"]
+    plots = [plot for plot in plots if "reports/plots" in str(plot)]
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"plots": plots}), encoding="utf-8")
+    made = command("dvc", "plots", "show", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    return folder / "dvc_plots" / "index.html", len(plots)
+
+
+def test_the_page_loads_nothing(shown):
+    page, _ = shown
+    text = page.read_text(encoding="utf-8")
+    assert "vegaEmbed('#" in text
+    assert re.findall(r"<(?:script|link|img)[^>]*\b(?:src|href)\s*=", text) == []
+
+
+@pytest.mark.skipif(chromium() is None, reason="no browser here: apt-get install chromium")
+def test_every_curve_is_drawn(shown):
+    page, curves = shown
+    with Browser() as browser:
+        browser.open(page)
+        asked = [address for address in browser.requests() if not address.startswith(("data:", "blob:"))]
+        assert asked == [page.as_uri()]
+        assert browser.complaints() == []
+        assert browser.run('document.querySelectorAll(".vega-embed canvas").length') == curves
+        assert browser.run('Math.min(...[...document.querySelectorAll("canvas")].map(o => o.width))') > 100
+
+
+def test_the_page_names_what_it_is_made_of():
+    text = PAGE.read_text(encoding="utf-8")
+    wanted = yaml.safe_load((ROOT / "infra" / "plots" / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    for name, version in wanted.items():
+        assert f"<!-- {name} {version}\nCopyright" in text
+
+
+@pytest.mark.nightly  # asks npm
+def test_the_page_is_what_the_lock_makes_of_it(tmp_path):
+    if not shutil.which("npm"):
+        pytest.skip("no npm here")
+    subprocess.run([sys.executable, "infra/plots.py", "--out", tmp_path / "page.html"], cwd=ROOT, check=True)
+    assert (tmp_path / "page.html").read_bytes() == PAGE.read_bytes()
