@@ -54,18 +54,22 @@ def check(chosen: params.Params) -> None:
 
 
 def run(settings: list[str]) -> int:
-    """Check the parameters and the source first, then `dvc repro`; returns 0, or 2 where a stage failed.
+    """Do `run_alone` where nobody else is at work.
 
     Raises:
         UnderWayError: another run is at work here.
     """
-    params.load(PARAMS)
-    began = time.time()
     with alone():
-        if settings:
-            apply(settings)
-        check(params.load(PARAMS))
-        status = call([dvc(), "repro"])
+        return run_alone(settings)
+
+
+def run_alone(settings: list[str]) -> int:
+    """Check the parameters and the source first, then `dvc repro`, inside of `alone`; 0, or 2 where a stage failed."""
+    began = time.time()
+    if settings:
+        apply(settings)
+    check(params.load(PARAMS))
+    status = call([dvc(), "repro"])
     if status == 0:
         print("\n" + summary(began))
     return 2 if status else 0
@@ -76,8 +80,11 @@ class UnderWayError(UserError):
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone(verb: str = "run") -> Iterator[None]:
     """Let one run at a time work here. The lock is the kernel's: it is gone with the process, however that ends.
+
+    Args:
+        verb: what is under way meanwhile; others are told.
 
     Raises:
         UnderWayError: another one is at work; tells since when.
@@ -96,7 +103,8 @@ def alone() -> Iterator[None]:
                 f"another run is under way here since {file.read().strip()}; wait until it ends"
             ) from error
         file.truncate(0)
-        file.write(datetime.now().astimezone().isoformat(" ", "seconds"))
+        others = "" if verb == "run" else f" ({verb})"
+        file.write(datetime.now().astimezone().isoformat(" ", "seconds") + others)
         file.flush()
         yield
 
