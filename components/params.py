@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from components.errors import UserError
 from components.problems import REMEDIES
+from components.yaml_file import read_yaml
 
 Scale = Literal["demo", "laptop", "full"]
 SCALES = ("demo", "laptop", "full")
@@ -260,11 +260,4 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
 
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and check params.yaml."""
-    try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: not here; run glioflow in the project's top folder") from error
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise UserError(f"{path}: not readable as YAML{f', line {line}' if line else ''}; correct it") from error
-    return parse(tree, str(path))
+    return parse(read_yaml(path, "not here; run glioflow in the project's top folder"), str(path))

@@ -44,7 +44,7 @@ def train(
         train_files, val_files: patterns of gzipped TFRecord files.
         run_dir: folder to write to.
         live: folder for the live plots; None for none.
-        on_epoch: told the number and the scores of each epoch.
+        on_epoch: told the number and the scores of each epoch, first of those before an interruption.
 
     Raises:
         UserError: no GPU where one is required, or a batch that devices can't share.
@@ -125,8 +125,13 @@ def train(
 
 def forget(network: str, params: Params) -> None:
     """Remove the checkpoints and the decoded slices of a training whose results are safe."""
-    _checkpoints(network, params, "").clear()
+    forget_checkpoints(network, params)
     shutil.rmtree(_cache(network, params), ignore_errors=True)
+
+
+def forget_checkpoints(network: str, params: Params) -> None:
+    """Remove the checkpoints of a training alone."""
+    _checkpoints(network, params, "").clear()
 
 
 def run_fn(fn_args: Any) -> None:

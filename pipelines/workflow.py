@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import yaml
-
 from components import params
 from components.errors import UserError
 from components.files import atomic_file, read_json
+from components.yaml_file import read_yaml
 from pipelines import stages, times
 from pipelines.family import call
 
@@ -39,7 +38,7 @@ def apply(settings: list[str], *, look: bool = True) -> None:
             apply_overrides(part, settings)
         except InvalidArgumentError as error:
             raise UserError(f"{PARAMS}: can't set {' '.join(settings)}; write knob=value with a knob it has") from error
-        chosen = params.parse(yaml.safe_load(part.read_text(encoding="utf-8")), str(PARAMS))
+        chosen = params.parse(read_yaml(part, "gone"), str(PARAMS))
         if look:
             check(chosen)
 

@@ -19,6 +19,7 @@ import yaml
 from components.errors import UserError
 from components.files import atomic_file, write_json
 from components.tree import Tree
+from components.yaml_file import read_yaml
 
 LOCK = Path("dvc.lock")
 
@@ -56,7 +57,7 @@ def result_here(stages: Iterable[str], files: Iterable[str], done: str | None = 
 
 
 def _entries() -> dict[str, Any]:
-    return yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"] if LOCK.exists() else {}
+    return read_yaml(LOCK, "gone")["stages"] if LOCK.exists() else {}
 
 
 class Relay:

@@ -137,3 +137,27 @@ def test_a_file_that_is_no_yaml_is_told_with_its_line(tmp_path):
     assert str(error.value) == f"{path}: not readable as YAML; correct it"
     path.write_text(yaml.safe_dump(TREE), encoding="utf-8")
     assert params.load(path) == turned()
+
+
+def test_a_file_in_another_encoding_is_told_with_its_line(tmp_path):
+    path = tmp_path / "knobs.yaml"
+    path.write_bytes("a: 1\n# Größe\n".encode("latin-1"))
+    with pytest.raises(UserError) as error:
+        params.load(path)
+    assert str(error.value) == f"{path}: line 2 is not UTF-8; save the file in that encoding"
+
+
+def test_a_knob_that_is_there_twice_is_told_with_the_second_ones_line(tmp_path):
+    path = tmp_path / "knobs.yaml"
+    path.write_text("scale: demo\nsplit:\n  val: 0.1\n  val: 0.2\n", encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        params.load(path)
+    assert str(error.value) == f"{path}: the same key twice, line 4; remove one of the two"
+
+
+def test_words_that_older_yaml_takes_for_booleans_are_words(tmp_path):
+    # DVC writes them without quotation marks, as YAML 1.2 allows.
+    text = yaml.safe_dump(TREE).replace("xla: auto", "xla: on").replace("holdout_sites: []", "holdout_sites: [NO, CS]")
+    (tmp_path / "knobs.yaml").write_text(text, encoding="utf-8")
+    chosen = params.load(tmp_path / "knobs.yaml")
+    assert (chosen.training.xla, chosen.split.holdout_sites) == ("on", ["NO", "CS"])

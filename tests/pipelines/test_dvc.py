@@ -20,6 +20,7 @@ COMMON = {
     "components/params.py",
     "components/problems.py",
     "components/tables.py",
+    "components/yaml_file.py",
     "models/__init__.py",
     "pipelines/__init__.py",
     "pipelines/stages.py",
