@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,9 +11,11 @@ from components.common import params
 from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from pipelines import paths
-from pipelines.workflow import PARAMS, apply, dvc, number, require_repository
+from pipelines.beforehand import check_gpu
+from pipelines.workflow import PARAMS, alone, check, dvc, number, require_repository
+from pipelines.workspace import Workspace
 
-LOCK = Path("dvc.lock")
+WORKSPACE = Path(".dvc/tmp/crossval")
 FOLDS = paths.ARTIFACTS / "crossval"
 RESULT = Path("reports/crossval.json")
 TABLE = Path("reports/crossval.csv")
@@ -25,48 +24,55 @@ TABLE = Path("reports/crossval.csv")
 def run(folds: int | None) -> int:
     """Run every fold that DVC has not cached yet, pool the patients, print and write the result.
 
+    Folds run in a workspace of their own, which is gone afterwards: a fold's networks, metrics and choices never
+    become the project's. No other run works here meanwhile, because trainings share the machine's memory and GPUs.
+
     Returns:
         0, or 2 where a fold failed; started again, the folds before it cost nothing but their copying.
+
+    Raises:
+        UnderWayError: another run is at work here.
     """
-    chosen = params.load(PARAMS)
-    if chosen.split.holdout_sites or chosen.split.file:
-        raise UserError(
-            f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
-        )
     require_repository()
-    count = folds or chosen.split.folds
-    finished = []
-    with _put_back():
+    with alone("crossval"):
+        chosen = params.load(PARAMS)
+        if chosen.split.holdout_sites or chosen.split.file:
+            raise UserError(
+                f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
+            )
+        check(chosen)
+        check_gpu(chosen, trained=False)
+        count = folds or chosen.split.folds
+        workspace = Workspace(WORKSPACE)
+        finished = []
         for fold in range(count):
             click.echo(f"fold {fold + 1} of {count}")
-            apply([f"split.folds={count}", f"split.fold={fold}"])
-            if subprocess.run([dvc(), "repro", "evaluate"], check=False).returncode:
+            workspace.set(_knobs(chosen.training, fold, count))
+            if workspace.run(dvc(), "repro", "evaluate"):
                 return 2
             target = FOLDS / f"fold-{fold}"
             with atomic_folder(target) as part:
-                shutil.copytree(paths.PREDICTIONS, part, dirs_exist_ok=True)
+                shutil.copytree(workspace.folder / paths.PREDICTIONS, part, dirs_exist_ok=True)
             finished.append(target)
-    from components.studies.pooled_folds import pool
+        from components.studies.pooled_folds import pool
 
-    result, patients = pool(finished, chosen.seed)
-    write_json(RESULT, result)
-    with atomic_file(TABLE) as part:
-        patients.to_csv(part, index=False)
+        result, patients = pool(finished, chosen.seed)
+        write_json(RESULT, result)
+        with atomic_file(TABLE) as part:
+            patients.to_csv(part, index=False)
+        workspace.remove()
     click.echo("\n" + _shown(result))
     return 0
 
 
-@contextmanager
-def _put_back() -> Iterator[None]:
-    """Afterwards params.yaml, dvc.lock and the outputs are as they were."""
-    before = {path: path.read_bytes() for path in (PARAMS, LOCK) if path.exists()}
-    try:
-        yield
-    finally:
-        for path, text in before.items():
-            path.write_bytes(text)
-        if LOCK in before:
-            subprocess.run([dvc(), "checkout", "--quiet", "--force", "--allow-missing"], check=False)
+def _knobs(training: params.Training, fold: int, count: int) -> dict[str, object]:
+    """What a fold sets: what it tests on, and places of its own, which other trainings would clear."""
+    return {
+        "split.folds": count,
+        "split.fold": fold,
+        "training.cache": f"{training.cache}/crossval",
+        "training.checkpoints": f"{training.checkpoints.rstrip('/')}/crossval/{fold}-of-{count}",
+    }
 
 
 def _shown(result: dict) -> str:

@@ -12,6 +12,9 @@ from components.common.files import atomic_file
 
 def run(new: str, against: str, *, model: str | None, sample: int, level: float | None, out: str | None) -> int:
     """Print the comparison; returns 1 where something has drifted, else 0."""
+    from components.predict.places import must_exist
+
+    must_exist(new)
     from components.registry.resolve import model_folder
     from components.sources.reading import Options
     from components.studies.new_scans import drift

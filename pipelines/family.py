@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 
 import psutil
 
 
-def call(command: Sequence[str]) -> int:
+def call(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> int:
     """Run a command; returns its exit status.
 
     SIGTERM, with which clusters and service managers stop a process, reaches every descendant: DVC ends by it at once
-    and would leave a training behind, which has a checkpoint to write. All are waited for. (The SIGINT of ctrl-C needs
-    no help: a terminal sends it to all of them.)
+    and would leave a training behind, which has a checkpoint to write. All are waited for, after the SIGINT of ctrl-C,
+    too, which a terminal sends to all of them itself.
 
     Raises:
         SystemExit: with 128 + the signal's number, once the last has ended.
@@ -35,8 +36,12 @@ def call(command: Sequence[str]) -> int:
 
     before = signal.signal(signal.SIGTERM, pass_on)
     try:
-        with subprocess.Popen(list(command)) as process:
-            status = process.wait()
+        with subprocess.Popen(list(command), cwd=cwd, env=env) as process:
+            try:
+                status = process.wait()
+            except KeyboardInterrupt:
+                process.wait()
+                raise
         psutil.wait_procs(family)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -21,17 +21,29 @@ def run(
     storage: str | None,
 ) -> int:
     """Predict, write the tables, print a summary; returns 1 where a patient failed or a scan is nobody's, else 0."""
-    from components.predict import local_run as here
-    from components.predict import results
+    from components.predict.places import check_empty, must_exist
+
+    folder = Path(out)
+    for address in inputs:
+        must_exist(address)
+    check_empty(folder, resume)
     from components.registry.resolve import model_folder
 
-    folder, layered = Path(out), model_folder(model)
-    with here.opened(inputs, folder, layered, resume=resume) as work:
+    layered = model_folder(model)
+    from components.layered.record import read_record
+
+    read_record(layered)
+    from components.predict import results
+    from components.predict.work import opened
+
+    with opened(inputs, folder, layered, resume=resume) as work:
         problems = [problem for source in work.sources for problem in source.problems]
         for problem in problems:
             if not problem.lost:  # those fail, and are told with the others at the end
                 click.echo(f"warn: {problem}")
         if not beam_args:
+            from components.predict import local_run as here
+
             here.predict(work, folder, layered, doubt=doubt, overlays=overlays)
         else:
             from components.predict import beam_run
@@ -54,9 +66,13 @@ def run(
 
 def score(predictions: str, truth: str, model: str | None) -> str:
     """Metrics as JSON."""
+    from components.predict.places import must_exist
+
+    for address in (predictions, truth):
+        must_exist(address)
     from components.layered.record import read_record
     from components.predict import score as scoring
-    from components.predict.local_run import options_of
+    from components.predict.work import options_of
     from components.registry.resolve import model_folder
 
     options = options_of(read_record(model_folder(model)) if model else {})

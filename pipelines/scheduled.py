@@ -18,14 +18,19 @@ def run(*, sync: bool) -> tuple[int, str]:
         Exit status, and what came of it in words. To yield to another run is no failure.
     """
     workflow.require_repository()
+    try:
+        with workflow.alone():  # code and dvc.lock change under nobody's feet, and what is pushed is of one run
+            return _run(sync)
+    except workflow.UnderWayError as other:
+        return 0, f"{other}; this one yields"
+
+
+def _run(sync: bool) -> tuple[int, str]:
     if sync:
         _do("git", "pull", "--quiet", "--ff-only")
         _do(workflow.dvc(), "fetch", "--quiet", "--run-cache")
-    try:
-        with listening() as ran:
-            status = workflow.run([])
-    except workflow.UnderWayError as other:
-        return 0, f"{other}; this one yields"
+    with listening() as ran:
+        status = workflow.run_alone([])
     if status:
         return status, f"failed in {ran[-1]}" if ran else "failed before the first stage"
     if sync and ran:

@@ -15,8 +15,10 @@ from pathlib import Path
 from components.common import params, yaml_text
 from components.common.errors import UserError
 from components.common.files import atomic_file, read_json
+from components.common.yaml_text import read_yaml
 from components.registry.git import NoRepositoryError, git
 from pipelines import knobs, paths, times
+from pipelines.beforehand import check_files, check_gpu
 from pipelines.family import call
 
 PARAMS = Path("params.yaml")
@@ -33,7 +35,9 @@ def apply(settings: list[str], *, look: bool = True) -> list[str]:
     """
     params.load(PARAMS)
     text, told = knobs.put(yaml_text.read_text(PARAMS), settings, str(PARAMS))
-    chosen = params.parse(yaml_text.parse(text, str(PARAMS)), str(PARAMS))
+    tree = yaml_text.parse(text, str(PARAMS))
+    chosen = params.parse(tree, str(PARAMS))
+    params.check_paths(tree)
     if look:
         check(chosen)
     with atomic_file(PARAMS) as part:
@@ -42,7 +46,11 @@ def apply(settings: list[str], *, look: bool = True) -> list[str]:
 
 
 def check(chosen: params.Params) -> None:
-    """Refuse a source that isn't there now, and not after the first stages; at a glance, for this is every run's."""
+    """Refuse a source, or another file that params.yaml names, that isn't there now, and not after the first stages.
+
+    At a glance, for this is every run's.
+    """
+    check_files(chosen)
     if Path(chosen.source) != paths.DEMO:
         from components.sources.presence import check_source
 
@@ -50,20 +58,31 @@ def check(chosen: params.Params) -> None:
 
 
 def run(settings: list[str]) -> int:
-    """Check the parameters and the source first, then `dvc repro`; returns 0, or 2 where a stage failed.
+    """Do `run_alone` where nobody else is at work.
 
     Raises:
         UnderWayError: another run is at work here.
     """
-    params.load(PARAMS)
     require_repository()
-    began = time.time()
     with alone():
-        if settings:
-            print("".join(f"{PARAMS}: {line}\n" for line in apply(settings)), end="", flush=True)
-        else:
-            check(params.load(PARAMS))
-        status = call([dvc(), "repro"])
+        return run_alone(settings)
+
+
+def run_alone(settings: list[str]) -> int:
+    """Check the parameters and the source first, then `dvc repro`, inside of `alone`; 0, or 2 where a stage failed."""
+    began, before = time.time(), PARAMS.read_bytes() if PARAMS.exists() else b""
+    if settings:
+        print("".join(f"{PARAMS}: {line}\n" for line in apply(settings)), end="", flush=True)
+    chosen = params.load(PARAMS)
+    params.check_paths(read_yaml(PARAMS, "gone"))
+    check(chosen)
+    try:
+        check_gpu(chosen)
+    except UserError:
+        with atomic_file(PARAMS) as part:
+            part.write_bytes(before)
+        raise
+    status = call([dvc(), "repro", *_targets(chosen)])
     if status == 0:
         print("\n" + summary(began))
     return 2 if status else 0
@@ -86,13 +105,21 @@ def require_repository() -> None:
             raise
 
 
+def _targets(chosen: params.Params) -> list[str]:
+    """What to hand to `dvc repro`: nothing, which means all stages, or those that a source of one's own asks for."""
+    return [] if Path(chosen.source) == paths.DEMO else [name for name in times.stage_names() if name != "demo"]
+
+
 class UnderWayError(UserError):
     """Another run is at work in the same folder."""
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone(verb: str = "run") -> Iterator[None]:
     """Let one run at a time work here. The lock is the kernel's: it is gone with the process, however that ends.
+
+    Args:
+        verb: what is under way meanwhile; others are told.
 
     Raises:
         UnderWayError: another one is at work; tells since when.
@@ -111,7 +138,8 @@ def alone() -> Iterator[None]:
                 f"another run is under way here since {file.read().strip()}; wait until it ends"
             ) from error
         file.truncate(0)
-        file.write(datetime.now().astimezone().isoformat(" ", "seconds"))
+        others = "" if verb == "run" else f" ({verb})"
+        file.write(datetime.now().astimezone().isoformat(" ", "seconds") + others)
         file.flush()
         yield
 

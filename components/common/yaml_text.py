@@ -50,6 +50,22 @@ def parse(text: str, name: str) -> Any:
         raise UserError(f"{name}: not readable as YAML{_line(error)}; correct it") from error
 
 
+def read_yaml(path: str | Path, missing: str) -> Any:
+    """Read and parse a file.
+
+    Args:
+        path: the file.
+        missing: reason and remedy where it is not there.
+
+    Raises:
+        UserError: it isn't there, can't be read, isn't UTF-8 or YAML, or holds a key twice.
+    """
+    try:
+        return parse(read_text(path), str(path))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: {missing}") from error
+
+
 def reader() -> YAML:
     """A parser of its own state, for values and for nodes."""
     return YAML(typ="safe", pure=True)  # the other one is libyaml, which reads version 1.1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ import pandas as pd
 from components.common.errors import UserError
 from components.common.tables import LEDGER_COLUMNS, SIDES, SPLITS_COLUMNS
 from components.split.user_file import read_own_split
+
+FOLDS = range(2, 101)  # what `folds` may be
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,34 @@ class Rule:
 
     @property
     def recipe(self) -> str:
-        """Two hashes: what decides the sides, and what decides the folds. Patients keep what the same recipe gave."""
-        sides = asdict(self) | {"holdout_sites": sorted(self.holdout_sites)}
-        return f"{_hash(sorted(sides.items()))[:8]}-{_hash((self.seed, self.folds, self.file))[:8]}"
+        """Three hashes: what decides the sides, the folds, and who is tested on. Persons keep what the same one gave.
+
+        Knobs that decide none of it are in none of it: with another number of folds nobody changes sides.
+        """
+        sides = ("file", self.file) if self.file else (self.val, *self._tested)
+        parts = (sides, (self.seed, self.folds, self.file), self._tested)
+        return "-".join(_hash(part)[:8] for part in parts)
+
+    @property
+    def _tested(self) -> tuple[Any, ...]:
+        if self.file:
+            return ("file", self.file)
+        if self.fold is not None:
+            return ("fold", self.seed, self.folds, self.fold)
+        if self.holdout_sites:
+            return ("sites", self.seed, *sorted(set(self.holdout_sites)))
+        return ("share", self.seed, self.test)
+
+    def part(self, number: int) -> str:
+        """One of the hashes of the recipe: 0 of the sides, 1 of the folds, 2 of who is tested on."""
+        return self.recipe.split("-")[number]
+
+    @property
+    def older(self) -> list[str]:
+        """Hashes of the sides in ledgers of before, the one to believe most last: `folds` was part of them then."""
+        chosen = asdict(self) | {"holdout_sites": sorted(self.holdout_sites)}
+        counts = [self.folds] if self.fold is not None else [*sorted(set(FOLDS) - {self.folds}), self.folds]
+        return [_hash(sorted((chosen | {"folds": folds}).items()))[:8] for folds in counts]
 
 
 def split_patients(manifest: pd.DataFrame, rule: Rule, before: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -66,16 +93,22 @@ def split_patients(manifest: pd.DataFrame, rule: Rule, before: pd.DataFrame | No
 
     own = read_own_split(rule.file, manifest) if rule.file else pd.DataFrame(columns=["subject", "split", "fold"])
     count = min(rule.folds, len(order))
-    folds = _deal(order, dict.fromkeys(range(count), len(order)), _kept(before, rule, "fold") | _known(own, "fold"))
+    kept = _kept(before, "fold", 1, rule.part(1))
+    folds = _deal(order, dict.fromkeys(range(count), len(order)), kept | _known(own, "fold"))
     if rule.file:
         sides = _known(own, "split")
     else:
-        fixed, tested = _kept(before, rule, "split"), None
+        fixed, tested, barred = _kept(before, "split", 0, *rule.older, rule.part(0)), None, set()
         if rule.fold is not None or rule.holdout_sites:
             tested = _tested(rule, folds, persons["site"])
             # Whoever was tested on before and is gone, or no longer chosen, must leave no place to others.
             fixed = {name: side for name, side in fixed.items() if side != "test"} | dict.fromkeys(tested, "test")
-        sides = _deal(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed)
+        else:
+            # With another share of val, train and val are dealt anew, and test is as it was.
+            seen = _kept(before, "split", 2, rule.part(2))
+            fixed = {name: side for name, side in seen.items() if side == "test"} | fixed
+            barred = seen.keys() - fixed.keys()
+        sides = _deal(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed, barred)
     lacking = sorted(set(SIDES) - set(sides.values()))
     if lacking:
         raise UserError(
@@ -110,28 +143,39 @@ def _quota(rule: Rule, persons: int, tested: int | None) -> dict[str, int]:
     return quota
 
 
-def _deal(order: Sequence[str], quota: Mapping[Any, int], fixed: Mapping[str, Any]) -> dict[str, Any]:
-    """Give every name one of the keys of `quota`, in order: the one furthest behind its share so far."""
+def _deal(
+    order: Sequence[str], quota: Mapping[Any, int], fixed: Mapping[str, Any], barred: Collection[str] = ()
+) -> dict[str, Any]:
+    """Give every name one of the keys of `quota`, in order: the one furthest behind its share so far.
+
+    Args:
+        order: the names.
+        quota: how many each key gets.
+        fixed: names that have theirs already.
+        barred: names that "test" is not for.
+    """
     dealt = {name: fixed[name] for name in order if name in fixed}
     given = {hand: sum(found == hand for found in dealt.values()) for hand in quota}
     for name in order:
         if name not in dealt:
             turn = len(dealt) + 1
-            behind = {
-                hand: quota[hand] * turn / len(order) - given[hand] for hand in quota if given[hand] < quota[hand]
-            }
+            hands = [hand for hand in quota if hand != "test" or name not in barred]
+            free = [hand for hand in hands if given[hand] < quota[hand]] or hands
+            behind = {hand: quota[hand] * turn / len(order) - given[hand] for hand in free}
             dealt[name] = max(behind, key=lambda hand: (behind[hand], hand if isinstance(hand, str) else -hand))
             given[dealt[name]] += 1
     return dealt
 
 
-def _kept(before: pd.DataFrame | None, rule: Rule, column: str) -> dict[str, Any]:
-    """What the same recipe gave to each person before."""
-    if before is None:
-        return {}
-    part = 0 if column == "split" else 1
-    same = before["recipe"].str.split("-").str[part] == rule.recipe.split("-")[part]
-    return _known(before[same], column)
+def _kept(before: pd.DataFrame | None, column: str, number: int, *parts: str) -> dict[str, Any]:
+    """What each person got before by recipes with one of these hashes in place `number`; the last one has the say."""
+    kept: dict[str, Any] = {}
+    if before is not None:
+        found = before["recipe"].str.split("-").str[number]
+        for part in parts:
+            if (found == part).any():
+                kept |= _known(before[found == part], column)
+    return kept
 
 
 def _known(table: pd.DataFrame, column: str) -> dict[str, Any]:

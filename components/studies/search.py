@@ -5,49 +5,25 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import keras
 import optuna
-import pandas as pd
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from optuna.trial import TrialState
 
 from components.common.errors import UserError
 from components.common.params import Params
+from components.train import cache, settings
 from components.train.epoch_validation import MONITORED
-from components.train.stage import forget, train
+from components.train.provenance import code_hash, json_hash
+from components.train.stage import forget_checkpoints, train
+from components.training.space import ContradictionError, Space, changed, check_space
 
-
-class Range(BaseModel):
-    """Numbers from `low` to `high`; with `log` every factor is as likely, whole numbers stay whole."""
-
-    model_config = ConfigDict(extra="forbid")
-    low: int | float
-    high: int | float
-    log: bool = False
-
-    @model_validator(mode="after")
-    def go_up(self) -> Range:
-        """Refuse a range that is empty, or logarithmic down to 0."""
-        if self.low >= self.high or (self.log and self.low <= 0):
-            raise ValueError("low must be below high, and above 0 with log")
-        return self
-
-
-Choices = Annotated[list[bool | int | float | str | None], Field(min_length=2)]
-Space = dict[str, Range | Choices]
-
-
-def parse_space(tree: Any, name: str) -> Space:
-    """Check a search space, knob to range or list; raises UserError."""
-    try:
-        return TypeAdapter(Space).validate_python(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        knob = ".".join(str(part) for part in first["loc"][:1])
-        raise UserError(f"{name}: {knob or 'search space'}: give {{low: .., high: ..}} or a list of choices") from error
+DONE = (TrialState.COMPLETE, TrialState.PRUNED)
+FIRST = "first"  # of a trial that goes on with an interrupted one: that one's number
+DIVERGED = "diverged"
 
 
 def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
@@ -63,24 +39,6 @@ def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
     return chosen
 
 
-def changed(params: Params, network: str, values: dict[str, Any]) -> Params:
-    """Parameters with other values of some knobs of a network, e.g. {"augment.rotate": 20}; raises UserError."""
-    tree = params.model_dump(mode="json")
-    for knob, value in values.items():
-        *groups, name = knob.split(".")
-        place = tree[network]
-        for group in groups:
-            place = place.get(group, {})
-        if name not in place:
-            raise UserError(f"search space: {network} has no knob {knob}; params.yaml lists them")
-        place[name] = value
-    try:
-        return Params.model_validate(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"search space: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-
-
 def search(
     network: str,
     params: Params,
@@ -89,72 +47,145 @@ def search(
     storage: Path,
     *,
     trials: int,
-) -> pd.DataFrame:
+) -> list[dict[str, Any]]:
     """Run the study until it holds so many finished trials, going on with what `storage` holds already.
+
+    A study is of one space, and of one state of all else that trainings depend on: scores of other data, parameters or
+    code can't be compared, so with those another study begins. Trials keep caches and checkpoints of their own.
 
     Args:
         network: "classifier" or "segmenter".
         params: what the space leaves alone.
         space: knobs of the network, and what to try.
         examples: folder that convert wrote.
-        storage: Optuna's journal; a trial that was killed in it is begun anew.
+        storage: Optuna's journal; a trial that was interrupted goes on where it was.
         trials: finished ones in all, those pruned early included.
 
     Returns:
-        One row a finished trial, best first: number, state, score, epochs, one column a knob.
+        A row a finished trial, best first, one that diverged last: trial, state, score, epochs, and every knob.
     """
-    changed(params, network, {knob: values[0] if isinstance(values, list) else values.low
-                              for knob, values in space.items()})  # fmt: skip
+    check_space(space, params, network)
+    files = [[str(examples / f"Split-{side}" / "*")] for side in ("train", "val")]
+    study = _study(network, params, space, files, storage)
+    place = _place(network, params)
+    left = trials - len(study.get_trials(states=DONE))
+    if left > 0:
+        study.optimize(lambda trial: _attempt(trial, network, params, space, files, place), n_trials=left)
+    for folder in place:
+        if "://" not in folder:
+            shutil.rmtree(folder, ignore_errors=True)
+    rows = [
+        {
+            "trial": trial.number + 1,
+            "state": DIVERGED if trial.user_attrs.get(DIVERGED) else trial.state.name.lower(),
+            "score": max(trial.intermediate_values.values(), default=None),
+            "epochs": trial.user_attrs.get("epochs", 0),
+            **trial.params,
+        }
+        for trial in study.get_trials(states=DONE)
+    ]
+    return sorted(rows, key=lambda row: (row["state"] == DIVERGED, row["score"] is None, -(row["score"] or 0)))
+
+
+def _attempt(
+    trial: optuna.Trial,
+    network: str,
+    params: Params,
+    space: Space,
+    files: list[list[str]],
+    place: tuple[str, str],
+) -> float:
+    """Train with what the trial suggests; returns the score of the best epoch, or raises TrialPruned."""
+    keras.backend.clear_session()
+    values = suggest(trial, space)
+    print(f"trial {trial.number + 1}: " + "  ".join(f"{knob} {value}" for knob, value in values.items()))
+    scores: list[float] = []
+
+    def on_epoch(epoch: int, row: dict[str, float]) -> None:
+        scores.append(row[MONITORED[network]])
+        trial.report(scores[-1], epoch)
+        trial.set_user_attr("epochs", epoch + 1)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    try:
+        mine = _placed(changed(params, network, values), place, trial.user_attrs.get(FIRST, trial.number))
+    except ContradictionError as error:
+        print(f"trial {trial.number + 1}: left out: {error}")
+        raise optuna.TrialPruned from error
+    with tempfile.TemporaryDirectory(prefix="glioflow-trial-") as folder:
+        try:
+            train(network, mine, *files, folder, on_epoch=on_epoch)
+        except optuna.TrialPruned:
+            forget_checkpoints(network, mine)
+            raise
+        except UserError as error:
+            if "diverged" not in str(error):
+                raise  # the checkpoints stay, for when that is mended
+            trial.set_user_attr(DIVERGED, True)
+            forget_checkpoints(network, mine)
+            raise optuna.TrialPruned from error
+    forget_checkpoints(network, mine)
+    return max(scores)
+
+
+def _study(network: str, params: Params, space: Space, files: list[list[str]], storage: Path) -> optuna.Study:
+    """Open the study, or begin it; its interrupted trials are the next to run."""
     storage.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    journal = JournalStorage(JournalFileBackend(str(storage)))
+    name = f"{network}-{json_hash(_made_from(network, params, space, files))[:12]}"
+    before = optuna.get_all_study_names(journal)
+    if before and name not in before:
+        print("search: begins anew; what was tried before had another space, or other parameters, data or code")
     study = optuna.create_study(
-        study_name=network,
-        storage=JournalStorage(JournalFileBackend(str(storage))),
+        study_name=name,
+        storage=journal,
         load_if_exists=True,
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=params.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
     )
-    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        study.enqueue_trial(trial.params)
+    _resume(study)
+    return study
 
-    def objective(trial: optuna.Trial) -> float:
-        keras.backend.clear_session()
-        values = suggest(trial, space)
-        print(f"trial {trial.number + 1}: " + "  ".join(f"{knob} {value}" for knob, value in values.items()))
 
-        def on_epoch(epoch: int, row: dict[str, float]) -> None:
-            trial.report(row[MONITORED[network]], epoch)
-            trial.set_user_attr("epochs", epoch + 1)
-            if trial.should_prune():
-                raise optuna.TrialPruned
+def _made_from(network: str, params: Params, space: Space, files: list[list[str]]) -> list[Any]:
+    """All that scores depend on; not the values of knobs that the space decides, for the best may be set meanwhile."""
+    fixed = getattr(params, network).model_dump(mode="json")
+    for knob in space:
+        *groups, name = knob.split(".")
+        place = fixed
+        for group in groups:
+            place = place[group]
+        del place[name]
+    tried = {knob: values if isinstance(values, list) else values.model_dump() for knob, values in space.items()}
+    data = [cache.data_hash(cache.example_files(patterns)) for patterns in files]
+    pretrained = settings.weights_hash(params, network)
+    return [code_hash(), params.seed, params.training.deterministic, fixed, tried, data, pretrained]
 
-        folder = tempfile.mkdtemp(prefix="glioflow-trial-")
-        train_files, val_files = ([str(examples / f"Split-{side}" / "*")] for side in ("train", "val"))
-        try:
-            train(network, changed(params, network, values), train_files, val_files, folder, on_epoch=on_epoch)
-        except UserError as error:
-            if "diverged" not in str(error):
-                raise
-            raise optuna.TrialPruned from error
-        finally:
-            shutil.rmtree(folder)
-        return max(trial.study.trials[trial.number].intermediate_values.values())
 
-    done = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    left = trials - len(study.get_trials(states=done))
-    if left > 0:
-        study.optimize(objective, n_trials=left)
-    forget(network, params)
-    rows = [
-        {
-            "trial": trial.number + 1,
-            "state": trial.state.name.lower(),
-            "score": max(trial.intermediate_values.values(), default=None),
-            "epochs": trial.user_attrs.get("epochs", 0),
-            **trial.params,
-        }
-        for trial in study.get_trials(states=done)
-    ]
-    return pd.DataFrame(rows).sort_values("score", ascending=False, na_position="last", ignore_index=True)
+def _resume(study: optuna.Study) -> None:
+    """Enqueue again what was stopped, by a signal or an error; the same values and place find the same checkpoints."""
+    attempts: dict[int, list[optuna.trial.FrozenTrial]] = {}
+    for trial in study.get_trials():
+        attempts.setdefault(trial.user_attrs.get(FIRST, trial.number), []).append(trial)
+    for first, trials in attempts.items():
+        for trial in trials:
+            if trial.state == TrialState.RUNNING:
+                study.tell(trial.number, state=TrialState.FAIL)
+        values = trials[-1].params
+        if values and not {trial.state for trial in trials} & {*DONE, TrialState.WAITING}:
+            study.enqueue_trial(values, user_attrs={FIRST: first})
+
+
+def _place(network: str, params: Params) -> tuple[str, str]:
+    """Where trials keep decoded slices and checkpoints: the stage's own, of a training that was interrupted, stay."""
+    shared = params.training
+    return f"{shared.cache}/tuning-{network}", f"{shared.checkpoints.rstrip('/')}/tuning-{network}"
+
+
+def _placed(params: Params, place: tuple[str, str], number: int) -> Params:
+    slices, checkpoints = place
+    training = params.training.model_copy(update={"cache": slices, "checkpoints": f"{checkpoints}/{number}"})
+    return params.model_copy(update={"training": training})

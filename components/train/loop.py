@@ -47,7 +47,7 @@ class Loop:
         first_worker: this is the worker that saves them.
         interruption: asks to stop; the state is saved first.
         progress: shows the training.
-        on_epoch: told the number and the scores of each epoch.
+        on_epoch: told the number and the scores of each epoch, first of those before an interruption.
     """
 
     def __init__(
@@ -96,6 +96,8 @@ class Loop:
         self.best = saved.pop("best", [])
         self.progress.start(self.state.step, self.state.history)
         try:
+            for epoch, row in enumerate(self.state.history):
+                self._tell(epoch, row)
             for number, phase in enumerate(self.phases):
                 begins = self.phases[number - 1].last if number else 0
                 if self.state.epoch >= phase.last:
@@ -142,8 +144,11 @@ class Loop:
         state.history.append(row)
         state.done = 0
         self.progress.epoch(state.epoch - 1, row, better)
+        self._tell(state.epoch - 1, row)
+
+    def _tell(self, epoch: int, row: dict[str, float]) -> None:
         if self.on_epoch:
-            self.on_epoch(state.epoch - 1, row)
+            self.on_epoch(epoch, row)
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:

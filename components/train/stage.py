@@ -44,10 +44,10 @@ def train(
         train_files, val_files: patterns of gzipped TFRecord files.
         run_dir: folder to write to.
         live: folder for the live plots; None for none.
-        on_epoch: told the number and the scores of each epoch.
+        on_epoch: told the number and the scores of each epoch, first of those before an interruption.
 
     Raises:
-        UserError: no GPU where one is required, or a batch that devices can't share.
+        UserError: no GPU where one is required, a batch that devices can't share, or weights that would never change.
 
     Returns:
         The network in float32 with the weights of its best epoch by the validation patients, ready to export. None on
@@ -76,6 +76,7 @@ def train(
         with_masks = network == "segmenter"
         share, weighted = settings.balance(params, network)
         loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / knobs.batch_size)
+        settings.check_updates(params, network, steps)
         sampler = Sampler(slices.has_tumor, knobs.batch_size, params.seed, share)
         weights = balanced_weights(slices.has_tumor) if weighted else None
         with strategy.scope():
@@ -125,8 +126,13 @@ def train(
 
 def forget(network: str, params: Params) -> None:
     """Remove the checkpoints and the decoded slices of a training whose results are safe."""
-    _checkpoints(network, params, "").clear()
+    forget_checkpoints(network, params)
     shutil.rmtree(_cache(network, params), ignore_errors=True)
+
+
+def forget_checkpoints(network: str, params: Params) -> None:
+    """Remove the checkpoints of a training alone."""
+    _checkpoints(network, params, "").clear()
 
 
 def run_fn(fn_args: Any) -> None:

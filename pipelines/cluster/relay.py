@@ -18,6 +18,7 @@ import yaml
 
 from components.common.errors import UserError
 from components.common.files import atomic_file, write_json
+from components.common.yaml_text import read_yaml
 from components.io.storage import Tree
 
 LOCK = Path("dvc.lock")
@@ -56,7 +57,7 @@ def result_here(stages: Iterable[str], files: Iterable[str], done: str | None = 
 
 
 def _entries() -> dict[str, Any]:
-    return yaml.safe_load(LOCK.read_text(encoding="utf-8"))["stages"] if LOCK.exists() else {}
+    return read_yaml(LOCK, "gone")["stages"] if LOCK.exists() else {}
 
 
 class Relay:

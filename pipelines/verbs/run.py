@@ -49,8 +49,10 @@ def summary() -> None:
 def clean() -> None:
     """Remove what the workflow made and can make again; scans, the ledger of splits and the registry stay."""
     from pipelines import clean as cleaning
+    from pipelines import workflow
 
-    removed = cleaning.run()
+    with workflow.alone("clean"):
+        removed = cleaning.run()
     click.echo("removed " + ", ".join(removed) if removed else "nothing to remove")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import yaml
@@ -12,38 +14,53 @@ from components.common.layout import PATIENTS, SLICES
 from components.metrics.mask_scores import patient_scores
 
 EVERYONE = [f"p{number}" for number in range(7)]
+# Like a training it leaves a checkpoint behind where it is stopped, and where it fails.
 STAGE = """\
-import pathlib, shutil, sys, yaml
+import json, os, pathlib, sys, yaml
 
-split = yaml.safe_load(pathlib.Path("params.yaml").read_text())["split"]
-with open("ran.txt", "a") as ran:
-    ran.write(f"{split['fold']} of {split['folds']}\\n")
-if str(split["fold"]) in pathlib.Path("failing.txt").read_text().split():
+project = pathlib.Path(sys.argv[1])
+params = yaml.safe_load(pathlib.Path("params.yaml").read_text())
+split = params["split"]
+checkpoint = pathlib.Path(params["training"]["checkpoints"], "segmenter")
+with open(project / "ran.txt", "a") as ran:
+    ran.write(f"{split['fold']} of {split['folds']}{' resumed' if checkpoint.exists() else ''}\\n")
+checkpoint.parent.mkdir(parents=True, exist_ok=True)
+checkpoint.touch()
+if str(split["fold"]) in (project / "failing.txt").read_text().split():
     sys.exit("this fold fails")
+if str(split["fold"]) in (project / "waiting.txt").read_text().split():
+    (project / "begun").write_text(str(os.getpid()))
+    (project / "never").read_text()
+checkpoint.unlink()
 out = pathlib.Path("artifacts/predictions")
 out.mkdir(parents=True)
-for table in pathlib.Path("everyone").iterdir():
+for table in pathlib.Path("../everyone").iterdir():
     head, *rows = table.read_text().splitlines()
     chosen = [row for row in rows if int(row[1]) % split["folds"] == (split["fold"] or 0)]
     (out / table.name).write_text("\\n".join([head, *chosen]) + "\\n")
+pathlib.Path("reports").mkdir(exist_ok=True)
+pathlib.Path("reports/metrics.json").write_text(json.dumps(split))
 """
-EVALUATE = {
-    "cmd": "python stage.py",
-    "params": ["split"],
-    "deps": ["stage.py", "everyone"],
-    "outs": ["artifacts/predictions"],
-}
 
 
 def write_project(folder):
     """Write it, and let DVC run the split of its own."""
-    (folder / "everyone").mkdir()
+    (folder.parent / "everyone").mkdir()
+    folder.mkdir()
     for name, table in zip((PATIENTS, SLICES), scored(), strict=True):
-        table.to_csv(folder / "everyone" / name, index=False)
+        table.to_csv(folder.parent / "everyone" / name, index=False)
+    evaluate = {
+        "cmd": f"python stage.py {folder}",
+        "params": ["split"],
+        "deps": ["stage.py", "../everyone"],
+        "outs": ["artifacts/predictions"],
+        "metrics": [{"reports/metrics.json": {"cache": False}}],
+    }
     (folder / "stage.py").write_text(STAGE, encoding="utf-8")
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"evaluate": EVALUATE}}), encoding="utf-8")
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"evaluate": evaluate}}), encoding="utf-8")
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     fail(folder)
+    wait(folder)
     run(folder, "dvc init -q --no-scm")
     run(folder, "dvc repro -q")
     (folder / "ran.txt").unlink()
@@ -52,6 +69,13 @@ def write_project(folder):
 def fail(folder, *folds):
     """Let these folds fail from now on."""
     (folder / "failing.txt").write_text(" ".join(map(str, folds)), encoding="utf-8")
+
+
+def wait(folder, *folds):
+    """Let these folds wait for ever from now on; each tells its process' number to who reads the pipe `begun`."""
+    (folder / "waiting.txt").write_text(" ".join(map(str, folds)), encoding="utf-8")
+    for pipe in ("begun", "never") if folds else ():
+        os.mkfifo(folder / pipe)
 
 
 def ran(folder):

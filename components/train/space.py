@@ -1,0 +1,92 @@
+"""What a search tries: ranges and choices for the knobs of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from components.common.errors import UserError
+from components.common.params import Params
+
+
+class Range(BaseModel):
+    """Numbers from `low` to `high`; with `log` every factor is as likely, whole numbers stay whole."""
+
+    model_config = ConfigDict(extra="forbid")
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def go_up(self) -> Range:
+        """Refuse a range that is empty, or logarithmic down to 0."""
+        if self.low >= self.high or (self.log and self.low <= 0):
+            raise ValueError("low must be below high, and above 0 with log")
+        return self
+
+
+Choices = Annotated[list[bool | int | float | str | None], Field(min_length=2)]
+Space = dict[str, Range | Choices]
+
+
+def parse_space(tree: Any, name: str) -> Space:
+    """Check a search space, knob to range or list; raises UserError."""
+    try:
+        return TypeAdapter(Space).validate_python(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        knob = ".".join(str(part) for part in first["loc"][:1])
+        raise UserError(f"{name}: {knob or 'search space'}: give {{low: .., high: ..}} or a list of choices") from error
+
+
+def samples(values: Range | list) -> Iterator[Any]:
+    """Values that show whether a knob takes all of them: every choice, or the ends of a range and one between."""
+    if isinstance(values, list):
+        yield from values
+    elif isinstance(values.low, int) and isinstance(values.high, int):
+        yield from (values.low, values.low + 1, values.high)
+    else:
+        yield from (values.low, values.low + 0.37 * (values.high - values.low), values.high)
+
+
+def check_space(space: Space, params: Params, network: str) -> None:
+    """Refuse a space with a knob that there is not, or a value that its knob never takes; raises UserError.
+
+    Values that only contradict those of other knobs pass: a trial that draws them is left out.
+    """
+    for knob, values in space.items():
+        for value in samples(values):
+            try:
+                changed(params, network, {knob: value})
+            except ContradictionError:
+                continue
+
+
+class ContradictionError(UserError):
+    """Knobs that each have a value of theirs, and together make no sense."""
+
+
+def changed(params: Params, network: str, values: dict[str, Any]) -> Params:
+    """Parameters with other values of some knobs of a network, e.g. {"augment.rotate": 20}.
+
+    Raises:
+        ContradictionError: the values contradict each other, or those of other knobs.
+        UserError: there is no such knob, or it takes no such value.
+    """
+    tree = params.model_dump(mode="json")
+    for knob, value in values.items():
+        *groups, name = knob.split(".")
+        place = tree[network]
+        for group in groups:
+            place = place.get(group) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or name not in place:
+            raise UserError(f"search space: {network} has no knob {knob}; params.yaml lists them")
+        place[name] = value
+    try:
+        return Params.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        told = f"search space: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+        raise (UserError if len(first["loc"]) > 1 else ContradictionError)(told) from error

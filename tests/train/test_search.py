@@ -1,0 +1,130 @@
+"""`glioflow tune`, with real trainings of a tiny segmenter: nothing of the stage's is touched, nothing is forgotten."""
+
+from __future__ import annotations
+
+import re
+
+import optuna
+import pandas as pd
+import pytest
+import yaml
+from dvc_project import files
+from in_process import glioflow
+from tiny_training import run, tiny
+
+RATES = {"learning_rate": [0.1, 0.05]}
+
+
+@pytest.fixture
+def project(tmp_path, sides):
+    """A folder with params.yaml, and slices where the search looks for them."""
+    return written(tmp_path, sides)
+
+
+def written(folder, sides):
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "examples").symlink_to(sides)
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny(folder).model_dump(mode="json")), encoding="utf-8")
+    return folder
+
+
+def tune(project, trials, **space):
+    """Search, and return what it printed, and the table."""
+    (project / "space.yaml").write_text(yaml.safe_dump({"segmenter": space or RATES}), encoding="utf-8")
+    told = glioflow("tune", "segmenter", "--trials", trials, "--space", "space.yaml", cwd=project)
+    assert told.returncode == 0, told.stderr
+    table = project / "reports" / "tuning" / "segmenter.csv"
+    return told.stdout, pd.read_csv(table, float_precision="round_trip")
+
+
+def set_knobs(project, **knobs):
+    params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    params["segmenter"] |= knobs
+    (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+
+
+def refused(project, text, name="space.yaml"):
+    """What is said of a search space, in one line."""
+    (project / "space.yaml").write_bytes(text.encode("latin-1"))
+    told = glioflow("tune", "segmenter", "--trials", 1, "--space", name, cwd=project)
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    return line.removeprefix("glioflow: ")
+
+
+class StopError(Exception):
+    """What ends a training at a moment of the test's choice."""
+
+
+def test_an_interrupted_training_of_the_stage_survives_a_search(project, sides):
+    def stop(number, row):
+        if number == 1:
+            raise StopError
+
+    with pytest.raises(StopError):
+        run("segmenter", tiny(project), sides, project / "run", on_epoch=stop)
+    before = files(project / "checkpoints") | files(project / "cache")
+    assert before
+    tune(project, trials=1)
+    assert files(project / "checkpoints") | files(project / "cache") == before
+    assert [path.name for path in (project / "checkpoints").iterdir()] == ["segmenter"]
+
+
+def test_a_trial_that_was_interrupted_goes_on_and_keeps_its_best_epoch(tmp_path, sides, monkeypatch):
+    whole, stopped, asked = written(tmp_path / "whole", sides), written(tmp_path / "stopped", sides), []
+    _, expected = tune(whole, trials=1)
+    assert expected["score"].notna().all()
+    report = optuna.Trial.report
+
+    def stop(trial, value, step):
+        report(trial, value, step)
+        if step == 1 and not asked:
+            asked.append(value)
+            raise SystemExit(143)  # as a training ends that is asked to
+
+    monkeypatch.setattr(optuna.Trial, "report", stop)
+    (stopped / "space.yaml").write_text(yaml.safe_dump({"segmenter": RATES}), encoding="utf-8")
+    ended = glioflow("tune", "segmenter", "--trials", 1, "--space", "space.yaml", cwd=stopped)
+    assert ended.returncode == 143
+    printed, found = tune(stopped, trials=1)
+    assert "going on at step 12 of 18, epoch 3" in printed
+    assert asked[0] < expected["score"][0]  # the best epoch is the first one, before the interruption
+    columns = ["score", "epochs", "learning_rate"]
+    assert found[columns].equals(expected[columns])
+
+
+def test_what_it_recommends_can_be_set_and_what_makes_scores_differ_begins_anew(project):
+    space = {"tumor_share": [None, 0.5], "augment.rotate": {"low": 0.1, "high": 0.3}}
+    printed, table = tune(project, trials=1, **space)
+    (advice,) = re.findall(r"glioflow run (.*)", printed)
+    told = dict(switch.split("=") for switch in advice.removeprefix("-S ").split(" -S "))
+    assert told["segmenter.tumor_share"] in ("null", "0.5")
+    assert float(told["segmenter.augment.rotate"]) == table["augment.rotate"][0]  # to the last digit
+    set_knobs(project, learning_rate=0.1, tumor_share=0.5)  # as it is, and what the space decides
+    assert "epoch" not in tune(project, trials=1, **space)[0].splitlines()[0]
+    set_knobs(project, epochs=1)
+    printed, again = tune(project, trials=1, **space)
+    assert "begins anew" in printed
+    assert again["epochs"].tolist() == [1]
+
+
+def test_where_every_trial_diverges_none_is_recommended(project):
+    printed, table = tune(project, trials=1, learning_rate=[1e30, 1e29])
+    assert table["state"].tolist() == ["diverged"]
+    assert "glioflow run" not in printed
+
+
+def test_a_space_that_can_not_be_searched_is_refused_in_one_line(project):
+    assert refused(project, "", "missing.yaml").startswith("missing.yaml: no such file; give a search space")
+    assert refused(project, "# Größe\n") == "space.yaml: line 1 is not UTF-8; save the file in that encoding"
+    twice = "segmenter:\n  loss: [dice, tversky]\n  loss: [dice, tversky]\n"
+    assert refused(project, twice) == "space.yaml: the same key twice, line 3; remove one of the two"
+    for space, says in {
+        "{epochs: {low: 1.0, high: 3.0}}": "segmenter.epochs: Input should be a valid integer",
+        "{image_size: {low: 32, high: 64}}": "segmenter.image_size: Input should be a multiple of 16",
+        "{loss: [dice, hinge]}": "segmenter.loss: Input should be 'focal_tversky'",
+        "{augment.rotate.more: [1, 2]}": "segmenter has no knob augment.rotate.more",
+        "{filters.0: [1, 2]}": "segmenter has no knob filters.0",
+    }.items():
+        assert refused(project, f"segmenter: {space}").startswith(f"search space: {says}")
+    assert not (project / "artifacts").exists()
