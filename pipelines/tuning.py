@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 import pandas as pd
-from components.training.space import Space, check_space, parse_space
+from components.studies.space import Space, check_space, parse_space
 
 from components.common import params
 from components.common.errors import UserError

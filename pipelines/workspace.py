@@ -76,10 +76,10 @@ class Workspace:
             if Path(name).is_dir():
                 shutil.copytree(name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (self.folder / ".dvc").mkdir(exist_ok=True)
-        for name in (PARAMS, "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local"):
-            (self.folder / name).unlink(missing_ok=True)
-            if Path(name).exists():
-                shutil.copyfile(name, self.folder / name)
+        for file in map(Path, (PARAMS, "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local")):
+            (self.folder / file).unlink(missing_ok=True)
+            if file.exists():
+                shutil.copyfile(file, self.folder / file)
         if Path(LOCK).exists() and not (self.folder / LOCK).exists():
             shutil.copyfile(LOCK, self.folder / LOCK)
 

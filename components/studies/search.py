@@ -19,7 +19,7 @@ from components.train import cache, settings
 from components.train.epoch_validation import MONITORED
 from components.train.provenance import code_hash, json_hash
 from components.train.stage import forget_checkpoints, train
-from components.training.space import ContradictionError, Space, changed, check_space
+from components.studies.space import ContradictionError, Space, changed, check_space
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 FIRST = "first"  # of a trial that goes on with an interrupted one: that one's number
@@ -115,7 +115,7 @@ def _attempt(
         raise optuna.TrialPruned from error
     with tempfile.TemporaryDirectory(prefix="glioflow-trial-") as folder:
         try:
-            train(network, mine, *files, folder, on_epoch=on_epoch)
+            train(network, mine, files[0], files[1], folder, on_epoch=on_epoch)
         except optuna.TrialPruned:
             forget_checkpoints(network, mine)
             raise
