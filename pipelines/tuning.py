@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 import pandas as pd
-from components.studies.space import Space, check_space, parse_space
 
 from components.common import params
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.common.yaml_text import read_yaml
+from components.studies.space import Space, check_space, parse_space
 from pipelines.paths import ARTIFACTS, EXAMPLES
 from pipelines.workflow import alone
 

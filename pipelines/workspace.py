@@ -76,7 +76,7 @@ class Workspace:
             if Path(name).is_dir():
                 shutil.copytree(name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (self.folder / ".dvc").mkdir(exist_ok=True)
-        for file in map(Path, (PARAMS, "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local")):
+        for file in [PARAMS, *map(Path, ("dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local"))]:
             (self.folder / file).unlink(missing_ok=True)
             if file.exists():
                 shutil.copyfile(file, self.folder / file)

@@ -15,11 +15,11 @@ from optuna.trial import TrialState
 
 from components.common.errors import UserError
 from components.common.params import Params
+from components.studies.space import ContradictionError, Space, changed, check_space
 from components.train import cache, settings
 from components.train.epoch_validation import MONITORED
 from components.train.provenance import code_hash, json_hash
 from components.train.stage import forget_checkpoints, train
-from components.studies.space import ContradictionError, Space, changed, check_space
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 FIRST = "first"  # of a trial that goes on with an interrupted one: that one's number
