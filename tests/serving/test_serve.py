@@ -133,8 +133,8 @@ def test_probes_are_answered(server):
         ("POST", PREDICT, '{"instances": [[[[1e999, 0, 0]]]]}', JSON, 400),
         ("POST", PREDICT, '{"instances": [[[[' + "9" * 5000 + ", 0, 0]]]]}", JSON, 400),
         ("POST", PREDICT, '{"instances": [[["' + "x" * 500_000 + '", "a"]]]}', JSON, 400),
-        ("POST", PREDICT, "{}", {**JSON, "ce-id": "1", "ce-type": "x", "ce-source": "y", "ce-specversion": "9"}, 400),
     ],
+    ids=lambda value: str(value)[:20],  # some bodies are megabytes
 )
 def test_what_the_server_is_not_for_is_refused(server, method, path, body, headers, status):
     found, response = server.ask(method, path, body, headers)
