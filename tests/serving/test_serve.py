@@ -133,6 +133,7 @@ def test_probes_are_answered(server):
         ("POST", PREDICT, '{"instances": [[[[1e999, 0, 0]]]]}', JSON, 400),
         ("POST", PREDICT, '{"instances": [[[[' + "9" * 5000 + ", 0, 0]]]]}", JSON, 400),
         ("POST", PREDICT, '{"instances": [[["' + "x" * 500_000 + '", "a"]]]}', JSON, 400),
+        ("POST", PREDICT, "{}", {**JSON, "ce-id": "1", "ce-type": "x", "ce-source": "y", "ce-specversion": "9"}, 400),
     ],
     ids=lambda value: str(value)[:20],  # some bodies are megabytes
 )
