@@ -7,33 +7,19 @@ Prints requests a second, the times of the middle one and of the slowest in a hu
 from __future__ import annotations
 
 import base64
+import http.client
 import io
-import socket
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import click
 import numpy as np
 from PIL import Image
-
-ROOT = Path(__file__).resolve().parents[1]
-LOCUST = ROOT / ".venv-serving" / "bin" / "locust"
-SCENARIO = '''
-from locust import FastHttpUser, task
-
-BODY = open({body!r}, "rb").read()
-
-
-class Reader(FastHttpUser):
-    """Waits for each answer, then asks again."""
-
-    @task
-    def predict(self):
-        """One slice."""
-        self.client.post("/v1/models/layered:predict", data=BODY, headers={{"Content-Type": "application/json"}})
-'''
 
 
 def request() -> bytes:
@@ -52,11 +38,16 @@ def request() -> bytes:
     return f'{{"instances": [{{"b64": "{base64.b64encode(file.getvalue()).decode()}"}}]}}'.encode()
 
 
-def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def ask(address: str, body: bytes, end: float) -> list[tuple[int, float]]:
+    """One user, until the end: status and seconds of each request."""
+    connection, answers = http.client.HTTPConnection(address), []
+    while (start := time.monotonic()) < end:
+        connection.request("POST", "/v1/models/layered:predict", body, {"Content-Type": "application/json"})
+        with connection.getresponse() as response:
+            response.read()
+        answers.append((response.status, time.monotonic() - start))
+    connection.close()
+    return answers
 
 
 @click.command(help=__doc__)
@@ -65,22 +56,25 @@ def free_port() -> int:
 @click.option("--seconds", default=60, show_default=True)
 def main(model: str, users: int, seconds: int) -> None:
     """Start the server, load it, print the table."""
-    port = free_port()
-    command = [Path(sys.executable).with_name("glioflow"), "serve", "--model", model, "--port", str(port)]
-    with tempfile.TemporaryDirectory() as name, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        folder = Path(name)
-        (folder / "body.json").write_bytes(request())
-        (folder / "load.py").write_text(SCENARIO.format(body=str(folder / "body.json")))
+    command = [Path(sys.executable).with_name("glioflow"), "serve", "--model", model, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        said = server.stdout.readline().strip()
-        if not said:
+        line = server.stdout.readline().strip()  # serving on http://127.0.0.1:PORT/...
+        if not line:
             sys.exit(1)
-        print(said, flush=True)
-        flags = ["--headless", "--only-summary", "-u", str(users), "-r", str(users), "-t", f"{seconds}s", "-L", "ERROR"]
-        address = f"http://127.0.0.1:{port}"
-        load = subprocess.run([LOCUST, "-f", folder / "load.py", "-H", address, *flags], check=False)
-        server.terminate()
-    sys.exit(load.returncode)
+        print(line, flush=True)
+        try:
+            address, body, end = line.split("/")[2], request(), time.monotonic() + seconds
+            with ThreadPoolExecutor(users) as pool:
+                answers = list(chain.from_iterable(pool.map(lambda _: ask(address, body, end), range(users))))
+        finally:
+            server.terminate()
+    times = np.array([took for _, took in answers]) * 1000
+    failed = sum(status != 200 for status, _ in answers)
+    middle, slow = np.percentile(times, [50, 99])
+    print(f"{len(answers)} requests, {len(answers) / seconds:.0f} a second, {failed} failed;", end=" ")
+    print(f"median {middle:.0f} ms, 99 of 100 within {slow:.0f} ms")
+    sys.exit(bool(failed))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,18 @@
-"""The layered model behind KServe's protocol."""
+"""The layered model as the server asks it: JSON in, JSON out."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import orjson
 import tensorflow as tf
-from kserve import Model
-from kserve.errors import InvalidInput
 
 from components.serving import requests
-
-NAME = "layered"
-AT_ONCE = 2  # requests; TensorFlow itself spreads each over all processors
+from components.serving.requests import RequestError
 
 
-class LayeredModel(Model):  # type: ignore[misc]
+class LayeredModel:
     """A SavedModel with the signatures serving_default and encoded.
 
     Args:
@@ -25,43 +20,39 @@ class LayeredModel(Model):  # type: ignore[misc]
     """
 
     def __init__(self, folder: str) -> None:
-        super().__init__(NAME)
         self.model = tf.saved_model.load(folder)
         taken = self.model.signatures["serving_default"].structured_input_signature[1][requests.INPUT]
         self.channels = int(taken.shape[-1])
         self.neighbors = (self.channels // 3 - 1) // 2
-        self.threads = ThreadPoolExecutor(AT_ONCE)
-        self.ready = True
 
-    async def predict(self, payload: Any, headers: dict[str, str] | None = None, response_headers: Any = None) -> Any:
-        """Answer one request; others are read meanwhile.
+    def answer(self, body: bytes | bytearray) -> bytes:
+        """Check a request and run the model.
 
         Returns:
             {"predictions": [...]}: tumor_probability 0..1, has_tumor, and mask (0 and 1, [height][width]) or, of
             pictures, mask_bytes ({"b64": PNG}).
 
         Raises:
-            InvalidInput: it is none; says why.
+            RequestError: the model can't answer this.
         """
-        return await asyncio.get_running_loop().run_in_executor(self.threads, self.answer, payload)
-
-    def answer(self, payload: Any) -> dict[str, Any]:
-        """Check a request, run the model, and say what it said."""
+        try:
+            payload = orjson.loads(body)
+        except orjson.JSONDecodeError as error:  # of NaN and of endless nesting, too
+            raise RequestError("the body is not JSON") from error
         rows = requests.instances_of(payload)
         encoded = requests.is_encoded(rows, self.neighbors)
         name = "encoded" if encoded else "serving_default"
         if payload.get("signature_name", name) != name:
-            raise InvalidInput(f"such instances are for the signature {name}")
-        taken = requests.files(rows, self.neighbors) if encoded else requests.pixels(rows, self.channels)
+            raise RequestError(f"such instances are for the signature {name}")
+        slices = requests.files(rows, self.neighbors) if encoded else requests.pixels(rows, self.channels)
         try:
-            said = self.model.signatures[name](slices=tf.constant(taken))
-        except tf.errors.OpError as error:  # a file whose head is whole and whose rest is not
-            raise InvalidInput("the model can't read these slices") from error
-        columns = {output: value.numpy() for output, value in said.items()}
-        return {
-            "predictions": [{output: _plain(column[i]) for output, column in columns.items()} for i in range(len(rows))]
-        }
+            response = self.model.signatures[name](slices=tf.constant(slices))
+        except tf.errors.InvalidArgumentError as error:  # a file whose head is whole and whose rest is not
+            raise RequestError("the model can't read these slices") from error
+        columns = {output: value.numpy() for output, value in response.items()}
+        predictions = [{output: _plain(column[i]) for output, column in columns.items()} for i in range(len(rows))]
+        return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _plain(value: Any) -> Any:
-    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value.tolist()
+    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from kserve.errors import InvalidInput
 from PIL import Image
 
 SLICES = 256  # a request
@@ -18,16 +17,20 @@ PIXELS = 64 * 1024 * 1024  # a request, all slices together
 INPUT = "slices"
 
 
+class RequestError(Exception):
+    """A request that the client has to change; says why, without what was sent."""
+
+
 def instances_of(payload: Any) -> list[Any]:
     """The slices of a request, unwrapped where each names the input, as {"slices": ...}."""
     if not isinstance(payload, dict) or not isinstance(payload.get("instances"), list):
-        raise InvalidInput('the body has to be {"instances": [...]}, one a slice')
+        raise RequestError('the body has to be {"instances": [...]}, one a slice')
     unknown = set(payload) - {"instances", "signature_name"}
     if unknown:
-        raise InvalidInput('only "instances" and "signature_name" are known')
+        raise RequestError('only "instances" and "signature_name" are known')
     rows = payload["instances"]
     if not 0 < len(rows) <= SLICES:
-        raise InvalidInput(f"{len(rows)} instances; send 1 to {SLICES}")
+        raise RequestError(f"{len(rows)} instances; send 1 to {SLICES}")
     return [row[INPUT] if isinstance(row, dict) and set(row) == {INPUT} else row for row in rows]
 
 
@@ -35,7 +38,7 @@ def is_encoded(rows: list[Any], neighbors: int) -> bool:
     """Whether these are picture files, in base64, and not pixels; a mixture of both is refused."""
     kinds = {_is_picture(row, neighbors) for row in rows}
     if len(kinds) > 1:
-        raise InvalidInput("pictures and pixels can't be mixed in one request")
+        raise RequestError("pictures and pixels can't be mixed in one request")
     return kinds.pop()
 
 
@@ -50,10 +53,10 @@ def files(rows: list[Any], neighbors: int) -> np.ndarray:
     together = 2 * neighbors + 1
     found = [[_file(one) for one in (row if neighbors else [row])] for row in rows]
     if any(len(row) != together for row in found):
-        raise InvalidInput(f"each slice needs {together} pictures: its neighbours' and its own")
+        raise RequestError(f"each slice needs {together} pictures: its neighbours' and its own")
     sizes = {_size(one) for row in found for one in row}
     if len(sizes) > 1:
-        raise InvalidInput("all pictures of a request must have one size")
+        raise RequestError("all pictures of a request must have one size")
     height, width = sizes.pop()
     _check_size(height, width, count=len(found) * together)
     return np.array(found if neighbors else [row[0] for row in found], dtype=object)
@@ -61,26 +64,23 @@ def files(rows: list[Any], neighbors: int) -> np.ndarray:
 
 def _file(row: Any) -> bytes:
     if not isinstance(row, dict) or set(row) != {"b64"} or not isinstance(row["b64"], str):
-        raise InvalidInput('a picture has to be {"b64": "..."}, the file in base64')
+        raise RequestError('a picture has to be {"b64": "..."}, the file in base64')
     try:
         return base64.b64decode(row["b64"], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidInput("a picture is not base64") from error
+        raise RequestError("a picture is not base64") from error
 
 
 def _size(data: bytes) -> tuple[int, int]:
     """Height and width by the file's head; nothing is decoded, so a small file can't become a huge picture."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG"]) as picture:
-            if picture.mode != "RGB":
-                raise InvalidInput(
-                    f"a picture has the mode {picture.mode}; channels have to be pre, FLAIR, post as RGB"
-                )
-            return picture.height, picture.width
-    except InvalidInput:
-        raise
+            mode, height, width = picture.mode, picture.height, picture.width
     except Exception as error:  # every kind of damage has its own
-        raise InvalidInput("a picture is neither PNG nor JPEG, or is damaged") from error
+        raise RequestError("a picture is neither PNG nor JPEG, or is damaged") from error
+    if mode != "RGB":
+        raise RequestError(f"a picture has the mode {mode}; channels have to be pre, FLAIR, post as RGB")
+    return height, width
 
 
 def pixels(rows: list[Any], channels: int) -> np.ndarray:
@@ -90,19 +90,24 @@ def pixels(rows: list[Any], channels: int) -> np.ndarray:
         even = all(len(row) == height and all(len(line) == width for line in row) for row in rows)
         _check_size(height, width, count=len(rows))
         even = even and all(len(pixel) == channels for row in rows for line in row for pixel in line)
-        # bytes() takes whole numbers from 0 to 255 and nothing else; numpy would take strings, and gigabytes for them.
-        data = [bytes(chain.from_iterable(line)) for row in rows for line in row] if even else []
+        data = [_line(line) for row in rows for line in row] if even else []
     except (TypeError, ValueError, IndexError, KeyError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput(f"slices have to be whole numbers 0 to 255, [height][width][{channels}]") from error
+        raise RequestError(f"slices have to be whole numbers 0 to 255, [height][width][{channels}]") from error
     if not even:
-        raise InvalidInput(f"slices must be of one size, with {channels} channels")
+        raise RequestError(f"slices must be of one size, with {channels} channels")
     return np.frombuffer(b"".join(data), np.uint8).reshape(len(rows), height, width, channels)
+
+
+def _line(line: list[Any]) -> bytes:
+    """One line of pixels as bytes; NumPy would accept strings, and allocate gigabytes for them."""
+    values = list(chain.from_iterable(line))
+    if set(map(type, values)) != {int}:  # bytes() alone would accept true and false
+        raise TypeError
+    return bytes(values)
 
 
 def _check_size(height: int, width: int, count: int) -> None:
     if not (0 < height <= SIDE and 0 < width <= SIDE):
-        raise InvalidInput(f"slices have {height} x {width} pixels; {SIDE} a side are allowed")
+        raise RequestError(f"slices have {height} x {width} pixels; {SIDE} a side are allowed")
     if count * height * width > PIXELS:
-        raise InvalidInput(f"the slices have more than {PIXELS} pixels together; send fewer at once")
+        raise RequestError(f"the slices have more than {PIXELS} pixels together; send fewer at once")

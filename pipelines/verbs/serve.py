@@ -26,7 +26,7 @@ PYTHON = ROOT / ".venv-serving" / "bin" / "python"
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--limit", default=32, show_default=True, type=click.IntRange(1, 1024), help="Of a request, MiB.")
 def serve(model: str, host: str, port: int, limit: int) -> None:
-    """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are ended."""
+    """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are finished."""
     from components.layered.record import read_record, saved_model
     from components.registry.resolve import model_folder
 
@@ -35,6 +35,6 @@ def serve(model: str, host: str, port: int, limit: int) -> None:
     if not PYTHON.exists():
         raise UserError(f"{PYTHON.parents[1]}: the server's environment is not here; run `make serve-setup`")
     flags = ["--model", saved_model(folder).resolve(), "--host", host, "--port", port, "--limit", limit * 2**20]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": str(ROOT)}
     program = [str(PYTHON), "-m", "components.serving.server", *map(str, flags)]
     os.execve(PYTHON, program, environment)  # noqa: S606  signals then reach the server itself

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import base64
-import http.client
+import gzip
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 
 import numpy as np
 import psutil
 import pytest
+import yaml
 from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layered_models import write_layered
 from PIL import Image
-from served import COMMAND, JSON, LIMIT_MB, PREDICT, serving
+from served import COMMAND, JSON, LIMIT_MB, PREDICT, png, serving
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / ".venv-serving").exists(), reason="the server's environment is not here: make serve-setup"
@@ -34,7 +36,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(model, tmp_path_factory):
-    with serving(model, tmp_path_factory.mktemp("log") / "server.log") as started:
+    with serving(model, tmp_path_factory.mktemp("log") / "server.log", "--limit", str(LIMIT_MB)) as started:
         yield started
 
 
@@ -47,32 +49,63 @@ def slices():
     return made
 
 
-def png(image):
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG")
-    return {"b64": base64.b64encode(file.getvalue()).decode()}
-
-
 def test_pixels_and_pictures_get_the_models_own_answer(server, model, slices):
     from components.layered.predictor import Predictor
 
     expected = Predictor(model).serve(slices)
     assert expected["has_tumor"].tolist() == [False, True]
-    status, said = server.predict(slices.tolist())
+    status, response = server.predict(slices.tolist())
     assert status == 200
     encoded = server.predict([png(one) for one in slices])[1]["predictions"]
     named = server.predict([{"slices": png(one)} for one in slices], signature_name="encoded")[1]["predictions"]
     assert encoded == named
-    for number, row in enumerate(said["predictions"]):
+    for number, row in enumerate(response["predictions"]):
         assert row["tumor_probability"] == pytest.approx(float(expected["tumor_probability"][number]), abs=1e-5)
         np.testing.assert_array_equal(row["mask"], expected["mask"][number])
         picture = Image.open(io.BytesIO(base64.b64decode(encoded[number]["mask_bytes"]["b64"])))
         np.testing.assert_array_equal(np.asarray(picture) > 0, expected["mask"][number] > 0)
 
 
-@pytest.mark.parametrize("path", ["/v1/models/layered", "/v2/health/live", "/v2/health/ready", "/metrics"])
-def test_health(server, path):
-    assert server.ask("GET", path)[0] == 200
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/", {"status": "alive"}),
+        ("/v1/models", {"models": ["layered"]}),
+        ("/v1/models/layered", {"name": "layered", "ready": True}),
+        ("/v2/health/live", {"live": True}),
+        ("/v2/health/ready", {"ready": True}),
+    ],
+)
+def test_health(server, path, content):
+    status, body = server.ask("GET", path)
+    assert (status, json.loads(body)) == (200, content)
+    assert server.ask("HEAD", path) == (200, b"")
+
+
+def counted(server):
+    status, body = server.ask("GET", "/metrics")
+    assert status == 200
+    (count,) = re.findall(r'^request_predict_seconds_count{model_name="layered"} (\S+)$', body.decode(), re.MULTILINE)
+    return float(count)
+
+
+def test_predictions_are_counted(server, slices):
+    before = counted(server)
+    server.predict(slices.tolist())
+    assert counted(server) == before + 1
+
+
+def probes():
+    """The paths that Kubernetes and Docker ask."""
+    manifest = yaml.safe_load((ROOT / "infra" / "kserve" / "inference-service.yaml").read_text(encoding="utf-8"))
+    (container,) = manifest["spec"]["predictor"]["containers"]
+    image = (ROOT / "infra" / "docker" / "serving.Dockerfile").read_text(encoding="utf-8")
+    found = [container[name]["httpGet"]["path"] for name in ("readinessProbe", "livenessProbe")]
+    return [*found, *re.findall(r"http://127\.0\.0\.1:8080(/\S+?)'", image)]
+
+
+def test_probes_are_answered(server):
+    assert [server.ask("GET", path)[0] for path in probes()] == [200, 200, 200]
 
 
 @pytest.mark.parametrize(
@@ -80,20 +113,57 @@ def test_health(server, path):
     [
         ("POST", "/v2/repository/models/layered/unload", "", JSON, 404),
         ("POST", "/v1/models/other:predict", "{}", JSON, 404),
+        ("GET", "/v1/models/other", None, JSON, 404),
+        ("GET", "/v1/models/", None, JSON, 404),
+        ("POST", "/v2/models/layered/infer", "{}", JSON, 404),
+        ("GET", "/openapi.json", None, JSON, 404),
         ("GET", PREDICT, None, JSON, 405),
         ("DELETE", "/v1/models/layered", None, JSON, 405),
+        ("POST", "/metrics", "{}", JSON, 405),
         ("POST", PREDICT, "{}", {"Content-Type": "text/plain"}, 415),
+        ("POST", PREDICT, gzip.compress(b"{}"), {**JSON, "Content-Encoding": "gzip"}, 415),
         ("POST", PREDICT, " " * (LIMIT_MB * 2**20 + 1), JSON, 413),
         ("POST", PREDICT, (b" " * 2**16 for _ in range(17)), JSON, 413),
+        ("POST", PREDICT, " " * 7 * LIMIT_MB * 2**20, {**JSON, "Connection": "close"}, 413),
+        ("POST", PREDICT, (b" " * 2**16 for _ in range(112)), {**JSON, "Connection": "close"}, 413),
+        ("POST", "/nowhere", " " * 7 * LIMIT_MB * 2**20, {**JSON, "Connection": "close"}, 404),
         ("POST", PREDICT, "[" * 100_000, JSON, 400),
+        ("POST", PREDICT, "", JSON, 400),
+        ("POST", PREDICT, '{"instances": [[[[NaN, 0, 0]]]]}', JSON, 400),
+        ("POST", PREDICT, '{"instances": [[[[1e999, 0, 0]]]]}', JSON, 400),
+        ("POST", PREDICT, '{"instances": [[[[' + "9" * 5000 + ", 0, 0]]]]}", JSON, 400),
         ("POST", PREDICT, '{"instances": [[["' + "x" * 500_000 + '", "a"]]]}', JSON, 400),
         ("POST", PREDICT, "{}", {**JSON, "ce-id": "1", "ce-type": "x", "ce-source": "y", "ce-specversion": "9"}, 400),
     ],
+    ids=lambda value: str(value)[:20],  # some bodies are megabytes
 )
 def test_what_the_server_is_not_for_is_refused(server, method, path, body, headers, status):
-    found, answer = server.ask(method, path, body, headers)
+    found, response = server.ask(method, path, body, headers)
     assert found == status
-    assert "error" in json.loads(answer)
+    assert is_reason(response)
+
+
+def is_reason(response):
+    """Whether this is JSON of one line that says what is wrong."""
+    content = json.loads(response)
+    return set(content) == {"error"} and "\n" not in content["error"] and "Traceback" not in content["error"]
+
+
+def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent(server):
+    connection = server.connect()
+    connection.putrequest("POST", PREDICT)
+    for name, value in {**JSON, "Content-Length": LIMIT_MB * 2**20 + 1, "Expect": "100-continue"}.items():
+        connection.putheader(name, str(value))
+    connection.endheaders()
+    with connection.getresponse() as response:
+        assert response.status == 413
+    connection.close()
+
+
+def cut(picture):
+    """The same file without its last third."""
+    data = base64.b64decode(picture["b64"])
+    return {"b64": base64.b64encode(data[: len(data) * 2 // 3]).decode()}
 
 
 def bomb():
@@ -112,20 +182,23 @@ def bomb():
         ([[[[0, 0, 0]]]] * 257, "257 instances"),
         ([[[[0, 0, 256]]]], "0 to 255"),
         ([[[[0, 0, 0.5]]]], "0 to 255"),
+        ([[[[0, 0, True]]]], "0 to 255"),
+        ([[[["0", 0, 0]]]], "0 to 255"),
         ([[[[0, 0]]]], "3 channels"),
         ([[[[0, 0, 0]]], [[[0, 0, 0], [0, 0, 0]]]], "one size"),
         ([{"b64": "?"}], "not base64"),
         ([{"b64": base64.b64encode(b"GIF89a").decode()}], "neither PNG nor JPEG"),
         ([png(np.zeros((4, 4), np.uint8))], "mode L"),
+        ([cut(png(np.zeros((64, 64, 3), np.uint8)))], "can't read"),
         ([png(np.zeros((4, 4, 3), np.uint8)), png(np.zeros((4, 5, 3), np.uint8))], "one size"),
         ([png(np.zeros((4, 4, 3), np.uint8)), [[[0, 0, 0]]]], "mixed"),
         ([bomb()], ""),
     ],
 )
-def test_bad_slices_are_told_why(server, instances, reason):
-    status, said = server.predict(instances)
+def test_bad_slices_get_a_reason(server, instances, reason):
+    status, response = server.predict(instances)
     assert status == 400
-    assert reason in said["error"]
+    assert reason in response["error"]
 
 
 leaves = st.none() | st.booleans() | st.integers(-300, 300) | st.floats() | st.text(max_size=20)
@@ -154,10 +227,28 @@ def test_malformed_requests_get_4xx(server, kind, count):
     )
     @given(body=MALFORMED[kind])
     def ask(body):
-        status, answer = server.ask("POST", PREDICT, body)
-        assert 400 <= status < 500, answer
+        status, response = server.ask("POST", PREDICT, body)
+        assert 400 <= status < 500, response
+        assert is_reason(response)
 
     ask()
+
+
+def test_more_than_can_wait_are_refused_and_probes_are_not(server, slices):
+    waiting = [server.begin(2) for _ in range(64)]
+    status, response = server.predict(slices.tolist())
+    assert (status, "waiting" in response["error"]) == (503, True)
+    assert [server.ask("GET", path)[0] for path in probes()] == [200, 200, 200]
+    for connection in waiting:
+        connection.send(b"{}")
+        assert connection.getresponse().status == 400
+        connection.close()
+    assert server.predict(slices.tolist())[0] == 200
+
+
+def test_a_client_that_goes_away_is_no_failure(server):
+    server.begin(1000).close()  # the fixture reads the log
+    assert server.ask("GET", "/v2/health/live")[0] == 200
 
 
 def test_it_still_serves(server, slices):
@@ -169,7 +260,7 @@ def test_it_listens_on_loopback_alone(server):
     assert {door.ip for door in doors} == {"127.0.0.1"}
 
 
-def test_a_port_in_use_is_told_in_one_line(server, model):
+def test_a_port_in_use_is_reported_in_one_line(server, model):
     result = subprocess.run(
         [COMMAND, "serve", "--model", str(model), "--port", str(server.port)],
         capture_output=True,
@@ -180,7 +271,7 @@ def test_a_port_in_use_is_told_in_one_line(server, model):
     assert f"127.0.0.1:{server.port} can't be listened on" in result.stderr
 
 
-def test_without_its_environment_the_remedy_is_told(model, monkeypatch, tmp_path):
+def test_without_its_environment_the_remedy_is_named(model, monkeypatch, tmp_path):
     from components.common.errors import UserError
     from pipelines.verbs import serve
 
@@ -200,15 +291,11 @@ def test_what_is_no_model_is_not_served(tmp_path):
 def test_after_sigterm_what_was_begun_is_ended(server, slices):
     """The last test, for it ends the server of all others."""
     body = json.dumps({"instances": [png(slices[1])] * 64}).encode()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    connection.putrequest("POST", PREDICT)
-    connection.putheader("Content-Type", "application/json")
-    connection.putheader("Content-Length", str(len(body)))
-    connection.endheaders(body[:1000])  # begun, and not yet whole, when the signal comes
-    assert server.ask("GET", "/v2/health/live")[0] == 200  # the server has seen the head by now
+    connection = server.begin(len(body))
+    connection.send(body[:1000])
     server.process.send_signal(signal.SIGTERM)
     connection.send(body[1000:])
-    with connection.getresponse() as answer:
-        assert answer.status == 200
-        assert len(json.load(answer)["predictions"]) == 64
+    with connection.getresponse() as response:
+        assert response.status == 200
+        assert len(json.load(response)["predictions"]) == 64
     connection.close()

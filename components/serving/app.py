@@ -1,0 +1,123 @@
+"""The REST API: paths, limits, and a reason in JSON for whatever is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from components.serving.model import LayeredModel
+from components.serving.requests import RequestError
+
+NAME = "layered"
+MODEL = f"/v1/models/{NAME}"
+PREDICT = f"{MODEL}:predict"
+FIXED = {
+    "/": {"status": "alive"},
+    "/v1/models": {"models": [NAME]},
+    MODEL: {"name": NAME, "ready": True},
+    "/v2/health/live": {"live": True},
+    "/v2/health/ready": {"ready": True},
+}
+WAITING = 64  # predictions; more are answered with 503
+AT_ONCE = 2  # of them; TensorFlow itself spreads each over all processors
+SECONDS = Histogram("request_predict_seconds", "predict request latency", ["model_name"]).labels(NAME)
+LOG = logging.getLogger(__name__)
+
+
+class Predictions:
+    """The endpoint that runs the model, in its own threads.
+
+    Args:
+        model: the model.
+        limit: size of a body, bytes.
+        patience: time for a body to arrive, seconds.
+    """
+
+    def __init__(self, model: LayeredModel, limit: int, patience: float) -> None:
+        self.model, self.limit, self.patience = model, limit, patience
+        self.places, self.threads = asyncio.Semaphore(WAITING), ThreadPoolExecutor(AT_ONCE)
+
+    async def post(self, request: Request) -> Response:
+        """Answer one request; the event loop goes on reading others."""
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" or "content-encoding" in request.headers:
+            raise HTTPException(415, "the body has to be application/json, not compressed")
+        if int(request.headers.get("content-length", 0)) > self.limit:
+            raise self._too_large()
+        if self.places.locked():
+            raise HTTPException(503, f"{WAITING} requests are waiting; try again", {"Retry-After": "1"})
+        async with self.places:
+            try:
+                body = await asyncio.wait_for(self._body(request), self.patience)
+            except TimeoutError:
+                raise HTTPException(408, f"the body did not arrive within {self.patience:g} s") from None
+            except ClientDisconnect:
+                raise HTTPException(400, "the body ended early") from None  # nobody hears it
+            with SECONDS.time():
+                return Response(await self._answer(body), media_type="application/json")
+
+    async def _body(self, request: Request) -> bytearray:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > self.limit:
+                raise self._too_large()
+        return body
+
+    async def _answer(self, body: bytearray) -> bytes:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, self.model.answer, body)
+        except RequestError as error:
+            raise HTTPException(400, str(error)) from None
+        except asyncio.CancelledError:
+            raise HTTPException(503, "the server is stopping; try again") from None
+        except Exception as error:  # noqa: BLE001  not logged in its own words, which may quote the request
+            LOG.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
+            raise HTTPException(500, "the model failed; the server's log says where") from None
+
+    def _too_large(self) -> HTTPException:
+        return HTTPException(413, f"the body has more than {self.limit} bytes; send fewer slices at once, as PNG")
+
+
+def application(model: LayeredModel, limit: int, patience: float) -> Starlette:
+    """The API of one model; arguments as of Predictions."""
+
+    async def refuse(request: Request, error: HTTPException) -> JSONResponse:
+        """Say why; read on first, since a client that is still sending when the connection closes sees no answer."""
+        if error.status_code != 408:
+            with suppress(TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(_read_on(request, 8 * limit), patience)
+        reasons = {
+            404: f"no such path; there are {', '.join(route.path for route in routes)}",
+            405: f"this path takes {(error.headers or {}).get('Allow')}",
+        }
+        return JSONResponse({"error": reasons.get(error.status_code, error.detail)}, error.status_code, error.headers)
+
+    routes = [
+        *(Route(path, JSONResponse(content), methods=["GET"]) for path, content in FIXED.items()),
+        Route("/metrics", lambda _: Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)),
+        Route(PREDICT, Predictions(model, limit, patience).post, methods=["POST"]),
+    ]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse})
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _read_on(request: Request, left: int) -> None:
+    if "expect" in request.headers:  # such a client waits before it sends a body
+        return
+    with suppress(ClientDisconnect, RuntimeError):  # RuntimeError: the body has been read to its end
+        async for chunk in request.stream():
+            left -= len(chunk)
+            if left < 0:
+                break
