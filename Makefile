@@ -48,10 +48,12 @@ test-modern: serve-setup checks-setup ## the same tests in the modern stack, in 
 mutants: setup ## put faults into the code that decides, and see the tests find them: make mutants [ONLY=MODULE]
 	@python tests/mutants $(ONLY)
 
-lint: setup ## formatting, lint, types
+lint: setup ## formatting, lint, types, dependencies; .pre-commit-config.yaml runs the same
 	@ruff format --check --quiet .
 	@ruff check --quiet .
 	@mypy
+	@deptry components models pipelines
+	@deptry --non-dev-dependency-groups dev --ignore DEP001 benchmarks components docs infra models pipelines tests
 
 format: setup ## rewrite the code in the project's format
 	@ruff format --quiet .

@@ -17,6 +17,7 @@ from pip_settings import index_flags, uv_environment
 
 PINNED = re.compile(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)")
 OTHERS = ("infra/serving", "infra/checks")
+IMAGES = "infra/docker/requirements.lock"  # the project's own lock without the group dev
 GPU = "infra/docker/gpu"  # .in and .lock: what the image for GPUs has instead of the CPU build, all else being equal
 COMPILE = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--no-header"]
 
@@ -29,7 +30,10 @@ def run(uv, *arguments, cwd):
 
 
 def resolve_project(uv, folder):
-    """Resolve pyproject.toml for both stacks into requirements.lock, in a folder that knows no earlier resolution."""
+    """Resolve pyproject.toml for both stacks into requirements.lock, in a folder that knows no earlier resolution.
+
+    The same resolution without what only tests, benchmarks and documentation need is the lock of the images.
+    """
     apart = folder / "project"  # whose overrides are not for the other environments
     apart.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", ".python-version"):
@@ -41,9 +45,10 @@ def resolve_project(uv, folder):
         "--no-emit-project",
         "--no-header",
         "--output-file",
-        "../requirements.lock",
     ]
-    run(uv, "export", "--frozen", *export, cwd=apart)
+    run(uv, "export", "--frozen", *export, "../requirements.lock", cwd=apart)
+    (folder / IMAGES).parent.mkdir(parents=True)
+    run(uv, "export", "--frozen", "--no-dev", *export, "../" + IMAGES, cwd=apart)
 
 
 def resolve_other(uv, folder, name):
@@ -56,7 +61,6 @@ def resolve_other(uv, folder, name):
 
 def resolve_gpu(uv, folder):
     """Resolve TensorFlow's build for GPUs with the very packages that requirements.lock has just got."""
-    (folder / GPU).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(str(ROOT / (GPU + ".in")), str(folder / (GPU + ".in")))
     wanted = [
         "--python-version",
@@ -90,7 +94,7 @@ def main():
     """Resolve, tell, replace."""
     uv, locks = (
         find_uv(),
-        ["requirements.lock", *("{}/requirements.lock".format(name) for name in OTHERS), GPU + ".lock"],
+        ["requirements.lock", IMAGES, *("{}/requirements.lock".format(name) for name in OTHERS), GPU + ".lock"],
     )
     with tempfile.TemporaryDirectory(prefix="glioflow-lock-") as temporary:
         folder = Path(temporary)

@@ -66,8 +66,15 @@ def pins(path, *, python="3.12"):
     return found
 
 
+def test_the_images_lock_is_the_projects_without_what_only_tests_need():
+    ours, image = pins(ROOT / "requirements.lock"), pins(FOLDER / "requirements.lock")
+    assert {name: version for name, version in image.items() if ours.get(name) != version} == {}
+    assert {"tfx", "tensorflow-cpu", "dvc", "gcsfs"} <= set(image)
+    assert {"deptry", "jax", "mypy", "playwright", "pytest", "ruff"} <= set(ours) - set(image)
+
+
 def test_the_image_for_gpus_changes_no_package_but_tensorflow():
-    ours, gpu = pins(ROOT / "requirements.lock"), pins(FOLDER / "gpu.lock")
+    ours, gpu = pins(FOLDER / "requirements.lock"), pins(FOLDER / "gpu.lock")
     assert {name: (ours[name], gpu[name]) for name in set(ours) & set(gpu) if ours[name] != gpu[name]} == {}
     assert gpu["tensorflow"] == ours["tensorflow-cpu"]
     rest = set(gpu) - set(ours) - {"tensorflow"}
@@ -76,4 +83,4 @@ def test_the_image_for_gpus_changes_no_package_but_tensorflow():
 
 def test_beams_launcher_is_that_of_the_locked_beam():
     (version,) = re.findall(r"beam_python3\.12_sdk:(\S+)", GOOD.read_text())
-    assert version == pins(ROOT / "requirements.lock")["apache-beam"]
+    assert version == pins(FOLDER / "requirements.lock")["apache-beam"]
