@@ -7,7 +7,7 @@ import sys
 import click
 
 from components.errors import UserError
-from pipelines import project, quiet
+from pipelines import account, project, quiet
 from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
 
 
@@ -35,6 +35,7 @@ for _verb in (
 
 def main() -> None:
     """Entry point: a `UserError` becomes one line on standard error and exit status 2."""
+    account.complete()
     project.take_its_code()
     quiet.silence()
     try:
