@@ -89,7 +89,8 @@ def candidates(names):
         found = shutil.which("python" + name, path=path)
         if found:
             yield found
-        for folder in sorted((Path.home() / ".pyenv" / "versions").glob(name + ".*"), reverse=True):
+        # Not Path.home(), which raises where the user has none.
+        for folder in sorted(Path(os.path.expanduser("~/.pyenv/versions")).glob(name + ".*"), reverse=True):  # noqa: PTH111
             yield str(folder / "bin" / "python3")
 
 
