@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -66,7 +67,7 @@ def _prefix() -> str:
 def _swept(path: Path) -> Path:
     """The folder of `path`, made where there is none, without what killed processes left there for `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".part-{socket.gethostname()}-*-{path.name}"):
+    for left in path.parent.glob(f".part-{socket.gethostname()}-*-{glob.escape(path.name)}"):
         process = left.name.removeprefix(f".part-{socket.gethostname()}-").partition("-")[0]
         if process.isdigit() and not _runs(int(process)):
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)

@@ -101,8 +101,7 @@ def step(run: Run, name: str) -> str:
         changed = stage.changed(allow_missing=True, upstream=list(repo.index.graph.successors(stage)))
         needed, uncached = [str(dep) for dep in stage.deps], [str(out) for out in stage.outs if not out.use_cache]
         inputs = [str(out) for out in repo.index.outs if out.use_cache and any(_meet(str(out), dep) for dep in needed)]
-        # What the stage goes on with.
-        inputs += [str(out) for out in stage.outs if out.persist and out.use_cache and out.hash_info]
+        inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage goes on with
     done = _do(name, inputs) if changed else UNCHANGED
     run.relay.put(name, result_here([name], uncached, done))
     return done
