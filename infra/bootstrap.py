@@ -89,7 +89,8 @@ def candidates(names):
         found = shutil.which("python" + name, path=path)
         if found:
             yield found
-        for folder in sorted((Path.home() / ".pyenv" / "versions").glob(name + ".*"), reverse=True):
+        # Not Path.home(), which raises where the user has none.
+        for folder in sorted(Path(os.path.expanduser("~/.pyenv/versions")).glob(name + ".*"), reverse=True):  # noqa: PTH111
             yield str(folder / "bin" / "python3")
 
 
@@ -146,6 +147,19 @@ def add_node_packages(wanted):
         sys.exit("infra/bootstrap.py: `npm ci` failed; the lines above say why")
 
 
+def let_programs_be_found(venv):
+    """Let whatever runs in an environment find its programs, as after activation: `.venv/bin/dvc repro` calls glioflow.
+
+    site runs this line of a .pth file when Python starts.
+    """
+    line = (
+        "import os, sys; programs = os.path.join(sys.prefix, 'bin'); path = os.environ.get('PATH', os.defpath); "
+        "os.environ['PATH'] = path if programs in path.split(os.pathsep) else programs + os.pathsep + path\n"
+    )
+    for packages in venv.glob("lib/python*/site-packages"):
+        (packages / "programs_on_the_path.pth").write_text(line)
+
+
 @contextmanager
 def alone():
     """Wait until no other set-up is under way in this checkout: two would clear each other's folders."""
@@ -199,6 +213,8 @@ def fill(wanted):
             if command[0] == "venv" and python in wanted.pythons:
                 sys.exit(NO_PYTHON.format(" or ".join(sorted(wanted.pythons)), python))
             sys.exit("infra/bootstrap.py: `uv {}` failed; the lines above say why".format(" ".join(command[:2])))
+    if wanted.project:
+        let_programs_be_found(wanted.venv)
     if wanted.node:
         add_node_packages(wanted)
     wanted.stamp.write_text(wanted.fingerprint())

@@ -9,7 +9,7 @@ import click
 
 from components.common import system
 from components.common.errors import UserError
-from pipelines import project, quiet
+from pipelines import account, project, quiet
 from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
 
 
@@ -37,6 +37,7 @@ for _verb in (
 
 def main() -> None:
     """Entry point: a `UserError`, and what the machine refuses, becomes one line on standard error, status 2."""
+    account.complete()
     project.take_its_code()
     quiet.silence()
     try:

@@ -155,3 +155,23 @@ def test_without_a_python_and_out_of_reach_of_one_the_remedy_is_named(project):
     last = told.splitlines()[-1]
     assert last.startswith("infra/bootstrap.py: no Python 3.11 or 3.12 or 3.13 on the PATH")
     assert "install one of them" in last
+
+
+def test_dvc_finds_the_programs_of_its_environment_without_activation(tmp_path, monkeypatch):
+    """As `.venv/bin/dvc repro` has to: stages call `glioflow`."""
+    monkeypatch.syspath_prepend(str(ROOT / "infra"))
+    from bootstrap import let_programs_be_found
+
+    venv = tmp_path / "an environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    (venv / "bin" / "glioflow").write_text("#!/bin/sh\necho found\n")
+    (venv / "bin" / "glioflow").chmod(0o755)
+    code = "import os, subprocess; subprocess.run('glioflow', shell=True); print(os.environ['PATH'])"
+    dvc = [venv / "bin" / "python", "-c", code]
+    assert "found" not in subprocess.run(dvc, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True).stdout
+    let_programs_be_found(venv)
+    for path, then in (("/usr/bin:/bin", f"{venv}/bin:/usr/bin:/bin"), (f"/bin:{venv}/bin", f"/bin:{venv}/bin")):
+        done = subprocess.run(dvc, env={"PATH": path}, capture_output=True, text=True)
+        assert done.stdout.splitlines() == ["found", then], done.stderr
+    done = subprocess.run(dvc, env={}, capture_output=True, text=True)
+    assert done.stdout.startswith(f"found\n{venv}/bin:")

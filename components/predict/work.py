@@ -80,8 +80,9 @@ def _check(out: Path, model: Path, resume: bool) -> None:
 
 
 def claim(out: Path, model: Path) -> None:
-    """Make the folder `out` that of this model's results."""
+    """Make the folder `out` that of this model's results, which name patients: Git is told to leave it alone."""
     out.mkdir(parents=True, exist_ok=True)
+    (out / ".gitignore").write_text("*\n", encoding="utf-8")
     write_json(out / results.RUN, {"model": digest(model)})
 
 

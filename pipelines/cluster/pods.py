@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
+from components.common import params
 from components.common.errors import UserError
 from components.registry.git import git
 from components.registry.snapshot import snapshot
@@ -20,6 +21,7 @@ from pipelines.cluster.relay import LOCK, Relay, Result, result_here
 from pipelines.family import call
 from pipelines.trace import listening
 
+ORIGIN = "origin"  # what Git calls the repository that a pod's clone is from
 START = "start"  # what the relay keeps under this name is from before the run
 UNCHANGED, RAN, RESTORED, UNUSED = "nothing new", "ran", "restored from the run cache", "not part of this workflow"
 
@@ -49,6 +51,8 @@ class Run:
         """Make the clone that this process works in ready: the run's knobs, and a DVC remote where it names none."""
         if self.settings:
             workflow.apply(list(self.settings), look=False)  # most pods never read it
+        if params.load().registry.git_remote is None:  # this clone is thrown away, and its tags would be
+            workflow.apply([f"registry.git_remote={ORIGIN}"], look=False)
         with Repo() as repo:
             named = repo.config["core"].get("remote")
         if not named:
@@ -97,8 +101,7 @@ def step(run: Run, name: str) -> str:
         changed = stage.changed(allow_missing=True, upstream=list(repo.index.graph.successors(stage)))
         needed, uncached = [str(dep) for dep in stage.deps], [str(out) for out in stage.outs if not out.use_cache]
         inputs = [str(out) for out in repo.index.outs if out.use_cache and any(_meet(str(out), dep) for dep in needed)]
-        # What the stage goes on with.
-        inputs += [str(out) for out in stage.outs if out.persist and out.use_cache and out.hash_info]
+        inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage goes on with
     done = _do(name, inputs) if changed else UNCHANGED
     run.relay.put(name, result_here([name], uncached, done))
     return done
@@ -138,7 +141,7 @@ def publish(run: Run) -> dict[str, str]:
     if not now or git("diff", "--name-only", now, commit):
         if now != tip:
             raise UserError(f"{run.branch}: another run has published since this one began; run again")
-        git("push", "--quiet", "origin", f"{commit}:refs/heads/{run.branch}")
+        git("push", "--quiet", ORIGIN, f"{commit}:refs/heads/{run.branch}")
     run.relay.remove()
     return done
 
@@ -150,9 +153,9 @@ def _uncached(repo: Repo) -> list[str]:
 
 def _tip(branch: str) -> str | None:
     """The commit of a branch of the remote, fetched; None where there is no such branch."""
-    if not git("ls-remote", "origin", f"refs/heads/{branch}"):
+    if not git("ls-remote", ORIGIN, f"refs/heads/{branch}"):
         return None
-    git("fetch", "--quiet", "origin", f"refs/heads/{branch}")
+    git("fetch", "--quiet", ORIGIN, f"refs/heads/{branch}")
     return git("rev-parse", "FETCH_HEAD")
 
 

@@ -25,8 +25,8 @@ def run(params: Params) -> None:
     from pipelines import local, training
 
     networks = ("classifier", "segmenter")
-    examples = training.import_examples(str(EXAMPLES.resolve()))
-    models = [training.import_model(str((ARTIFACTS / network).resolve()), network) for network in networks]
+    examples = training.import_examples(local.address(EXAMPLES))
+    models = [training.import_model(local.address(ARTIFACTS / network), network) for network in networks]
     evaluators = [
         training.evaluator(network, examples.outputs["result"], model.outputs["result"], params)
         for network, model in zip(networks, models, strict=True)

@@ -20,8 +20,8 @@ def run(params: Params) -> None:
     from pipelines import local, training
 
     record = Record(LAYERED, PREDICTIONS, METRICS, DETAILS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
-    model = training.import_model(str(LAYERED.resolve()), "layered")
-    blessing = training.import_blessing(str(BLESSING.resolve()), is_blessed(BLESSING))
+    model = training.import_model(local.address(LAYERED), "layered")
+    blessing = training.import_blessing(local.address(BLESSING), is_blessed(BLESSING))
     with tempfile.TemporaryDirectory(prefix="glioflow-push-") as folder:
         pusher = training.pusher(model.outputs["result"], blessing.outputs["result"], folder)
         with local.run("push", [model, blessing, pusher], params.convert.beam_args_here):

@@ -23,7 +23,7 @@ def run(params: Params, network: str) -> None:
         return
     from pipelines import local, training
 
-    examples = training.import_examples(str(EXAMPLES.resolve()))
+    examples = training.import_examples(local.address(EXAMPLES))
     trainer = training.trainer(network, examples.outputs["result"], params, live=str(LIVE / network))
     with (
         local.run(f"train-{network}", [examples, trainer], params.convert.beam_args_here) as outputs,

@@ -17,7 +17,7 @@ def run(params: Params) -> None:
     """Let TFX look at the examples, then see what it found."""
     from pipelines import local, training
 
-    examples = training.import_examples(str(EXAMPLES.resolve()))
+    examples = training.import_examples(local.address(EXAMPLES))
     nodes = training.data_validation(examples.outputs["result"], SCHEMA)
     with local.run("validate", [examples, *nodes], params.convert.beam_args_here) as outputs:
         found = {"statistics": "StatisticsGen", "anomalies": "ExampleValidator"}

@@ -1,0 +1,83 @@
+"""Where a run on a cluster starts from: the results on their branch, whatever the history of the code."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from conftest import tiny_tree
+from dvc.cli import main as dvc
+from dvc_project import isolate, run
+
+from components.common import params
+from pipelines.cluster.pods import START, Run, prepare
+
+STAGE = {"cmd": "true", "outs": [{"result": {"cache": False}}]}
+
+
+@pytest.fixture
+def clone(tmp_path, tmp_path_factory, monkeypatch):
+    """A clone of `hub.git` with one commit of code."""
+    isolate(monkeypatch, tmp_path_factory)
+    run(tmp_path, "git init -q --bare -b main hub.git")
+    run(tmp_path, "git clone -q hub.git clone")
+    monkeypatch.chdir(tmp_path / "clone")
+    run(".", "git checkout -q -b main")
+    assert dvc(["init", "-q"]) == 0
+    (tmp_path / "clone" / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"only": STAGE}}), encoding="utf-8")
+    run(".", "git add .")
+    run(".", "git commit -q -m code")
+    return tmp_path / "clone"
+
+
+def publish(clone, *options):
+    """Results of an earlier run on their branch, in a commit made with these options of Git."""
+    (clone / "dvc.lock").write_text("schema: '2.0'\nstages: {only: {cmd: earlier}}\n", encoding="utf-8")
+    (clone / "result").write_text("earlier\n", encoding="utf-8")
+    run(clone, "git checkout -q", *options, "results")
+    run(clone, "git add -f dvc.lock result")
+    run(clone, "git commit -q -m results")
+    run(clone, "git push -q origin HEAD:glioflow/results")
+    run(clone, "git checkout -q main")
+
+
+def started(tmp_path):
+    """What the first pod of a run hands to the others; and whether it is the commit of the code that it names."""
+    this = Run("this", str(tmp_path / "storage"), (), "glioflow/results")
+    assert prepare(this) == run(".", "git rev-parse HEAD").strip()
+    return this.relay.take(START)
+
+
+def test_a_pod_s_tags_go_where_its_clone_is_from(clone, tmp_path):
+    """Else a version would be registered in a clone that is thrown away, and named where nobody finds it."""
+    (clone / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
+    Run("this", str(tmp_path / "storage"), ("seed=3",), "glioflow/results").enter()
+    assert params.load().registry.git_remote == "origin"
+    Run("this", str(tmp_path / "storage"), ("registry.git_remote=hub",), "glioflow/results").enter()
+    assert params.load().registry.git_remote == "hub"
+
+
+@pytest.mark.parametrize("history", ["-b", "--orphan"])
+def test_results_are_taken_up_be_their_history_the_code_s_or_not(clone, tmp_path, history):
+    """It is not where somebody has begun the code's history anew, or the clone is too shallow to know."""
+    publish(clone, history)
+    found = started(tmp_path)
+    assert found.stages == {"only": {"cmd": "earlier"}}
+    assert found.files == {"result": "earlier\n"}
+    assert found.done == run(clone, "git rev-parse origin/glioflow/results").strip()
+
+
+def test_results_that_the_code_is_ahead_of_are_not_taken_up_again(clone, tmp_path):
+    publish(clone, "-b")
+    run(clone, "git merge -q results")
+    (clone / "result").write_text("later\n", encoding="utf-8")
+    run(clone, "git commit -q -a -m later")
+    assert started(tmp_path).files == {"result": "later\n"}
+
+
+def test_a_shallow_clone_takes_up_results_too(clone, tmp_path, monkeypatch):
+    publish(clone, "-b")
+    run(clone, "git commit -q --allow-empty -m more")
+    run(clone, "git push -q origin main")
+    run(tmp_path, "git clone -q --depth 1 -b main", f"file://{tmp_path}/hub.git", "shallow")
+    monkeypatch.chdir(tmp_path / "shallow")
+    assert started(tmp_path).files == {"result": "earlier\n"}

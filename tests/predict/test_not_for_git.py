@@ -1,0 +1,23 @@
+"""Results of `glioflow predict` name patients; wherever they lie, `git add .` leaves them alone."""
+
+from __future__ import annotations
+
+import json
+
+from dvc_project import run
+
+from components.layered.record import CHOICES
+from components.predict.local_run import claim
+
+
+def test_git_passes_over_the_results_in_whichever_folder(tmp_path):
+    run(tmp_path, "git init -q")
+    model = tmp_path / "model"
+    (model / "assets.extra").mkdir(parents=True)
+    (model / "assets.extra" / "layered.json").write_text(json.dumps(dict.fromkeys(CHOICES)), encoding="utf-8")
+    for name in ("found", "results/of today"):
+        claim(tmp_path / name, model)
+        (tmp_path / name / "masks").mkdir()
+        (tmp_path / name / "masks" / "Doe_Jane_mask.nii.gz").touch()
+    taken = run(tmp_path, "git status --porcelain --untracked-files=all").split("\n")
+    assert taken == ["?? model/assets.extra/layered.json", ""]
