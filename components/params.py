@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from components.errors import UserError
 from components.problems import REMEDIES
@@ -21,6 +21,9 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
+# Stands for no table in params.yaml: the stages that read tables depend on them, and DVC can't depend on nothing.
+NO_TABLE = "own/none.csv"
+Table = Annotated[str | None, BeforeValidator(lambda path: None if path == NO_TABLE else path)]
 Side = Annotated[int, Field(ge=32, le=1024, multiple_of=16)]
 
 
@@ -71,7 +74,7 @@ class Split(Group):
     folds: Annotated[int, Field(ge=2, le=100)]
     fold: Annotated[int, Field(ge=0)] | None
     holdout_sites: list[str]
-    file: str | None
+    file: Table
     near: Annotated[int, Field(ge=0, le=64)]
     look_alikes: Literal["refuse", "warn"]
 
@@ -130,6 +133,15 @@ class Training(Group):
     checkpoint_steps: Positive
     tensorboard: bool
 
+    @model_validator(mode="after")
+    def promise_no_more_than_xla_holds(self) -> Training:
+        """Refuse equal bits from XLA, of which TensorFlow promises none."""
+        if self.deterministic and self.xla == "on":
+            raise ValueError(
+                "deterministic and xla: on contradict each other; set deterministic to false, or xla to auto"
+            )
+        return self
+
 
 class Recipe(Group):
     """What both networks' trainings share."""
@@ -157,6 +169,21 @@ class Classifier(Recipe):
     pooling: Literal["avg", "max"]
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
+    @model_validator(mode="after")
+    def train_what_can_learn(self) -> Classifier:
+        """Refuse strategies of which a phase would not come, or would learn nothing."""
+        if self.strategy == "frozen_then_finetune" and self.head_epochs >= self.epochs:
+            raise ValueError(
+                f"head_epochs is {self.head_epochs}, and there are {self.epochs} epochs in all: none is left to "
+                "finetune; lower head_epochs or raise epochs"
+            )
+        if self.strategy != "finetune" and self.weights == "none":
+            raise ValueError(
+                f"strategy {self.strategy} needs pre-trained weights: a head on random features learns nothing; "
+                "set weights, or strategy to finetune"
+            )
+        return self
+
 
 class Segmenter(Recipe):
     backbone: str | None
@@ -167,6 +194,13 @@ class Segmenter(Recipe):
     upsampling: Literal["transpose", "nearest"]
     loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy", "weighted_crossentropy"]
     tumor_share: Fraction | None
+
+    @model_validator(mode="after")
+    def have_a_place_for_weights(self) -> Segmenter:
+        """Refuse pre-trained weights of no backbone, which nothing would take."""
+        if self.backbone is None and self.weights != "none":
+            raise ValueError(f"weights is {self.weights}, and there is no backbone to take them; set backbone, too")
+        return self
 
     @model_validator(mode="after")
     def halve_evenly(self) -> Segmenter:
@@ -183,7 +217,7 @@ class Assemble(Group):
 
 
 class Evaluate(Group):
-    clinical: str | None
+    clinical: Table
 
 
 class Gate(Group):
@@ -261,3 +295,21 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and check params.yaml."""
     return parse(read_yaml(path, "not here; run glioflow in the project's top folder"), str(path))
+
+
+def check_paths(tree: dict[str, Any], name: str = "params.yaml") -> None:
+    """Refuse knobs that dvc.yaml takes for paths, and that are none; raises UserError.
+
+    Args:
+        tree: a file of parameters that `parse` takes, as it is written.
+        name: of the file.
+    """
+    for knob, value in {
+        "source": tree["source"],
+        "split.file": tree["split"]["file"],
+        "evaluate.clinical": tree["evaluate"]["clinical"],
+        "gate.champion": tree["gate"]["champion"],
+    }.items():
+        if not isinstance(value, str):
+            none = f", or {NO_TABLE} for none" if knob in ("split.file", "evaluate.clinical") else ""
+            raise UserError(f"{name}: {knob}: stages depend on it; give one path for all scales{none}")

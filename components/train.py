@@ -47,7 +47,7 @@ def train(
         on_epoch: told the number and the scores of each epoch, first of those before an interruption.
 
     Raises:
-        UserError: no GPU where one is required, or a batch that devices can't share.
+        UserError: no GPU where one is required, a batch that devices can't share, or weights that would never change.
 
     Returns:
         The network in float32 with the weights of its best epoch by the validation patients, ready to export. None on
@@ -76,6 +76,7 @@ def train(
         with_masks = network == "segmenter"
         share, weighted = settings.balance(params, network)
         loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / knobs.batch_size)
+        settings.check_updates(params, network, steps)
         sampler = Sampler(slices.has_tumor, knobs.batch_size, params.seed, share)
         weights = balanced_weights(slices.has_tumor) if weighted else None
         with strategy.scope():

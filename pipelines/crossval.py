@@ -11,6 +11,7 @@ from components import params
 from components.errors import UserError
 from components.files import atomic_file, atomic_folder, write_json
 from pipelines import stages
+from pipelines.beforehand import check_gpu
 from pipelines.workflow import PARAMS, alone, check, dvc, number
 from pipelines.workspace import Workspace
 
@@ -39,6 +40,7 @@ def run(folds: int | None) -> int:
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
         check(chosen)
+        check_gpu(chosen, trained=False)
         count = folds or chosen.split.folds
         workspace = Workspace(WORKSPACE)
         finished = []

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from components import params
-from components.files import atomic_file
+from components.files import atomic_file, must_exist
 
 
 def run(new: str, against: str, *, model: str | None, sample: int, level: float | None, out: str | None) -> int:
     """Print the comparison; returns 1 where something has drifted, else 0."""
+    must_exist(new)
     from components.drift import FEW, found, show
     from components.new_batch import drift
     from components.sources.reading import Options

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from components.files import must_exist
+
 
 def run(
     inputs: tuple[str, ...],
@@ -21,17 +23,29 @@ def run(
     storage: str | None,
 ) -> int:
     """Predict, write the tables, print a summary; returns 1 where a patient failed or a scan is nobody's, else 0."""
-    from components.predict import results
-    from components.predict import run as here
+    from components.predict.places import check_empty
+
+    folder = Path(out)
+    for address in inputs:
+        must_exist(address)
+    check_empty(folder, resume)
     from components.registry.resolve import model_folder
 
-    folder, layered = Path(out), model_folder(model)
-    with here.opened(inputs, folder, layered, resume=resume) as work:
+    layered = model_folder(model)
+    from components.prediction import read_record
+
+    read_record(layered)
+    from components.predict import results
+    from components.predict.work import opened
+
+    with opened(inputs, folder, layered, resume=resume) as work:
         problems = [problem for source in work.sources for problem in source.problems]
         for problem in problems:
             if not problem.lost:  # those fail, and are told with the others at the end
                 click.echo(f"warn: {problem}")
         if not beam_args:
+            from components.predict import run as here
+
             here.predict(work, folder, layered, doubt=doubt, overlays=overlays)
         else:
             from components.predict import beam_run
@@ -54,8 +68,10 @@ def run(
 
 def score(predictions: str, truth: str, model: str | None) -> str:
     """Metrics as JSON."""
+    for address in (predictions, truth):
+        must_exist(address)
     from components import score as scoring
-    from components.predict.run import options_of
+    from components.predict.work import options_of
     from components.prediction import read_record
     from components.registry.resolve import model_folder
 

@@ -107,7 +107,9 @@ def train(params: Params, network: str) -> None:
     """Train one network with the TFX Trainer; keep its SavedModel, weights and history."""
     from components.train import forget, train
     from components.training.devices import cluster, require_gpu
+    from pipelines.beforehand import check_weights
 
+    check_weights(params, network)
     require_gpu(params.training.gpu)  # before TFX is imported, and anything is read
     if cluster()[0]:  # another worker writes; this one lends its devices
         files = [[str(EXAMPLES / f"Split-{side}" / "*")] for side in ("train", "val")]

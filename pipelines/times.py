@@ -55,7 +55,7 @@ def last_run(since: float | None = None) -> LastRun:
         last = max(notes.values(), key=lambda note: note["began"])
         since = min(note["began"] for note in notes.values() if note["starter"] == last["starter"])
     found = LastRun()
-    for stage in _stages():
+    for stage in stage_names():
         note = notes.get(stage)
         if note is None or since is None or note["began"] < since:
             found.up_to_date.append(stage)
@@ -66,7 +66,7 @@ def last_run(since: float | None = None) -> LastRun:
     return found
 
 
-def _stages() -> Iterator[str]:
+def stage_names() -> Iterator[str]:
     """Names of the stages of dvc.yaml, as DVC knows them."""
     for name, body in yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
         yield from (f"{name}@{item}" for item in body["foreach"]) if "foreach" in body else [name]

@@ -17,6 +17,7 @@ from components.errors import UserError
 from components.files import atomic_file, read_json
 from components.yaml_file import read_yaml
 from pipelines import stages, times
+from pipelines.beforehand import check_files, check_gpu
 from pipelines.family import call
 
 PARAMS = Path("params.yaml")
@@ -38,13 +39,16 @@ def apply(settings: list[str], *, look: bool = True) -> None:
             apply_overrides(part, settings)
         except InvalidArgumentError as error:
             raise UserError(f"{PARAMS}: can't set {' '.join(settings)}; write knob=value with a knob it has") from error
-        chosen = params.parse(read_yaml(part, "gone"), str(PARAMS))
+        tree = read_yaml(part, "gone")
+        chosen = params.parse(tree, str(PARAMS))
+        params.check_paths(tree)
         if look:
             check(chosen)
 
 
 def check(chosen: params.Params) -> None:
-    """Refuse a source that isn't there now, and not after the first stages."""
+    """Refuse a source, or another file that params.yaml names, that isn't there now, and not after the first stages."""
+    check_files(chosen)
     if Path(chosen.source) != stages.DEMO:
         from components.sources import open_source
 
@@ -64,14 +68,28 @@ def run(settings: list[str]) -> int:
 
 def run_alone(settings: list[str]) -> int:
     """Check the parameters and the source first, then `dvc repro`, inside of `alone`; 0, or 2 where a stage failed."""
-    began = time.time()
+    began, before = time.time(), PARAMS.read_bytes() if PARAMS.exists() else b""
     if settings:
         apply(settings)
-    check(params.load(PARAMS))
-    status = call([dvc(), "repro"])
+    chosen = params.load(PARAMS)
+    params.check_paths(read_yaml(PARAMS, "gone"))
+    check(chosen)
+    try:
+        check_gpu(chosen)
+    except UserError:
+        if settings:
+            with atomic_file(PARAMS) as part:
+                part.write_bytes(before)
+        raise
+    status = call([dvc(), "repro", *_targets(chosen)])
     if status == 0:
         print("\n" + summary(began))
     return 2 if status else 0
+
+
+def _targets(chosen: params.Params) -> list[str]:
+    """What to hand to `dvc repro`: nothing, which means all stages, or those that a source of one's own asks for."""
+    return [] if Path(chosen.source) == stages.DEMO else [name for name in times.stage_names() if name != "demo"]
 
 
 class UnderWayError(UserError):

@@ -76,7 +76,7 @@ class Workspace:
             if Path(name).is_dir():
                 shutil.copytree(name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (self.folder / ".dvc").mkdir(exist_ok=True)
-        for name in (PARAMS, "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local"):
+        for name in (str(PARAMS), "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local"):
             (self.folder / name).unlink(missing_ok=True)
             if Path(name).exists():
                 shutil.copyfile(name, self.folder / name)

@@ -16,6 +16,7 @@ FILES = [
     "params.yaml",
     "pyproject.toml",
     "champion",
+    "own",
     "components",
     "models",
     "pipelines",

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 from tqdm import tqdm
 
 from components.errors import UserError
-from components.files import read_json, write_json
 from components.predict import results
 from components.predict.detector import Detector, Found
-from components.predict.reading import Job, lost, read_one
-from components.prediction import digest, read_record
+from components.predict.reading import lost, read_one
+from components.predict.work import Work, claim, options_of
+from components.prediction import read_record
 from components.sources import Source
-from components.sources.inputs import open_input
-from components.sources.reading import Options, Reading
+from components.sources.reading import Reading
 from components.workers import in_order
-
-
-@dataclass(frozen=True)
-class Work:
-    """Opened inputs, and the patients to predict.
-
-    Attributes:
-        sources: the inputs.
-        jobs: patients that are not done yet.
-        skipped: patients that were done before.
-    """
-
-    sources: list[Source]
-    jobs: list[Job]
-    skipped: int
 
 
 @dataclass(frozen=True)
@@ -54,53 +35,6 @@ class Seen:
     found: Found | None
     notes: list[str]
     refer_at: float = 0.0
-
-
-@contextmanager
-def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> Iterator[Work]:
-    """Open the inputs and the folder `out`.
-
-    Raises:
-        UserError: an input that can't be opened, a patient in two of them, results in `out` that are not to be gone
-            on with, or are another model's.
-    """
-    _check(out, model, resume)
-    with ExitStack() as stack:
-        sources = [stack.enter_context(open_input(address)) for address in inputs]
-        jobs = [(number, patient) for number, source in enumerate(sources) for patient in source.patients]
-        seen: dict[str, int] = {}
-        for number, patient in jobs:
-            if patient in seen:
-                raise UserError(
-                    f"{inputs[number]}: patient {patient} is in {inputs[seen[patient]]}, too; predict them apart"
-                )
-            seen[patient] = number
-        left = [job for job in jobs if not results.is_done(out, job[1])]
-        yield Work(sources, left, len(jobs) - len(left))
-
-
-def _check(out: Path, model: Path, resume: bool) -> None:
-    """Refuse a folder `out` that can't become, or isn't, that of this model's results."""
-    mine = {"model": digest(model)}
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out}: is a file; give a folder with --out")
-    if out.is_dir() and any(out.iterdir()):
-        if not resume:
-            raise UserError(f"{out}: is not empty; go on with --resume, or give another folder with --out")
-        before = read_json(out / results.RUN) if (out / results.RUN).exists() else None
-        if before != mine:
-            raise UserError(f"{out}: holds something else than results of this model; give another folder with --out")
-
-
-def claim(out: Path, model: Path) -> None:
-    """Make the folder `out` that of this model's results."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / results.RUN, {"model": digest(model)})
-
-
-def options_of(record: dict[str, Any]) -> Options:
-    """How volumes are brought to slices: as they were for the model's training."""
-    return Options(**record.get("slices", {}))
 
 
 def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) -> None:

@@ -115,7 +115,7 @@ def _attempt(
         raise optuna.TrialPruned from error
     with tempfile.TemporaryDirectory(prefix="glioflow-trial-") as folder:
         try:
-            train(network, mine, *files, folder, on_epoch=on_epoch)
+            train(network, mine, files[0], files[1], folder, on_epoch=on_epoch)
         except optuna.TrialPruned:
             forget_checkpoints(network, mine)
             raise

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from components.errors import UserError
 from components.params import Params
 from models import losses
 from models.metrics import PooledDice
@@ -65,6 +66,34 @@ def phases(params: Params, network: str) -> list[Phase]:
         Phase(knobs.head_epochs, knobs.head_learning_rate, "frozen"),
         Phase(knobs.epochs, knobs.learning_rate, "finetune"),
     ]
+
+
+def check_updates(params: Params, network: str, steps: int) -> None:
+    """Tell what the number of slices makes of the knobs.
+
+    Args:
+        params: all parameters.
+        network: "classifier" or "segmenter".
+        steps: batches an epoch.
+
+    Raises:
+        UserError: a phase has no update of the weights.
+    """
+    knobs, first, batches = getattr(params, network), 1, 0
+    for phase in phases(params, network):
+        batches = steps * (phase.last + 1 - first)
+        if batches < knobs.accumulate:
+            raise UserError(
+                f"params.yaml: {network}.accumulate is {knobs.accumulate}, and epochs {first} to {phase.last} have "
+                f"{batches} batches: weights would never change; lower it"
+            )
+        first = phase.last + 1
+    left = knobs.average**batches
+    if left > 0.5:
+        print(
+            f"{network}: of the weights that it begins with, a moving average of {knobs.average:g} keeps {left:.0%} "
+            f"after {batches} batches; lower {network}.average"
+        )
 
 
 def loss_of(params: Params, network: str) -> Callable[[Any, Any], Any]:

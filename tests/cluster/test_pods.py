@@ -23,7 +23,7 @@ from gcs_server import BUCKET, running
 from whole_project import settings, tiny
 
 STORAGE = f"gs://{BUCKET}/glioflow"
-CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion"]
+CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion", "own"]
 SETTINGS = [".dvc/config", ".dvcignore", ".gitignore"]
 TOY = Path(__file__).parent / "toy"
 

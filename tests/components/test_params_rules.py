@@ -69,6 +69,36 @@ def test_a_side_is_halved_once_a_filter():
         turned(segmenter__image_size=48, segmenter__filters=[8] * 5)
 
 
+FROZEN_FIRST = {"classifier__strategy": "frozen_then_finetune", "classifier__weights": "imagenet"}
+
+
+def test_some_epochs_are_left_to_finetune():
+    assert turned(**FROZEN_FIRST, classifier__head_epochs=4, classifier__epochs=5)
+    assert turned(classifier__head_epochs=4, classifier__epochs=3)  # without a phase of the head alone
+    for epochs in (3, 4):
+        with pytest.raises(UserError, match=rf"classifier: head_epochs is 4, and there are {epochs} epochs in all: "):
+            turned(**FROZEN_FIRST, classifier__head_epochs=4, classifier__epochs=epochs)
+
+
+def test_no_head_is_trained_on_random_features():
+    for strategy in ("frozen", "frozen_then_finetune"):
+        with pytest.raises(UserError, match=f"classifier: strategy {strategy} needs pre-trained weights: "):
+            turned(classifier__strategy=strategy, classifier__weights="none", classifier__epochs=9)
+
+
+def test_pre_trained_weights_need_a_backbone_to_take_them():
+    assert turned(segmenter__backbone="MobileNet", segmenter__weights="imagenet")
+    for weights in ("imagenet", "own.weights.h5"):
+        with pytest.raises(UserError, match=f"segmenter: weights is {weights}, and there is no backbone"):
+            turned(segmenter__weights=weights)
+
+
+def test_equal_bits_are_not_asked_of_xla():
+    assert turned(training__xla="on", training__deterministic=False)
+    with pytest.raises(UserError, match="training: deterministic and xla: on contradict each other"):
+        turned(training__xla="on", training__deterministic=True)
+
+
 def test_workers_elsewhere_get_their_flags_and_what_reads_this_disk_does_not():
     flags = ["--runner=DirectRunner", "--direct_num_workers=7"]
     assert turned(convert__beam_args=flags).convert.beam_args_here == flags
@@ -157,7 +187,7 @@ def test_a_knob_that_is_there_twice_is_told_with_the_second_ones_line(tmp_path):
 
 def test_words_that_older_yaml_takes_for_booleans_are_words(tmp_path):
     # DVC writes them without quotation marks, as YAML 1.2 allows.
-    text = yaml.safe_dump(TREE).replace("xla: auto", "xla: on").replace("holdout_sites: []", "holdout_sites: [NO, CS]")
+    text = yaml.safe_dump(TREE).replace("xla: auto", "xla: off").replace("holdout_sites: []", "holdout_sites: [NO, CS]")
     (tmp_path / "knobs.yaml").write_text(text, encoding="utf-8")
     chosen = params.load(tmp_path / "knobs.yaml")
-    assert (chosen.training.xla, chosen.split.holdout_sites) == ("on", ["NO", "CS"])
+    assert (chosen.training.xla, chosen.split.holdout_sites) == ("off", ["NO", "CS"])

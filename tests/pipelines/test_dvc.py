@@ -23,6 +23,7 @@ COMMON = {
     "components/yaml_file.py",
     "models/__init__.py",
     "pipelines/__init__.py",
+    "pipelines/beforehand.py",
     "pipelines/stages.py",
 }
 

@@ -13,7 +13,17 @@ from gcs_server import upload
 from written_scans import made_up_scan, write_kaggle
 
 PATIENTS = [f"TCGA_DU_000{i}_19990101" for i in range(1, 6)]
-CODE = ["components", "models", "pipelines", "dvc.yaml", "pyproject.toml", ".dvc/config", ".dvcignore", ".gitignore"]
+CODE = [
+    "components",
+    "models",
+    "pipelines",
+    "own",
+    "dvc.yaml",
+    "pyproject.toml",
+    ".dvc/config",
+    ".dvcignore",
+    ".gitignore",
+]
 
 
 @pytest.fixture(autouse=True)

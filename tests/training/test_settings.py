@@ -3,10 +3,18 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from conftest import tiny_tree
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 from tiny_training import changed
 
+from components import params as knobs
+from components.errors import UserError
 from components.training import settings
 from components.training.settings import Phase
+
+BASE = knobs.parse(tiny_tree())
 
 
 def rates(accumulate, *, steps, epochs):
@@ -42,6 +50,75 @@ def test_accumulated_batches_share_the_rate_of_their_update(accumulate):
 @pytest.mark.parametrize(("steps", "epochs", "accumulate"), [(1, 1, 1), (3, 1, 1), (1, 3, 1), (3, 2, 8)])
 def test_the_shortest_trainings_have_a_learning_rate(steps, epochs, accumulate):
     assert all(0.0 < rate <= 1.0 for rate in rates(accumulate, steps=steps, epochs=epochs))
+
+
+def test_a_phase_without_an_update_of_the_weights_is_refused(training_params):
+    params = changed(training_params, "segmenter", epochs=3, accumulate=12)
+    settings.check_updates(params, "segmenter", 4)
+    with pytest.raises(UserError) as error:
+        settings.check_updates(params, "segmenter", 3)
+    assert str(error.value) == (
+        "params.yaml: segmenter.accumulate is 12, and epochs 1 to 3 have 9 batches: "
+        "weights would never change; lower it"
+    )
+    recipe = {"strategy": "frozen_then_finetune", "weights": "imagenet", "epochs": 9, "accumulate": 12}
+    for head, says in ((2, "epochs 1 to 2 have 8 batches"), (7, "epochs 8 to 9 have 8 batches")):
+        with pytest.raises(UserError, match=says):
+            settings.check_updates(changed(training_params, "classifier", head_epochs=head, **recipe), "classifier", 4)
+
+
+def test_an_average_that_keeps_most_of_the_random_start_is_told(training_params, capsys):
+    params = changed(training_params, "segmenter", epochs=3, average=0.99)
+    settings.check_updates(params, "segmenter", 40)
+    assert capsys.readouterr().out == ""
+    settings.check_updates(params, "segmenter", 10)
+    assert "a moving average of 0.99 keeps 74% after 30 batches" in capsys.readouterr().out
+
+
+RECIPES = {
+    "classifier": {
+        "strategy": ["frozen", "finetune", "frozen_then_finetune"],
+        "weights": ["none", "imagenet", "own.weights.h5"],
+        "backbone": ["MobileNet", "Small"],
+        "epochs": [2, 5],
+        "head_epochs": [1, 2, 5],
+        "head_learning_rate": [1e-2, 1e-3],
+        "learning_rate": [1e-2, 1e-3],
+        "pooling": ["avg", "max"],
+        "imbalance": ["weight", "sample", "none"],
+    },
+    "segmenter": {
+        "backbone": [None, "MobileNet"],
+        "weights": ["none", "imagenet", "own.weights.h5"],
+        "filters": [[4, 4], [8, 8]],
+        "norm": ["batch", "group"],
+        "normalization": ["slice", "unit"],
+        "head": ["sigmoid", "softmax"],
+        "upsampling": ["transpose", "nearest"],
+        "tumor_share": [None, 0.5],
+        "epochs": [2, 5],
+        "learning_rate": [1e-2, 1e-3],
+    },
+}
+
+
+@pytest.mark.parametrize("network", RECIPES)
+@given(data=st.data())
+def test_a_knob_that_is_turned_and_accepted_changes_the_training(network, data):
+    """But for the head's own, which are of the strategy that has a phase of the head alone."""
+
+    def training(recipe):
+        params = changed(BASE, network, **recipe)
+        return [f(params, network) for f in (settings.network_arguments, settings.phases, settings.balance)]
+
+    recipe = {knob: data.draw(st.sampled_from(values), knob) for knob, values in RECIPES[network].items()}
+    knob = data.draw(st.sampled_from(sorted(recipe)))
+    other = data.draw(st.sampled_from([value for value in RECIPES[network][knob] if value != recipe[knob]]), "other")
+    try:
+        one, two = training(recipe), training(recipe | {knob: other})
+    except ValidationError:
+        assume(False)
+    assert one != two or (knob.startswith("head_") and recipe["strategy"] != "frozen_then_finetune")
 
 
 def test_a_segmenter_has_one_phase(training_params):
@@ -85,7 +162,8 @@ def test_a_loss_is_one_number_a_slice(training_params, network):
 @pytest.mark.parametrize("network", ["classifier", "segmenter"])
 def test_pretrained_weights_are_known_by_their_content(training_params, tmp_path, network):
     file = tmp_path / "some.weights.h5"
-    params = changed(training_params, network, weights=str(file))
+    backbone = {"backbone": "MobileNet"} if network == "segmenter" else {}
+    params = changed(training_params, network, weights=str(file), **backbone)
     assert settings.weights_hash(params, network) == settings.weights_hash(training_params, network) == ""
     file.write_bytes(b"one")
     one = settings.weights_hash(params, network)

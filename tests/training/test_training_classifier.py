@@ -108,11 +108,3 @@ def test_weights_that_are_not_there_end_in_one_line(tmp_path, training_params, s
     with pytest.raises(UserError, match=says):
         run("classifier", params, sides, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-def test_frozen_random_features_end_in_one_line(tmp_path, training_params, sides):
-    params = changed(training_params, "classifier", strategy="frozen", weights="none")
-    with pytest.raises(
-        UserError, match=r"^params\.yaml: classifier: strategy frozen needs pre-trained weights: [^\n]+$"
-    ):
-        run("classifier", params, sides, tmp_path / "run")

@@ -1,0 +1,15 @@
+"""What can be told of a prediction's arguments at once, before anything that takes long to import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from components.errors import UserError
+
+
+def check_empty(out: Path, resume: bool) -> None:
+    """Refuse what can't become a folder of results, or holds some already that are not to be gone on with."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; give a folder with --out")
+    if out.is_dir() and any(out.iterdir()) and not resume:
+        raise UserError(f"{out}: is not empty; go on with --resume, or give another folder with --out")
