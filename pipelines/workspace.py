@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +102,9 @@ class Workspace:
         except DvcException as error:
             raise UserError(f"dvc.yaml: {' '.join(str(error).split())}; correct it") from error
         written = {Path(out.def_path) for out in outs}
-        read = [dep for dep in sorted(deps) if not written & {Path(dep), *Path(dep).parents}]
-        return read, [out.def_path for out in outs if out.persist]
+        return [name for dep in sorted(deps) for name in _read(Path(dep), written)], [
+            out.def_path for out in outs if out.persist
+        ]
 
     def _fill(self, read: Iterable[str], persistent: Iterable[str]) -> None:
         for name in read:
@@ -126,3 +127,12 @@ class Workspace:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(Path(name).absolute())
+
+
+def _read(path: Path, written: Collection[Path]) -> Iterator[str]:
+    """Of a dependency, what no stage writes: nothing, all of it, or what lies beside outputs in it."""
+    if any(path in out.parents for out in written):
+        for inside in sorted(path.iterdir()) if path.is_dir() else ():
+            yield from _read(inside, written)
+    elif not {path, *path.parents} & set(written):
+        yield str(path)
