@@ -10,8 +10,9 @@ from dvc.repo import Repo
 
 from components.errors import UserError
 
-# Caches, checkpoints and studies lie in artifacts/ beside the outputs; no stage owns them.
-SCRATCH = (Path("artifacts"),)
+# Caches, checkpoints and studies lie in artifacts/ beside the outputs, and an interrupted cross-validation in its
+# workspace; no stage owns them.
+SCRATCH = (Path("artifacts"), Path(".dvc/tmp/crossval"))
 
 
 def run() -> list[str]:
