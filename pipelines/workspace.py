@@ -129,10 +129,16 @@ class Workspace:
             target.symlink_to(Path(name).absolute())
 
 
-def _read(path: Path, written: Collection[Path]) -> Iterator[str]:
-    """Of a dependency, what no stage writes: nothing, all of it, or what lies beside outputs in it."""
-    if any(path in out.parents for out in written):
-        for inside in sorted(path.iterdir()) if path.is_dir() else ():
-            yield from _read(inside, written)
-    elif not {path, *path.parents} & set(written):
+def _read(path: Path, written: Collection[Path], *, beside: bool = False) -> Iterator[str]:
+    """Of a dependency, what no stage writes: nothing, all of it, or the files that lie beside outputs in it.
+
+    DVC looks into a dependency that is a link, and passes over links to folders inside of one.
+    """
+    if {path, *path.parents} & set(written):
+        return
+    beside = beside or any(path in out.parents for out in written)
+    if beside and path.is_dir():
+        for inside in sorted(path.iterdir()):
+            yield from _read(inside, written, beside=True)
+    else:
         yield str(path)
