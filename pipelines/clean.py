@@ -11,8 +11,9 @@ from dvc.repo import Repo
 from components.common.errors import UserError
 from pipelines.workflow import require_repository
 
-# Caches, checkpoints and studies lie in artifacts/ beside the outputs; no stage owns them.
-SCRATCH = (Path("artifacts"),)
+# Caches, checkpoints and studies lie in artifacts/ beside the outputs, and an interrupted cross-validation in its
+# workspace; no stage owns them.
+SCRATCH = (Path("artifacts"), Path(".dvc/tmp/crossval"))
 
 
 def run() -> list[str]:

@@ -7,13 +7,11 @@ from pathlib import Path
 import click
 
 from components.common import params
-from components.common.files import atomic_file
+from components.common.files import atomic_file, must_exist
 
 
 def run(new: str, against: str, *, model: str | None, sample: int, level: float | None, out: str | None) -> int:
     """Print the comparison; returns 1 where something has drifted, else 0."""
-    from components.predict.places import must_exist
-
     must_exist(new)
     from components.registry.resolve import model_folder
     from components.sources.reading import Options

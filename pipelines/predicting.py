@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from components.common.files import must_exist
+
 
 def run(
     inputs: tuple[str, ...],
@@ -21,7 +23,7 @@ def run(
     storage: str | None,
 ) -> int:
     """Predict, write the tables, print a summary; returns 1 where a patient failed or a scan is nobody's, else 0."""
-    from components.predict.places import check_empty, must_exist
+    from components.predict.places import check_empty
 
     folder = Path(out)
     for address in inputs:
@@ -66,8 +68,6 @@ def run(
 
 def score(predictions: str, truth: str, model: str | None) -> str:
     """Metrics as JSON."""
-    from components.predict.places import must_exist
-
     for address in (predictions, truth):
         must_exist(address)
     from components.layered.record import read_record

@@ -79,8 +79,9 @@ def run_alone(settings: list[str]) -> int:
     try:
         check_gpu(chosen)
     except UserError:
-        with atomic_file(PARAMS) as part:
-            part.write_bytes(before)
+        if settings:
+            with atomic_file(PARAMS) as part:
+                part.write_bytes(before)
         raise
     status = call([dvc(), "repro", *_targets(chosen)])
     if status == 0:

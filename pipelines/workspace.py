@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +76,10 @@ class Workspace:
             if Path(name).is_dir():
                 shutil.copytree(name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (self.folder / ".dvc").mkdir(exist_ok=True)
-        for file in [PARAMS, *map(Path, ("dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local"))]:
-            (self.folder / file).unlink(missing_ok=True)
-            if file.exists():
-                shutil.copyfile(file, self.folder / file)
+        for name in (str(PARAMS), "dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/config.local"):
+            (self.folder / name).unlink(missing_ok=True)
+            if Path(name).exists():
+                shutil.copyfile(name, self.folder / name)
         if Path(LOCK).exists() and not (self.folder / LOCK).exists():
             shutil.copyfile(LOCK, self.folder / LOCK)
 
@@ -102,8 +102,9 @@ class Workspace:
         except DvcException as error:
             raise UserError(f"dvc.yaml: {' '.join(str(error).split())}; correct it") from error
         written = {Path(out.def_path) for out in outs}
-        read = [dep for dep in sorted(deps) if not written & {Path(dep), *Path(dep).parents}]
-        return read, [out.def_path for out in outs if out.persist]
+        return [name for dep in sorted(deps) for name in _read(Path(dep), written)], [
+            out.def_path for out in outs if out.persist
+        ]
 
     def _fill(self, read: Iterable[str], persistent: Iterable[str]) -> None:
         for name in read:
@@ -126,3 +127,18 @@ class Workspace:
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(Path(name).absolute())
+
+
+def _read(path: Path, written: Collection[Path], *, beside: bool = False) -> Iterator[str]:
+    """Of a dependency, what no stage writes: nothing, all of it, or the files that lie beside outputs in it.
+
+    DVC looks into a dependency that is a link, and passes over links to folders inside of one.
+    """
+    if {path, *path.parents} & set(written):
+        return
+    beside = beside or any(path in out.parents for out in written)
+    if beside and path.is_dir():
+        for inside in sorted(path.iterdir()):
+            yield from _read(inside, written, beside=True)
+    else:
+        yield str(path)

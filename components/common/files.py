@@ -116,3 +116,11 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not here, no run has written it yet; start one with `make run`") from error
+
+
+def must_exist(address: str) -> None:
+    """Refuse a path that is not there; of other addresses nothing is known yet."""
+    if "://" not in address and not Path(address).exists():
+        raise UserError(
+            f"{address}: no such file or folder; give scans, a folder of them, an archive or a gs:// address"
+        )

@@ -7,14 +7,6 @@ from pathlib import Path
 from components.common.errors import UserError
 
 
-def must_exist(address: str) -> None:
-    """Refuse a path that is not there; of other addresses nothing is known yet."""
-    if "://" not in address and not Path(address).exists():
-        raise UserError(
-            f"{address}: no such file or folder; give scans, a folder of them, an archive or a gs:// address"
-        )
-
-
 def check_empty(out: Path, resume: bool) -> None:
     """Refuse what can't become a folder of results, or holds some already that are not to be gone on with."""
     if out.exists() and not out.is_dir():

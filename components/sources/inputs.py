@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.common.errors import UserError
+from components.common.files import must_exist
 from components.io.storage import Tree
 from components.scans.identity import file_name
 from components.sources import (
@@ -36,7 +37,7 @@ def open_input(address: str) -> Iterator[Source]:
     Raises:
         UserError: see `open_source`.
     """
-    _must_exist(address)
+    must_exist(address)
     parent, name = _apart(address)
     if loose_pictures.is_picture(name):
         yield _alone(parent, name, file_name(Path(name).stem), loose_pictures.read)
@@ -61,13 +62,6 @@ def _apart(address: str) -> tuple[str, str]:
     whole = address.rstrip("/") if "://" in address else os.path.abspath(address)  # noqa: PTH100  keeps links
     parent, _, name = whole.rpartition("/")
     return parent or "/", name
-
-
-def _must_exist(address: str) -> None:
-    if "://" not in address and not Path(address).exists():
-        raise UserError(
-            f"{address}: no such file or folder; give scans, a folder of them, an archive or a gs:// address"
-        )
 
 
 def _alone(parent: str, name: str, patient: str, reader: Callable[..., Reading]) -> Source:

@@ -62,7 +62,7 @@ def tune(network: str, trials: int, space: str | None) -> None:
 def crossval(folds: int | None) -> None:
     """Run the workflow once a fold; report all patients, each tested by a model that has not seen it.
 
-    Stopped and started again it goes on. params.yaml and the outputs are put back afterwards.
+    Stopped and started again it goes on. Folds run in a workspace of their own: nothing of the last run changes.
     """
     from pipelines import crossval as folding
 

@@ -8,11 +8,16 @@ import networkx as nx
 import pytest
 import yaml
 from code_of_stages import TOPS, imports, of_stage, parsed
-from conftest import ROOT
+from conftest import ROOT, tiny_tree
+from dvc.repo import Repo
+from whole_project import copied
+
+from components.common import params
+from pipelines import beforehand
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # Shared by all stages, and without influence on what they write: parameters are tracked as parameters.
-COMMON = ("components/common/", "pipelines/paths.py")
+COMMON = ("components/common/", "pipelines/beforehand.py", "pipelines/paths.py")
 
 
 def code(name):
@@ -99,3 +104,25 @@ def test_networks_losses_and_metrics_know_keras_alone():
             if isinstance(node, (ast.Import, ast.ImportFrom))
         }
         assert "tensorflow" not in top, name
+
+
+def test_files_that_params_name_are_dependencies_of_the_stages_that_read_them(tmp_path):
+    tree = tiny_tree() | {"evaluate": {"clinical": "../grades.csv"}}
+    tree["split"]["file"] = "sides.csv"
+    copied(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    with Repo(str(tmp_path)) as repo:
+        deps = {stage.name: {dep.def_path for dep in stage.deps} for stage in repo.index.stages}
+    assert "../grades.csv" in deps["evaluate"]
+    assert "sides.csv" in deps["split"]
+    for network in ("classifier", "segmenter"):
+        assert "own/weights" in deps[f"train@{network}"]
+
+
+def test_without_tables_of_ones_own_the_stages_depend_on_one_that_says_so():
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    assert tree["split"]["file"] == tree["evaluate"]["clinical"] == params.NO_TABLE
+    assert (ROOT / params.NO_TABLE).is_file()
+    assert (ROOT / beforehand.WEIGHTS).is_dir()
+    chosen = params.parse(tree)
+    assert (chosen.split.file, chosen.evaluate.clinical) == (None, None)

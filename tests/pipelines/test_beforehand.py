@@ -1,0 +1,94 @@
+"""What is told at once, and not after the stages before the one that would find it out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import ROOT, tiny_tree
+from dvc_project import files, isolate, run
+from in_process import glioflow
+from written_scans import made_up_scan, write_kaggle
+
+
+def project(folder, **groups):
+    """A folder that looks like a project: params.yaml, and what DVC needs to look at it."""
+    tree = tiny_tree()
+    for group, knobs in groups.items():
+        tree[group] |= knobs
+    (folder / ".dvc").mkdir()
+    (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    return folder
+
+
+def refused(folder, *arguments, **variables):
+    told = glioflow(*arguments, cwd=folder, **variables)
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    return line.removeprefix("glioflow: ")
+
+
+def test_a_scale_that_needs_a_gpu_is_refused_before_all_stages_and_not_written(tmp_path, monkeypatch, tmp_path_factory):
+    isolate(monkeypatch, tmp_path_factory)
+    before = files(project(tmp_path))
+    said = refused(tmp_path, "run", "--scale", "full", CUDA_VISIBLE_DEVICES="-1")
+    assert said.startswith("params.yaml: training.gpu is required, and TensorFlow sees no GPU (")
+    assert {path: text for path, text in files(tmp_path).items() if path.parts[0] != ".dvc"} == before
+
+
+@pytest.mark.parametrize(
+    ("groups", "says"),
+    [
+        ({"split": {"file": "sides.csv"}}, "split.file: sides.csv: no such file"),
+        ({"evaluate": {"clinical": "grades.csv"}}, "evaluate.clinical: grades.csv: no such file"),
+        ({"classifier": {"weights": "own/weights/w.h5"}}, "classifier.weights: own/weights/w.h5: no such file"),
+        ({"classifier": {"weights": "here.h5"}}, "classifier.weights: here.h5: trainings would not see it change"),
+        ({"evaluate": {"clinical": None}}, "evaluate.clinical: stages depend on it; give one path for all scales, or "),
+        ({"gate": {"champion": {"demo": "a", "full": "b"}}}, "gate.champion: stages depend on it; give one path"),
+    ],
+)
+def test_files_that_are_not_there_are_told_before_all_stages(tmp_path, groups, says):
+    project(tmp_path, **groups)
+    (tmp_path / "here.h5").touch()
+    assert refused(tmp_path, "run").startswith(f"params.yaml: {says}")
+
+
+@pytest.mark.parametrize("source", ["scans", "data/demo"])
+def test_synthetic_patients_are_made_where_they_are_the_source(tmp_path, source, monkeypatch, tmp_path_factory):
+    isolate(monkeypatch, tmp_path_factory)
+    write_kaggle(tmp_path / "scans", made_up_scan("TCGA_DU_0001_19990101"))
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree() | {"source": source}), encoding="utf-8")
+    stages = {
+        "demo": {"cmd": "mkdir -p data/demo", "outs": ["data/demo"]},
+        "ingest": {"cmd": "touch ingested", "deps": ["${source}"], "outs": ["ingested"]},
+    }
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
+    run(tmp_path, "dvc init -q --no-scm")
+    glioflow("run", cwd=tmp_path)  # it ends where the result is to be shown, of stages that aren't here
+    assert (tmp_path / "ingested").exists()
+    assert (tmp_path / "data" / "demo").exists() == (source == "data/demo")
+
+
+def test_wrong_arguments_of_predict_are_told_without_tensorflow(tmp_path):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "something").touch()
+    code = """
+import sys
+from click.testing import CliRunner
+from components.errors import UserError
+from pipelines.cli import cli
+for arguments, says in (
+    (["nowhere", "--out", "out"], "nowhere: no such file"),
+    (["scans", "--out", "full"], "full: is not empty"),
+    (["scans", "--out", "full/something"], "full/something: is a file"),
+    (["scans", "--out", "out", "--model", "full"], "full: no layered model there"),
+):
+    error = CliRunner().invoke(cli, ["predict", *arguments]).exception
+    assert isinstance(error, UserError) and str(error).startswith(says), (arguments, error)
+slow = {"tensorflow", "keras", "apache_beam", "highdicom", "dvc"} & set(sys.modules)
+assert not slow, slow
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
