@@ -73,11 +73,11 @@ def predict(
     work: run.Work, out: Path, model: Path, beam_args: list[str], storage: str | None, *, doubt: bool, overlays: bool
 ) -> None:
     """Predict on the runner that `beam_args` name; see `components.beam_jobs.reachable` for `storage`."""
-    run.claim(out, model)
     options = run.options_of(read_record(model))
     with reachable({"layered": model}, out, storage, "predict") as (near, target):
         handler = Predict(near["layered"], target, work.sources, doubt=doubt, overlays=overlays)
-        with job(beam_args) as pipeline:
+        with job(beam_args) as pipeline:  # refuses flags before anything is written
+            run.claim(out, model)
             _ = (
                 pipeline
                 | "Patients" >> beam.Create(work.jobs)

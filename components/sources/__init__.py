@@ -61,8 +61,9 @@ def open_source(address: str | Path, only: str | None = None) -> Iterator[Source
         else:
             tree = Tree(address, only)
         if not tree.remote and not Path(tree.root).is_dir():
+            what = "neither scans nor an archive" if Path(tree.root).is_file() else "no such folder of scans"
             raise UserError(
-                f"{address}: no such folder of scans; give a folder, a .zip or .tar, or a gs:// address with "
+                f"{address}: {what}; give a folder, a .zip or .tar, or a gs:// address, in a workflow with "
                 "`make run SOURCE=...` (or `source` in params.yaml)"
             )
         found = formats.recognise(tree)
