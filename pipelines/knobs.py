@@ -62,8 +62,8 @@ def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
     wanted: dict[str, str] = {}
     for setting in settings:
         knob, sign, value = setting.partition("=")
-        if not sign:
-            raise UserError(f"{setting}: no value; write knob=value")
+        if not sign or not knob.strip():
+            raise UserError(f"{setting}: no {'knob' if sign else 'value'}; write knob=value")
         if wanted.setdefault(knob.strip(), value.strip()) != value.strip():
             raise UserError(f"{knob}: set twice, to {wanted[knob]} and to {value}; choose one")
     told = []

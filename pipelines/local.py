@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
@@ -69,8 +70,12 @@ def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Itera
     """Run `nodes` as a TFX pipeline and yield its outputs; they are gone when the block ends.
 
     Raises:
-        UserError: a node ended with one; TFX's own chain of exceptions is taken off.
+        UserError: what is to be imported is not there, or a node ended with one; TFX's own chain of exceptions is
+            taken off.
     """
+    for node in nodes:
+        if isinstance(node, Importer) and not Path(uri := node.exec_properties["source_uri"]).exists():
+            raise UserError(f"{Path(uri).name}: not in {Path(uri).parent}; run `dvc repro`, which makes it")
     with tempfile.TemporaryDirectory(prefix=f"glioflow-{name}-") as folder:
         root = Path(folder) / "root"
         pipeline = Pipeline(

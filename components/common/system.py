@@ -14,7 +14,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Beam, SQLite and TensorFlow hand on the words alone.
 WORDS = (*(os.strerror(number) for number in FULL), "database or disk is full")
 REMEDIES = {
-    errno.ENOENT: "it may have been moved or removed meanwhile",
+    errno.ENOENT: "it was moved or removed, or what makes it has not run yet",
     errno.EACCES: "see to its permissions",
     errno.EPERM: "see to its permissions",
     errno.EROFS: "choose a folder that can be written",

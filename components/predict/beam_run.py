@@ -82,11 +82,11 @@ def predict(
     overlays: bool,
 ) -> None:
     """Predict on the runner that `beam_args` name; see `components.io.beam.reachable` for `storage`."""
-    local_run.claim(out, model)
     options = local_run.options_of(read_record(model))
     with reachable({"layered": model}, out, storage, "predict") as (near, target):
         handler = Predict(near["layered"], target, work.sources, doubt=doubt, overlays=overlays)
-        with job(beam_args) as pipeline:
+        with job(beam_args) as pipeline:  # refuses flags before anything is written
+            local_run.claim(out, model)
             _ = (
                 pipeline
                 | "Patients" >> beam.Create(work.jobs)

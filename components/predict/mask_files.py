@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +50,10 @@ def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None
 def _write_picture(path: Path, drawn: np.ndarray) -> None:
     # Every reader of tif knows PackBits; it shrinks masks thirtyfold and costs next to nothing.
     options = {"compression": "packbits"} if path.suffix.startswith(".tif") else {}
+    encoded = BytesIO()  # libtiff would hide why it can't write
+    Image.fromarray(drawn.astype(np.uint8) * 255).save(encoded, Image.registered_extensions()[path.suffix], **options)
     with atomic_file(path) as part:
-        Image.fromarray(drawn.astype(np.uint8) * 255).save(part, **options)
+        part.write_bytes(encoded.getvalue())
 
 
 def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:

@@ -33,6 +33,8 @@ def model_folder(address: str) -> Path:
     if address == reference.NAME:
         return reference.reference_model()
     if not address.startswith(SCHEME):
+        if "://" in address:
+            raise UserError(f"{address}: a model has to lie on this machine; copy its folder here, and name that")
         return Path(address)
     version = _version(address.removeprefix(SCHEME))
     target = FETCHED / version.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -40,7 +41,19 @@ class Source:
             options = replace(options, channels=entry.channels, told=True)
         with self.tree.local(entry.files) as folder:
             files = [[folder / file for file in entry.files]] if entry.spread else []
-            return self.reader(folder / entry.path, patient, options, masks, *files)
+            try:
+                reading = self.reader(folder / entry.path, patient, options, masks, *files)
+            except OSError as error:
+                reading = _unreadable(patient, entry.path, f"can't be read ({error.strerror})")
+            # What has gone since it was listed would else be one slice, or one sequence, fewer.
+            gone = [file for file in entry.files if not os.path.lexists(folder / file)]
+            return _unreadable(patient, gone[0], "was moved or removed while it was read") if gone else reading
+
+
+def _unreadable(patient: str, where: str, what: str) -> Reading:
+    reading = Reading(patient)
+    reading.add("unreadable", where, what, "see what else works in this folder, then start again")
+    return reading
 
 
 @contextmanager

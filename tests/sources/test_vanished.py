@@ -1,0 +1,53 @@
+"""Files that are moved or removed while a source is read: told as what they are, and never a scan with less in it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
+
+from components.ingest.patient import examine
+from components.predict.checked_reading import read_one
+from components.sources import open_source
+from components.sources.reading import Options
+
+PATIENTS = [f"TCGA_DU_000{i}_19990101" for i in (1, 2)]
+LAYOUTS = {
+    "kaggle_3m": write_kaggle,
+    "NIfTI": lambda root, scan: write_nifti(root / scan.patient, scan),
+    "NIfTI side by side": write_nifti,
+    "DICOM": lambda root, scan: write_dicom(root / scan.patient, scan, mask=False),
+}
+
+
+def all_of(files):
+    for file in files:
+        file.unlink()
+    shutil.rmtree(files[0].parent) if not any(files[0].parent.iterdir()) else None
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("harm", [all_of, lambda files: files[0].unlink(), lambda files: files[-1].unlink()])
+def test_a_patient_that_vanishes_is_unreadable(tmp_path, layout, harm):
+    for patient in PATIENTS:
+        LAYOUTS[layout](tmp_path, made_up_scan(patient))
+    with open_source(tmp_path) as source:
+        harm([Path(source.tree.root, file) for file in source.entries[PATIENTS[0]].files])
+        found = examine(PATIENTS[0], source, Options(), None, masks=False)
+        seen = read_one((0, PATIENTS[0]), [source], Options())
+        (problem,) = found.problems
+        assert found.rows == []
+        assert seen.scan is None
+        assert seen.problems == [problem]
+        assert problem.kind == "unreadable"
+        assert "was moved or removed while it was read; see what else works in this folder" in str(problem)
+        assert read_one((0, PATIENTS[1]), [source], Options()).scan is not None
+
+
+def test_a_link_to_nowhere_is_no_vanished_file(tmp_path):
+    write_nifti(tmp_path / PATIENTS[0], made_up_scan(PATIENTS[0]))
+    (tmp_path / PATIENTS[0] / "notes.txt").symlink_to(tmp_path / "nowhere")
+    with open_source(tmp_path) as source:
+        assert source.read(PATIENTS[0]).scan is not None
