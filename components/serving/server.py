@@ -8,6 +8,8 @@ import socket
 import sys
 from typing import NoReturn
 
+ENDS = (signal.SIGINT, signal.SIGTERM)
+
 
 def options(words: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
@@ -22,9 +24,9 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
 
 def serve(chosen: argparse.Namespace) -> None:
     """Serve until SIGTERM or ctrl-C; then finish the requests under way."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDS:
         # While the model loads; later uvicorn drains first, and then hands the signal back to this.
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, _stop)
     address = f"{chosen.host}:{chosen.port}"
     try:
         # Before the model is loaded: clients that connect meanwhile wait.
@@ -55,6 +57,12 @@ def serve(chosen: argparse.Namespace) -> None:
     )
     print(f"serving on http://{chosen.host}:{door.getsockname()[1]}{PREDICT}", flush=True)
     uvicorn.Server(config).run(sockets=[door])
+
+
+def _stop(*_: object) -> None:
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)  # another one must not interrupt the end
+    sys.exit(0)
 
 
 def _give_up(reason: str) -> NoReturn:
