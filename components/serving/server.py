@@ -27,11 +27,11 @@ def serve(chosen: argparse.Namespace) -> None:
     for number in ENDS:
         # While the model loads; later uvicorn drains first, and then hands the signal back to this.
         signal.signal(number, _stop)
-    address = f"{chosen.host}:{chosen.port}"
     try:
         # Before the model is loaded: clients that connect meanwhile wait.
         door = socket.create_server((chosen.host, chosen.port))
     except OSError as error:
+        address = f"{chosen.host}:{chosen.port}"
         _give_up(f"{address} can't be listened on ({error.strerror}); choose another with --host, --port")
     import uvicorn
 
@@ -44,13 +44,8 @@ def serve(chosen: argparse.Namespace) -> None:
         _give_up(f"{chosen.model}: not a layered model ({type(error).__name__}); give the folder of a SavedModel")
     config = uvicorn.Config(
         application(model, chosen.limit, chosen.patience),
-        http="h11",
-        ws="none",
-        lifespan="off",
         log_config=None,
-        log_level="error",
-        access_log=False,
-        proxy_headers=False,
+        log_level="error",  # not who asked for what
         server_header=False,
         timeout_keep_alive=65,
         timeout_graceful_shutdown=chosen.patience,
