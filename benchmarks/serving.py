@@ -55,7 +55,7 @@ def ask(address: str, body: bytes, end: float) -> list[tuple[int, float]]:
 @click.option("--users", default=16, show_default=True)
 @click.option("--seconds", default=60, show_default=True)
 def main(model: str, users: int, seconds: int) -> None:
-    """Start the server, load it, print the table."""
+    """Start the server, load it, print what it bore."""
     command = [Path(sys.executable).with_name("glioflow"), "serve", "--model", model, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

@@ -8,6 +8,8 @@ import socket
 import sys
 from typing import NoReturn
 
+ENDS = (signal.SIGINT, signal.SIGTERM)
+
 
 def options(words: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
@@ -22,14 +24,14 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
 
 def serve(chosen: argparse.Namespace) -> None:
     """Serve until SIGTERM or ctrl-C; then finish the requests under way."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDS:
         # While the model loads; later uvicorn drains first, and then hands the signal back to this.
-        signal.signal(number, lambda *_: sys.exit(0))
-    address = f"{chosen.host}:{chosen.port}"
+        signal.signal(number, _stop)
     try:
         # Before the model is loaded: clients that connect meanwhile wait.
         door = socket.create_server((chosen.host, chosen.port))
     except OSError as error:
+        address = f"{chosen.host}:{chosen.port}"
         _give_up(f"{address} can't be listened on ({error.strerror}); choose another with --host, --port")
     import uvicorn
 
@@ -42,19 +44,20 @@ def serve(chosen: argparse.Namespace) -> None:
         _give_up(f"{chosen.model}: not a layered model ({type(error).__name__}); give the folder of a SavedModel")
     config = uvicorn.Config(
         application(model, chosen.limit, chosen.patience),
-        http="h11",
-        ws="none",
-        lifespan="off",
         log_config=None,
-        log_level="error",
-        access_log=False,
-        proxy_headers=False,
+        log_level="error",  # not who asked for what
         server_header=False,
         timeout_keep_alive=65,
         timeout_graceful_shutdown=chosen.patience,
     )
     print(f"serving on http://{chosen.host}:{door.getsockname()[1]}{PREDICT}", flush=True)
     uvicorn.Server(config).run(sockets=[door])
+
+
+def _stop(*_: object) -> None:
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)  # another one must not interrupt the end
+    sys.exit(0)
 
 
 def _give_up(reason: str) -> NoReturn:

@@ -45,8 +45,9 @@ def no_file(address: str) -> str:
 
 def no_folder(address: str | Path) -> str:
     """What is wrong with the address of a folder."""
+    what = "neither scans nor an archive" if Path(address).is_file() else "no such folder of scans"
     return (
-        f"{address}: no such folder of scans; give a folder, a .zip or .tar, or a gs:// address with "
+        f"{address}: {what}; give a folder, a .zip or .tar, or a gs:// address, in a workflow with "
         "`make run SOURCE=...` (or `source` in params.yaml)"
     )
 

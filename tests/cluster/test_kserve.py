@@ -53,3 +53,4 @@ def test_the_server_takes_the_arguments_of_image_and_manifest():
     assert (there.host, [there.port], {there.port}) == ("0.0.0.0", ports, probed)
     assert there.model == "/mnt/models/1"
     assert there.limit == alone.limit
+    assert there.patience < 30  # Kubernetes' grace period

@@ -299,3 +299,5 @@ def test_after_sigterm_what_was_begun_is_ended(server, slices):
         assert response.status == 200
         assert len(json.load(response)["predictions"]) == 64
     connection.close()
+    while server.process.poll() is None:  # an impatient supervisor; the fixture reads status and log
+        server.process.send_signal(signal.SIGTERM)

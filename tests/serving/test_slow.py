@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import signal
 import subprocess
 
@@ -64,6 +65,17 @@ def test_of_a_model_that_fails_the_log_says_where_and_not_on_what(server, log):
     assert "KeyError" in noted
     assert "model.py" in noted
     assert instance["b64"] not in noted
+
+
+def test_health_is_answered_while_the_model_runs(server):
+    body = json.dumps(PIXELS).encode()
+    connection = server.begin(len(body))
+    connection.send(body)
+    assert server.ask("GET", "/v2/health/live")[0] == 200
+    assert select.select([connection.sock], [], [], 0)[0] == []  # no answer yet
+    with connection.getresponse() as response:
+        assert json.load(response) == {"predictions": [{"tumor_probability": 0.0}]}
+    connection.close()
 
 
 def test_after_sigterm_a_request_that_takes_too_long_is_refused(server):
