@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import yaml
-from browser import Browser, chromium
+from browser import CHROMIUM, running
 from conftest import ROOT
 from whole_project import command
 
@@ -45,16 +45,20 @@ def test_the_page_loads_nothing(shown):
     assert re.findall(r"<(?:script|link|img)[^>]*\b(?:src|href)\s*=", text) == []
 
 
-@pytest.mark.skipif(chromium() is None, reason="no browser here: apt-get install chromium")
+@pytest.mark.skipif(CHROMIUM is None, reason="no browser here: apt-get install chromium")
 def test_every_curve_is_drawn(shown):
     page, curves = shown
-    with Browser() as browser:
-        browser.open(page)
-        asked = [address for address in browser.requests() if not address.startswith(("data:", "blob:"))]
-        assert asked == [page.as_uri()]
-        assert browser.complaints() == []
-        assert browser.run('document.querySelectorAll(".vega-embed canvas").length') == curves
-        assert browser.run('Math.min(...[...document.querySelectorAll("canvas")].map(o => o.width))') > 100
+    asked, complaints = [], []
+    with running() as browser, browser.new_page() as tab:
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.goto(page.as_uri())
+        assert tab.locator(".vega-embed canvas").count() == curves
+        widths = tab.evaluate('[...document.querySelectorAll("canvas")].map(one => one.width)')
+    assert [address for address in asked if not address.startswith(("data:", "blob:"))] == [page.as_uri()]
+    assert complaints == []
+    assert min(widths) > 100
 
 
 def test_the_page_names_what_it_is_made_of():
