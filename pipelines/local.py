@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Itera
     """
     for node in nodes:
         if isinstance(node, Importer) and not Path(uri := node.exec_properties[SOURCE_URI_KEY]).exists():
-            raise UserError(f"{Path(uri).name}: not in {Path(uri).parent}; run `dvc repro`, which makes it")
+            raise UserError(f"{os.path.relpath(uri)}: not here; run `dvc repro`, which makes it")
     with tempfile.TemporaryDirectory(prefix=f"glioflow-{name}-") as folder:
         root = Path(folder) / "root"
         pipeline = Pipeline(

@@ -86,11 +86,11 @@ def test_a_stage_before_its_input_names_the_stage_to_run(project):
 @pytest.mark.parametrize(
     ("stage", "says"),
     [
-        ("validate", "examples: not in .*/data; run `dvc repro`, which makes it"),
-        ("evaluate", "examples: not in .*/data; run `dvc repro`"),
-        ("train segmenter", "examples: not in .*/data; run `dvc repro`"),
+        ("validate", "data/examples: not here; run `dvc repro`, which makes it"),
+        ("evaluate", "data/examples: not here; run `dvc repro`"),
+        ("train segmenter", "data/examples: not here; run `dvc repro`"),
         ("assemble", "artifacts/classifier/network.json: No such file or directory; .* has not run yet"),
-        ("push", "artifacts"),
+        ("push", "artifacts/layered: not here; run `dvc repro`"),
     ],
 )
 def test_a_stage_without_its_inputs_ends_with_one_line(project, stage, says):
