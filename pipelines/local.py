@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import logging
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import click
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.importer import Importer
+from tfx.dsl.components.common.importer import SOURCE_URI_KEY, Importer
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
@@ -74,8 +75,8 @@ def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Itera
             taken off.
     """
     for node in nodes:
-        if isinstance(node, Importer) and not Path(uri := node.exec_properties["source_uri"]).exists():
-            raise UserError(f"{Path(uri).name}: not in {Path(uri).parent}; run `dvc repro`, which makes it")
+        if isinstance(node, Importer) and not Path(uri := node.exec_properties[SOURCE_URI_KEY]).exists():
+            raise UserError(f"{os.path.relpath(uri)}: not here; run `dvc repro`, which makes it")
     with tempfile.TemporaryDirectory(prefix=f"glioflow-{name}-") as folder:
         root = Path(folder) / "root"
         pipeline = Pipeline(

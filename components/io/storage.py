@@ -55,9 +55,12 @@ class Tree:
         self.address = str(address)
         self.only = only
         # Other tools write to buckets, too: a listing of before is never taken for one of now.
-        options = {"use_listings_cache": False} if "://" in self.address else {}
-        with _in_one_line(self.address):
-            self.fs, root = fsspec.core.url_to_fs(self.address, **options)
+        if "://" in self.address:
+            with _in_one_line(self.address):
+                self.fs, root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
+        else:  # a path, though it may look like more to fsspec: "a::b", "file:a"
+            here = self.address if os.path.lexists(self.address) else os.path.expanduser(self.address)  # noqa: PTH111
+            self.fs, root = LocalFileSystem(), os.path.abspath(here)  # noqa: PTH100  keeps links
         self.root = root.rstrip("/")
         self.remote = not isinstance(self.fs, LocalFileSystem)
 

@@ -83,6 +83,23 @@ def test_a_stage_before_its_input_names_the_stage_to_run(project):
     assert "data/manifest.csv: not readable as a table; run `dvc repro ingest`" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("stage", "says"),
+    [
+        ("validate", "data/examples: not here; run `dvc repro`, which makes it"),
+        ("evaluate", "data/examples: not here; run `dvc repro`"),
+        ("train segmenter", "data/examples: not here; run `dvc repro`"),
+        ("assemble", "artifacts/classifier/network.json: No such file or directory; .* has not run yet"),
+        ("push", "artifacts/layered: not here; run `dvc repro`"),
+    ],
+)
+def test_a_stage_without_its_inputs_ends_with_one_line(project, stage, says):
+    result = glioflow("stage", *stage.split(), cwd=project)
+    assert result.returncode == 2
+    assert re.search(rf"^glioflow: {says}", result.stderr.splitlines()[-1])
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize("by", [glioflow, glioflow_alone])
 def test_outside_a_project_it_says_so(tmp_path, by):
     result = by("stage", "ingest", cwd=tmp_path)

@@ -201,7 +201,7 @@ def test_a_full_disk_is_told_in_one_line_and_the_checkpoint_before_it_stays(smal
 
 def test_other_errors_of_a_disk_are_not_called_a_lack_of_room(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(UserError, match=r"can't be written \(Not a directory\); choose another place"):
         save(Checkpoints(str(tmp_path / "file" / "inside"), "key"), 3)
 
 
