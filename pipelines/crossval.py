@@ -10,6 +10,7 @@ import click
 from components import params
 from components.errors import UserError
 from components.files import atomic_file, atomic_folder, write_json
+from components.yaml_file import read_yaml
 from pipelines import stages
 from pipelines.beforehand import check_gpu
 from pipelines.workflow import PARAMS, alone, check, dvc, number
@@ -39,6 +40,7 @@ def run(folds: int | None) -> int:
             raise UserError(
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
+        params.check_paths(read_yaml(PARAMS, "gone"))
         check(chosen)
         check_gpu(chosen, trained=False)
         count = folds or chosen.split.folds
