@@ -10,7 +10,7 @@ import click
 from components.common import params
 from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
-from pipelines import paths
+from components.common.yaml_text import read_yaml
 from pipelines.beforehand import check_gpu
 from pipelines.workflow import PARAMS, alone, check, dvc, number, require_repository
 from pipelines.workspace import Workspace
@@ -40,6 +40,7 @@ def run(folds: int | None) -> int:
             raise UserError(
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
+        params.check_paths(read_yaml(PARAMS, "gone"))
         check(chosen)
         check_gpu(chosen, trained=False)
         count = folds or chosen.split.folds

@@ -14,7 +14,7 @@ from written_scans import write_nifti
 
 from components.common.errors import UserError
 from components.layered.predictor import Predictor
-from components.predict import beam_run, local_run
+from components.predict import beam_run, work
 from components.predict.score import score
 from components.scans import rle
 from components.sources import open_source
@@ -114,9 +114,9 @@ def test_beam_loads_one_model_for_all_patients(demo_source, model, tmp_path, mon
     loaded = []
     whole = beam_run.Predict.load_model
     monkeypatch.setattr(beam_run.Predict, "load_model", lambda self: loaded.append(os.getpid()) or whole(self))
-    with local_run.opened([str(demo_source)], tmp_path / "out", model, resume=False) as work:
-        assert len(work.jobs) == 9
-        beam_run.predict(work, tmp_path / "out", model, HERE, None, doubt=False, overlays=False)
+    with work.opened([str(demo_source)], tmp_path / "out", model, resume=False) as asked:
+        assert len(asked.jobs) == 9
+        beam_run.predict(asked, tmp_path / "out", model, HERE, None, doubt=False, overlays=False)
     assert len(loaded) == 1
 
 

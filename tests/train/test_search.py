@@ -108,6 +108,7 @@ def test_what_it_recommends_can_be_set_and_what_makes_scores_differ_begins_anew(
     assert again["epochs"].tolist() == [1]
 
 
+@pytest.mark.nightly
 def test_where_every_trial_diverges_none_is_recommended(project):
     wild = {"precision": "mixed_float16", "filters": [8, 8], "augment": LIGHT}
     set_knobs(project, epochs=9, **wild)
