@@ -15,6 +15,8 @@ from typing import Any
 
 from components.errors import UserError
 
+_LINKS: list[tempfile.TemporaryDirectory] = []  # of `plain_path`, each removed when nothing holds it any more
+
 
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
@@ -57,6 +59,21 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def plain_path(path: str | Path) -> str:
+    """The absolute path of a folder as Beam and TensorFlow may have it, for whom brackets and the like make a pattern.
+
+    Where there are such characters in it, this is that of a link, which is gone when this process ends.
+    """
+    absolute = str(Path(path).resolve())
+    if glob.escape(absolute) == absolute:
+        return absolute
+    folder = tempfile.TemporaryDirectory(prefix="glioflow-link-")
+    _LINKS.append(folder)
+    link = Path(folder.name) / "folder"
+    link.symlink_to(absolute)
+    return str(link)
 
 
 def _prefix() -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from components.errors import UserError
 from components.evaluation.components3d import keep_components
 from components.evaluation.doubt import expected_dice
-from components.files import read_json
+from components.files import plain_path, read_json
 from components.layout import LAYERED, REGISTERED, SERVING
 from components.scans.scan import Scan
 
@@ -161,7 +161,7 @@ class Predictor:
 
         self.record = read_record(folder)
         try:
-            self.model = tf.saved_model.load(str(saved_model(folder)))
+            self.model = tf.saved_model.load(plain_path(saved_model(folder)))
             self.stages, self.serve = (self._runs(name) for name in ("stages", "serving_default"))
             # Models of versions before this signature say more than is asked for.
             maps = "maps" if "maps" in self.model.signatures else "stages"

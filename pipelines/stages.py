@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from components.files import atomic_folder, write_json
+from components.files import atomic_folder, plain_path, write_json
 from components.params import Params
 from components.registry.names import PUSHED
 
@@ -82,7 +82,7 @@ def validate(params: Params) -> None:
     from components import validate
     from pipelines import local, training
 
-    examples = training.import_examples(local.address(EXAMPLES))
+    examples = training.import_examples(plain_path(EXAMPLES))
     nodes = training.data_validation(examples.outputs["result"], validate.SCHEMA)
     with local.run("validate", [examples, *nodes], params.convert.beam_args_here) as outputs:
         found = {"statistics": "StatisticsGen", "anomalies": "ExampleValidator"}
@@ -115,7 +115,7 @@ def train(params: Params, network: str) -> None:
         return
     from pipelines import local, training
 
-    examples = training.import_examples(local.address(EXAMPLES))
+    examples = training.import_examples(plain_path(EXAMPLES))
     trainer = training.trainer(network, examples.outputs["result"], params, live=str(LIVE / network))
     with (
         local.run(f"train-{network}", [examples, trainer], params.convert.beam_args_here) as outputs,
@@ -149,8 +149,8 @@ def evaluate(params: Params) -> None:
     from pipelines import local, training
 
     networks = ("classifier", "segmenter")
-    examples = training.import_examples(local.address(EXAMPLES))
-    models = [training.import_model(local.address(ARTIFACTS / network), network) for network in networks]
+    examples = training.import_examples(plain_path(EXAMPLES))
+    models = [training.import_model(plain_path(ARTIFACTS / network), network) for network in networks]
     evaluators = [
         training.evaluator(network, examples.outputs["result"], model.outputs["result"], params)
         for network, model in zip(networks, models, strict=True)
@@ -208,8 +208,8 @@ def push(params: Params) -> None:
     from pipelines import local, training
 
     run = Record(LAYERED, PREDICTIONS, METRICS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
-    model = training.import_model(local.address(LAYERED), "layered")
-    blessing = training.import_blessing(local.address(BLESSING), gate.is_blessed(BLESSING))
+    model = training.import_model(plain_path(LAYERED), "layered")
+    blessing = training.import_blessing(plain_path(BLESSING), gate.is_blessed(BLESSING))
     with tempfile.TemporaryDirectory(prefix="glioflow-push-") as folder:
         pusher = training.pusher(model.outputs["result"], blessing.outputs["result"], folder)
         with local.run("push", [model, blessing, pusher], params.convert.beam_args_here):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kserve import Model
 from kserve.errors import InvalidInput
 
+from components.files import plain_path
 from components.serving import requests
 
 NAME = "layered"
@@ -26,7 +27,7 @@ class LayeredModel(Model):  # type: ignore[misc]
 
     def __init__(self, folder: str) -> None:
         super().__init__(NAME)
-        self.model = tf.saved_model.load(folder)
+        self.model = tf.saved_model.load(plain_path(folder))
         taken = self.model.signatures["serving_default"].structured_input_signature[1][requests.INPUT]
         self.channels = int(taken.shape[-1])
         self.neighbors = (self.channels // 3 - 1) // 2
