@@ -18,7 +18,7 @@ def finished_project(tmp_path_factory):
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # which all workers have in common
-    folder = base / "finished"
+    folder = base / "a [finished] run"  # characters that people have in paths, and that mean something to globs
     with (base / "finished.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "run.log").exists():
