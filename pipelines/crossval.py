@@ -11,6 +11,7 @@ from components.common import params
 from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
+from pipelines import paths
 from pipelines.beforehand import check_gpu
 from pipelines.workflow import PARAMS, alone, check, dvc, number, require_repository
 from pipelines.workspace import Workspace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import os
 import tempfile
@@ -19,7 +18,6 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components.common.errors import UserError
 
-LINKS: list[tempfile.TemporaryDirectory] = []  # each is removed when nothing holds it any more
 IN_THIS_PLACE = {"--runner=FnApiRunner", "--runner=DirectRunner"}
 
 
@@ -30,21 +28,6 @@ def beam_flags(given: Sequence[str]) -> list[str]:
     folder; unless an image for them is named. Runners that start none are told of one that nobody reads.
     """
     return [*given, *(["--sdk_container_image=none"] if IN_THIS_PLACE & set(given) else [])]
-
-
-def address(path: Path) -> str:
-    """The absolute path of a folder as Beam and TensorFlow may have it, for whom brackets and the like make a pattern.
-
-    Where the project's own path has such characters, that is a link, which is gone when this process ends.
-    """
-    absolute = path.resolve()
-    if glob.escape(str(absolute)) == str(absolute):
-        return str(absolute)
-    folder = tempfile.TemporaryDirectory(prefix="glioflow-link-")
-    LINKS.append(folder)
-    link = Path(folder.name) / "folder"
-    link.symlink_to(absolute)
-    return str(link)
 
 
 def _show_nodes(record: logging.LogRecord) -> bool:

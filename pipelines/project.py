@@ -48,7 +48,7 @@ def enter(context: click.Context) -> None:
 
 def from_here(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Callback of an argument that is read: what lies where the command was given comes first, then the project's."""
-    return _each(value, lambda place: (context.meta[START] / place).exists())
+    return _each(value, lambda place: (context.meta.get(START, Path.cwd()) / place).exists())
 
 
 def into_here(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -59,7 +59,7 @@ def into_here(context: click.Context, parameter: click.Parameter, value: Any) ->
 
 def _each(value: Any, is_here: Callable[[Any], bool]) -> Any:
     """Tell what `is_here` holds for from the project's folder."""
-    start = click.get_current_context().meta[START]
+    start = click.get_current_context().meta.get(START, Path.cwd())
     if value is None or start == Path.cwd():
         return value
     if isinstance(value, tuple):

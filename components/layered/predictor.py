@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from components.common.errors import UserError
+from components.common.plain_path import plain_path
 from components.layered.decision import Prediction, decide
 from components.layered.record import COPY_AGAIN, read_record, saved_model
 from components.layered.views import Stages, Views, views
@@ -23,7 +24,7 @@ class Predictor:
 
         self.record = read_record(folder)
         try:
-            self.model = tf.saved_model.load(str(saved_model(folder)))
+            self.model = tf.saved_model.load(plain_path(saved_model(folder)))
             self.stages, self.serve = (self._runs(name) for name in ("stages", "serving_default"))
             # Models of versions before this signature say more than is asked for.
             maps = "maps" if "maps" in self.model.signatures else "stages"

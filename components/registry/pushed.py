@@ -8,7 +8,7 @@ from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.files import read_json, write_json
-from components.registry.git import GitError, git
+from components.registry.git import GitError, git, has_commit
 from components.registry.names import ARTIFACT, PUSHED
 from components.registry.state import State, Version, read_state, registered
 
@@ -44,7 +44,7 @@ def in_words(path: Path = PUSHED) -> str:
             "approved, without a version: experiments get none, nor do runs where Git has no commit yet; in a "
             f"repository with a commit {REGISTER}"
         )
-    if any(known.name == name for known in read_state().versions):
+    if has_commit() and any(known.name == name for known in read_state().versions):
         return f"approved; {name}, as {path} calls it, is another model here; {REGISTER}"
     return f"approved as {name}, whose tag is not here; {FETCH}"
 

@@ -33,10 +33,14 @@ def _calibrated(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_plots(folder: str | Path, run: Run) -> None:
-    """Write one CSV a curve into `folder`: roc, patients, reliability_slices, reliability_pixels, risk_coverage."""
+    """Write one CSV a curve into `folder`: roc, patients, reliability_slices, reliability_pixels, risk_coverage.
+
+    Patients are numbered, from the best on: `dvc exp save` puts what is plotted into a commit, though Git ignores it.
+    """
+    numbered = run.ill.assign(patient=[f"patient {number}" for number in range(1, len(run.ill) + 1)])
     tables = {
         "roc": roc_table(run),
-        "patients": run.ill[["patient", "volume_dice", "doubt", "referred"]],
+        "patients": numbered[["patient", "volume_dice", "doubt", "referred"]],
         "reliability_slices": _calibrated(run.reliability_of_slices()),
         "reliability_pixels": _calibrated(run.reliability_of_pixels()),
         "risk_coverage": risk_table(run),

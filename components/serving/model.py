@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import tensorflow as tf
 
+from components.common.plain_path import plain_path
 from components.serving import requests
 from components.serving.requests import RequestError
 
@@ -20,7 +21,7 @@ class LayeredModel:
     """
 
     def __init__(self, folder: str) -> None:
-        self.model = tf.saved_model.load(folder)
+        self.model = tf.saved_model.load(plain_path(folder))
         taken = self.model.signatures["serving_default"].structured_input_signature[1][requests.INPUT]
         self.channels = int(taken.shape[-1])
         self.neighbors = (self.channels // 3 - 1) // 2

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from components.common.files import write_json
 from components.common.params import Params
+from components.common.plain_path import plain_path
 from pipelines.paths import (
     ARTIFACTS,
     BLESSING,
@@ -25,8 +26,8 @@ def run(params: Params) -> None:
     from pipelines import local, training
 
     networks = ("classifier", "segmenter")
-    examples = training.import_examples(local.address(EXAMPLES))
-    models = [training.import_model(local.address(ARTIFACTS / network), network) for network in networks]
+    examples = training.import_examples(plain_path(EXAMPLES))
+    models = [training.import_model(plain_path(ARTIFACTS / network), network) for network in networks]
     evaluators = [
         training.evaluator(network, examples.outputs["result"], model.outputs["result"], params)
         for network, model in zip(networks, models, strict=True)

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from components.common.params import Params
+from components.common.plain_path import plain_path
 from components.evaluate.gate import is_blessed
 from components.layered.record import digest
 from components.registry.dossier import Record
@@ -20,8 +21,8 @@ def run(params: Params) -> None:
     from pipelines import local, training
 
     record = Record(LAYERED, PREDICTIONS, METRICS, DETAILS, BLESSING / "verdict.json", CARD, Path("params.yaml"))
-    model = training.import_model(local.address(LAYERED), "layered")
-    blessing = training.import_blessing(local.address(BLESSING), is_blessed(BLESSING))
+    model = training.import_model(plain_path(LAYERED), "layered")
+    blessing = training.import_blessing(plain_path(BLESSING), is_blessed(BLESSING))
     with tempfile.TemporaryDirectory(prefix="glioflow-push-") as folder:
         pusher = training.pusher(model.outputs["result"], blessing.outputs["result"], folder)
         with local.run("push", [model, blessing, pusher], params.convert.beam_args_here):

@@ -6,6 +6,7 @@ import shutil
 
 from components.common.files import atomic_folder
 from components.common.params import Params
+from components.common.plain_path import plain_path
 from components.train.devices import cluster, require_gpu
 from pipelines.beforehand import check_weights
 from pipelines.paths import ARTIFACTS, EXAMPLES, LIVE
@@ -23,7 +24,7 @@ def run(params: Params, network: str) -> None:
         return
     from pipelines import local, training
 
-    examples = training.import_examples(local.address(EXAMPLES))
+    examples = training.import_examples(plain_path(EXAMPLES))
     trainer = training.trainer(network, examples.outputs["result"], params, live=str(LIVE / network))
     with (
         local.run(f"train-{network}", [examples, trainer], params.convert.beam_args_here) as outputs,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from components.common.files import atomic_folder
 from components.common.params import Params
+from components.common.plain_path import plain_path
 from components.common.tables import read_manifest, read_splits
 from components.validate.drift import between_sides
 from components.validate.stage import SCHEMA, check, check_drift
@@ -17,7 +18,7 @@ def run(params: Params) -> None:
     """Let TFX look at the examples, then see what it found."""
     from pipelines import local, training
 
-    examples = training.import_examples(local.address(EXAMPLES))
+    examples = training.import_examples(plain_path(EXAMPLES))
     nodes = training.data_validation(examples.outputs["result"], SCHEMA)
     with local.run("validate", [examples, *nodes], params.convert.beam_args_here) as outputs:
         found = {"statistics": "StatisticsGen", "anomalies": "ExampleValidator"}

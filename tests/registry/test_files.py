@@ -205,7 +205,10 @@ def test_a_clone_without_tags_is_told_of_them(untagged):
     assert "registry: v1.2.0: no version here. Versions are Git tags" in said("v1.2.0")
     with pytest.raises(UserError, match=r"no version stands in prod; no version here\. .*git fetch --tags"):
         model_folder("registry:prod")
-    assert in_words() == "approved as v1.2.0, whose tag is not here; `git fetch --tags` brings those of the remote"
+    there = "approved as v1.2.0, whose tag is not here; `git fetch --tags` brings those of the remote"
+    assert in_words() == there
+    shutil.rmtree(untagged / ".git")  # as after the download of an archive
+    assert in_words() == there
 
 
 def test_a_clone_without_tags_gives_no_name_away_a_second_time(untagged):

@@ -51,6 +51,13 @@ def test_patients_come_best_first(plots):
     assert len(plots["patients.csv"]) == 10
 
 
+def test_what_is_plotted_names_no_patient(finished, tmp_path):
+    """`dvc exp save` adds it to a commit, whatever Git is told to ignore."""
+    write_plots(tmp_path / "plots", finished)
+    text = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "plots").iterdir())
+    assert [name for name in finished.manifest["patient"].unique() if name in text] == []
+
+
 def test_what_can_t_be_measured_has_columns_and_no_rows(tmp_path, tiny_params):
     scans = [made_up_scan(name, tumor=None) for name in names(2)]
     write_plots(tmp_path / "plots", made_up_run(tmp_path / "run", tiny_params, scans))

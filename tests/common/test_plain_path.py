@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines import local
+from components.common import plain_path as links
+from components.layered.predictor import Predictor
+
+pytest_plugins = ["evaluated"]
 
 
 @pytest.mark.parametrize("name", ["plain", "with a blank", "[2024] set", "a*b", "what?"])
 def test_what_lies_in_a_folder_is_found_by_its_address_whatever_its_name(tmp_path, name):
     (tmp_path / name / "Split-train").mkdir(parents=True)
     (tmp_path / name / "Split-train" / "a.gz").touch()
-    address = local.address(tmp_path / name)
+    address = links.plain_path(tmp_path / name)
     (found,) = tf.io.gfile.glob(f"{address}/Split-train/*")
     assert Path(found).samefile(tmp_path / name / "Split-train" / "a.gz")
     assert (address == str(tmp_path / name)) == (name in ("plain", "with a blank"))
 
 
 def test_links_are_gone_with_the_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "LINKS", [])
+    monkeypatch.setattr(links, "_LINKS", [])
     (tmp_path / "[1]").mkdir()
-    link = Path(local.address(tmp_path / "[1]"))
+    link = Path(links.plain_path(tmp_path / "[1]"))
     assert link.is_symlink()
-    local.LINKS[0].cleanup()  # as at the end
+    links._LINKS[0].cleanup()  # as at the end
     assert not link.parent.exists()
     assert (tmp_path / "[1]").is_dir()
+
+
+def test_a_model_below_such_a_folder_is_read(good, tmp_path):
+    folder = tmp_path / "[2024] models"
+    shutil.copytree(good.layered, folder / "layered")
+    slices = np.zeros((1, 32, 32, 3), np.uint8)
+    assert Predictor(folder / "layered").serve(slices)["mask"].shape == (1, 32, 32)
