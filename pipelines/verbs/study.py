@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("new")
 @click.option("--against", metavar="DIR", default="data", show_default=True, help="Data folder with the training set.")
-@click.option("--model", metavar="DIR", help="Layered model, to compare predictions, too, e.g. artifacts/layered.")
+@click.option("--model", metavar="MODEL", help="Compare predictions, too: artifacts/layered, registry:prod, reference.")
 @click.option(
     "--sample", type=click.IntRange(min=1), default=30, show_default=True, help="Training patients to predict."
 )

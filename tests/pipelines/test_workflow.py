@@ -22,6 +22,7 @@ from scipy.special import expit, logit
 from warm import warm
 from whole_project import command, commit, copied, tiny
 
+from components.drift import SHARE
 from components.evaluation.slices import auroc
 from components.layout import SLICES
 from pipelines import workflow
@@ -195,6 +196,12 @@ def test_the_pushed_model_runs_on_slices(project):
     outputs = model.signatures["serving_default"](slices=tf.constant(slices))
     assert outputs["mask"].shape == (3, 50, 70)
     assert outputs["tumor_probability"].shape == (3,)
+
+
+def test_drift_takes_a_registered_model(project):
+    result = glioflow("drift", "data/demo", "--model", "registry:v1.0.0", "--sample", "2", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert SHARE in result.stdout
 
 
 class Page(html.parser.HTMLParser):
