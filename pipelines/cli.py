@@ -45,10 +45,18 @@ def main() -> None:
     except UserError as error:
         _end(str(error))
     except Exception as error:
-        words = system.in_words(error)
+        words = system.in_words(error) or _of_dvc(error)
         if words is None:  # a fault of the code
             raise
         _end(words)
+
+
+def _of_dvc(error: Exception) -> str | None:
+    """What DVC, or its way to Git, tells its users; neither is imported for that."""
+    for module, name in (("dvc.exceptions", "DvcException"), ("scmrepo.exceptions", "SCMError")):
+        if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
+            return f"dvc: {error}; see to it and start again"
+    return None
 
 
 def _end(words: str) -> NoReturn:

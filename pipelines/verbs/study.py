@@ -21,9 +21,9 @@ from pipelines.project import from_here, into_here
 )
 @click.option(
     "--model",
-    metavar="DIR",
+    metavar="MODEL",
     callback=from_here,
-    help="Layered model, to compare predictions, too, e.g. artifacts/layered.",
+    help="Compare predictions, too: artifacts/layered, registry:prod, reference.",
 )
 @click.option(
     "--sample", type=click.IntRange(min=1), default=30, show_default=True, help="Training patients to predict."

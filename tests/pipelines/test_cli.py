@@ -100,6 +100,14 @@ def test_a_stage_without_its_inputs_ends_with_one_line(project, stage, says):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("words", ["step demo", "publish"])
+def test_a_pod_without_a_repository_ends_with_one_line(project, words):
+    result = glioflow("pod", "--run", "a", "--storage", "gs://scans/a", *words.split(), cwd=project)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("glioflow: dvc: you are not inside of a DVC repository")
+
+
 @pytest.mark.parametrize("by", [glioflow, glioflow_alone])
 def test_outside_a_project_it_says_so(tmp_path, by):
     result = by("stage", "ingest", cwd=tmp_path)

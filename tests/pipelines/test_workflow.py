@@ -25,6 +25,7 @@ from whole_project import command, commit, copied, tiny
 from components.common.layout import SLICES
 from components.layered.record import digest
 from components.metrics.slice_scores import auroc
+from components.validate.drift import SHARE
 from pipelines import workflow
 
 
@@ -207,6 +208,12 @@ def test_no_file_that_git_would_take_names_a_patient(project):
     files = [project / name for name in taken if (project / name).is_file() and not (project / name).is_symlink()]
     assert [str(path) for path in files if any(name in path.read_bytes() for name in patients)] == []
     assert not [name for name in taken if any(patient in name.encode() for patient in patients)]
+
+
+def test_drift_takes_a_registered_model(project):
+    result = glioflow("drift", "data/demo", "--model", "registry:v1.0.0", "--sample", "2", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert SHARE in result.stdout
 
 
 class Page(html.parser.HTMLParser):
