@@ -26,7 +26,8 @@ def read_text(path: str | Path) -> str:
     except FileNotFoundError:
         raise
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start + 1} is not UTF-8; save it in that encoding") from error
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}: line {line} is not UTF-8; save the file in that encoding") from error
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror}); see to its permissions") from error
 

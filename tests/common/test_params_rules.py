@@ -132,7 +132,7 @@ def test_a_misspelt_knob_is_told_before_all_else_and_one_of_another_type_is_no_m
     ):
         params.parse(tree)
     tree["gate"]["margins"] = tree["gate"].pop("margin")
-    with pytest.raises(UserError, match=r"^params\.yaml: gate\.margins: there is no such knob \(and 2 more\)$"):
+    with pytest.raises(UserError, match=r"^params\.yaml: gate\.margins: there is no such knob; did you mean gate\.margin\? \(and 2 more\)$"):
         params.parse(tree)
 
 
@@ -182,7 +182,7 @@ def test_a_knob_that_is_there_twice_is_told_with_the_second_ones_line(tmp_path):
     path.write_text("scale: demo\nsplit:\n  val: 0.1\n  val: 0.2\n", encoding="utf-8")
     with pytest.raises(UserError) as error:
         params.load(path)
-    assert str(error.value) == f"{path}: the same key twice, line 4; remove one of the two"
+    assert str(error.value) == f"{path}: the key val stands there twice, line 4; remove one of the two"
 
 
 def test_words_that_older_yaml_takes_for_booleans_are_words(tmp_path):
