@@ -31,11 +31,11 @@ def prepare(source: Path, data: Path, counts: tuple[int, ...]) -> dict[int, int]
     """Ingest all patients into `data`, write a split for each number of patients; number of patients to slices."""
     from components.common.tables import read_manifest
     from components.ingest.stage import spread
-    from components.split.assign import Rule, split_patients
+    from components.split.assign import SplitRule, assign_splits
 
     steps.ingest(source, data, 2, None)
     manifest = read_manifest(data / "manifest.csv")
-    splits = split_patients(manifest, Rule(0.15, 0.25, 5, SEED))
+    splits = assign_splits(manifest, SplitRule(0.15, 0.25, 5, SEED))
     slices = {}
     for count in sorted({min(count, len(splits)) for count in counts}):
         names = spread(list(splits["patient"]), count)

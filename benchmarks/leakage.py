@@ -22,10 +22,10 @@ from sklearn.neighbors import NearestNeighbors
 from components.scans.slice_features import describe
 from components.sources import Source, open_source
 from components.sources.demo import write_demo
-from components.split.assign import Rule, split_patients
+from components.split.assign import SplitRule, assign_splits
 
 SIDE = 32
-RULE = Rule(val=0.15, test=0.25, folds=5, seed=20260101)
+RULE = SplitRule(val=0.15, test=0.25, folds=5, seed=20260101)
 
 
 def slices_of(source: Source) -> tuple[np.ndarray, pd.DataFrame]:
@@ -60,7 +60,7 @@ def nearest(features: np.ndarray, folds: np.ndarray) -> np.ndarray:
 
 
 def accuracies(
-    features: np.ndarray, manifest: pd.DataFrame, labelings: int, rule: Rule = RULE
+    features: np.ndarray, manifest: pd.DataFrame, labelings: int, rule: SplitRule = RULE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Accuracy of the nearest neighbour on random labels, cross-validated over all slices.
 
@@ -71,11 +71,11 @@ def accuracies(
         rule: folds and seed.
 
     Returns:
-        Accuracies 0..1, [labelings] each: slices dealt out to folds at random, and the folds of `split_patients`.
+        Accuracies 0..1, [labelings] each: slices dealt out to folds at random, and the folds of `assign_splits`.
         There chance is a little less than 0.5: of n persons, n / 2 - 1 of the n - 1 others have one's own label.
     """
     rng = np.random.default_rng(rule.seed)
-    splits = split_patients(manifest, rule).set_index("patient")
+    splits = assign_splits(manifest, rule).set_index("patient")
     by_slice = nearest(features, rng.permutation(len(features)) % rule.folds)
     by_patient = nearest(features, manifest["patient"].map(splits["fold"]).to_numpy())
     persons, person = np.unique(manifest["subject"], return_inverse=True)

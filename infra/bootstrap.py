@@ -2,7 +2,7 @@
 """Set up .venv: `python3 infra/bootstrap.py`; .venv-serving, -checks or -modern by `serving`, `checks`, `modern`.
 
 Needs Python 3.8 or newer with pip, nothing else. Picks a Python (PATH, then pyenv, then fetched by uv; for .venv one of
-the lane, see pipelines/lane.py; .venv-modern is for infra/modern.py), fetches uv from the package index where it is
+the stack, see pipelines/stack.py; .venv-modern is for infra/modern.py), fetches uv from the package index where it is
 missing, and installs what the lock names, checked by hash, from where pip is told to (infra/pip_settings.py). Does
 nothing where the environment already matches the lock and this folder.
 """
@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from pip_settings import index_flags, pip_command, uv_environment  # noqa: E402
 
-from pipelines import lane  # noqa: E402  (standard library only)
+from pipelines import stack  # noqa: E402  (standard library only)
 
 TOOLS = ROOT / ".tools"
 NO_PYTHON = (
@@ -68,15 +68,15 @@ class Environment:
 def chosen(arguments):
     """The environment that the command line names."""
     if arguments == ["serving"]:
-        return Environment(".venv-serving", "infra/serving/requirements.lock", lane.MODERN_PYTHONS)
+        return Environment(".venv-serving", "infra/serving/requirements.lock", stack.MODERN_PYTHONS)
     if arguments == ["checks"]:
-        return Environment(".venv-checks", "infra/checks/requirements.lock", lane.MODERN_PYTHONS, node="infra/checks")
+        return Environment(".venv-checks", "infra/checks/requirements.lock", stack.MODERN_PYTHONS, node="infra/checks")
     if arguments == ["modern"]:
-        platform = "x86_64-manylinux_{}_{}".format(*lane.MODERN_GLIBC)
-        return Environment(".venv-modern", "requirements.lock", lane.MODERN_PYTHONS, project=True, platform=platform)
+        platform = "x86_64-manylinux_{}_{}".format(*stack.MODERN_GLIBC)
+        return Environment(".venv-modern", "requirements.lock", stack.MODERN_PYTHONS, project=True, platform=platform)
     if arguments:
         sys.exit("usage: python3 infra/bootstrap.py [serving | checks | modern]")
-    return Environment(".venv", "requirements.lock", lane.pythons(), project=True)
+    return Environment(".venv", "requirements.lock", stack.pythons(), project=True)
 
 
 def candidates(names):

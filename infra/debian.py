@@ -1,4 +1,4 @@
-"""The Debian 13 root that the modern lane runs in on older machines. Standard library only; runs on Python 3.8."""
+"""The Debian 13 root that the modern stack runs in on older machines. Standard library only; runs on Python 3.8."""
 
 import hashlib
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Run a command in the modern lane where the machine's C library is too old: `infra/modern.py run -- COMMAND`.
+"""Run a command in the modern stack where the machine's C library is too old: `infra/modern.py run -- COMMAND`.
 
-The lane's packages lie in .venv-modern, and run in a Debian 13 root that debootstrap makes once and the user's cache
+The stack's packages lie in .venv-modern, and run in a Debian 13 root that debootstrap makes once and the user's cache
 keeps (`debian.py`), seen in namespaces (`namespaces.py`). Standard library only.
 """
 
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import bootstrap
-from bootstrap import ROOT, lane
+from bootstrap import ROOT, stack
 from debian import cache, make_root
 from namespaces import NAMES, enter, in_namespaces
 
@@ -24,12 +24,12 @@ TESTS = ["pytest", "@{}".format(ROOT / "tests" / "parallel.args")]
 
 
 def native():
-    """Tell whether the machine's own C library carries the modern lane."""
-    return (lane.glibc() or (0, 0)) >= lane.MODERN_GLIBC
+    """Tell whether the machine's own C library carries the modern stack."""
+    return (stack.glibc() or (0, 0)) >= stack.MODERN_GLIBC
 
 
 def missing():
-    """What keeps this machine from running the modern lane, in one line; None where nothing does."""
+    """What keeps this machine from running the modern stack, in one line; None where nothing does."""
     if native():
         return None
     if sys.platform != "linux" or platform.machine() != "x86_64":
@@ -56,7 +56,7 @@ def refuse(reason):
 
 
 def main():
-    """Check, or run the command in the modern lane."""
+    """Check, or run the command in the modern stack."""
     verb, command = (sys.argv[1:2] or [""])[0], [*sys.argv[3:]] if sys.argv[2:3] == ["--"] else []
     if verb == "inside":
         enter(command)
@@ -72,7 +72,7 @@ def main():
     for end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(end, lambda number, _: sys.exit(128 + number))  # so that a half-made root goes
     if native():
-        print("glibc {}.{}: `make test` is the modern lane already".format(*lane.glibc()), flush=True)
+        print("glibc {}.{}: `make test` is the modern stack already".format(*stack.glibc()), flush=True)
         bootstrap.set_up(bootstrap.chosen([]))
         os.environ["PATH"] = "{}{}{}".format(ROOT / ".venv" / "bin", os.pathsep, os.environ.get("PATH", ""))
         os.execvp(command[0], command)

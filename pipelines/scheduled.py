@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from components.common.errors import UserError
 from pipelines import workflow
-from pipelines.family import call
-from pipelines.trace import listening
+from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.stage_trace import recorded_stages
 
 
 def run(*, sync: bool) -> tuple[int, str]:
@@ -29,7 +29,7 @@ def _run(sync: bool) -> tuple[int, str]:
     if sync:
         _do("git", "pull", "--quiet", "--ff-only")
         _do(workflow.dvc(), "fetch", "--quiet", "--run-cache")
-    with listening() as ran:
+    with recorded_stages() as ran:
         status = workflow.run_alone([])
     if status:
         return status, f"failed in {ran[-1]}" if ran else "failed before the first stage"
@@ -46,5 +46,5 @@ def _run(sync: bool) -> tuple[int, str]:
 
 
 def _do(*command: str) -> None:
-    if call(command):
+    if run_forwarding_sigterm(command):
         raise UserError(f"{' '.join(command[:2])}: failed; the lines above say why")

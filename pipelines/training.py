@@ -17,7 +17,7 @@ from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import channel, standard_artifacts
 
 from components.common.params import Params
-from components.common.tables import SIDES
+from components.common.tables import SPLIT_NAMES
 
 
 def import_examples(uri: str) -> Importer:
@@ -26,7 +26,7 @@ def import_examples(uri: str) -> Importer:
         source_uri=uri,
         artifact_type=standard_artifacts.Examples,
         reimport=True,
-        properties={"split_names": json.dumps(list(SIDES))},
+        properties={"split_names": json.dumps(list(SPLIT_NAMES))},
         custom_properties={"file_format": "tfrecords_gzip"},
     )
     return node.with_id("ImportExamples")

@@ -19,12 +19,12 @@ from components.common.yaml_text import read_yaml
 from components.registry.git import NoRepositoryError, git
 from pipelines import knobs, paths, times
 from pipelines.beforehand import check_files, check_gpu
-from pipelines.family import call
+from pipelines.forwarding import run_forwarding_sigterm
 
 PARAMS = Path("params.yaml")
 
 
-def apply(settings: list[str], *, look: bool = True) -> list[str]:
+def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
     """Set `knob=value` pairs in params.yaml, whose other lines stay; a wrong one leaves the file as it was.
 
     Args:
@@ -38,7 +38,7 @@ def apply(settings: list[str], *, look: bool = True) -> list[str]:
     tree = yaml_text.parse(text, str(PARAMS))
     chosen = params.parse(tree, str(PARAMS))
     params.check_paths(tree)
-    if look:
+    if check_source:
         check(chosen)
     with atomic_file(PARAMS) as part:
         part.write_bytes(text.encode())
@@ -83,7 +83,7 @@ def run_alone(settings: list[str]) -> int:
             with atomic_file(PARAMS) as part:
                 part.write_bytes(before)
         raise
-    status = call([dvc(), "repro", *_targets(chosen)])
+    status = run_forwarding_sigterm([dvc(), "repro", *_targets(chosen)])
     if status == 0:
         print("\n" + summary(began))
     return 2 if status else 0

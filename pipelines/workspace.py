@@ -14,7 +14,7 @@ from typing import Any
 
 from components.common.errors import UserError
 from components.common.files import atomic_file
-from pipelines.family import call
+from pipelines.forwarding import run_forwarding_sigterm
 from pipelines.workflow import PARAMS, dvc
 
 CODE = ("components", "models", "pipelines")
@@ -50,7 +50,9 @@ class Workspace:
     def run(self, *command: str) -> int:
         """Run a command in it, with its copy of the code; returns the exit status."""
         paths = [str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return call(command, cwd=self.folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+        return run_forwarding_sigterm(
+            command, cwd=self.folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        )
 
     def set(self, knobs: dict[str, Any]) -> None:
         """Take the project's params.yaml, with other values of some knobs, named like "split.fold"."""

@@ -113,12 +113,12 @@ def demo_source(tmp_path_factory, tiny_params) -> Path:
 def data(tmp_path_factory, demo_source, tiny_params) -> Path:
     """Folder with scans/, manifest.csv, splits.csv and examples/ of the tiny source."""
     from components.convert.stage import convert
-    from components.split.assign import Rule
+    from components.split.assign import SplitRule
     from components.split.stage import split
 
     folder = tmp_path_factory.mktemp("data")
     ingest_into(folder, demo_source)
-    rule = Rule(**tiny_params.split.model_dump(exclude={"near", "look_alikes"}), seed=tiny_params.seed)
+    rule = SplitRule(**tiny_params.split.model_dump(exclude={"near", "look_alikes"}), seed=tiny_params.seed)
     split(folder / "manifest.csv", folder / "splits.csv", folder / "ledger.csv", rule)
     convert(
         folder / "scans",

@@ -53,13 +53,13 @@ def prepare_convert(folder):
     import tensorflow  # noqa: F401
 
     import components.convert.stage  # noqa: F401
-    from components.split.assign import Rule
+    from components.split.assign import SplitRule
     from components.split.stage import split
 
     for source in "AB":
         ingest_into(folder / f"{source}-in", folder / source)
         files = (folder / f"{source}-in" / f"{name}.csv" for name in ("manifest", "splits", "ledger"))
-        split(*files, Rule(0.2, 0.2, 2, 1))
+        split(*files, SplitRule(0.2, 0.2, 2, 1))
 
 
 def run_convert(folder, source, _workers=1):

@@ -1,4 +1,4 @@
-"""What a layered model says about a project's first scan, in the lane that runs this.
+"""What a layered model says about a project's first scan, in the stack that runs this.
 
     python layered_outputs.py MODEL OUT.npz           MODEL as for `glioflow predict`
     python layered_outputs.py MODEL OUT.npz --served  by `glioflow serve` too

@@ -1,4 +1,4 @@
-"""The environment's promises: one lock for both lanes, every package by hash, no CUDA, no address."""
+"""The environment's promises: one lock for both stacks, every package by hash, no CUDA, no address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import date
 import pytest
 from conftest import ROOT
 
-from pipelines import lane
+from pipelines import stack
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 REQUIREMENTS = [block for block in re.split(r"\n(?=[a-z0-9])", LOCK) if re.match(r"[a-z0-9]", block)]
@@ -57,26 +57,26 @@ def test_no_tracked_file_names_an_index():
 
 @pytest.mark.parametrize(("glibc", "first"), [((2, 39), "3.12"), ((2, 41), "3.12"), ((2, 36), "3.10"), (None, "3.10")])
 def test_the_c_library_chooses_the_lane(monkeypatch, glibc, first):
-    monkeypatch.setattr(lane, "glibc", lambda: glibc)
-    assert lane.pythons()[0] == first
-    assert lane.pythons()[-1] == "3.10"
+    monkeypatch.setattr(stack, "glibc", lambda: glibc)
+    assert stack.pythons()[0] == first
+    assert stack.pythons()[-1] == "3.10"
 
 
 def test_the_classic_lane_is_had_where_it_is_asked_for(monkeypatch):
-    monkeypatch.setattr(lane, "glibc", lambda: (2, 41))
-    monkeypatch.setenv(lane.CHOICE, "classic")
-    assert lane.pythons() == ["3.10"]
+    monkeypatch.setattr(stack, "glibc", lambda: (2, 41))
+    monkeypatch.setenv(stack.CHOICE, "classic")
+    assert stack.pythons() == ["3.10"]
 
 
 def test_the_end_of_this_lanes_python_and_numpy_is_known():
-    names = sorted(lane.ends())
+    names = sorted(stack.ends())
     assert [name.split()[0] for name in names] == ["NumPy", "Python"]
     assert names[1].split()[1] == f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def test_what_is_past_its_end_is_told_from_the_day_after():
-    name, last = min(lane.ends().items(), key=lambda item: item[1])
-    before, after = (lane.upkeep(day)[0] for day in (last, last.replace(year=last.year + 50)))
+    name, last = min(stack.ends().items(), key=lambda item: item[1])
+    before, after = (stack.upkeep(day)[0] for day in (last, last.replace(year=last.year + 50)))
     assert before.startswith("past its end    nothing; to come: ")
     assert f"{name} on {last}" in before
     assert f"{name} ({last})" in after
@@ -84,8 +84,8 @@ def test_what_is_past_its_end_is_told_from_the_day_after():
 
 
 def test_pins_that_nobody_mends_are_named_in_the_classic_lane_alone():
-    lines = lane.upkeep(date(2026, 1, 1))[1:]
-    if lane.current() == "modern":
+    lines = stack.upkeep(date(2026, 1, 1))[1:]
+    if stack.current() == "modern":
         assert lines == []
     else:
         assert "tensorflow-cpu 2.16.2" in lines[0]
@@ -117,7 +117,7 @@ def test_an_environment_that_matches_the_lock_is_left_alone(tmp_path):
         "infra/bootstrap.py",
         "infra/pip_settings.py",
         "pipelines/__init__.py",
-        "pipelines/lane.py",
+        "pipelines/stack.py",
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())

@@ -13,7 +13,7 @@ from components.common.tables import read_manifest
 from components.convert.stage import convert
 from components.scans.scan_files import read_scan
 from components.sources import open_source
-from components.split.assign import Rule
+from components.split.assign import SplitRule
 from components.split.leakage import find_leaks, find_look_alikes
 from components.split.stage import NEAR, split
 
@@ -49,7 +49,7 @@ def test_real_scans_go_from_files_to_examples(tmp_path, tree):
         np.testing.assert_array_equal(before.mask, after.mask)
         assert len(before.image) == (manifest["patient"] == name).sum()
     splits = split(
-        tmp_path / "manifest.csv", tmp_path / "splits.csv", tmp_path / "ledger.csv", Rule(0.25, 0.25, 2, seed=1)
+        tmp_path / "manifest.csv", tmp_path / "splits.csv", tmp_path / "ledger.csv", SplitRule(0.25, 0.25, 2, seed=1)
     )
     manifest = read_manifest(tmp_path / "manifest.csv")
     assert find_leaks(manifest, splits) == find_look_alikes(manifest, splits, NEAR) == []

@@ -13,16 +13,16 @@ import psutil
 import pytest
 from conftest import ROOT
 
-from pipelines import lane
+from pipelines import stack
 
 MODERN = [sys.executable, str(ROOT / "infra" / "modern.py")]
-NATIVE = (lane.glibc() or (0, 0)) >= lane.MODERN_GLIBC
+NATIVE = (stack.glibc() or (0, 0)) >= stack.MODERN_GLIBC
 sys.path.insert(0, str(ROOT / "infra"))
 
 import debian  # noqa: E402
 import modern  # noqa: E402
 
-older = pytest.mark.skipif(NATIVE, reason="the machine's own C library carries the modern lane: no root is made")
+older = pytest.mark.skipif(NATIVE, reason="the machine's own C library carries the modern stack: no root is made")
 rooted = pytest.mark.skipif(os.geteuid() != 0, reason="only root may drop a right")
 
 
@@ -100,7 +100,7 @@ def test_the_machines_own_mirror_is_taken(tmp_path, name, text):
 def making(tmp_path):
     """Environment of a machine without a cached root, with a debootstrap that does what is written to `script`."""
     if NATIVE or modern.missing():
-        pytest.skip(modern.missing() or "the machine's own C library carries the modern lane: no root is made")
+        pytest.skip(modern.missing() or "the machine's own C library carries the modern stack: no root is made")
     script = tmp_path / "bin" / "debootstrap"
     script.parent.mkdir()
     script.touch(0o755)
@@ -133,11 +133,11 @@ def test_a_root_that_is_half_made_at_sigterm_is_not_kept(making, tmp_path):
 
 @pytest.fixture(scope="module")
 def ready():
-    """Skips where the modern lane is not set up, which takes minutes and gigabytes."""
+    """Skips where the modern stack is not set up, which takes minutes and gigabytes."""
     if NATIVE or modern.missing():
-        pytest.skip(modern.missing() or "the machine's own C library carries the modern lane: no root is made")
+        pytest.skip(modern.missing() or "the machine's own C library carries the modern stack: no root is made")
     if not debian.cache().is_dir() or not (ROOT / ".venv-modern" / "lock.sha256").exists():
-        pytest.skip("the modern lane is not set up here: make test-modern")
+        pytest.skip("the modern stack is not set up here: make test-modern")
 
 
 def mounts():

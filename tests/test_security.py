@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT
 
 from models.networks.network_files import build, load_network, save_network
-from pipelines import lane
+from pipelines import stack
 
 DOCUMENT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
@@ -63,11 +63,11 @@ def attacked(tmp_path):
 def test_pyarrow_runs_no_pickle_where_beam_is_imported(attacked, imports):
     ran, said = attacked(imports)
     assert not ran
-    if lane.current() == "classic":
+    if stack.current() == "classic":
         assert "Disallowed deserialization of 'arrow.py_extension_type'" in said
 
 
-@pytest.mark.skipif(lane.current() != "classic", reason="pyarrow runs no pickles from 14.0.1 on, with or without Beam")
+@pytest.mark.skipif(stack.current() != "classic", reason="pyarrow runs no pickles from 14.0.1 on, with or without Beam")
 def test_the_classic_lanes_pyarrow_alone_would_run_it(attacked):
     ran, _ = attacked("import pyarrow")
     assert ran

@@ -19,7 +19,7 @@ from components.train.stage import train
 from components.train.training_slices import Slices
 
 SIZE = 32
-SIDES = {"train": 6, "val": 3}  # patients, 8 slices each
+SPLIT_NAMES = {"train": 6, "val": 3}  # patients, 8 slices each
 NO_AUGMENTATION = dict.fromkeys(("rotate", "zoom", "shift", "intensity", "gamma", "bias", "elastic"), 0.0)
 NO_AUGMENTATION["flip"] = False
 LIGHT = NO_AUGMENTATION | {"intensity": 0.1}  # draws for every slice, and is soon compiled
@@ -57,7 +57,7 @@ def write_sides(folder, **arguments):
 
     What a segmenter learns from the former is wrong for the latter: its first epoch stays the best.
     """
-    for side, patients in SIDES.items():
+    for side, patients in SPLIT_NAMES.items():
         scans = [spotted_scan(f"{side}{number}", decoy=side == "val") for number in range(patients)]
         write_shards(folder / f"Split-{side}", scans, shards=2, **arguments)
 
@@ -102,7 +102,7 @@ def tiny(folder):
 
 def run(network, params, sides, run_dir, **arguments):
     """Train on the slices that `write_sides` wrote."""
-    train_files, val_files = ([f"{sides}/Split-{side}/*"] for side in SIDES)
+    train_files, val_files = ([f"{sides}/Split-{side}/*"] for side in SPLIT_NAMES)
     return train(network, params, train_files, val_files, run_dir, **arguments)
 
 

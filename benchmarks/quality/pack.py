@@ -12,7 +12,7 @@ from components.common.bars import bar
 from components.common.files import atomic_folder
 from components.scans.slice_features import describe
 from components.sources import open_source
-from components.split.assign import Rule, split_patients
+from components.split.assign import SplitRule, assign_splits
 from components.train.training_slices import Slices
 from models.networks import preprocessing
 
@@ -76,7 +76,7 @@ def _pack(source: Path, size: int, seed: int, place: Path) -> None:
             masks.append(np.asarray(preprocessing.mask_to_grid(scan.mask[..., None], size), np.uint8))
             rows.append({"patient": patient, "site": scan.site, "first": first, "slices": len(scan.image)})
             first += len(scan.image)
-    folds = split_patients(pd.DataFrame(manifest), Rule(val=0.15, test=0.25, folds=FOLDS, seed=seed))
+    folds = assign_splits(pd.DataFrame(manifest), SplitRule(val=0.15, test=0.25, folds=FOLDS, seed=seed))
     np.save(place / "images.npy", np.concatenate(images))
     np.save(place / "masks.npy", np.concatenate(masks))
     pd.DataFrame(rows).merge(folds[["patient", "fold"]], on="patient", validate="1:1").to_csv(

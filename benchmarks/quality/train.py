@@ -145,7 +145,7 @@ def predict(folder: Path, slices: Slices, asked: np.ndarray, patients: list[str]
 
     network = network_files.load_network(folder)
     look = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
-    around = slices.around((network.input_shape[-1] // 3 - 1) // 2)
+    around = slices.neighbor_indices((network.input_shape[-1] // 3 - 1) // 2)
     seen: list[np.ndarray] = []
     mirrored: list[np.ndarray] = []
     for numbers in np.array_split(asked, math.ceil(len(asked) / 32)):

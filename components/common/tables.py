@@ -8,7 +8,7 @@ import pandas as pd
 
 from components.common.errors import UserError
 
-SIDES = ("train", "val", "test")
+SPLIT_NAMES = ("train", "val", "test")
 MANIFEST_COLUMNS = [
     *("patient", "subject", "site", "synthetic", "slice", "has_tumor", "tumor_pixels", "missing_pre", "missing_post"),
     *("mean_pre", "std_pre", "mean_flair", "std_flair", "mean_post", "std_post", "pixel_hash", "perceptual_hash"),

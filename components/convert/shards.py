@@ -11,7 +11,7 @@ import apache_beam as beam
 import numpy as np
 
 from components.common.bars import bar
-from components.io.storage import Tree
+from components.io.storage import Storage
 from components.scans.scan import Scan
 from components.scans.scan_files import image_path, mask_path, read_scan
 from components.scans.slice_features import intensities
@@ -25,7 +25,7 @@ def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
     missing = scan.missing_sequences()
     height, width = scan.mask.shape[1:]
     for number, (image, mask) in enumerate(zip(scan.image, scan.mask, strict=True), start=1):
-        around = scan.around(number - 1, neighbors)
+        around = scan.neighbor_indices(number - 1, neighbors)
         yield encode_example(
             {
                 "patient": scan.patient,
@@ -63,7 +63,7 @@ class WriteShard(beam.DoFn):
 
         (side, number), patients = element
         name = f"Split-{side}/examples-{number:05d}-of-{self.shards:05d}.tfrecord.gz"
-        scans = Tree(self.scans)
+        scans = Storage(self.scans)
         with tempfile.TemporaryDirectory(prefix="glioflow-shard-") as folder:
             path = str(Path(folder) / "shard")
             options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=self.gzip_level)
@@ -73,4 +73,4 @@ class WriteShard(beam.DoFn):
                     with scans.local(files) as near:
                         for example in examples(read_scan(near, patient, site), self.neighbors):
                             writer.write(example)
-            Tree(self.folder).put(Path(path), name)
+            Storage(self.folder).put(Path(path), name)

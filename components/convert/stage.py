@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from components.common.files import atomic_folder
-from components.common.tables import SIDES, read_splits
+from components.common.tables import SPLIT_NAMES, read_splits
 from components.convert.shards import WriteShard, shard_of
 from components.io.beam import reachable, run_pipeline
 
@@ -46,7 +46,7 @@ def convert(
     """
     table = read_splits(splits)
     with atomic_folder(folder) as part:
-        for side in SIDES:
+        for side in SPLIT_NAMES:
             (part / f"Split-{side}").mkdir()
         with reachable({"scans": Path(scans)}, part, storage, "convert") as (sources, target):
             worker = WriteShard(sources["scans"], target, shards, neighbors, gzip_level)

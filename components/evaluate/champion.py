@@ -104,10 +104,10 @@ def compare(
     scores = [dict(zip(table["patient"], table["volume_dice"], strict=True)) for table in (candidate, champion)]
     if set(scores[0]) != set(scores[1]):
         return [refusal(SUBJECT, "the champion was not measured on the same patients; evaluate both again")], {}
-    ill = [{name: value for name, value in one.items() if not math.isnan(value)} for one in scores]
-    if set(ill[0]) != set(ill[1]) or not ill[0]:
+    with_tumor = [{name: value for name, value in one.items() if not math.isnan(value)} for one in scores]
+    if set(with_tumor[0]) != set(with_tumor[1]) or not with_tumor[0]:
         return [refusal(SUBJECT, "volume_dice is missing for a patient, so nothing can be compared")], {}
-    found = paired_difference(ill[0], ill[1], margin=gate.margin, seed=seed)
+    found = paired_difference(with_tumor[0], with_tumor[1], margin=gate.margin, seed=seed)
     checks = [check(SUBJECT, "mean difference of volume Dice", found.mean, -gate.margin)]
     if found.p_value is not None:
         sure = (

@@ -45,14 +45,14 @@ def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection
     """
     layered, classifier, calibration = metrics["layered"], metrics["classifier"], metrics["calibration"]
     told = [leak(record, tested)]
-    missed, ill = layered["missed_patients"], layered["tumor_patients"]
-    if ill and missed == ill:
+    missed, with_tumor = layered["missed_patients"], layered["tumor_patients"]
+    if with_tumor and missed == with_tumor:
         told.append(
             "The model draws NOTHING: every mask of a patient with tumour is empty. Pixel accuracy would still be "
             "near 0.99, which is why it isn't reported."
         )
     elif missed:
-        told.append(f"In {missed} of {ill} patients with tumour nothing is drawn at all.")
+        told.append(f"In {missed} of {with_tumor} patients with tumour nothing is drawn at all.")
     if classifier["auroc"] is not None and classifier["auroc"] < 0.5:
         told.append("The classifier does worse than chance (AUROC below 0.5).")
     told += [_slices(calibration), _pixels(calibration), _doubt(metrics["doubt"])]

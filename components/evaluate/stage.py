@@ -18,7 +18,7 @@ from components.common.files import atomic_folder, read_json
 from components.common.layout import PATIENTS, PIXELS, SLICES
 from components.common.tables import read_splits
 from components.io.beam import reachable, run_pipeline
-from components.io.storage import Tree
+from components.io.storage import Storage
 from components.layered.decision import Prediction
 from components.layered.predictor import Predictor
 from components.layered.views import Views
@@ -71,7 +71,7 @@ class EvaluatePatient(beam.DoFn):
     def setup(self) -> None:
         """Load the model, once a worker."""
         self.opened = ExitStack()
-        tree = Tree(self.layered)
+        tree = Storage(self.layered)
         self.predict = Predictor(self.opened.enter_context(tree.local(tree.files)))
 
     def teardown(self) -> None:
@@ -82,7 +82,7 @@ class EvaluatePatient(beam.DoFn):
         """Read, predict, measure and write one patient."""
         patient, sites = element
         files = [image_path("", patient).name, mask_path("", patient).name]
-        with Tree(self.scans).local(files) as near:
+        with Storage(self.scans).local(files) as near:
             scan = read_scan(near, patient, next(iter(sites)))
         seen, found = self.predict(scan)
         with tempfile.TemporaryDirectory(prefix="glioflow-evaluate-") as folder:
@@ -90,7 +90,7 @@ class EvaluatePatient(beam.DoFn):
             write_mask(drawn, found.mask, scan.affine)
             record.write_text(json.dumps(measure(scan, seen, found)), encoding="utf-8")
             for file in (drawn, record):
-                Tree(self.folder).put(file, file.name)
+                Storage(self.folder).put(file, file.name)
 
 
 def evaluate(

@@ -120,15 +120,17 @@ def _doubt(patients: pd.DataFrame, threshold: float) -> dict[str, Any]:
 
     Not who they are: the metrics lie in Git. The report, which doesn't, names them.
     """
-    ill = patients[patients["volume_dice"].notna()]
-    doubt, score = (dict(zip(ill["patient"], ill[name], strict=True)) for name in ("doubt", "volume_dice"))
+    with_tumor = patients[patients["volume_dice"].notna()]
+    doubt, score = (
+        dict(zip(with_tumor["patient"], with_tumor[name], strict=True)) for name in ("doubt", "volume_dice")
+    )
     referred = refer_list(doubt, threshold)
     return {
         "refer_at_doubt": threshold,
         "refer_patients": int((~(patients["doubt"] < threshold)).sum()),
         "bad_below_volume_dice": BAD,
         **vars(catches(referred, {name for name, value in score.items() if value < BAD}, set(score))),
-        **aurc(risk_coverage(ill["doubt"].to_numpy(), ill["volume_dice"].to_numpy())),
+        **aurc(risk_coverage(with_tumor["doubt"].to_numpy(), with_tumor["volume_dice"].to_numpy())),
     }
 
 

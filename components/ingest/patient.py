@@ -19,7 +19,7 @@ from components.sources.reading import Options
 
 
 @dataclass(frozen=True)
-class Findings:
+class PatientCheck:
     """What one patient's examination gave: manifest rows (none where no scan could be made) and problems."""
 
     patient: str
@@ -32,18 +32,20 @@ class Findings:
         return bool(self.rows) and not any(problem.kind == "missing_mask" for problem in self.problems)
 
 
-def examine(patient: str, source: Source, options: Options, folder: Path | None, masks: bool = True) -> Findings:
+def read_and_check(
+    patient: str, source: Source, options: Options, folder: Path | None, masks: bool = True
+) -> PatientCheck:
     """Read and check one patient, and write its scan into `folder`, if one is given."""
     reading = source.read(patient, options, masks)
     if reading.scan is None:
-        return Findings(patient, [], reading.problems)
+        return PatientCheck(patient, [], reading.problems)
     rows = list(describe(reading.scan, source.synthetic))
     if folder is not None:
         write_scan(folder, reading.scan)
-    return Findings(patient, rows, [*reading.problems, *check_slices(patient, rows)])
+    return PatientCheck(patient, rows, [*reading.problems, *check_slices(patient, rows)])
 
 
-def examine_all(job: Callable[[str], Findings], names: list[str], workers: int | None) -> Iterator[Findings]:
+def check_all(job: Callable[[str], PatientCheck], names: list[str], workers: int | None) -> Iterator[PatientCheck]:
     """Yield the findings in the order of the names; `workers` None is one a processor, 1 stays in this process."""
     count = min(workers or len(os.sched_getaffinity(0)), len(names))
     if count <= 1:

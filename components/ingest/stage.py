@@ -15,7 +15,7 @@ from components.common.files import atomic_file, atomic_folder
 from components.common.problems import Problem
 from components.common.tables import MANIFEST_COLUMNS, PROBLEM_COLUMNS
 from components.ingest.duplicates import Duplicates
-from components.ingest.patient import examine, examine_all
+from components.ingest.patient import check_all, read_and_check
 from components.scans.scan_files import image_path, mask_path
 from components.sources import open_source
 from components.sources.reading import Options
@@ -61,11 +61,11 @@ def ingest(
         names = spread(source.patients, patients)
         found = [(problem, policy[problem.kind]) for problem in source.problems]
         duplicates, taken = Duplicates(), []
-        job = partial(examine, source=source, options=options or Options(), folder=part)
+        job = partial(read_and_check, source=source, options=options or Options(), folder=part)
         with sheet.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, MANIFEST_COLUMNS, lineterminator="\n")
             writer.writeheader()
-            for one in bar(examine_all(job, names, workers), desc="ingest", unit="patient", total=len(names)):
+            for one in bar(check_all(job, names, workers), desc="ingest", unit="patient", total=len(names)):
                 problems = [*one.problems, *duplicates.check(one.rows)]
                 actions = [policy[problem.kind] for problem in problems]
                 if not one.usable:  # there is nothing to go on with

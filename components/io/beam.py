@@ -15,7 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.common.bars import bar
 from components.common.errors import UserError
-from components.io.storage import Tree, walk
+from components.io.storage import Storage, walk
 
 
 def run_pipeline(work: Sequence[tuple[Any, Any]], worker: beam.DoFn, beam_args: list[str]) -> None:
@@ -72,15 +72,15 @@ def reachable(
         yield {name: str(path.resolve()) for name, path in inputs.items()}, str(folder.resolve())
         return
     place = f"{storage.rstrip('/')}/glioflow-{name}-{uuid.uuid4().hex}"
-    outputs = Tree(f"{place}/out")
+    outputs = Storage(f"{place}/out")
     try:
         for kind, path in inputs.items():
-            target = Tree(f"{place}/{kind}")
+            target = Storage(f"{place}/{kind}")
             for file in bar(walk(path), desc=f"{kind} to storage", unit="file"):
                 target.put(Path(file), str(Path(file).relative_to(path)))
         yield {kind: f"{place}/{kind}" for kind in inputs}, outputs.address
         with outputs.local(outputs.files) as near:
             shutil.copytree(near, folder, dirs_exist_ok=True)
     finally:
-        if Tree(place).fs.exists(Tree(place).root):
-            Tree(place).remove()
+        if Storage(place).fs.exists(Storage(place).root):
+            Storage(place).remove()

@@ -43,7 +43,7 @@ def files_below(root: str | Path) -> Iterator[str]:
         yield from (path for path in (f"{folder}/{file}" for file in files) if not is_litter(path))
 
 
-class Tree:
+class Storage:
     """Files below an address, listed once, read one patient at a time.
 
     Args:

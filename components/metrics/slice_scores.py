@@ -49,11 +49,11 @@ def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
     By ranks (Mann & Whitney 1947), which a bootstrap can afford a thousand times: the share of pairs of a slice with
     tumour and one without in which the former has the higher probability, ties counting half.
     """
-    ill = np.asarray(labels, bool)
-    positive, negative = int(ill.sum()), int((~ill).sum())
+    with_tumor = np.asarray(labels, bool)
+    positive, negative = int(with_tumor.sum()), int((~with_tumor).sum())
     if not (positive and negative):
         return None
-    above = rankdata(probabilities)[ill].sum() - positive * (positive + 1) / 2
+    above = rankdata(probabilities)[with_tumor].sum() - positive * (positive + 1) / 2
     return float(above / (positive * negative))
 
 

@@ -12,7 +12,7 @@ import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
 from components.io.beam import job, reachable
-from components.io.storage import Tree
+from components.io.storage import Storage
 from components.layered.record import read_record
 from components.predict import local_run
 from components.predict.checked_reading import Job, read_one
@@ -48,7 +48,7 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
     def load_model(self) -> Detector:
         """Load the model, once a worker process."""
         with ExitStack() as stack:
-            tree = Tree(self.layered)
+            tree = Storage(self.layered)
             return Detector(stack.enter_context(tree.local(tree.files)), self.doubt)
 
     def run_inference(
@@ -58,11 +58,11 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
         for number, reading in batch:
             with tempfile.TemporaryDirectory(prefix="glioflow-predict-") as near:
                 local_run.write(
-                    Path(near), self.sources[number], local_run.look(reading, model), overlays=self.overlays
+                    Path(near), self.sources[number], local_run.predict_patient(reading, model), overlays=self.overlays
                 )
-                target = Tree(self.folder)
+                target = Storage(self.folder)
                 # The record goes last: where it is, the rest is whole.
-                for file in sorted(Tree(near).files, key=lambda name: name.endswith(".json")):
+                for file in sorted(Storage(near).files, key=lambda name: name.endswith(".json")):
                     target.put(Path(near) / file, file)
             yield reading.patient
 

@@ -54,7 +54,7 @@ def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) 
         shown = bar(chain(first, readings), "predict", len(work.jobs), unit="patient", disable=not work.jobs)
         writing: Future[None] | None = None
         for (number, _), reading in zip(work.jobs, shown, strict=True):
-            seen = look(reading, detector)
+            seen = predict_patient(reading, detector)
             if writing:
                 writing.result()
             writing = aside.submit(write, out, work.sources[number], seen, overlays=overlays)
@@ -62,7 +62,7 @@ def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) 
             writing.result()
 
 
-def look(reading: Reading, detector: Detector) -> Seen:
+def predict_patient(reading: Reading, detector: Detector) -> Seen:
     """Let the model look at a scan that was read."""
     notes = [str(problem) for problem in reading.problems]
     if reading.scan is None:

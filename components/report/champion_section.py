@@ -43,7 +43,7 @@ def champion_rows(run: Run) -> list[dict[str, str]]:
     """Means and medians of both, and on how many patients each is the better one; none without a champion's scores."""
     if run.champion is None or not run.metrics["champion"]:
         return []
-    both = run.ill.merge(run.champion[["patient", "volume_dice"]], on="patient", suffixes=("", "_champion"))
+    both = run.with_tumor.merge(run.champion[["patient", "volume_dice"]], on="patient", suffixes=("", "_champion"))
     ours, theirs = both["volume_dice"], both["volume_dice_champion"]
     return [
         {

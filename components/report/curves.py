@@ -23,8 +23,8 @@ def roc_table(run: Run) -> pd.DataFrame:
 
 def risk_table(run: Run) -> pd.DataFrame:
     """`risk_coverage` of the patients with a tumour."""
-    ill = run.ill
-    return risk_coverage(ill["doubt"].to_numpy(), ill["volume_dice"].to_numpy())
+    with_tumor = run.with_tumor
+    return risk_coverage(with_tumor["doubt"].to_numpy(), with_tumor["volume_dice"].to_numpy())
 
 
 def _calibrated(table: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def write_plots(folder: str | Path, run: Run) -> None:
 
     Patients are numbered, from the best on: `dvc exp save` puts what is plotted into a commit, though Git ignores it.
     """
-    numbered = run.ill.assign(patient=[f"patient {number}" for number in range(1, len(run.ill) + 1)])
+    numbered = run.with_tumor.assign(patient=[f"patient {number}" for number in range(1, len(run.with_tumor) + 1)])
     tables = {
         "roc": roc_table(run),
         "patients": numbered[["patient", "volume_dice", "doubt", "referred"]],

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from components.common.problems import REMEDIES
-from components.common.tables import SIDES
+from components.common.tables import SPLIT_NAMES
 from components.report.run_data import Run
 from components.report.words import count
 
@@ -15,7 +15,7 @@ from components.report.words import count
 def sides(run: Run) -> list[dict[str, Any]]:
     """Counts a side, and of all: patients, persons, sites, slices, tumour slices, missing sequences."""
     slices = run.manifest.merge(run.splits[["patient", "split"]], on="patient")
-    parts = [(side, slices[slices["split"] == side]) for side in SIDES]
+    parts = [(side, slices[slices["split"] == side]) for side in SPLIT_NAMES]
     return [_side(name, part) for name, part in [*parts, ("all", slices)]]
 
 

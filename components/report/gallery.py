@@ -40,10 +40,10 @@ def gallery(run: Run) -> list[Picture]:
 
 def picks(run: Run) -> dict[str, list[str]]:
     """Patients to show, `MOST` at most, and why."""
-    ill, doubtful = run.ill["patient"].tolist(), referred(run)["patient"].tolist()
+    with_tumor, doubtful = run.with_tumor["patient"].tolist(), referred(run)["patient"].tolist()
     wanted = []
-    if ill:
-        wanted += [(ill[0], "best"), (ill[len(ill) // 2], "median"), (ill[-1], "worst")]
+    if with_tumor:
+        wanted += [(with_tumor[0], "best"), (with_tumor[len(with_tumor) // 2], "median"), (with_tumor[-1], "worst")]
     wanted += [(patient, "referred") for patient in doubtful]
     found: dict[str, list[str]] = {}
     for patient, reason in wanted:

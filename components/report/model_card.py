@@ -53,7 +53,7 @@ def write_card(path: str | Path, run: Run) -> None:
 def contents(run: Run) -> dict[str, Any]:
     """All that the card says."""
     trained = run.manifest.merge(run.splits.query("split == 'train'")[["patient"]], on="patient")
-    ill = trained.groupby("patient")["has_tumor"].max()
+    with_tumor = trained.groupby("patient")["has_tumor"].max()
     return {
         "run": run,
         "metrics": run.metrics,
@@ -64,8 +64,8 @@ def contents(run: Run) -> dict[str, Any]:
         "made_from": run.record["made_from"],
         "channels": 3 * (2 * run.record["neighbors"] + 1),
         "source": source(run),
-        "trained": len(ill),
-        "with_tumor": int(ill.sum()),
+        "trained": len(with_tumor),
+        "with_tumor": int(with_tumor.sum()),
         "sides": data_card.sides(run),
         "drift": data_card.drift_words(run),
         "tested": numbers.tested(run),

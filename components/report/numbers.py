@@ -43,12 +43,12 @@ def headline(run: Run) -> dict[str, list[Row]]:
     """All numbers of the model as it is used, group by group."""
     metrics, gate = run.metrics, run.params.gate
     layered, classifier, calibration = metrics["layered"], metrics["classifier"], metrics["calibration"]
-    ill, missed = layered["tumor_patients"], f"{layered['missed_patients']} of {layered['tumor_patients']}"
+    with_tumor, missed = layered["tumor_patients"], f"{layered['missed_patients']} of {layered['tumor_patients']}"
     outline = [
         _score(layered, "volume_dice_mean", "Volume Dice, mean over patients with tumour", "0", gate.min_volume_dice),
         _score(layered, "volume_dice_median", "Volume Dice, median", "0"),
         _score(layered, "volume_dice_p10", "Volume Dice, 10th percentile", "0"),
-        Row("Patients with tumour in whom nothing is drawn", missed, nothing=str(ill)),
+        Row("Patients with tumour in whom nothing is drawn", missed, nothing=str(with_tumor)),
         _score(layered, "tumor_slice_dice", "Dice on tumour slices, mean", "0"),
         _score(
             layered,
@@ -81,7 +81,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
         Row(
             "Patients with tumour of whom no slice is found",
             str(classifier["patients_missed"]),
-            nothing=str(ill),
+            nothing=str(with_tumor),
         ),
     ]
     honesty = [
@@ -119,16 +119,16 @@ def cards(run: Run) -> list[Card]:
         passed = value is not None and measured(value) and value >= floor
         return Card(title, number(value), lines, passed)
 
-    missed, ill = layered["missed_patients"], layered["tumor_patients"]
+    missed, with_tumor = layered["missed_patients"], layered["tumor_patients"]
     return [
         one("Volume Dice, mean", layered, "volume_dice_mean", "0", gate.min_volume_dice),
         one("AUROC of slices", classifier, "auroc", "0.5", gate.min_auroc),
         one("Sensitivity, slices", classifier, "sensitivity", "0", gate.min_sensitivity),
         Card(
             "Tumours missed",
-            f"{missed} of {ill}" if ill else NOT_MEASURED,
+            f"{missed} of {with_tumor}" if with_tumor else NOT_MEASURED,
             ["patients with tumour in whom nothing is drawn"],
-            bool(ill) and not missed,
+            bool(with_tumor) and not missed,
         ),
     ]
 

@@ -22,21 +22,21 @@ def bars(run: Run) -> list[dict[str, Any]]:
             "referred": bool(row.referred),
             "champion": other[row.patient] if measured(other.get(row.patient)) else None,
         }
-        for row in run.ill.itertuples()
+        for row in run.with_tumor.itertuples()
     ]
 
 
 def in_words(run: Run) -> str:
     """What the bars show, with their key numbers."""
-    ill = run.ill
-    if ill.empty:
+    with_tumor = run.with_tumor
+    if with_tumor.empty:
         return "Not measured: no test patient has a tumour in the reference."
-    best, worst = ill.iloc[0], ill.iloc[-1]
-    middle = number(float(np.median(ill["volume_dice"])))
+    best, worst = with_tumor.iloc[0], with_tumor.iloc[-1]
+    middle = number(float(np.median(with_tumor["volume_dice"])))
     return (
-        f"Volume Dice of {count(len(ill), 'patient')} with tumour, best to worst: from {number(best['volume_dice'])} "
-        f"({best['patient']}) down to {number(worst['volume_dice'])} ({worst['patient']}), median {middle}; "
-        f"{int(ill['referred'].sum())} of them referred."
+        f"Volume Dice of {count(len(with_tumor), 'patient')} with tumour, best to worst: "
+        f"from {number(best['volume_dice'])} ({best['patient']}) down to {number(worst['volume_dice'])} ({worst['patient']}), median {middle}; "
+        f"{int(with_tumor['referred'].sum())} of them referred."
     )
 
 

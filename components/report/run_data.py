@@ -68,7 +68,7 @@ class Run:
         return table.assign(referred=~(table["doubt"] < self.metrics["doubt"]["refer_at_doubt"]))
 
     @property
-    def ill(self) -> pd.DataFrame:
+    def with_tumor(self) -> pd.DataFrame:
         """`patients` with a tumour in the reference, best first; equal ones by name."""
         table = self.patients
         return table[table["volume_dice"].notna()].sort_values(

@@ -20,7 +20,7 @@ def neighborhood(slices: int, neighbors: int) -> np.ndarray:
     return np.clip(np.arange(slices)[:, None] + np.arange(-neighbors, neighbors + 1), 0, slices - 1)
 
 
-def beside(images: np.ndarray) -> np.ndarray:
+def stack_neighbors(images: np.ndarray) -> np.ndarray:
     """Lay neighbours [batch, n, height, width, 3] beside each other along the channels: [batch, height, width, 3 n]."""
     if images.shape[1] == 1:
         return images[:, 0]
@@ -75,7 +75,7 @@ class Scan:
             raise ValueError(f"{self.patient} came as plain pictures")
         return resample_mask(mask.transpose(2, 1, 0), self.geometry, self.source)
 
-    def around(self, at: int, neighbors: int) -> list[int]:
+    def neighbor_indices(self, at: int, neighbors: int) -> list[int]:
         """Numbers (from 0) of a slice and of `neighbors` either side, in order; a scan's ends repeat themselves."""
         return neighborhood(len(self.image), neighbors)[at].tolist()
 
@@ -85,9 +85,9 @@ class Scan:
         Yields:
             uint8 [batch, height, width, 3 (2 neighbors + 1)].
         """
-        around = neighborhood(len(self.image), neighbors)
+        neighbor_indices = neighborhood(len(self.image), neighbors)
         for start in range(0, len(self.image), size):
-            yield beside(self.image[around[start : start + size]])
+            yield stack_neighbors(self.image[neighbor_indices[start : start + size]])
 
     def missing_sequences(self) -> dict[str, bool]:
         """Tell which sequences are a copy of FLAIR, which is how kaggle_3m fills the gap of a missing one."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.problems import Problem
-from components.io.storage import Tree
+from components.io.storage import Storage
 from components.sources import archive, demo, formats, presence
 from components.sources.entry import Entry
 from components.sources.path_tables import contradictions
@@ -30,7 +30,7 @@ class Source:
     patients: list[str]
     synthetic: bool
     problems: list[Problem]
-    tree: Tree
+    tree: Storage
     entries: dict[str, Entry]
     reader: Callable[..., Reading]
 
@@ -70,9 +70,9 @@ def open_source(address: str | Path, only: str | None = None) -> Iterator[Source
     with ExitStack() as stack:
         if archive.is_archive(str(address)):
             file = stack.enter_context(_fetched(str(address)))
-            tree = Tree(stack.enter_context(archive.unpacked(file, str(address))))
+            tree = Storage(stack.enter_context(archive.unpacked(file, str(address))))
         else:
-            tree = Tree(address, only)
+            tree = Storage(address, only)
         if not tree.remote and not Path(tree.root).is_dir():
             raise UserError(presence.no_folder(address))
         found = formats.recognise(tree)
@@ -88,7 +88,7 @@ def _fetched(address: str) -> Iterator[Path]:
     """Yield an archive as a local file."""
     if "://" in address:
         parent, _, name = address.rpartition("/")
-        with Tree(parent).local([name]) as folder:
+        with Storage(parent).local([name]) as folder:
             yield folder / name
     elif not Path(address).is_file():
         raise UserError(presence.no_file(address))

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from components.common.errors import UserError
 from components.common.problems import Problem
-from components.io.storage import Tree
+from components.io.storage import Storage
 from components.scans.identity import REPEATED, file_name, subject_of
 from components.sources import (
     dicom,
@@ -48,7 +48,7 @@ class Found:
         return len({subject_of(patient) for patient in self.entries})
 
 
-def recognise(tree: Tree, folder: str = "") -> Found | None:
+def recognise(tree: Storage, folder: str = "") -> Found | None:
     """Find patients in `folder`, or further down where it holds one folder only, or one called kaggle_3m."""
     entries = tree.below(folder)
     found = _kaggle_3m(folder, entries) or _dicom(tree, folder, entries)
@@ -69,7 +69,7 @@ def recognise(tree: Tree, folder: str = "") -> Found | None:
     return deeper if deeper.persons > 1 and not of_one else found
 
 
-def skipped(tree: Tree, found: Found) -> list[Problem]:
+def skipped(tree: Storage, found: Found) -> list[Problem]:
     """Tell of files that belong to no patient; unnamed where a name may be a person's."""
     named = found.reader is not dicom.read
     return leftovers.find(tree, found.folder, found.entries.values(), told=found.told, named=named)
@@ -84,18 +84,18 @@ def _kaggle_3m(folder: str, entries: dict[str, list[str]]) -> Found | None:
     return Found(folder, kaggle_3m.read, patients) if patients else None
 
 
-def _nifti(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | None:
+def _nifti(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
     name = PurePosixPath(folder or tree.root).name
     layout = nifti_layouts.find(entries, name)
     told = _channels(tree, _join(folder, "dataset.json"))
     if not folder and folder_names.holds_images(name) and not told:
-        above = Tree(tree.address.rstrip("/").rpartition("/")[0] or "/", "dataset.json")
+        above = Storage(tree.address.rstrip("/").rpartition("/")[0] or "/", "dataset.json")
         told = _channels(above, "dataset.json")
     patients = layout.entries(folder, told)
     return Found(folder, nifti.read, patients, layout.problems) if patients else None
 
 
-def _channels(tree: Tree, path: str) -> tuple[str, ...]:
+def _channels(tree: Storage, path: str) -> tuple[str, ...]:
     """What channels are, by the file that the Medical Segmentation Decathlon and nnU-Net keep beside the folders."""
     try:
         if path not in tree.files:
@@ -109,7 +109,7 @@ def _channels(tree: Tree, path: str) -> tuple[str, ...]:
     return tuple(nifti_names.role(name, "") or "other" for name in ordered)
 
 
-def _dicom(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | None:
+def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
     """Patients by the PatientID in each folder; nothing else tells who it is."""
     patients: dict[str, Entry] = {}
     seen: Counter[str] = Counter()
@@ -133,7 +133,7 @@ def _dicom(tree: Tree, folder: str, entries: dict[str, list[str]]) -> Found | No
     return Found(folder, dicom.read, patients, problems, told) if patients or problems else None
 
 
-def _identity(tree: Tree, entry: Entry) -> str | None:
+def _identity(tree: Storage, entry: Entry) -> str | None:
     """The first PatientID among the files of a folder; "" where none of them has one, None where none is DICOM."""
     found = None
     for path in sorted(entry.files):

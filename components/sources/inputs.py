@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.files import must_exist
-from components.io.storage import Tree
+from components.io.storage import Storage
 from components.scans.identity import file_name
 from components.sources import (
     Source,
@@ -67,7 +67,7 @@ def _apart(address: str) -> tuple[str, str]:
 def _alone(parent: str, name: str, patient: str, reader: Callable[..., Reading]) -> Source:
     """One file as a source of one patient."""
     entry = Entry(name, [name], spread=reader is nifti.read)
-    return Source([patient], False, [], Tree(parent, name), {patient: entry}, reader)
+    return Source([patient], False, [], Storage(parent, name), {patient: entry}, reader)
 
 
 def _person(parent: str, name: str) -> str | None:
@@ -86,7 +86,7 @@ def _person(parent: str, name: str) -> str | None:
 
 def _dicom_file(address: str, parent: str, name: str) -> Source | None:
     """One DICOM file as a patient; None where it is something else."""
-    tree = Tree(parent, name)
+    tree = Storage(parent, name)
     if ("://" not in address and not Path(address).is_file()) or tree.files != [name]:
         return None
     with tree.open(name) as file:
@@ -102,7 +102,7 @@ def _is_one_patient(address: str, name: str) -> bool:
     """Tell a patient's own folder from a folder of patients."""
     if "://" not in address and not Path(address).is_dir():
         return False
-    tree = Tree(address)
+    tree = Storage(address)
     entries = tree.below("")
     files = [entry for entry, inside in entries.items() if not inside]
     if kaggle_3m.is_patient(name, files) or is_one_person(name, entries):
@@ -117,7 +117,7 @@ def _is_one_patient(address: str, name: str) -> bool:
     return len(studies) > 1 and None not in studies and len(set(studies)) == 1
 
 
-def _study(tree: Tree, path: str) -> str | None:
+def _study(tree: Storage, path: str) -> str | None:
     """StudyInstanceUID of a DICOM file, None where it is none."""
     if nifti_names.is_volume(path) or loose_pictures.is_picture(path):
         return None

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from components.common.errors import UserError
 from components.common.problems import Problem
-from components.io.storage import Tree
+from components.io.storage import Storage
 from components.sources import nifti_names
 from components.sources.dicom.datasets import HEAD, is_dicom
 from components.sources.entry import Entry
@@ -37,7 +37,7 @@ PASSED = ("derivatives", "sourcedata", "code", "stimuli")
 SHOWN = 5
 
 
-def find(tree: Tree, folder: str, entries: Iterable[Entry], *, told: Iterable[str], named: bool) -> list[Problem]:
+def find(tree: Storage, folder: str, entries: Iterable[Entry], *, told: Iterable[str], named: bool) -> list[Problem]:
     """Tell of folders, and of files beside them, whose files belong to no patient.
 
     Args:
@@ -66,7 +66,7 @@ def _folders(paths: list[str], named: bool) -> list[Problem]:
     return [Problem("skipped", "", "the source", what, lost=any(path.lower().endswith(SCANS) for path in paths))]
 
 
-def _files(tree: Tree, paths: list[str], named: bool) -> list[Problem]:
+def _files(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
     lost = [path for path in paths if _is_scan(tree, path)]
     if not lost:
         return []
@@ -74,7 +74,7 @@ def _files(tree: Tree, paths: list[str], named: bool) -> list[Problem]:
     return [Problem("skipped", "", "the source", what, "put each into its patient's folder", lost=True)]
 
 
-def _is_scan(tree: Tree, path: str) -> bool:
+def _is_scan(tree: Storage, path: str) -> bool:
     """Tell a file that may be a picture of a head; masks without pictures are told elsewhere."""
     name = PurePosixPath(path).name
     if nifti_names.is_volume(name):
@@ -105,7 +105,7 @@ def _parents(path: str) -> set[str]:
     return {str(place) for place in PurePosixPath(path).parents}
 
 
-def hint(tree: Tree) -> str:
+def hint(tree: Storage) -> str:
     """What to do about a source in which nothing was recognised."""
     suffixes = {PurePosixPath(path).suffix.lower() for path in tree.files}
     others = sorted(suffixes & set(SCANS) - {".nii", ".dcm", ".ima", ".tif", ".tiff"})

@@ -12,10 +12,10 @@ import pandas as pd
 
 from components.common.errors import UserError
 from components.common.problems import Problem
-from components.io.storage import Tree
+from components.io.storage import Storage
 
 
-def contradictions(tree: Tree, folder: str) -> list[Problem]:
+def contradictions(tree: Storage, folder: str) -> list[Problem]:
     """One problem for each table, beside the patients or at the top, whose patients are not those of its paths."""
     places = [path for path in tree.files if path.lower().endswith(".csv")]
     return [
@@ -25,7 +25,7 @@ def contradictions(tree: Tree, folder: str) -> list[Problem]:
     ]
 
 
-def _check(tree: Tree, path: str) -> Problem | None:
+def _check(tree: Storage, path: str) -> Problem | None:
     try:
         with tree.open(path) as file:
             table = pd.read_csv(file, dtype=str)

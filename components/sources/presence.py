@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from components.common.errors import UserError
-from components.io.storage import Tree, files_below
+from components.io.storage import Storage, files_below
 from components.sources import archive, leftovers
 
 # What lies beside scans and is never one; a name without a suffix may well be DICOM's.
@@ -22,7 +22,7 @@ def check_source(address: str) -> None:
         UserError: nothing is there, or no archive, or no file that may be a scan.
     """
     if "://" in address:
-        Tree(address).check()
+        Storage(address).check()
     elif archive.is_archive(address):
         if not Path(address).is_file():
             raise UserError(no_file(address))
@@ -30,7 +30,7 @@ def check_source(address: str) -> None:
     elif not Path(address).is_dir():
         raise UserError(no_folder(address))
     elif not _may_hold_scans(address):
-        raise UserError(no_scans(address, Tree(address)))
+        raise UserError(no_scans(address, Storage(address)))
 
 
 def _may_hold_scans(folder: str) -> bool:
@@ -52,6 +52,6 @@ def no_folder(address: str | Path) -> str:
     )
 
 
-def no_scans(address: str | Path, tree: Tree) -> str:
+def no_scans(address: str | Path, tree: Storage) -> str:
     """What is wrong with a source in which nothing was recognised."""
     return f"{address}: no scans found; {leftovers.hint(tree)} (docs/how-to/real-scans.md)"

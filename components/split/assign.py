@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 
 from components.common.errors import UserError
-from components.common.tables import LEDGER_COLUMNS, SIDES, SPLITS_COLUMNS
+from components.common.tables import LEDGER_COLUMNS, SPLIT_NAMES, SPLITS_COLUMNS
 from components.split.user_file import read_own_split
 
 FOLDS = range(2, 101)  # what `folds` may be
 
 
 @dataclass(frozen=True)
-class Rule:
+class SplitRule:
     """How to split.
 
     Attributes:
@@ -69,7 +69,7 @@ class Rule:
         return [_hash(sorted((chosen | {"folds": folds}).items()))[:8] for folds in counts]
 
 
-def split_patients(manifest: pd.DataFrame, rule: Rule, before: pd.DataFrame | None = None) -> pd.DataFrame:
+def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame | None = None) -> pd.DataFrame:
     """Assign every patient to a side and to a fold, balanced over sites and tumour burden.
 
     Persons are ordered by site, then by tumour pixels in thirds, then by a seeded hash of their name. Walking that
@@ -94,7 +94,7 @@ def split_patients(manifest: pd.DataFrame, rule: Rule, before: pd.DataFrame | No
     own = read_own_split(rule.file, manifest) if rule.file else pd.DataFrame(columns=["subject", "split", "fold"])
     count = min(rule.folds, len(order))
     kept = _kept(before, "fold", 1, rule.part(1))
-    folds = _deal(order, dict.fromkeys(range(count), len(order)), kept | _known(own, "fold"))
+    folds = _assign(order, dict.fromkeys(range(count), len(order)), kept | _known(own, "fold"))
     if rule.file:
         sides = _known(own, "split")
     else:
@@ -108,8 +108,8 @@ def split_patients(manifest: pd.DataFrame, rule: Rule, before: pd.DataFrame | No
             seen = _kept(before, "split", 2, rule.part(2))
             fixed = {name: side for name, side in seen.items() if side == "test"} | fixed
             barred = seen.keys() - fixed.keys()
-        sides = _deal(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed, barred)
-    lacking = sorted(set(SIDES) - set(sides.values()))
+        sides = _assign(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed, barred)
+    lacking = sorted(set(SPLIT_NAMES) - set(sides.values()))
     if lacking:
         raise UserError(
             f"data/manifest.csv: no patient is left for {' and '.join(lacking)}; add patients, choose another fold, or "
@@ -120,7 +120,7 @@ def split_patients(manifest: pd.DataFrame, rule: Rule, before: pd.DataFrame | No
     return table[SPLITS_COLUMNS]
 
 
-def add_to_ledger(before: pd.DataFrame | None, table: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+def add_to_ledger(before: pd.DataFrame | None, table: pd.DataFrame, rule: SplitRule) -> pd.DataFrame:
     """All that was dealt so far: rows of patients who are gone, and of other recipes, stay for when they come back."""
     rows = table.assign(recipe=rule.recipe)[LEDGER_COLUMNS]
     rows = rows if before is None else pd.concat([before, rows])
@@ -129,7 +129,7 @@ def add_to_ledger(before: pd.DataFrame | None, table: pd.DataFrame, rule: Rule) 
     )
 
 
-def _quota(rule: Rule, persons: int, tested: int | None) -> dict[str, int]:
+def _quota(rule: SplitRule, persons: int, tested: int | None) -> dict[str, int]:
     """How many persons each side gets; `tested` fixes the test side's."""
     quota = {
         "test": max(1, round(rule.test * persons)) if tested is None else tested,
@@ -143,7 +143,7 @@ def _quota(rule: Rule, persons: int, tested: int | None) -> dict[str, int]:
     return quota
 
 
-def _deal(
+def _assign(
     order: Sequence[str], quota: Mapping[Any, int], fixed: Mapping[str, Any], barred: Collection[str] = ()
 ) -> dict[str, Any]:
     """Give every name one of the keys of `quota`, in order: the one furthest behind its share so far.
@@ -154,17 +154,17 @@ def _deal(
         fixed: names that have theirs already.
         barred: names that "test" is not for.
     """
-    dealt = {name: fixed[name] for name in order if name in fixed}
-    given = {hand: sum(found == hand for found in dealt.values()) for hand in quota}
+    assigned = {name: fixed[name] for name in order if name in fixed}
+    given = {group: sum(found == group for found in assigned.values()) for group in quota}
     for name in order:
-        if name not in dealt:
-            turn = len(dealt) + 1
-            hands = [hand for hand in quota if hand != "test" or name not in barred]
-            free = [hand for hand in hands if given[hand] < quota[hand]] or hands
-            behind = {hand: quota[hand] * turn / len(order) - given[hand] for hand in free}
-            dealt[name] = max(behind, key=lambda hand: (behind[hand], hand if isinstance(hand, str) else -hand))
-            given[dealt[name]] += 1
-    return dealt
+        if name not in assigned:
+            position = len(assigned) + 1
+            allowed = [group for group in quota if group != "test" or name not in barred]
+            free = [group for group in allowed if given[group] < quota[group]] or allowed
+            behind = {group: quota[group] * position / len(order) - given[group] for group in free}
+            assigned[name] = max(behind, key=lambda group: (behind[group], group if isinstance(group, str) else -group))
+            given[assigned[name]] += 1
+    return assigned
 
 
 def _kept(before: pd.DataFrame | None, column: str, number: int, *parts: str) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _known(table: pd.DataFrame, column: str) -> dict[str, Any]:
     return table.dropna(subset=[column]).set_index("subject")[column].to_dict()
 
 
-def _tested(rule: Rule, folds: Mapping[str, int], sites: pd.Series) -> list[str]:
+def _tested(rule: SplitRule, folds: Mapping[str, int], sites: pd.Series) -> list[str]:
     """Persons of the fold, or of the sites, that the rule tests on."""
     unknown = sorted(set(rule.holdout_sites) - set(sites))
     if unknown:

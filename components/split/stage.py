@@ -13,7 +13,7 @@ import pandas as pd
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.common.tables import read_ledger, read_manifest
-from components.split.assign import Rule, add_to_ledger, split_patients
+from components.split.assign import SplitRule, add_to_ledger, assign_splits
 from components.split.leakage import find_leaks, find_look_alikes
 
 SHOWN = 20  # leaks on the screen
@@ -26,7 +26,7 @@ def split(
     manifest: str | Path,
     splits: str | Path,
     ledger: str | Path,
-    rule: Rule,
+    rule: SplitRule,
     *,
     near: int = NEAR,
     look_alikes: str = "refuse",
@@ -46,7 +46,7 @@ def split(
     """
     slices = read_manifest(manifest)
     before = _before(ledger) if Path(ledger).exists() else None
-    table = split_patients(slices, rule, before)
+    table = assign_splits(slices, rule, before)
     leaks, alike = find_leaks(slices, table), find_look_alikes(slices, table, near)
     for line in [*leaks, *alike][:SHOWN]:
         print(f"leak: {line}")

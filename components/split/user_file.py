@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from components.common.errors import UserError
-from components.common.tables import SIDES, TEXT
+from components.common.tables import SPLIT_NAMES, TEXT
 
 
 def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
@@ -23,8 +23,8 @@ def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
         raise UserError(f"{path}: not readable as a table; split.file needs a CSV with patient and split") from error
     if not {"patient", "split"} <= set(own):
         raise UserError(f"{path}: lacks the column patient or split; add it")
-    if not own["split"].isin(SIDES).all():
-        raise UserError(f"{path}: split holds other words than {', '.join(SIDES)}; correct them")
+    if not own["split"].isin(SPLIT_NAMES).all():
+        raise UserError(f"{path}: split holds other words than {', '.join(SPLIT_NAMES)}; correct them")
     if "fold" in own:
         folds = pd.to_numeric(own["fold"].dropna(), errors="coerce")  # who has none is dealt one
         if not (folds.mod(1).eq(0) & folds.ge(0)).all():
@@ -39,8 +39,8 @@ def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
     torn = patients.groupby("subject")["split"].nunique()
     if (torn > 1).any():
         raise UserError(f"{path}: patient {torn.idxmax()} is on {torn.max()} sides; choose one of them")
-    if set(patients["split"]) != set(SIDES):
+    if set(patients["split"]) != set(SPLIT_NAMES):
         raise UserError(
-            f"{path}: no patient is in {' or '.join(sorted(set(SIDES) - set(patients['split'])))}; add some"
+            f"{path}: no patient is in {' or '.join(sorted(set(SPLIT_NAMES) - set(patients['split'])))}; add some"
         )
     return patients

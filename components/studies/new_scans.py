@@ -13,7 +13,7 @@ import pandas as pd
 from components.common.bars import bar
 from components.common.errors import UserError
 from components.common.tables import read_manifest, read_splits
-from components.ingest.patient import examine, examine_all
+from components.ingest.patient import check_all, read_and_check
 from components.ingest.stage import spread
 from components.layered.predictor import Predictor
 from components.scans.scan import Scan
@@ -66,9 +66,9 @@ def drift(
     if not len(reference):
         raise UserError(f"{against}: none of its training patients is in its manifest; run `dvc repro split` there")
     with tempfile.TemporaryDirectory(prefix="glioflow-drift-") as folder, open_source(address) as source:
-        job = partial(examine, source=source, options=options, folder=Path(folder), masks=False)
+        job = partial(read_and_check, source=source, options=options, folder=Path(folder), masks=False)
         findings = list(
-            bar(examine_all(job, source.patients, workers), desc="read", unit="patient", total=len(source.patients))
+            bar(check_all(job, source.patients, workers), desc="read", unit="patient", total=len(source.patients))
         )
         rows = [row for one in findings for row in one.rows]
         if not rows:

@@ -40,7 +40,7 @@ def batches(
     Returns:
         Datasets of (images, uint8; targets) or (images, targets, weights).
     """
-    around = slices.around(neighbors)
+    around = slices.neighbor_indices(neighbors)
     size, channels = slices.images.shape[1], around.shape[1] * slices.images.shape[3]
 
     def gather(step: np.int64, part: np.int64, parts: np.int64) -> tuple[np.ndarray, ...]:

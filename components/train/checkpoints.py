@@ -15,7 +15,7 @@ import numpy as np
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.common.system import DiskFullError, is_full
-from components.io.storage import Tree
+from components.io.storage import Storage
 
 Arrays = dict[str, list[np.ndarray]]
 
@@ -72,7 +72,7 @@ class Checkpoints:
             if "://" in self.address:
                 with tempfile.TemporaryDirectory(prefix="glioflow-checkpoint-") as folder:
                     write_arrays(Path(folder) / name, columns)
-                    Tree(self.address).put(Path(folder) / name, name)
+                    Storage(self.address).put(Path(folder) / name, name)
             else:
                 with atomic_file(Path(self.address) / name) as part:
                     write_arrays(part, columns)
@@ -89,7 +89,7 @@ class Checkpoints:
         """Read the last whole checkpoint of this key; damaged ones are told and passed over."""
         for name in reversed(self._names()):
             try:
-                with Tree(self.address).open(name) as opened, np.load(opened, allow_pickle=False) as columns:
+                with Storage(self.address).open(name) as opened, np.load(opened, allow_pickle=False) as columns:
                     if len(set(columns.files)) < len(columns.files):
                         raise zipfile.BadZipFile("a name twice")
                     state = State(**json.loads(columns["state"].tobytes()))
@@ -113,13 +113,13 @@ class Checkpoints:
         self._remove(self._names())
 
     def _names(self) -> list[str]:
-        tree = Tree(self.address)
+        tree = Storage(self.address)
         if not tree.fs.exists(tree.root):
             return []
         return [path for path in tree.files if path.startswith("step-") and path.endswith(".npz")]
 
     def _remove(self, names: Iterable[str]) -> None:
-        tree = Tree(self.address)
+        tree = Storage(self.address)
         for name in names:
             with suppress(FileNotFoundError):  # another worker was quicker
                 tree.fs.rm(f"{tree.root}/{name}")

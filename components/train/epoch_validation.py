@@ -47,7 +47,7 @@ class Validator:
                 "data/splits.csv: the validation patients lack slices with or without tumour; raise split.val"
             )
         self.slices, self.with_masks, self.loss, self.batch, self.check = slices, with_masks, loss, batch, check
-        self.around = slices.around(neighbors)
+        self.neighbor_indices = slices.neighbor_indices(neighbors)
         self.predict = tf.function(
             lambda images: network(images, training=False), jit_compile=xla, reduce_retracing=True
         )
@@ -59,7 +59,7 @@ class Validator:
         for start in range(0, len(slices), self.batch):
             self.check()
             numbers = np.arange(start, min(start + self.batch, len(slices)))
-            predicted = self.predict(tf.constant(slices.take_images(self.around[numbers])))
+            predicted = self.predict(tf.constant(slices.take_images(self.neighbor_indices[numbers])))
             if self.with_masks:
                 masks = slices.take_masks(numbers)
                 targets = tf.constant(masks, tf.float32)
@@ -72,8 +72,10 @@ class Validator:
             losses.append(float(tf.reduce_mean(self.loss(targets, predicted))) * len(numbers))
         scores = {"val_loss": sum(losses) / len(slices)}
         if self.with_masks:
-            ill = reference > 0
-            return scores | {"val_volume_dice": float((2 * overlap / np.maximum(1, total + reference))[ill].mean())}
+            with_tumor = reference > 0
+            return scores | {
+                "val_volume_dice": float((2 * overlap / np.maximum(1, total + reference))[with_tumor].mean())
+            }
         probabilities = np.concatenate(found)
         if not np.isfinite(probabilities).all():
             return scores | {"val_auroc": float("nan")}

@@ -14,7 +14,7 @@ def _shuffled(count: int, seed: int, stream: int, turn: int) -> np.ndarray:
     return np.random.default_rng([seed, stream, turn]).permutation(count)
 
 
-def endless(count: int, positions: np.ndarray, seed: int, stream: int = 0) -> np.ndarray:
+def shuffled_stream(count: int, positions: np.ndarray, seed: int, stream: int = 0) -> np.ndarray:
     """What stands at `positions` of the numbers 0 .. count - 1, shuffled anew for every turn, turn after turn."""
     turns, places = np.divmod(positions, count)
     return np.array(
@@ -50,7 +50,7 @@ class Sampler:
         """Numbers of the slices of a step, int [batch]."""
         positions = np.arange(step * self.batch, (step + 1) * self.batch)
         if self.share is None:
-            return endless(len(self.kinds[0]), positions, self.seed)
+            return shuffled_stream(len(self.kinds[0]), positions, self.seed)
         # Of the first p slices, floor(share p) show tumour.
         before, after = (np.floor(self.share * p + 1e-9).astype(int) for p in (positions, positions + 1))
         numbers = np.empty(self.batch, int)
@@ -58,5 +58,5 @@ class Sampler:
             zip(self.kinds, (positions - before, before), (after == before, after > before), strict=True)
         ):
             if wanted.any():
-                numbers[wanted] = kind[endless(len(kind), at[wanted], self.seed, stream)]
+                numbers[wanted] = kind[shuffled_stream(len(kind), at[wanted], self.seed, stream)]
         return numbers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.scans.scan import beside, neighborhood
+from components.scans.scan import neighborhood, stack_neighbors
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Slices:
     def __len__(self) -> int:
         return len(self.order)
 
-    def around(self, neighbors: int) -> np.ndarray:
+    def neighbor_indices(self, neighbors: int) -> np.ndarray:
         """Numbers of each slice's neighbours in its scan, int [slices, 2 neighbors + 1]."""
         lengths = np.bincount(self.patients)
         starts = np.cumsum(lengths) - lengths
@@ -40,9 +40,13 @@ class Slices:
             [start + neighborhood(length, neighbors) for start, length in zip(starts, lengths, strict=True)]
         )
 
-    def take_images(self, around: np.ndarray) -> np.ndarray:
-        """Images of slices with their neighbours, `around` being rows of `self.around(n)`: [batch, .., 3 (2 n + 1)]."""
-        return beside(self.images[self.order[around]])
+    def take_images(self, neighbor_indices: np.ndarray) -> np.ndarray:
+        """Images of slices with their neighbours, [batch, .., 3 (2 n + 1)].
+
+        Args:
+            neighbor_indices: rows of `self.neighbor_indices(n)`.
+        """
+        return stack_neighbors(self.images[self.order[neighbor_indices]])
 
     def take_masks(self, numbers: np.ndarray) -> np.ndarray:
         """Masks of slices, uint8 {0, 1} [batch, size, size, 1]."""

@@ -51,20 +51,20 @@ def dice(y_true: Any, y_pred: Any) -> Any:
     return 1.0 - tversky_index(y_true, y_pred, alpha=0.5)
 
 
-def _surprise(probability: Any) -> Any:
+def _neg_log(probability: Any) -> Any:
     """-log of a probability of 1e-6 or more; the gradient passes the limit, else a hopeless pixel would stay so."""
     limited = probability + ops.stop_gradient(ops.maximum(probability, EPSILON) - probability)
     return -ops.log(limited)
 
 
-def _mean_surprise(y_true: Any, y_pred: Any, weight: float) -> Any:
+def _mean_neg_log(y_true: Any, y_pred: Any, weight: float) -> Any:
     y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-    return ops.mean(weight * y_true * _surprise(y_pred) + (1.0 - y_true) * _surprise(1.0 - y_pred))
+    return ops.mean(weight * y_true * _neg_log(y_pred) + (1.0 - y_true) * _neg_log(1.0 - y_pred))
 
 
 def crossentropy(y_true: Any, y_pred: Any) -> Any:
     """Mean cross-entropy per pixel, in nats; over two classes it is the same for a sigmoid and a softmax head."""
-    return _mean_surprise(y_true, y_pred, 1.0)
+    return _mean_neg_log(y_true, y_pred, 1.0)
 
 
 def weighted_crossentropy(y_true: Any, y_pred: Any) -> Any:
@@ -72,7 +72,7 @@ def weighted_crossentropy(y_true: Any, y_pred: Any) -> Any:
 
     The mean is over pixels and not over weights, so that a pixel's gradient doesn't depend on its batch.
     """
-    return _mean_surprise(y_true, y_pred, TUMOR_WEIGHT)
+    return _mean_neg_log(y_true, y_pred, TUMOR_WEIGHT)
 
 
 def dice_crossentropy(y_true: Any, y_pred: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Keep a trained network as the arguments it was built with and its weights, which every backend and lane reads."""
+"""Keep a trained network as the arguments it was built with and its weights, which every backend and stack reads."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from models.networks.export import SERIALIZED, mask_probability, neighbors_of, s
 from models.serving import picture_codec
 
 
-def _cooled(probability: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+def _scale_temperature(probability: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
     """Temperature scaling (Guo et al. 2017, arXiv 1706.04599): the logit divided by the temperature."""
     clipped = tf.clip_by_value(probability, 1e-7, 1.0 - 1e-7)
     return tf.sigmoid((tf.math.log(clipped) - tf.math.log1p(-clipped)) / temperature)
@@ -60,7 +60,7 @@ class Layered(tf.Module):
         )
         self.tumor_threshold = tf.Variable(tumor_threshold, trainable=False, dtype=tf.float32)
         self.mask_threshold = tf.Variable(mask_threshold, trainable=False, dtype=tf.float32)
-        # Of the probabilities that are given out, see `_cooled`; thresholds are of those.
+        # Of the probabilities that are given out, see `_scale_temperature`; thresholds are of those.
         self.tumor_temperature = tf.Variable(1.0, trainable=False, dtype=tf.float32)
         self.mask_temperature = tf.Variable(1.0, trainable=False, dtype=tf.float32)
 
@@ -69,7 +69,7 @@ class Layered(tf.Module):
         probability = self._raw_tumor_probability(seen)
         if self.mirror:
             probability = (probability + self._raw_tumor_probability(seen[:, :, ::-1])) / 2
-        return _cooled(probability, self.tumor_temperature)
+        return _scale_temperature(probability, self.tumor_temperature)
 
     def _maps(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Run stage 2 alone on every slice: `mask_probability` [batch, height, width]."""
@@ -77,7 +77,7 @@ class Layered(tf.Module):
         maps = self._raw_mask_probability(seen)
         if self.mirror:
             maps = (maps + self._raw_mask_probability(seen[:, :, ::-1])[:, :, ::-1]) / 2
-        return {"mask_probability": _cooled(maps, self.mask_temperature)[..., 0]}
+        return {"mask_probability": _scale_temperature(maps, self.mask_temperature)[..., 0]}
 
     def _seen_by(self, network: keras.Model, slices: tf.Tensor) -> tf.Tensor:
         """The slices with as many neighbours as a network sees, which may be fewer than the other's."""

@@ -1,6 +1,6 @@
 """What each pod of a run does in its own clone: `prepare` first, one `step` a stage, `publish` last.
 
-Data passes through DVC's remote and the rest through `Relay`, so pods share nothing but a bucket.
+Data passes through DVC's remote and the rest through `RunStore`, so pods share nothing but a bucket.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from components.registry.git import git
 from components.registry.snapshot import snapshot
 from pipelines import workflow
 from pipelines.cluster.dag import before, steps
-from pipelines.cluster.relay import LOCK, Relay, Result, result_here
-from pipelines.family import call
-from pipelines.trace import listening
+from pipelines.cluster.run_store import LOCK, Result, RunStore, result_here
+from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.stage_trace import recorded_stages
 
 ORIGIN = "origin"  # what Git calls the repository that a pod's clone is from
 START = "start"  # what the relay keeps under this name is from before the run
@@ -43,16 +43,16 @@ class Run:
     branch: str
 
     @property
-    def relay(self) -> Relay:
+    def store(self) -> RunStore:
         """Where its pods leave results."""
-        return Relay(f"{self.storage.rstrip('/')}/runs/{self.name}")
+        return RunStore(f"{self.storage.rstrip('/')}/runs/{self.name}")
 
     def enter(self) -> None:
         """Make the clone that this process works in ready: the run's knobs, and a DVC remote where it names none."""
         if self.settings:
-            workflow.apply(list(self.settings), look=False)  # most pods never read it
+            workflow.apply(list(self.settings), check_source=False)  # most pods never read it
         if params.load().registry.git_remote is None:  # this clone is thrown away, and its tags would be
-            workflow.apply([f"registry.git_remote={ORIGIN}"], look=False)
+            workflow.apply([f"registry.git_remote={ORIGIN}"], check_source=False)
         with Repo() as repo:
             named = repo.config["core"].get("remote")
         if not named:
@@ -65,7 +65,7 @@ def dvc(*arguments: str) -> None:
     Raises:
         UserError: it failed; its own lines say why.
     """
-    if call([sys.executable, "-m", "dvc", *arguments]):
+    if run_forwarding_sigterm([sys.executable, "-m", "dvc", *arguments]):
         raise UserError(f"dvc {arguments[0]}: failed; the lines above say why")
 
 
@@ -81,7 +81,7 @@ def prepare(run: Run) -> str:
             kept = git("ls-tree", "-r", "--name-only", tip, "--", str(LOCK), *files).splitlines()
             git("checkout", tip, "--", *kept)
         found = result_here(names, files)
-    run.relay.put(START, Result(found.stages, found.files, tip))
+    run.store.put(START, Result(found.stages, found.files, tip))
     return commit
 
 
@@ -90,11 +90,11 @@ def step(run: Run, name: str) -> str:
     run.enter()
     order = steps()
     if name not in [each.stage for each in order]:
-        run.relay.put(name, Result(done=UNUSED))
+        run.store.put(name, Result(done=UNUSED))
         return UNUSED
-    run.relay.take(START).lay()
+    run.store.get(START).apply()
     for earlier in before(order, name):
-        run.relay.take(earlier).lay()
+        run.store.get(earlier).apply()
     with Repo() as repo, repo.lock:
         (stage,) = repo.stage.collect(name)
         # Inputs that are not here are compared by what the stages before have left of them.
@@ -103,14 +103,14 @@ def step(run: Run, name: str) -> str:
         inputs = [str(out) for out in repo.index.outs if out.use_cache and any(_meet(str(out), dep) for dep in needed)]
         inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage goes on with
     done = _do(name, inputs) if changed else UNCHANGED
-    run.relay.put(name, result_here([name], uncached, done))
+    run.store.put(name, result_here([name], uncached, done))
     return done
 
 
 def _do(name: str, inputs: list[str]) -> str:
     if inputs:
         dvc("pull", "--run-cache", *inputs)
-    with listening() as ran:
+    with recorded_stages() as ran:
         dvc("repro", "--single-item", "--pull", name)
     dvc("push", "--run-cache", name)
     return RAN if ran else RESTORED
@@ -126,12 +126,12 @@ def publish(run: Run) -> dict[str, str]:
         UserError: another run has published since this one began.
     """
     run.enter()
-    start = run.relay.take(START)
-    start.lay()
+    start = run.store.get(START)
+    start.apply()
     done = {}
     for each in steps():
-        result = run.relay.take(each.stage)
-        result.lay()
+        result = run.store.get(each.stage)
+        result.apply()
         done[each.stage] = str(result.done)
     with Repo() as repo:
         kept = [LOCK, *(Path(file) for file in _uncached(repo))]
@@ -142,7 +142,7 @@ def publish(run: Run) -> dict[str, str]:
         if now != tip:
             raise UserError(f"{run.branch}: another run has published since this one began; run again")
         git("push", "--quiet", ORIGIN, f"{commit}:refs/heads/{run.branch}")
-    run.relay.remove()
+    run.store.remove()
     return done
 
 

@@ -18,9 +18,9 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.types.experimental.simple_artifacts import Dataset
 
 from components.common import params
-from components.common.tables import SIDES
+from components.common.tables import SPLIT_NAMES
 from components.evaluate import gate
-from components.io.storage import Tree
+from components.io.storage import Storage
 
 # Whatever has no type of its own is a dataset: a folder, or one with one file in it. Kubeflow knows TFX's types only.
 TYPES = {
@@ -63,7 +63,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _fetch(uri: str, path: Path) -> None:
-    tree = Tree(uri)
+    tree = Storage(uri)
     with tree.local(tree.files) as near:
         shutil.copytree(near, path.parent if _is_file(path) else path, dirs_exist_ok=True)
 
@@ -71,9 +71,9 @@ def _fetch(uri: str, path: Path) -> None:
 def _keep(path: Path, one: artifact.Artifact) -> None:
     root = path.parent if _is_file(path) else path
     for file in [path] if _is_file(path) else sorted(each for each in path.rglob("*") if each.is_file()):
-        Tree(one.uri).put(file, str(file.relative_to(root)))
+        Storage(one.uri).put(file, str(file.relative_to(root)))
     if isinstance(one, standard_artifacts.Examples):
-        one.split_names = json.dumps(list(SIDES))
+        one.split_names = json.dumps(list(SPLIT_NAMES))
         one.set_string_custom_property("file_format", "tfrecords_gzip")
     if isinstance(one, standard_artifacts.ModelBlessing):
         one.set_int_custom_property("blessed", int(gate.is_blessed(path)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.common.params import Params
-from components.common.tables import SIDES
-from components.split.assign import Rule
+from components.common.tables import SPLIT_NAMES
+from components.split.assign import SplitRule
 from components.split.stage import split
 from pipelines.paths import LEDGER, MANIFEST, SPLITS
 
@@ -13,6 +13,6 @@ def run(params: Params) -> None:
     """Split the patients and audit the split."""
     knobs = params.split.model_dump()
     audit = {name: knobs.pop(name) for name in ("near", "look_alikes")}
-    table = split(MANIFEST, SPLITS, LEDGER, Rule(**knobs, seed=params.seed), **audit)
+    table = split(MANIFEST, SPLITS, LEDGER, SplitRule(**knobs, seed=params.seed), **audit)
     counts = table["split"].value_counts()
-    print("patients: " + ", ".join(f"{side} {counts[side]}" for side in SIDES))
+    print("patients: " + ", ".join(f"{side} {counts[side]}" for side in SPLIT_NAMES))

@@ -58,12 +58,14 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     """Write the pipeline for Kubeflow Pipelines, with the parameters of params.yaml."""
     from components.common import params
     from components.common.files import atomic_file
-    from pipelines import lane
+    from pipelines import stack
     from pipelines.cluster.dag import steps
     from pipelines.cluster.kubeflow import Site, compiled
 
-    if lane.current() == "classic":
-        click.echo("compiled in the classic lane, for images of that lane: those of infra/docker are modern", err=True)
+    if stack.current() == "classic":
+        click.echo(
+            "compiled in the classic stack, for images of that stack: those of infra/docker are modern", err=True
+        )
     text = compiled(steps(), params.load(), Site(registry=registry or f"{site['root']}/registry", **site))
     with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")

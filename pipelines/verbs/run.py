@@ -58,7 +58,7 @@ def clean() -> None:
 
 @click.command()
 def doctor() -> None:
-    """Tell which lane of the stack this is, why, and what the machine offers."""
-    from pipelines import lane
+    """Say which stack this is, classic or modern, why, and what the machine offers."""
+    from pipelines import stack
 
-    click.echo(lane.describe())
+    click.echo(stack.describe())

@@ -8,8 +8,8 @@ from importlib import import_module
 
 import click
 
+from pipelines.stage_trace import record_stage
 from pipelines.times import noted
-from pipelines.trace import leave
 
 
 @click.group()
@@ -19,7 +19,7 @@ def stage() -> None:
 
 @contextmanager
 def _running(name: str) -> Iterator[None]:
-    leave(name)
+    record_stage(name)
     with noted(name):
         yield
 

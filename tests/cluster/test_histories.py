@@ -44,7 +44,7 @@ def started(tmp_path):
     """What the first pod of a run hands to the others; and whether it is the commit of the code that it names."""
     this = Run("this", str(tmp_path / "storage"), (), "glioflow/results")
     assert prepare(this) == run(".", "git rev-parse HEAD").strip()
-    return this.relay.take(START)
+    return this.store.get(START)
 
 
 def test_a_pod_s_tags_go_where_its_clone_is_from(clone, tmp_path):

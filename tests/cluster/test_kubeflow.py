@@ -70,7 +70,7 @@ def test_the_file_is_what_dvc_yaml_makes_of_it_now(tmp_path, monkeypatch):
 
 
 def anywhere(file):
-    """A pipeline without the options of TFDV, which each lane writes in its own way."""
+    """A pipeline without the options of TFDV, which each stack writes in its own way."""
     pipeline = Containers(file.read_text(encoding="utf-8"))
     options = pipeline.tasks["StatisticsGen"]["inputs"]["parameters"].pop("stats_options_json")
     assert "schema" in str(options)

@@ -132,7 +132,10 @@ def test_a_misspelt_knob_is_told_before_all_else_and_one_of_another_type_is_no_m
     ):
         params.parse(tree)
     tree["gate"]["margins"] = tree["gate"].pop("margin")
-    with pytest.raises(UserError, match=r"^params\.yaml: gate\.margins: there is no such knob; did you mean gate\.margin\? \(and 2 more\)$"):
+    with pytest.raises(
+        UserError,
+        match=r"^params\.yaml: gate\.margins: there is no such knob; did you mean gate\.margin\? \(and 2 more\)$",
+    ):
         params.parse(tree)
 
 

@@ -12,14 +12,14 @@ from components.metrics.calibration import tally
 from components.metrics.choice import Choice
 from components.metrics.components3d import Processing
 from components.metrics.paired import paired_difference
-from components.split.assign import Rule
+from components.split.assign import SplitRule
 
 
 @pytest.mark.parametrize(
     "value",
     [
         refusal("somebody", "something"),
-        Rule(0.2, 0.2, 2, 1),
+        SplitRule(0.2, 0.2, 2, 1),
         Processing(),
         Choice(),
         paired_difference({"a": 1.0}, {"a": 1.0}, margin=0, seed=0),

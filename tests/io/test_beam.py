@@ -11,7 +11,7 @@ from conftest import ROOT
 
 from components.common.errors import UserError
 from components.io.beam import reachable, run_pipeline
-from components.io.storage import Tree
+from components.io.storage import Storage
 
 HERE = ["--runner=FnApiRunner"]
 STORAGE = "gs://scans/work"
@@ -96,10 +96,10 @@ def test_workers_on_this_disk_get_the_folders_themselves(inputs, tmp_path, monke
 def test_workers_elsewhere_get_copies_and_what_they_write_comes_back(inputs, tmp_path, bucket):
     with reachable(inputs, tmp_path / "out", STORAGE, "job") as (near, target):
         assert all(address.startswith(f"{STORAGE}/glioflow-job-") for address in (*near.values(), target))
-        assert (Tree(near["one"]).files, Tree(near["two"]).files) == (["a.txt"], ["b/c.txt"])
-        assert Tree(near["two"]).open("b/c.txt").read() == b"two/b/c.txt"
+        assert (Storage(near["one"]).files, Storage(near["two"]).files) == (["a.txt"], ["b/c.txt"])
+        assert Storage(near["two"]).open("b/c.txt").read() == b"two/b/c.txt"
         (tmp_path / "made").write_text("result", encoding="utf-8")
-        Tree(target).put(tmp_path / "made", "d/e.txt")
+        Storage(target).put(tmp_path / "made", "d/e.txt")
     assert (tmp_path / "out" / "d" / "e.txt").read_text(encoding="utf-8") == "result"
     assert list(bucket.list_blobs()) == []
 
@@ -107,17 +107,17 @@ def test_workers_elsewhere_get_copies_and_what_they_write_comes_back(inputs, tmp
 def failing_job(inputs, folder, places):
     with reachable(inputs, folder, f"{STORAGE}/", "job") as (near, _):
         places += near.values()
-        assert Tree(near["one"]).files == ["a.txt"]
+        assert Storage(near["one"]).files == ["a.txt"]
         raise ZeroDivisionError
 
 
 def test_two_jobs_do_not_meet_in_a_storage(inputs, tmp_path, bucket):
     with reachable(inputs, tmp_path / "out", STORAGE, "job") as (near, target):
-        Tree(target).put(inputs["one"] / "a.txt", "a.txt")
+        Storage(target).put(inputs["one"] / "a.txt", "a.txt")
         with pytest.raises(ZeroDivisionError):
             failing_job(inputs, tmp_path / "out", places := [])
         assert not set(near.values()) & set(places)
-        assert Tree(near["one"]).files == ["a.txt"]  # the other's end removed nothing of this one
+        assert Storage(near["one"]).files == ["a.txt"]  # the other's end removed nothing of this one
     assert list(bucket.list_blobs()) == []
 
 

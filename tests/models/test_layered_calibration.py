@@ -6,7 +6,7 @@ import tensorflow as tf
 from layered_check import check, serve
 from scipy.special import expit, logit
 
-from models.serving.layered_model import _cooled
+from models.serving.layered_model import _scale_temperature
 
 pytest_plugins = ["tiny_networks", "layered_by_hand"]
 pytestmark = pytest.mark.xdist_group("layered")
@@ -57,13 +57,13 @@ def test_the_served_mask_is_what_the_stages_say_above_the_thresholds(calibrated,
 
 def test_a_temperature_of_one_changes_nothing_beyond_rounding():
     said = np.linspace(0, 1, 1001, dtype=np.float32)
-    assert np.allclose(_cooled(tf.constant(said), 1.0), said, rtol=0, atol=3e-7)
+    assert np.allclose(_scale_temperature(tf.constant(said), 1.0), said, rtol=0, atol=3e-7)
 
 
 def test_certainty_stays_a_number_at_any_temperature():
     certain = tf.constant([0.0, 1e-9, 0.5, 1 - 1e-9, 1.0])
     for temperature in (0.1, 1.0, 10.0):
-        cooled = _cooled(certain, temperature).numpy()
+        cooled = _scale_temperature(certain, temperature).numpy()
         assert np.isfinite(cooled).all()
         assert (np.diff(cooled) >= 0).all()
         assert cooled[2] == 0.5

@@ -142,8 +142,8 @@ def test_doctor_tells_the_lane():
     result = glioflow("doctor", cwd=ROOT)
     assert result.returncode == 0
     expected = "classic" if sys.version_info < (3, 11) else "modern"
-    assert result.stdout.startswith(f"lane            {expected}: ")
+    assert result.stdout.startswith(f"stack            {expected}: ")
     assert "missing" not in result.stdout
     other = {"classic": "modern", "modern": "classic"}[expected]
-    assert re.search(rf"^other lane +{other}: .*`.+`", result.stdout, re.MULTILINE)
+    assert re.search(rf"^other stack +{other}: .*`.+`", result.stdout, re.MULTILINE)
     assert re.search(r"^past its end +\S", result.stdout, re.MULTILINE)

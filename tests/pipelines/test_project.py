@@ -41,9 +41,9 @@ def test_a_copy_runs_its_own_code_whichever_environment_is_active(tmp_path):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, copy / name)
-    lane = copy / "pipelines" / "lane.py"
-    text = lane.read_text(encoding="utf-8")
-    lane.write_text(text.replace('lines = [f"lane ', 'lines = ["of the copy", f"lane '), encoding="utf-8")
+    stack = copy / "pipelines" / "stack.py"
+    text = stack.read_text(encoding="utf-8")
+    stack.write_text(text.replace('lines = [f"stack ', 'lines = ["of the copy", f"stack '), encoding="utf-8")
     (copy / "notes").mkdir()
     for folder in (copy, copy / "notes"):
         done = subprocess.run(

@@ -7,7 +7,7 @@ import pytest
 from layered_models import write_trained
 
 from components.assemble.stage import assemble
-from components.common.tables import SIDES
+from components.common.tables import SPLIT_NAMES
 from components.predict.detector import Detector
 from components.sources import open_source
 from components.sources.reading import Options
@@ -38,7 +38,7 @@ def layered(tmp_path_factory, data):
 
 def trained_on(data):
     """Slices as a training gets them: patient and number to pixels, from the TFRecords of all sides."""
-    files = [str(file) for side in SIDES for file in (data / "examples" / f"Split-{side}").glob("*.gz")]
+    files = [str(file) for side in SPLIT_NAMES for file in (data / "examples" / f"Split-{side}").glob("*.gz")]
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP"):
         one = tf.train.Example.FromString(record.numpy()).features.feature
         name = one["patient"].bytes_list.value[0].decode(), one["slice"].int64_list.value[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
 
-from components.ingest.patient import examine
+from components.ingest.patient import read_and_check
 from components.predict.checked_reading import read_one
 from components.sources import open_source
 from components.sources.reading import Options
@@ -35,7 +35,7 @@ def test_a_patient_that_vanishes_is_unreadable(tmp_path, layout, harm):
         LAYOUTS[layout](tmp_path, made_up_scan(patient))
     with open_source(tmp_path) as source:
         harm([Path(source.tree.root, file) for file in source.entries[PATIENTS[0]].files])
-        found = examine(PATIENTS[0], source, Options(), None, masks=False)
+        found = read_and_check(PATIENTS[0], source, Options(), None, masks=False)
         seen = read_one((0, PATIENTS[0]), [source], Options())
         (problem,) = found.problems
         assert found.rows == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.common.errors import UserError
 from components.common.tables import LEDGER_COLUMNS
-from components.split.assign import Rule, add_to_ledger, split_patients
+from components.split.assign import SplitRule, add_to_ledger, assign_splits
 
 PERSONS = ("anna", "bert", "cora", "dora", "emil", "fred", "gina", "hans")
 PERSONS += ("inge", "jens", "kurt", "lena", "mona", "nils", "olga", "paul")
@@ -22,13 +22,13 @@ MANIFEST = pd.DataFrame(
         for n in range(1 + i % 2)
     ]
 )
-RULE = Rule(val=0.2, test=0.25, folds=4, seed=7)
+RULE = SplitRule(val=0.2, test=0.25, folds=4, seed=7)
 FOLDS = dict(zip(PERSONS, [2, 1, 0, 0, 0, 3, 3, 3, 2, 1, 2, 3, 1, 2, 1, 0], strict=True))
 
 
 def dealt(column="split", rule=RULE, before=None, manifest=MANIFEST):
     """What each person gets."""
-    table = split_patients(manifest, rule, before)
+    table = assign_splits(manifest, rule, before)
     assert (table.groupby("subject")[column].nunique() == 1).all()
     return table.groupby("subject")[column].first().to_dict()
 
@@ -49,7 +49,7 @@ def test_the_same_persons_are_dealt_the_same_folds_for_ever():
 
 
 def test_a_fold_is_tested_on_and_the_rest_dealt_the_same_for_ever():
-    sides = dealt(rule=Rule(0.2, 0.25, 4, seed=7, fold=2))
+    sides = dealt(rule=SplitRule(0.2, 0.25, 4, seed=7, fold=2))
     assert on("test", sides) == on(2, FOLDS) == "anna inge kurt nils"
     assert on("val", sides) == "bert dora olga"
 
@@ -57,8 +57,8 @@ def test_a_fold_is_tested_on_and_the_rest_dealt_the_same_for_ever():
 def test_recipes_in_ledgers_stay_what_they_are():
     assert RULE.recipe == "fd0ab6f7-2f6161de-9ae735c1"
     assert RULE.older[-1] == "1e67a69c"  # by which older ledgers are read
-    assert Rule(0.1, 0.1, 4, seed=7).older[-1] == "8437e6e6"
-    sites = [Rule(0.2, 0.25, 4, seed=7, holdout_sites=sites) for sites in (["B", "C"], ["C", "B", "B"])]
+    assert SplitRule(0.1, 0.1, 4, seed=7).older[-1] == "8437e6e6"
+    sites = [SplitRule(0.2, 0.25, 4, seed=7, holdout_sites=sites) for sites in (["B", "C"], ["C", "B", "B"])]
     assert len({rule.recipe for rule in sites}) == 1
     assert sites[0].older[-1] == "68bf2eb8"
 
@@ -78,15 +78,15 @@ def test_only_what_decides_the_sides_is_in_their_part_of_the_recipe():
 
 def test_more_folds_than_persons_are_one_a_person():
     few = MANIFEST[MANIFEST["subject"].isin(PERSONS[:5])]
-    assert sorted(dealt("fold", Rule(0.2, 0.2, 9, seed=7), manifest=few).values()) == [0, 1, 2, 3, 4]
+    assert sorted(dealt("fold", SplitRule(0.2, 0.2, 9, seed=7), manifest=few).values()) == [0, 1, 2, 3, 4]
 
 
 def test_the_ledger_keeps_everybody_and_the_last_word_of_each_recipe():
-    first = split_patients(MANIFEST, RULE)
+    first = assign_splits(MANIFEST, RULE)
     ledger = add_to_ledger(None, first, RULE)
     assert list(ledger) == LEDGER_COLUMNS
     assert ledger["subject"].tolist() == list(PERSONS)
-    other = Rule(0.1, 0.1, 4, seed=7)
+    other = SplitRule(0.1, 0.1, 4, seed=7)
     both = add_to_ledger(ledger, first.head(3), other)
     assert both["recipe"].tolist() == [other.recipe] * 2 + [RULE.recipe] * 16
     assert both.index.tolist() == list(range(18))
@@ -96,22 +96,22 @@ def test_the_ledger_keeps_everybody_and_the_last_word_of_each_recipe():
 
 
 def test_sides_and_folds_are_kept_each_by_its_own_part_of_the_recipe():
-    ledger = add_to_ledger(None, split_patients(MANIFEST, RULE), RULE)
+    ledger = add_to_ledger(None, assign_splits(MANIFEST, RULE), RULE)
     ledger["split"] = ledger["split"].replace({"train": "val", "val": "train"})
     ledger["fold"] = (ledger["fold"] + 1) % 4
     turned = dealt(before=ledger)
     assert on("val", turned) == "anna bert dora emil fred kurt lena olga paul"
     assert dealt("fold", before=ledger) == {name: (fold + 1) % 4 for name, fold in FOLDS.items()}
-    shares = Rule(0.2, 0.3, 4, seed=7)  # other sides, the same folds
+    shares = SplitRule(0.2, 0.3, 4, seed=7)  # other sides, the same folds
     assert dealt(rule=shares, before=ledger) == dealt(rule=shares)
     assert dealt("fold", shares, ledger) == {name: (fold + 1) % 4 for name, fold in FOLDS.items()}
-    folds = Rule(0.2, 0.25, 5, seed=7)  # other folds, the same sides
+    folds = SplitRule(0.2, 0.25, 5, seed=7)  # other folds, the same sides
     assert dealt(rule=folds, before=ledger) == turned
     assert dealt("fold", folds, ledger) == dealt("fold", folds)
 
 
 def test_with_another_share_of_val_nobody_comes_into_test_or_leaves_it():
-    ledger = add_to_ledger(None, split_patients(MANIFEST, RULE), RULE)
+    ledger = add_to_ledger(None, assign_splits(MANIFEST, RULE), RULE)
     more = dataclasses.replace(RULE, val=0.4)
     assert on("test", dealt(rule=more)) != on("test", dealt())  # without the ledger
     sides = dealt(rule=more, before=ledger)
@@ -123,7 +123,7 @@ def test_with_another_share_of_val_nobody_comes_into_test_or_leaves_it():
 
 def older_ledger(*rules):
     """The ledger that a version before would have written: its recipes held the number of folds, and nothing more."""
-    tables = [(split_patients(MANIFEST, rule), rule) for rule in rules]
+    tables = [(assign_splits(MANIFEST, rule), rule) for rule in rules]
     rows = [table.assign(recipe=f"{rule.older[-1]}-{rule.part(1)}")[LEDGER_COLUMNS] for table, rule in tables]
     return pd.concat(rows).drop_duplicates(["subject", "recipe"]).sort_values(["recipe", "subject"], ignore_index=True)
 
@@ -167,8 +167,8 @@ def test_test_patients_stay_test_patients_whatever_else_is_turned_and_whoever_co
     ]
     ledger, known, tested = None, [row["patient"] for row in rows[: len(rows) - new]], set()
     for number, (val, folds) in enumerate(turns):
-        rule = Rule(val, 0.25, folds, seed=7)
-        table = split_patients(pd.DataFrame(rows if number else rows[: len(known)]), rule, ledger)
+        rule = SplitRule(val, 0.25, folds, seed=7)
+        table = assign_splits(pd.DataFrame(rows if number else rows[: len(known)]), rule, ledger)
         sides = table.set_index("subject")["split"]
         found = {name for name in known if sides[name] == "test"}
         assert found == tested or not number
@@ -177,19 +177,19 @@ def test_test_patients_stay_test_patients_whatever_else_is_turned_and_whoever_co
 
 
 def test_held_out_sites_are_tested_on_whoever_was_on_which_side_before():
-    rule = Rule(0.2, 0.25, 4, seed=7, holdout_sites=("B",))
-    first = split_patients(MANIFEST, rule)
+    rule = SplitRule(0.2, 0.25, 4, seed=7, holdout_sites=("B",))
+    first = assign_splits(MANIFEST, rule)
     assert on("test", dealt(rule=rule)) == "bert emil hans kurt nils"
     ledger = add_to_ledger(None, first, rule)
     ledger["split"] = ledger["split"].replace({"test": "train"})
     assert dealt(rule=rule, before=ledger) == dealt(rule=rule)
     with pytest.raises(UserError, match="no patient is from D, Z; there are A, B, C"):
-        dealt(rule=Rule(0.2, 0.25, 4, seed=7, holdout_sites=("Z", "A", "D")))
+        dealt(rule=SplitRule(0.2, 0.25, 4, seed=7, holdout_sites=("Z", "A", "D")))
 
 
 def test_of_a_fold_nobody_else_is_tested_on_and_the_others_keep_their_sides():
-    rule = Rule(0.2, 0.25, 4, seed=7, fold=2)
-    ledger = add_to_ledger(None, split_patients(MANIFEST, rule), rule)
+    rule = SplitRule(0.2, 0.25, 4, seed=7, fold=2)
+    ledger = add_to_ledger(None, assign_splits(MANIFEST, rule), rule)
     ledger["split"] = ledger["split"].replace({"train": "val", "val": "train"})
     ledger.loc[ledger["subject"] == "bert", "split"] = "test"  # but of fold 1
     sides = dealt(rule=rule, before=ledger)
@@ -198,8 +198,8 @@ def test_of_a_fold_nobody_else_is_tested_on_and_the_others_keep_their_sides():
 
 
 def test_of_held_out_sites_those_who_are_gone_leave_no_place_to_others():
-    rule = Rule(0.2, 0.25, 4, seed=7, holdout_sites=("B",))
-    ledger = add_to_ledger(None, split_patients(MANIFEST, rule), rule)
+    rule = SplitRule(0.2, 0.25, 4, seed=7, holdout_sites=("B",))
+    ledger = add_to_ledger(None, assign_splits(MANIFEST, rule), rule)
     here = MANIFEST[~MANIFEST["subject"].isin(["bert", "emil", "hans"])]
     new = [{"patient": name, "subject": name, "site": "A", "tumor_pixels": 50} for name in ("quin", "rosa", "sven")]
     sides = dealt(rule=rule, before=ledger, manifest=pd.concat([here, pd.DataFrame(new)]))
@@ -210,8 +210,8 @@ def test_of_held_out_sites_those_who_are_gone_leave_no_place_to_others():
 
 def test_three_persons_are_enough_and_two_are_not():
     three = MANIFEST[MANIFEST["subject"].isin(PERSONS[:3])]
-    assert sorted(dealt(rule=Rule(0.4, 0.4, 2, 1), manifest=three).values()) == ["test", "train", "val"]
+    assert sorted(dealt(rule=SplitRule(0.4, 0.4, 2, 1), manifest=three).values()) == ["test", "train", "val"]
     with pytest.raises(
         UserError, match=r"^data/manifest\.csv: 2 patients are too few for this split; lower split\.val"
     ):
-        dealt(rule=Rule(0.4, 0.4, 2, 1), manifest=MANIFEST[MANIFEST["subject"].isin(PERSONS[:2])])
+        dealt(rule=SplitRule(0.4, 0.4, 2, 1), manifest=MANIFEST[MANIFEST["subject"].isin(PERSONS[:2])])

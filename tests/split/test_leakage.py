@@ -10,11 +10,11 @@ from components.common.tables import read_manifest, read_splits
 from components.scans.scan import Scan
 from components.scans.slice_features import describe
 from components.sources import open_source
-from components.split.assign import Rule, split_patients
+from components.split.assign import SplitRule, assign_splits
 from components.split.leakage import find_leaks, find_look_alikes
 from components.split.stage import NEAR, split
 
-RULE = Rule(0.2, 0.2, 3, seed=1)
+RULE = SplitRule(0.2, 0.2, 3, seed=1)
 
 
 def tables(*rows):
@@ -93,7 +93,7 @@ def test_a_copy_that_was_altered_is_found_among_all(data, demo_source, kind):
 
 def test_a_leak_ends_the_stage_with_nothing_written(tmp_path, data, capsys):
     manifest = read_manifest(data / "manifest.csv")
-    sides = split_patients(manifest, RULE).set_index("patient")["split"]
+    sides = assign_splits(manifest, RULE).set_index("patient")["split"]
     train, test = sides[sides == "train"].index[0], sides[sides == "test"].index[0]
     stolen = manifest.loc[manifest["patient"] == train, "pixel_hash"].iloc[4]
     manifest.loc[manifest.index[manifest["patient"] == test][4], "pixel_hash"] = stolen
@@ -106,7 +106,7 @@ def test_a_leak_ends_the_stage_with_nothing_written(tmp_path, data, capsys):
 
 def test_look_alikes_can_be_a_warning(tmp_path, data, capsys):
     manifest = read_manifest(data / "manifest.csv")
-    sides = split_patients(manifest, RULE).set_index("patient")["split"]
+    sides = assign_splits(manifest, RULE).set_index("patient")["split"]
     train, test = (manifest["patient"] == sides[sides == side].index[0] for side in ("train", "test"))
     look = manifest.loc[train & (manifest["perceptual_hash"] != ""), "perceptual_hash"].iloc[0]
     manifest.loc[manifest.index[test][4], "perceptual_hash"] = look

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.common.errors import UserError
-from components.common.tables import MANIFEST_COLUMNS, SIDES, SPLITS_COLUMNS, read_manifest, read_splits
-from components.split.assign import Rule, add_to_ledger, split_patients
+from components.common.tables import MANIFEST_COLUMNS, SPLIT_NAMES, SPLITS_COLUMNS, read_manifest, read_splits
+from components.split.assign import SplitRule, add_to_ledger, assign_splits
 from components.split.stage import split
 
-RULE = Rule(val=0.2, test=0.2, folds=5, seed=1)
+RULE = SplitRule(val=0.2, test=0.2, folds=5, seed=1)
 
 
 def manifest_of(burdens, sites=("A", "B"), subjects=None):
@@ -48,11 +48,11 @@ def sides_of(splits):
     st.integers(0, 1000),
 )
 def test_every_patient_is_on_one_side_and_the_shares_hold(burdens, val, test, seed):
-    splits = split_patients(manifest_of(burdens), Rule(val, test, 5, seed))
+    splits = assign_splits(manifest_of(burdens), SplitRule(val, test, 5, seed))
     assert list(splits) == SPLITS_COLUMNS
     assert splits["patient"].tolist() == [f"p{i:03d}" for i in range(len(burdens))]
     counts = splits["split"].value_counts()
-    assert set(counts.index) == set(SIDES)
+    assert set(counts.index) == set(SPLIT_NAMES)
     assert counts["val"] == max(1, round(val * len(burdens)))
     assert counts["test"] == max(1, round(test * len(burdens)))
     folds = splits["fold"].value_counts()
@@ -60,7 +60,7 @@ def test_every_patient_is_on_one_side_and_the_shares_hold(burdens, val, test, se
 
 
 def test_sites_and_burdens_are_dealt_out_evenly():
-    splits = split_patients(manifest_of(range(120), sites="ABC"), RULE)
+    splits = assign_splits(manifest_of(range(120), sites="ABC"), RULE)
     by_site = splits.groupby(["site", "split"]).size()
     assert by_site.loc[:, "test"].between(7, 9).all()
     burden = splits.assign(burden=range(120)).groupby("split")["burden"].mean()
@@ -69,7 +69,7 @@ def test_sites_and_burdens_are_dealt_out_evenly():
 
 def test_the_seed_decides():
     manifest = manifest_of(range(60))
-    first, again, other = (sides_of(split_patients(manifest, Rule(0.2, 0.2, 5, seed))) for seed in (1, 1, 2))
+    first, again, other = (sides_of(assign_splits(manifest, SplitRule(0.2, 0.2, 5, seed))) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -77,17 +77,17 @@ def test_the_seed_decides():
 def test_the_order_of_rows_does_not_matter():
     manifest = manifest_of(range(30))
     shuffled = manifest.sample(frac=1, random_state=3)
-    pd.testing.assert_frame_equal(split_patients(manifest, RULE), split_patients(shuffled, RULE))
+    pd.testing.assert_frame_equal(assign_splits(manifest, RULE), assign_splits(shuffled, RULE))
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(6, 60), st.integers(1, 60), st.integers(0, 100))
 def test_nobody_changes_side_or_fold_when_patients_are_added(old, new, seed):
-    rule = Rule(0.2, 0.2, 5, seed)
+    rule = SplitRule(0.2, 0.2, 5, seed)
     everybody = manifest_of([i * 37 % 101 for i in range(old + new)], sites="ABC")
     first = manifest_of([0] * (old + new))["patient"].isin([f"p{i:03d}" for i in range(0, old)])
-    before = split_patients(everybody[first], rule)
-    after = split_patients(everybody, rule, add_to_ledger(None, before, rule))
+    before = assign_splits(everybody[first], rule)
+    after = assign_splits(everybody, rule, add_to_ledger(None, before, rule))
     kept = after[after["patient"].isin(before["patient"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, before)
     counts = after["split"].value_counts()
@@ -96,26 +96,26 @@ def test_nobody_changes_side_or_fold_when_patients_are_added(old, new, seed):
 
 
 def test_another_rule_deals_sides_anew_and_keeps_the_folds():
-    before = split_patients(manifest_of(range(30)), RULE)
-    more, shares = manifest_of(range(40)), Rule(val=0.1, test=0.4, folds=5, seed=1)
-    after = split_patients(more, shares, add_to_ledger(None, before, RULE))
-    assert sides_of(after) == sides_of(split_patients(more, shares))
+    before = assign_splits(manifest_of(range(30)), RULE)
+    more, shares = manifest_of(range(40)), SplitRule(val=0.1, test=0.4, folds=5, seed=1)
+    after = assign_splits(more, shares, add_to_ledger(None, before, RULE))
+    assert sides_of(after) == sides_of(assign_splits(more, shares))
     assert after["fold"].tolist()[:30] == before["fold"].tolist()
 
 
 def test_examinations_of_one_person_stay_together():
     subjects = [f"s{i // 3}" for i in range(60)]
-    splits = split_patients(manifest_of(range(60), subjects=subjects), RULE)
+    splits = assign_splits(manifest_of(range(60), subjects=subjects), RULE)
     assert (splits.groupby("subject")["split"].nunique() == 1).all()
     assert (splits.groupby("subject")["fold"].nunique() == 1).all()
-    assert set(splits["split"]) == set(SIDES)
+    assert set(splits["split"]) == set(SPLIT_NAMES)
 
 
 def test_each_fold_is_the_test_side_once():
     manifest = manifest_of(range(33))
     tested = []
     for fold in range(5):
-        splits = split_patients(manifest, Rule(0.2, 0.2, 5, 1, fold=fold))
+        splits = assign_splits(manifest, SplitRule(0.2, 0.2, 5, 1, fold=fold))
         assert (splits["split"] == "test").equals(splits["fold"] == fold)
         assert (splits["split"] == "val").sum() == round(0.2 * 33)
         tested += splits.loc[splits["split"] == "test", "patient"].tolist()
@@ -123,35 +123,35 @@ def test_each_fold_is_the_test_side_once():
 
 
 def test_held_out_sites_are_the_test_side():
-    splits = split_patients(manifest_of(range(40), sites="ABCD"), Rule(0.2, 0.2, 5, 1, holdout_sites=("C", "D")))
+    splits = assign_splits(manifest_of(range(40), sites="ABCD"), SplitRule(0.2, 0.2, 5, 1, holdout_sites=("C", "D")))
     assert (splits["split"] == "test").equals(splits["site"].isin(["C", "D"]))
     assert (splits["split"] == "val").sum() == 8
 
 
 def test_an_unknown_site_is_refused():
     with pytest.raises(UserError, match="no patient is from Z; there are A, B"):
-        split_patients(manifest_of(range(10)), Rule(0.2, 0.2, 5, 1, holdout_sites=("Z",)))
+        assign_splits(manifest_of(range(10)), SplitRule(0.2, 0.2, 5, 1, holdout_sites=("Z",)))
 
 
 def own_split(tmp_path, rows, columns=("patient", "split")):
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "own.csv", index=False)
-    return Rule(0.2, 0.2, 2, 1, file=str(tmp_path / "own.csv"))
+    return SplitRule(0.2, 0.2, 2, 1, file=str(tmp_path / "own.csv"))
 
 
 def test_a_split_of_ones_own_is_followed(tmp_path):
     rows = [("p000", "test"), ("p001", "val"), ("p002", "train"), ("p003", "train"), ("gone", "test")]
-    splits = split_patients(manifest_of(range(4)), own_split(tmp_path, rows))
+    splits = assign_splits(manifest_of(range(4)), own_split(tmp_path, rows))
     assert splits["split"].tolist() == ["test", "val", "train", "train"]
     rule = own_split(tmp_path, [(*row, i % 2) for i, row in enumerate(rows)], ("patient", "split", "fold"))
-    assert split_patients(manifest_of(range(4)), rule)["fold"].tolist() == [0, 1, 0, 1]
+    assert assign_splits(manifest_of(range(4)), rule)["fold"].tolist() == [0, 1, 0, 1]
 
 
 def test_folds_of_ones_own_are_not_taken_for_dealt_ones(tmp_path):
-    rows = [(f"p{i:03d}", SIDES[i % 3], 0) for i in range(12)]
+    rows = [(f"p{i:03d}", SPLIT_NAMES[i % 3], 0) for i in range(12)]
     rule = own_split(tmp_path, rows, ("patient", "split", "fold"))
-    ledger = add_to_ledger(None, split_patients(manifest_of(range(12)), rule), rule)
-    dealt = Rule(0.2, 0.2, 2, 1)
-    assert split_patients(manifest_of(range(12)), dealt, ledger)["fold"].nunique() == 2
+    ledger = add_to_ledger(None, assign_splits(manifest_of(range(12)), rule), rule)
+    dealt = SplitRule(0.2, 0.2, 2, 1)
+    assert assign_splits(manifest_of(range(12)), dealt, ledger)["fold"].nunique() == 2
 
 
 @pytest.mark.parametrize(
@@ -169,14 +169,14 @@ def test_folds_of_ones_own_are_not_taken_for_dealt_ones(tmp_path):
 def test_a_broken_split_of_ones_own_is_refused(tmp_path, rows, says):
     manifest = manifest_of(range(4), subjects=["s0", "s0b", "s1", "s1"])
     with pytest.raises(UserError, match=says):
-        split_patients(manifest, own_split(tmp_path, rows))
+        assign_splits(manifest, own_split(tmp_path, rows))
 
 
 def test_a_split_file_that_is_no_table_is_refused(tmp_path):
     for text, says in (("a,b\n1,2\n", "lacks the column"), ("", "not readable")):
         (tmp_path / "own.csv").write_text(text, encoding="utf-8")
         with pytest.raises(UserError, match=says):
-            split_patients(manifest_of(range(4)), Rule(0.2, 0.2, 2, 1, file=str(tmp_path / "own.csv")))
+            assign_splits(manifest_of(range(4)), SplitRule(0.2, 0.2, 2, 1, file=str(tmp_path / "own.csv")))
 
 
 def places(folder):
@@ -210,7 +210,7 @@ def test_who_was_away_comes_back_to_the_same_side(tmp_path):
 def test_a_rule_of_before_finds_its_sides_again(tmp_path):
     write_manifest(tmp_path, 30)
     first = sides_of(split(*places(tmp_path), RULE))
-    split(*places(tmp_path), Rule(0.3, 0.3, 5, seed=1))
+    split(*places(tmp_path), SplitRule(0.3, 0.3, 5, seed=1))
     write_manifest(tmp_path, 33)
     last = sides_of(split(*places(tmp_path), RULE))
     assert {patient: last[patient] for patient in first} == first
@@ -224,7 +224,7 @@ def test_a_side_that_would_be_empty_is_refused(tmp_path):
     with pytest.raises(UserError, match="no patient is left for val; add patients"):
         split(*places(tmp_path), RULE)
     with pytest.raises(UserError, match="no patient is left for test"):
-        split_patients(manifest_of(range(4)), Rule(0.2, 0.2, 5, 1, fold=4))
+        assign_splits(manifest_of(range(4)), SplitRule(0.2, 0.2, 5, 1, fold=4))
 
 
 def test_a_ledger_of_another_kind_is_not_overwritten(tmp_path):
@@ -236,7 +236,7 @@ def test_a_ledger_of_another_kind_is_not_overwritten(tmp_path):
 
 def test_too_few_patients_are_refused():
     with pytest.raises(UserError, match="too few"):
-        split_patients(manifest_of([1, 2]), Rule(0.4, 0.4, 2, 1))
+        assign_splits(manifest_of([1, 2]), SplitRule(0.4, 0.4, 2, 1))
 
 
 def test_a_table_without_its_columns_is_refused(tmp_path):

@@ -15,7 +15,7 @@ from conftest import LGG, ROOT, ingest_into
 from benchmarks import leakage
 from components.scans.identity import site_of, subject_of
 from components.sources import open_source
-from components.split.assign import Rule, split_patients
+from components.split.assign import SplitRule, assign_splits
 
 LABELINGS = 1000
 PATIENTS = ["TCGA_CS_4943_20000902", "TCGA_DU_5849_19950405", "TCGA_DU_7298_19910324"]
@@ -85,7 +85,7 @@ def test_a_split_by_the_tables_patients_puts_every_patient_on_two_sides(table, c
             "tumor_pixels": table["mask"],
         }
     )
-    splits = split_patients(slices, Rule(0.15, 0.25, 5, seed=1)).set_index("patient")
+    splits = assign_splits(slices, SplitRule(0.15, 0.25, 5, seed=1)).set_index("patient")
     sides = table[column].map(splits["split"]).groupby(table["patient"]).unique().map(set)
     assert len(sides) > 50
     assert sides.map({"train", "test"}.issubset).mean() == share

@@ -41,7 +41,9 @@ def test_a_batch_holds_its_slices_with_what_belongs_to_them(kind):
     for step, (images, targets, *weights) in enumerate(taken(6, **kind)):
         numbers = sampler(step)
         assert images.dtype == np.uint8
-        np.testing.assert_array_equal(images, SLICES.take_images(SLICES.around(kind.get("neighbors", 0))[numbers]))
+        np.testing.assert_array_equal(
+            images, SLICES.take_images(SLICES.neighbor_indices(kind.get("neighbors", 0))[numbers])
+        )
         if kind["with_masks"]:
             assert targets.dtype == np.uint8
             np.testing.assert_array_equal(targets, SLICES.masks[numbers])

@@ -78,7 +78,7 @@ def test_neighbours_stay_within_their_scan_and_repeat_at_its_ends(tmp_path):
     # Names that sort otherwise with a separator behind them, and scans of several lengths.
     scans = [spotted_scan(name, slices=n) for name, n in (("p", 3), ("p 2", 4), ("p-1", 6), ("p.1", 1), ("p1", 5))]
     found = opened(write_shards(tmp_path / "files", scans, 2), tmp_path / "cache")
-    wide = found.take_images(found.around(2))
+    wide = found.take_images(found.neighbor_indices(2))
     expected = []
     for scan in scans:
         first, last = scan.image[:1], scan.image[-1:]

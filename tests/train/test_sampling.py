@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from components.common.errors import UserError
-from components.train.sampling import Sampler, endless
+from components.train.sampling import Sampler, shuffled_stream
 
 labels = st.lists(st.booleans(), min_size=1, max_size=40).map(np.array)
 batches = st.integers(1, 20)
@@ -100,7 +100,7 @@ def test_the_share_holds_far_into_a_training():
 
 
 def test_the_order_is_the_same_on_every_machine():
-    assert endless(5, np.arange(10), seed=1).tolist() == [4, 0, 1, 2, 3, 2, 4, 0, 1, 3]
+    assert shuffled_stream(5, np.arange(10), seed=1).tolist() == [4, 0, 1, 2, 3, 2, 4, 0, 1, 3]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from tiny_training import LIGHT, SIDES, changed, run, spotted_scan, tiny, write_sides
+from tiny_training import LIGHT, SPLIT_NAMES, changed, run, spotted_scan, tiny, write_sides
 
 from components.common.errors import UserError
-from components.scans.scan import beside, neighborhood
+from components.scans.scan import neighborhood, stack_neighbors
 from components.train import cache, settings
 from components.train.checkpoints import Checkpoints
 from components.train.epoch_validation import Validator
@@ -108,7 +108,7 @@ def test_every_epoch_is_told_and_written(trained):
 def test_the_network_names_what_it_was_made_from(sides, trained):
     made_from = made_from_of(trained.run_dir)
     assert made_from["precision"] == "float32"
-    for side in SIDES:
+    for side in SPLIT_NAMES:
         assert made_from[side] == cache.data_hash(cache.example_files([f"{sides}/Split-{side}/*"]))
     assert made_from["train"] != made_from["val"]
     assert {"code", "parameters"} <= set(made_from)
@@ -197,7 +197,7 @@ def test_a_network_that_sees_neighbours_trains_in_half_precision_and_serves_in_s
     run_fn(fn_args)
     served = tf.saved_model.load(str(tmp_path / "serving")).signatures
     image = spotted_scan("val0").image
-    wide = beside(image[neighborhood(len(image), 1)])
+    wide = stack_neighbors(image[neighborhood(len(image), 1)])
     found = served["serving_default"](slices=tf.constant(wide))["mask_probability"].numpy()
     network = load_network(tmp_path / "run")
     assert_single_precision(network)

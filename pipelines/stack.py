@@ -1,4 +1,4 @@
-"""The one place that knows the two lanes of the stack, chosen by the Python version. Standard library only."""
+"""The one place that knows the two stacks of the stack, chosen by the Python version. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 MODERN_GLIBC = (2, 39)  # ml-metadata and tensorflow-data-validation of tfx 1.21 ship no wheels for an older one
 MODERN_PYTHONS = ["3.12", "3.13", "3.11"]  # best first
-CHOICE = "GLIOFLOW_LANE"  # `classic` asks for it where the C library would allow the modern one
+CHOICE = "GLIOFLOW_STACK"  # `classic` asks for it where the C library would allow the modern one
 
 # Last day of security fixes: Python by its release schedules, NumPy by the 24 months of NEP 29.
 ENDS = {
@@ -21,7 +21,7 @@ ENDS = {
     "NumPy 1.26": date(2025, 9, 16),
     "NumPy 2.4": date(2027, 12, 21),
 }
-# Pins of the classic lane whose makers mend newer releases alone, and that nothing newer fits beside.
+# Pins of the classic stack whose makers mend newer releases alone, and that nothing newer fits beside.
 LEFT_BEHIND = ("tfx", "tensorflow-cpu", "protobuf", "pyarrow")
 TO_MODERN = (
     "modern: Debian 13 or Ubuntu 24.04 with a Python 3.11 to 3.13, then `make setup`; here, as root: "
@@ -40,14 +40,14 @@ def glibc() -> tuple[int, int] | None:
 
 
 def pythons() -> list[str]:
-    """Python versions this machine can use, best first: the modern lane's where the C library allows, then classic."""
+    """Python versions this machine can use, best first: the modern stack's where the C library allows, then classic."""
     library = glibc()
     modern = library is not None and library >= MODERN_GLIBC and os.environ.get(CHOICE) != "classic"
     return [*(MODERN_PYTHONS if modern else []), "3.10"]
 
 
 def current() -> str:
-    """The lane this interpreter belongs to."""
+    """The stack this interpreter belongs to."""
     return "classic" if sys.version_info < (3, 11) else "modern"
 
 
@@ -59,14 +59,14 @@ def _installed(package: str) -> str | None:
 
 
 def ends() -> dict[str, date]:
-    """Last day of security fixes of this lane's Python and NumPy, where it is known."""
+    """Last day of security fixes of this stack's Python and NumPy, where it is known."""
     numbers = {"Python": platform.python_version(), "NumPy": _installed("numpy") or ""}
     names = [f"{name} {'.'.join(number.split('.')[:2])}" for name, number in numbers.items()]
     return {name: ENDS[name] for name in names if name in ENDS}
 
 
 def upkeep(today: date) -> list[str]:
-    """What of this lane gets no security fixes any more, and what will be the next; a line each."""
+    """What of this stack gets no security fixes any more, and what will be the next; a line each."""
     past = [f"{name} ({day})" for name, day in ends().items() if day < today]
     coming = [f"{name} on {day}" for name, day in ends().items() if day >= today]
     lines = [f"past its end    {', '.join(past) or 'nothing'}" + (f"; to come: {', '.join(coming)}" if coming else "")]
@@ -79,19 +79,19 @@ def upkeep(today: date) -> list[str]:
 
 
 def describe(today: date | None = None) -> str:
-    """Lane, why, versions, what is past its end of life, the way to the other lane, processors; a line each."""
+    """Stack, why, versions, what is past its end of life, the way to the other stack, processors; a line each."""
     library = glibc()
     found = "no glibc" if library is None else f"glibc {library[0]}.{library[1]}"
     if current() == "modern":
         why = f"Python {platform.python_version()} and {found}"
     elif library is not None and library >= MODERN_GLIBC:
-        why = f"Python {platform.python_version()}; {found} would allow the modern lane with Python 3.11 to 3.13"
+        why = f"Python {platform.python_version()}; {found} would allow the modern stack with Python 3.11 to 3.13"
     else:
-        why = f"{found}; the modern lane needs glibc {MODERN_GLIBC[0]}.{MODERN_GLIBC[1]} (Debian 13, Ubuntu 24.04)"
-    lines = [f"lane            {current()}: {why}"]
+        why = f"{found}; the modern stack needs glibc {MODERN_GLIBC[0]}.{MODERN_GLIBC[1]} (Debian 13, Ubuntu 24.04)"
+    lines = [f"stack            {current()}: {why}"]
     for package in ("tfx", "tensorflow-cpu", "keras", "apache-beam", "dvc"):
         lines.append(f"{package:<16}{_installed(package) or 'missing; run `make setup`'}")
     lines += upkeep(today or date.today())
-    lines.append(f"other lane      {TO_MODERN if current() == 'classic' else TO_CLASSIC}")
+    lines.append(f"other stack      {TO_MODERN if current() == 'classic' else TO_CLASSIC}")
     lines.append(f"processors      {os.cpu_count()}")
     return "\n".join(lines)

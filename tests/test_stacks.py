@@ -1,6 +1,6 @@
-"""A model trained in one lane of the stack is evaluated, pushed and served in the other; both ways, by real commands.
+"""A model trained in one stack is evaluated, pushed and served in the other; both ways, by real commands.
 
-Runs from the classic lane, where infra/modern.py has set the modern one up: `make test-modern`.
+Runs from the classic stack, where infra/modern.py has set the modern one up: `make test-modern`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import yaml
 from conftest import ROOT, tiny_tree
 from whole_project import BIN, NO_FLOORS, commit, copied
 
-from pipelines import lane
+from pipelines import stack
 
-pytestmark = pytest.mark.nightly  # whole runs in both lanes
+pytestmark = pytest.mark.nightly  # whole runs in both stacks
 
 DATA = ["demo", "ingest", "split", "convert", "validate"]
 TRAINING = ["train classifier", "train segmenter", "assemble"]
@@ -46,13 +46,13 @@ def stages(names):
 
 
 def alone():
-    """Why only one lane can be had here; None where both can."""
-    if lane.current() == "modern":
-        return "the classic lane's tests cross over, both ways"
-    if (lane.glibc() or (0, 0)) >= lane.MODERN_GLIBC:
-        return "the modern lane has no environment of its own where the machine's C library carries it"
+    """Why only one stack can be had here; None where both can."""
+    if stack.current() == "modern":
+        return "the classic stack's tests cross over, both ways"
+    if (stack.glibc() or (0, 0)) >= stack.MODERN_GLIBC:
+        return "the modern stack has no environment of its own where the machine's C library carries it"
     if not (ROOT / ".venv-modern" / "lock.sha256").exists():
-        return "the modern lane is not set up here: make test-modern"
+        return "the modern stack is not set up here: make test-modern"
     return subprocess.run([*MODERN, "check"], capture_output=True, text=True, check=False).stderr.strip() or None
 
 
@@ -61,7 +61,7 @@ def data_project(tmp_path_factory):
     """A project with tiny parameters, of which all is done that is before the trainings."""
     if alone():
         pytest.skip(alone())
-    folder = copied(tmp_path_factory.mktemp("lanes") / "data")
+    folder = copied(tmp_path_factory.mktemp("stacks") / "data")
     tree = tiny_tree()
     for knob in NO_FLOORS:
         tree["gate"][knob.removeprefix("gate.")] = 0
@@ -73,15 +73,15 @@ def data_project(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["classic to modern", "modern to classic"])
 def carried(request, data_project):
-    """A project whose model one lane has made, and the other has evaluated, pushed and served."""
+    """A project whose model one stack has made, and the other has evaluated, pushed and served."""
     maker, taker = (here, there) if request.param == "classic to modern" else (there, here)
     folder = data_project.with_name(request.param.replace(" ", "-"))
     shutil.copytree(data_project, folder, symlinks=True)
     made = run(maker([*stages(TRAINING), f"{OUTPUTS} artifacts/layered made.npz", "glioflow doctor"]), folder)
     told = run(taker([*stages(JUDGING), f"{OUTPUTS} registry:v1.0.0 taken.npz --served", "glioflow doctor"]), folder)
     (own, other) = request.param.split(" to ")
-    assert f"lane            {own}: " in made
-    assert f"lane            {other}: " in told
+    assert f"stack            {own}: " in made
+    assert f"stack            {other}: " in told
     return folder
 
 

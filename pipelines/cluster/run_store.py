@@ -19,7 +19,7 @@ import yaml
 from components.common.errors import UserError
 from components.common.files import atomic_file, write_json
 from components.common.yaml_text import read_yaml
-from components.io.storage import Tree
+from components.io.storage import Storage
 
 LOCK = Path("dvc.lock")
 
@@ -38,7 +38,7 @@ class Result:
     files: dict[str, str] = field(default_factory=dict)
     done: str | None = None
 
-    def lay(self) -> None:
+    def apply(self) -> None:
         """Put it into the clone that this process works in; other stages' entries stay."""
         if self.stages:
             tree = {"schema": "2.0", "stages": {**_entries(), **self.stages}}
@@ -60,11 +60,11 @@ def _entries() -> dict[str, Any]:
     return read_yaml(LOCK, "gone")["stages"] if LOCK.exists() else {}
 
 
-class Relay:
+class RunStore:
     """The results of one run, by name, at an address that all its pods reach, e.g. gs://bucket/prefix/runs/RUN."""
 
     def __init__(self, address: str) -> None:
-        self.tree = Tree(address)
+        self.tree = Storage(address)
 
     def put(self, name: str, result: Result) -> None:
         """Leave a result for others."""
@@ -73,14 +73,14 @@ class Relay:
             write_json(file, asdict(result))
             self.tree.put(file, f"{name}.json")
 
-    def take(self, name: str) -> Result:
+    def get(self, name: str) -> Result:
         """What was left under that name.
 
         Raises:
             UserError: nothing was; the stage has not ended, or the address is not that of this run.
         """
         place = f"{name}.json"
-        if place not in Tree(self.tree.address).files:
+        if place not in Storage(self.tree.address).files:
             raise UserError(f"{self.tree.address}/{place}: not there; `{name}` has to run first, with the same --run")
         with self.tree.open(place) as file:
             return Result(**json.load(file))

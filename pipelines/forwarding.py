@@ -11,7 +11,9 @@ from types import FrameType
 import psutil
 
 
-def call(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> int:
+def run_forwarding_sigterm(
+    command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> int:
     """Run a command; returns its exit status.
 
     SIGTERM, with which clusters and service managers stop a process, reaches every descendant: DVC ends by it at once

@@ -11,7 +11,7 @@ from pathlib import Path
 VARIABLE = "GLIOFLOW_TRACE"
 
 
-def leave(stage: str) -> None:
+def record_stage(stage: str) -> None:
     """Note that the stage's own command has begun; without anybody who listens, nothing happens."""
     if VARIABLE in os.environ:
         with Path(os.environ[VARIABLE]).open("a", encoding="utf-8") as file:
@@ -19,7 +19,7 @@ def leave(stage: str) -> None:
 
 
 @contextmanager
-def listening() -> Iterator[list[str]]:
+def recorded_stages() -> Iterator[list[str]]:
     """Yield a list that holds, once the block has ended, the stages that ran in it, in their order."""
     stages: list[str] = []
     with tempfile.TemporaryDirectory(prefix="glioflow-trace-") as folder:
