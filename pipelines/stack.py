@@ -1,4 +1,4 @@
-"""The one place that knows the two stacks of the stack, chosen by the Python version. Standard library only."""
+"""The one place that knows the two stacks of packages, chosen by the Python version. Standard library only."""
 
 from __future__ import annotations
 

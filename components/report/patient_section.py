@@ -35,7 +35,8 @@ def in_words(run: Run) -> str:
     middle = number(float(np.median(with_tumor["volume_dice"])))
     return (
         f"Volume Dice of {count(len(with_tumor), 'patient')} with tumour, best to worst: "
-        f"from {number(best['volume_dice'])} ({best['patient']}) down to {number(worst['volume_dice'])} ({worst['patient']}), median {middle}; "
+        f"from {number(best['volume_dice'])} ({best['patient']}) down to {number(worst['volume_dice'])} "
+        f"({worst['patient']}), median {middle}; "
         f"{int(with_tumor['referred'].sum())} of them referred."
     )
 
