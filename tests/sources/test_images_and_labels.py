@@ -1,0 +1,68 @@
+"""Medical Decathlon and nnU-Net: pictures and labels in folders of their own, channels by number."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from laid_out import assert_whole, full, lay, read
+from phantoms import phantom, put
+
+from components.sources import open_source
+from components.sources.inputs import open_input
+from components.sources.reading import Options
+
+MODALITIES = {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}
+
+
+@pytest.mark.parametrize("key", ["modality", "channel_names"])
+@pytest.mark.parametrize("form", ["decathlon", "nnU-Net"])
+def test_images_and_labels_with_what_dataset_json_says_of_channels(tmp_path, form, key):
+    made = phantom()
+    stack = np.stack([made.volumes[one] for one in ("flair", "t1", "t1ce", "flair")], -1)
+    for name in ("BRATS_001", "BRATS_002"):
+        put(tmp_path / "labelsTr" / f"{name}.nii.gz", made.volumes["seg"], made.affine)
+        if form == "decathlon":
+            put(tmp_path / "imagesTr" / f"{name}.nii.gz", stack, made.affine)
+        else:
+            for channel in range(4):
+                put(tmp_path / "imagesTr" / f"{name}_{channel:04}.nii.gz", stack[..., channel], made.affine)
+    (tmp_path / "dataset.json").write_text(json.dumps({key: MODALITIES}), encoding="utf-8")
+    readings, problems = read(tmp_path)
+    assert_whole(readings, "BRATS_001", "BRATS_002")
+    assert problems == []
+
+
+@pytest.mark.parametrize("form", ["decathlon", "nnU-Net"])
+def test_channels_of_which_nothing_says_what_they_are_are_refused_with_the_knob(tmp_path, form):
+    made = phantom()
+    stack = np.stack([made.volumes[one] for one in ("flair", "t1", "t1ce", "flair")], -1)
+    if form == "decathlon":
+        put(tmp_path / "imagesTr" / "B_001.nii.gz", stack, made.affine)
+    else:
+        for channel in range(4):
+            put(tmp_path / "imagesTr" / f"B_001_{channel:04}.nii.gz", stack[..., channel], made.affine)
+    put(tmp_path / "labelsTr" / "B_001.nii.gz", made.volumes["seg"], made.affine)
+    readings, _ = read(tmp_path)
+    (problem,) = readings["B_001"].problems
+    assert readings["B_001"].scan is None
+    assert "ingest.channels" in str(problem)
+    with open_source(tmp_path) as source:
+        told = Options(size=40, spacing=6.0, channels=("flair", "pre", "post", "t2"))
+        assert_whole({"B_001": source.read("B_001", told)}, "B_001")
+
+
+def test_a_folder_of_pictures_alone_is_read_by_the_dataset_json_above_it(tmp_path):
+    made = phantom()
+    for channel, role in enumerate(("flair", "t1", "t1ce", "flair")):
+        put(tmp_path / "set" / "imagesTs" / f"B_001_{channel:04}.nii.gz", made.volumes[role], made.affine)
+    (tmp_path / "set" / "dataset.json").write_text(json.dumps({"channel_names": MODALITIES}), encoding="utf-8")
+    ((patient, reading),) = read(tmp_path / "set" / "imagesTs", open_input, masks=False)[0].items()
+    assert (patient, reading.problems) == ("B_001", [])
+    assert not any(reading.scan.missing_sequences().values())
+
+
+def test_years_at_the_ends_of_names_are_no_channels(tmp_path):
+    lay(tmp_path, *full("P1", "P1", "flair_2019", "t1_2019", "t1ce_2019", "seg_2019"))
+    assert_whole(read(tmp_path)[0], "P1")

@@ -1,0 +1,75 @@
+"""Files beside a scan that no word tells anything about: passed over, refused or lost, but never silently."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from laid_out import assert_whole, full, lay, read
+from phantoms import phantom, put
+
+
+@pytest.mark.parametrize("unknown", ["brain.nii.gz", "FS_result.nii.gz", "x.nii"])
+def test_a_file_without_a_word_beside_a_complete_set_is_passed_over_and_told(tmp_path, unknown):
+    lay(tmp_path, *full("FS", "FS"), f"FS/{unknown}=T", "FS/FA.nii.gz=T", "FS/FS_ASL.nii.gz=T")
+    ((_, reading),) = read(tmp_path)[0].items()
+    assert reading.scan.mask.any()
+    (problem,) = reading.problems
+    assert (problem.kind, problem.what) == ("unknown", f"{unknown}: passed over, the name tells no sequence")
+
+
+@pytest.mark.parametrize("name", ["bet_flair_bet_mask", "bet_brainmask", "sub_desc-brain_mask", "hd_bet_mask"])
+def test_a_mask_of_the_brain_is_told_by_its_name(tmp_path, name):
+    lay(tmp_path, *full("bet", "bet")[:3], f"bet/{name}.nii.gz=H")
+    ((_, reading),) = read(tmp_path)[0].items()
+    assert reading.scan.mask is None
+    assert sorted(problem.kind for problem in reading.problems) == ["missing_mask", "unknown"]
+
+
+@pytest.mark.parametrize("name", ["bet_flair_mask", "bet_mask", "bet_seg", "bet_tumor"])
+def test_a_mask_of_the_head_by_any_name_is_refused(tmp_path, name):
+    lay(tmp_path, *full("bet", "bet")[:3], f"bet/{name}.nii.gz=H")
+    ((_, reading),) = read(tmp_path)[0].items()
+    assert reading.scan is None
+    (problem,) = reading.problems
+    assert problem.kind == "mask_values"
+    assert "of the head" in problem.what
+
+
+@pytest.mark.parametrize("shape", [(40, 32, 12, 1, 3), (40, 32, 12, 3, 1)], ids=["channels last", "one at the end"])
+def test_axes_of_one_step_behind_the_third_are_nothing(tmp_path, shape):
+    made = phantom()
+    stack = np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1).reshape(shape)
+    put(tmp_path / "P1.nii.gz", stack, made.affine)
+    put(tmp_path / "P1_mask.nii.gz", made.volumes["seg"], made.affine)
+    assert_whole(read(tmp_path)[0], "P1")
+
+
+def test_four_dimensional_files_beside_folders_are_patients_too(tmp_path):
+    made = phantom()
+    lay(tmp_path, *full("P1", "P1"), *full("P2", "P2"))
+    stack = np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1)
+    put(tmp_path / "P3.nii.gz", stack, made.affine)
+    put(tmp_path / "P3_mask.nii.gz", made.volumes["seg"], made.affine)
+    readings, problems = read(tmp_path)
+    assert_whole(readings, "P1", "P2", "P3")
+    assert problems == []
+
+
+@pytest.mark.parametrize("beside", ["T1_alone_t1.nii.gz", "other.mha", "IM0001.dcm", "odd/x.nrrd", "odd/y.mgz"])
+def test_what_may_be_a_scan_and_is_nobodys_is_lost(tmp_path, beside):
+    lay(tmp_path, *full("P1", "P1"), *full("P2", "P2"))
+    (tmp_path / beside).parent.mkdir(exist_ok=True)
+    (tmp_path / beside).write_bytes(b"\0" * 200)
+    (problem,) = read(tmp_path)[1]
+    assert (problem.kind, problem.lost) == ("skipped", True)
+    assert (beside if "/" not in beside else "odd") in problem.what
+
+
+@pytest.mark.parametrize(
+    "beside", ["README", "participants.tsv", "docs/manual.pdf", "P1/P1.json", "derivatives/x/r.html"]
+)
+def test_what_is_no_scan_is_not_lost(tmp_path, beside):
+    lay(tmp_path, *full("P1", "P1"), *full("P2", "P2"))
+    (tmp_path / beside).parent.mkdir(exist_ok=True, parents=True)
+    (tmp_path / beside).write_text("hello", encoding="utf-8")
+    assert not any(problem.lost for problem in read(tmp_path)[1])
