@@ -10,7 +10,7 @@ from pydicom.uid import JPEGLSLossless, MediaStorageDirectoryStorage, RLELossles
 from written_scans import DESCRIPTIONS, NAME, enhanced, made_up_scan, tagged, write_dicom, write_nifti, write_series
 
 from components.sources import open_source
-from components.sources.dicom.decision import sequence_of
+from components.sources.dicom.sequence import sequence_of
 from components.sources.reading import Options
 
 OPTIONS = Options(size=32, spacing=1.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from components.sources.dicom.decision import sequence_of
+from components.sources.dicom.sequence import sequence_of
 
 TABLE = Path(__file__).with_name("dicom_headers.csv")
 MAKERS = {"GE": "GE MEDICAL SYSTEMS", "Siemens": "SIEMENS", "Philips": "Philips Medical Systems"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.sources.dicom.agent import bolus, contrast
-from components.sources.dicom.words import weighting
+from components.sources.dicom.header_words import weighting
 
 
 def phrases(text):

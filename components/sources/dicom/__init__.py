@@ -15,11 +15,11 @@ from pydicom import config
 from components.scans.identity import site_of
 from components.sources import nifti, nifti_names
 from components.sources.dicom.datasets import HEAD, SUFFIXES, is_dicom, read_file, read_headers, silent
-from components.sources.dicom.decision import UNCLEAR
 from components.sources.dicom.exact_positions import straighten
 from components.sources.dicom.folder import names, sort_files
 from components.sources.dicom.pixel_data import read_segmentation, stack_series
 from components.sources.dicom.refused import RefusedError
+from components.sources.dicom.sequence import UNCLEAR
 from components.sources.dicom.series import Series, candidates
 from components.sources.reading import DAMAGE, Options, Reading
 from components.sources.volume import Volume

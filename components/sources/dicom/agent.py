@@ -6,7 +6,7 @@ import re
 
 from pydicom.multival import MultiValue
 
-from components.sources.dicom.words import plain
+from components.sources.dicom.header_words import plain
 
 # Names of the agent and of its injection become "@", so that one grammar does for all languages.
 _AGENT = re.compile(

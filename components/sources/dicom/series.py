@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from components.sources.dicom import measured, words
-from components.sources.dicom.decision import OTHER, Told, sequence_of
+from components.sources.dicom import header_words, measured
 from components.sources.dicom.measured import number
+from components.sources.dicom.sequence import OTHER, Told, sequence_of
 
 # Read without the pixels. None of these names a person but PatientID, the chosen identity.
 TAGS = [
@@ -91,7 +91,7 @@ def _with_own_protocols(series: Sequence[Series]) -> list[Series]:
     kinds = defaultdict(set)
     for one in series:
         header = one.headers[0]
-        kind = words.weighting(str(header.get("SeriesDescription") or "")) or measured.likely(header)
+        kind = header_words.weighting(str(header.get("SeriesDescription") or "")) or measured.likely(header)
         kinds[header.get("ProtocolName")].add(kind)
     shared = {name for name, found in kinds.items() if len(found - {""}) > 1}
     return [replace(one, protocol="") if one.headers[0].get("ProtocolName") in shared else one for one in series]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
-from components.sources.dicom import agent, measured, words
+from components.sources.dicom import agent, header_words, measured
 from components.sources.dicom.measured import FLAIR, T1
 
 UNCLEAR, OTHER = "unclear", "other"
@@ -47,7 +47,7 @@ def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
         protocol = str(header.get("ProtocolName") or "")
     description = str(header.get("SeriesDescription") or "")
     texts = (description, protocol, str(measured.value(header, "SequenceName", "PulseSequenceName") or ""))
-    kind, doubt = _against_times(next(filter(None, map(words.weighting, texts)), ""), header)
+    kind, doubt = _against_times(next(filter(None, map(header_words.weighting, texts)), ""), header)
     if kind == UNCLEAR:
         return Told(UNCLEAR, doubt, ("flair", "pre", "post"))
     if kind not in (T1, FLAIR):
@@ -62,7 +62,7 @@ def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
 
 def _protocol_contrast(kind: str, protocol: str) -> str:
     """What a protocol's name says of the agent, if it is this series' own: it names its sequence, and one state."""
-    said = agent.contrast(protocol) if words.weighting(protocol) == kind else ""
+    said = agent.contrast(protocol) if header_words.weighting(protocol) == kind else ""
     return "" if said == "both" else said
 
 
