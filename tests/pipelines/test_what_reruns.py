@@ -1,0 +1,44 @@
+"""Which stages a change to a file reruns, as `dvc status` says in a project that is up to date."""
+
+from __future__ import annotations
+
+import pytest
+from dvc.repo import Repo
+
+TRAININGS = {"train@classifier", "train@segmenter"}
+RERUN = {
+    "components/report/templates/page.html.j2": {"report"},
+    "components/registry/promotion.py": {"push"},
+    "models/serving/picture_codec.py": {"assemble"},
+    "components/common/progress.py": set(),
+    "pipelines/verbs/run.py": set(),
+    "components/metrics/surface.py": {"assemble", "evaluate", "report"},
+    "models/networks/losses.py": TRAININGS | {"assemble"},
+    "components/train/loop.py": TRAININGS,
+}
+
+
+@pytest.fixture
+def status(project_copy, monkeypatch):
+    """Stages that are out of date in a finished project."""
+    monkeypatch.chdir(project_copy)
+
+    def changed():
+        with Repo() as repo:
+            return set(repo.status())
+
+    return changed, project_copy
+
+
+def test_a_change_reruns_the_stages_that_run_it_and_no_training_else(status):
+    changed, project = status
+    assert changed() == set()
+    found = {}
+    for name in RERUN:
+        file = project / name
+        before = file.read_bytes()
+        file.write_bytes(before + b"\n")
+        found[name] = changed()
+        file.write_bytes(before)
+    assert found == RERUN
+    assert changed() == set()
