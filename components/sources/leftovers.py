@@ -14,23 +14,8 @@ from components.sources.entry import Entry
 
 # What pictures of a head come as, readable here or not.
 SCANS = (
-    *(
-        ".nii",
-        ".nii.gz",
-        ".dcm",
-        ".ima",
-        ".tif",
-        ".tiff",
-        ".mha",
-        ".mhd",
-        ".nrrd",
-        ".nhdr",
-        ".mgz",
-        ".mgh",
-        ".hdr",
-        ".img",
-    ),
-    *(".mnc", ".par", ".v", ".head", ".brik"),
+    *(".nii", ".nii.gz", ".dcm", ".dicom", ".ima", ".tif", ".tiff", ".mha", ".mhd", ".nrrd", ".nhdr", ".mgz", ".mgh"),
+    *(".hdr", ".img", ".mnc", ".par", ".v", ".head", ".brik"),
 )
 # BIDS' folders beside the subjects: what was computed, and what the set was made from.
 PASSED = ("derivatives", "sourcedata", "code", "stimuli")
@@ -55,15 +40,17 @@ def find(tree: Storage, folder: str, entries: Iterable[Entry], *, told: Iterable
     loose = [path for path in left if _parent(path) in above]
     homes -= above
     below = [path for path in left if _parent(path) not in above and homes.isdisjoint(_parents(path))]
-    return _folders(below, named) + _files(tree, loose, named)
+    return _folders(tree, below, named) + _files(tree, loose, named)
 
 
-def _folders(paths: list[str], named: bool) -> list[Problem]:
-    missed = sorted({_parent(path) for path in paths})
+def _folders(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
+    first = {_parent(path): path for path in sorted(paths, reverse=True)}
+    missed = sorted(first)
     if not missed:
         return []
+    lost = any(path.lower().endswith(SCANS) for path in paths) or any(_is_dicom(tree, path) for path in first.values())
     what = f"{len(missed)} folder(s) hold no patient that can be recognised{_listed(missed, named)}"
-    return [Problem("skipped", "", "the source", what, lost=any(path.lower().endswith(SCANS) for path in paths))]
+    return [Problem("skipped", "", "the source", what, lost=lost)]
 
 
 def _files(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
@@ -79,11 +66,14 @@ def _is_scan(tree: Storage, path: str) -> bool:
     name = PurePosixPath(path).name
     if nifti_names.is_volume(name):
         return nifti_names.role(name, "") != "mask"
-    if PurePosixPath(name).suffix:
-        return name.lower().endswith(SCANS)
+    return name.lower().endswith(SCANS) or _is_dicom(tree, path)
+
+
+def _is_dicom(tree: Storage, path: str) -> bool:
+    """Tell DICOM by its content: exports name files by their UID, "1.2.840.113619.2.5", or give no suffix."""
     try:
         with tree.open(path) as file:
-            return name.upper() != "DICOMDIR" and is_dicom(file.read(HEAD))
+            return PurePosixPath(path).name.upper() != "DICOMDIR" and is_dicom(file.read(HEAD))
     except UserError:  # a link to nowhere
         return False
 

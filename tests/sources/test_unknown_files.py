@@ -65,6 +65,14 @@ def test_what_may_be_a_scan_and_is_nobodys_is_lost(tmp_path, beside):
     assert (beside if "/" not in beside else "odd") in problem.what
 
 
+@pytest.mark.parametrize("beside", ["1.2.840.113619.2.5.1", "IM0001", "scan.dicom", "odd/1.2.840.9", "odd/IM0001"])
+def test_dicom_that_is_nobodys_is_lost_whatever_its_name(tmp_path, beside):
+    lay(tmp_path, *full("P1", "P1"), *full("P2", "P2"))
+    (tmp_path / beside).parent.mkdir(exist_ok=True)
+    (tmp_path / beside).write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 100)
+    assert any(problem.lost for problem in read(tmp_path)[1])
+
+
 @pytest.mark.parametrize(
     "beside", ["README", "participants.tsv", "docs/manual.pdf", "P1/P1.json", "derivatives/x/r.html"]
 )
