@@ -92,6 +92,25 @@ def test_a_missing_sequence_is_a_copy_of_flair(tmp_path):
     assert reading.scan.missing_sequences() == {"pre": True, "post": False}
 
 
+@pytest.mark.parametrize(
+    ("channels", "words", "agent", "noted"),
+    [
+        (("flair", "pre"), "AX T1", None, True),
+        (("flair", "pre"), "AX T1", "NONE", False),
+        (("flair", "pre"), "AX T1 PRE", None, False),
+        (("flair", "pre", "post"), "AX T1", None, False),  # the other one says that it has the agent
+    ],
+)
+def test_a_lone_t1_of_which_no_header_speaks_of_an_agent_is_taken_with_a_note(tmp_path, channels, words, agent, noted):
+    scan = made_up_scan()
+    folder = write_dicom(tmp_path, scan, channels=[channel for channel in channels if channel != "pre"])
+    more = {} if agent is None else {"ContrastBolusAgent": agent}
+    write_series(folder / "t1", scan, "pre", SeriesDescription=words, **more)
+    reading = read(tmp_path)
+    assert ["taken for T1 before" in str(problem) for problem in reading.problems] == [True] * noted
+    assert not reading.scan.missing_sequences()["pre"]
+
+
 def test_scanner_units_become_0_to_255(tmp_path):
     scan = made_up_scan()
     folder = write_dicom(tmp_path, scan)

@@ -87,6 +87,9 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
     for one in unclear:
         if any(name not in volumes for name in one.told.maybe):
             reading.add("choice", patient, f"{one.name} is not used: {one.told.doubt}")
+    if "pre" in volumes and "post" not in volumes and all(one.told.unsaid for one in fitting["pre"]):
+        what = f"{names(fitting['pre'])}: taken for T1 before the contrast agent, because no header speaks of one"
+        reading.add("choice", patient, what, "where one was given, write it into ContrastBolusAgent")
     mask = _mask(outlines, reading) if masks else None
     if "flair" in volumes:
         build_scan(reading, site_of(patient), patient, volumes, mask, options)

@@ -24,11 +24,13 @@ class Told:
         sequence: "pre", "flair", "post"; "other"; or "unclear" where it could be one of `maybe`.
         doubt: what speaks against it, in words; "" where nothing does.
         maybe: sequences that an unclear series could be.
+        unsaid: a T1 of which no header says whether a contrast agent was given.
     """
 
     sequence: str
     doubt: str = ""
     maybe: tuple[str, ...] = ()
+    unsaid: bool = False
 
 
 def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
@@ -93,4 +95,4 @@ def _t1(said: str, bolus: str, doubt: str) -> Told:
     if bolus and decided != bolus:
         with_or = "with" if decided == "present" else "without"
         doubt = f"it is called T1 {with_or} contrast agent, and its ContrastBolusAgent says otherwise"
-    return Told("post" if decided == "present" else "pre", doubt)
+    return Told("post" if decided == "present" else "pre", doubt, unsaid=not decided)
