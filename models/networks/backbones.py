@@ -1,12 +1,15 @@
-"""Pre-trained networks of `keras.applications`, without their tops: the classifier's trunk, the segmenter's encoder."""
+"""Networks without their tops, pre-trained as a rule: the classifier's trunk, the segmenter's encoder."""
 
 from __future__ import annotations
 
+import inspect
 import re
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,13 +18,51 @@ from keras import ops
 from models.networks import preprocessing
 from models.networks.norms import with_fast_normalization
 
+# What builds each backbone, by the name that params.yaml gives it: every function of keras.applications itself builds
+# one. A network of our own joins them here, and takes the same arguments. Where a function is defined there is a
+# `preprocess_input`, too, which scales 0..255 as that network wants it.
+BACKBONES: dict[str, Callable[..., keras.Model]] = dict(inspect.getmembers(keras.applications, inspect.isfunction))
+
 
 class WeightsUnavailableError(RuntimeError):
     """The pre-trained weights can't be had; the message says which and what to do."""
 
 
+def scaling(name: str, normalization: str = "unit") -> Callable[[Any], Any]:
+    """The scaling that a backbone was pre-trained with.
+
+    It takes slices with their neighbours, too, three channels each.
+
+    Args:
+        name: one of `BACKBONES`.
+        normalization: "slice" gives every slice and channel the mean and about the spread of photographs first, "unit"
+            leaves them as they are.
+
+    Raises:
+        ValueError: there is no such backbone, and the message lists a few that exist; or no such normalization.
+    """
+    if normalization not in preprocessing.NORMALIZATIONS:
+        raise ValueError(f"normalization {normalization!r} is none of {', '.join(preprocessing.NORMALIZATIONS)}")
+    if name not in BACKBONES:
+        raise ValueError(
+            f"no backbone {name!r}; choose one of keras.applications, e.g. ResNet50, MobileNet or EfficientNetB0"
+        )
+    # Where it is defined, its scaling is, too; the public modules don't list every backbone (MobileNetV3).
+    scale: Callable[[Any], Any] = sys.modules[BACKBONES[name].__module__].preprocess_input
+
+    def by_slice(images: Any) -> Any:
+        if normalization == "slice":
+            images = 64.0 * preprocessing.standardise(images) + 127.5
+        count = images.shape[-1] // 3
+        if count == 1:
+            return scale(images)
+        return ops.concatenate([scale(one) for one in ops.split(images, count, axis=-1)], axis=-1)
+
+    return by_slice
+
+
 def backbone(name: str, weights: str, size: int, pooling: str | None = None, neighbors: int = 0) -> keras.Model:
-    """Build `keras.applications.<name>` without its top.
+    """Build one of `BACKBONES` without its top.
 
     Args:
         name: a backbone's name, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).
@@ -40,8 +81,8 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
         ValueError: no such backbone, or a size it can't take.
         WeightsUnavailableError: the download failed, the file is missing, or it belongs to another network.
     """
-    preprocessing.for_backbone(name)  # refuses a name that is no backbone's
-    build = getattr(keras.applications, name)
+    scaling(name)  # refuses a name that is no backbone's
+    build = BACKBONES[name]
     shape = {"include_top": False, "pooling": pooling}
     if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise WeightsUnavailableError(f"{weights}: no such file of weights; set weights to imagenet, none or a file")
