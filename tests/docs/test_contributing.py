@@ -11,7 +11,7 @@ from conftest import ROOT
 from whole_project import FILES, command
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-RECIPES = dict(re.findall(r"^### \.\.\. an? (.+?)\n.*?^```diff\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+RECIPES = dict(re.findall(r"^## Add a (.+?)\n.*?^```diff\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
 FORMAT_AND_METRIC = """
 from pathlib import Path
 import nibabel, numpy
@@ -120,8 +120,18 @@ def check(extended, *words):
 
 
 @pytest.mark.parametrize("what", ["source format", "network", "metric", "stage"])
-def test_a_recipe_touches_three_files_at_most(what):
-    assert 2 <= len(files(RECIPES[what])) <= 3
+def test_a_recipe_touches_three_files_at_most_and_the_table_names_them(what):
+    (row,) = re.findall(rf"^\| a {what} \| (.+) \|$", PAGE, re.MULTILINE)
+    patterns = [re.sub("[A-Z]{3,}", r"\\w+", re.escape(path)) for path in re.findall("`(.+?)`", row)]
+    touched = list(files(RECIPES[what]))
+    assert 2 <= len(touched) <= 3
+    for path, pattern in zip(touched, patterns, strict=True):
+        assert re.fullmatch(pattern, path), path
+
+
+def test_what_recipes_add_passes_the_linter(extended):
+    check(extended, "ruff", "check", "--no-cache", "components", "models", "pipelines")
+    check(extended, "ruff", "format", "--no-cache", "--check", "components", "models", "pipelines")
 
 
 def test_the_source_format_is_read_and_the_metric_is_in_the_details(extended):
