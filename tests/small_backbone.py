@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras.applications.mobilenet import preprocess_input  # noqa: F401 - looked for in the module that defines a backbone
 
-from models.networks.backbones import BACKBONES
+from models.networks.zoo import BACKBONES
 
 WIDTHS = (8, 16, 32, 64, 128)
 POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}

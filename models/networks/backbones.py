@@ -2,67 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from models.networks import preprocessing
 from models.networks.norms import with_fast_normalization
-
-# What builds each backbone, by the name that params.yaml gives it: every function of keras.applications itself builds
-# one. A network of our own joins them here, and takes the same arguments. Where a function is defined there is a
-# `preprocess_input`, too, which scales 0..255 as that network wants it.
-BACKBONES: dict[str, Callable[..., keras.Model]] = dict(inspect.getmembers(keras.applications, inspect.isfunction))
+from models.networks.zoo import BACKBONES, scaling
 
 
 class WeightsUnavailableError(RuntimeError):
     """The pre-trained weights can't be had; the message says which and what to do."""
 
 
-def scaling(name: str, normalization: str = "unit") -> Callable[[Any], Any]:
-    """The scaling that a backbone was pre-trained with.
-
-    It takes slices with their neighbours, too, three channels each.
-
-    Args:
-        name: one of `BACKBONES`.
-        normalization: "slice" gives every slice and channel the mean and about the spread of photographs first, "unit"
-            leaves them as they are.
-
-    Raises:
-        ValueError: there is no such backbone, and the message lists a few that exist; or no such normalization.
-    """
-    if normalization not in preprocessing.NORMALIZATIONS:
-        raise ValueError(f"normalization {normalization!r} is none of {', '.join(preprocessing.NORMALIZATIONS)}")
-    if name not in BACKBONES:
-        raise ValueError(
-            f"no backbone {name!r}; choose one of keras.applications, e.g. ResNet50, MobileNet or EfficientNetB0"
-        )
-    # Where it is defined, its scaling is, too; the public modules don't list every backbone (MobileNetV3).
-    scale: Callable[[Any], Any] = sys.modules[BACKBONES[name].__module__].preprocess_input
-
-    def by_slice(images: Any) -> Any:
-        if normalization == "slice":
-            images = 64.0 * preprocessing.standardise(images) + 127.5
-        count = images.shape[-1] // 3
-        if count == 1:
-            return scale(images)
-        return ops.concatenate([scale(one) for one in ops.split(images, count, axis=-1)], axis=-1)
-
-    return by_slice
-
-
 def backbone(name: str, weights: str, size: int, pooling: str | None = None, neighbors: int = 0) -> keras.Model:
-    """Build one of `BACKBONES` without its top.
+    """Build one of `zoo.BACKBONES`, without its top.
 
     Args:
         name: a backbone's name, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).

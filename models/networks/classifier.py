@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import keras
 
-from models.networks.backbones import backbone, scaling
+from models.networks.backbones import backbone
+from models.networks.zoo import scaling
 
 STRATEGIES = ("frozen", "finetune", "frozen_then_finetune")
 
@@ -45,14 +46,14 @@ def classifier(
     """Build the slice classifier.
 
     Args:
-        name: one of `backbones.BACKBONES`.
+        name: one of `zoo.BACKBONES`.
         weights: see `backbone`.
         size: side of the square input, pixels.
         strategy: one of `STRATEGIES`; frozen_then_finetune gives the frozen network, for `set_strategy` to release.
         pooling: "avg" or "max", over the last feature maps.
         dropout: share of the pooled features that a training step leaves out.
         neighbors: slices that are seen on either side, besides the one in question.
-        normalization: "slice" or "unit", see `backbones.scaling`.
+        normalization: "slice" or "unit", see `zoo.scaling`.
         seed: of the dropout.
 
     Returns:

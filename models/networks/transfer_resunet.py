@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import keras
 
-from models.networks.backbones import pyramid, scaling
+from models.networks.backbones import pyramid
 from models.networks.resunet import pixel_head, res_block, up
+from models.networks.zoo import scaling
 
 
 def transfer_resunet(
@@ -32,7 +33,7 @@ def transfer_resunet(
         filters: feature maps of the decoder's blocks, from the whole side on down: n of them use the backbone's maps
             of half the side to its 2 ** n th part.
         backbone, weights: see `backbones.backbone`.
-        normalization: see `backbones.scaling`.
+        normalization: see `zoo.scaling`.
         size, head, upsampling, norm, neighbors: see `resunet.resunet`.
 
     Returns:

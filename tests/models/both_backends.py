@@ -17,10 +17,10 @@ from small_backbone import Small
 
 from models.networks import losses, preprocessing, warp
 from models.networks.augment import AugmentedModel, Augmenter
-from models.networks.backbones import scaling
 from models.networks.classifier import classifier
 from models.networks.metrics import PooledDice
 from models.networks.network_files import segmenter
+from models.networks.zoo import scaling
 
 SEGMENTERS = {
     "segmenter": {},

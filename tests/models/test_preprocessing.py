@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from models.networks import preprocessing
-from models.networks.backbones import scaling
+from models.networks.zoo import scaling
 
 
 def noise(height: int, width: int, batch: int = 2) -> np.ndarray:
