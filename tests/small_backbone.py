@@ -9,6 +9,8 @@ from __future__ import annotations
 import keras
 from keras.applications.mobilenet import preprocess_input  # noqa: F401 - looked for in the module that defines a backbone
 
+from models.networks.zoo import BACKBONES
+
 WIDTHS = (8, 16, 32, 64, 128)
 POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.GlobalMaxPooling2D}
 
@@ -26,4 +28,4 @@ def Small(include_top=False, weights=None, input_shape=None, pooling=None):  # n
     return network
 
 
-keras.applications.Small = Small
+BACKBONES["Small"] = Small

@@ -14,8 +14,8 @@ from components.common.files import atomic_file
 from components.predict.nifti_mask import write_nifti_mask
 from components.predict.segmentation import write_segmentation
 from components.scans.scan import Scan
-from components.scans.scan_files import mask_path
-from components.sources import Source, dicom, kaggle_3m, loose_pictures, nifti
+from components.scans.scan_files import mask_path, write_mask
+from components.sources import Source, dicom, kaggle_3m, loose_pictures
 
 Writer = Callable[[Path, Source, Scan, np.ndarray], list[str] | None]
 
@@ -25,13 +25,13 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> l
 
     kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one a picture. A single picture: `<picture>_mask` with its
     suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
-    `<patient>_seg.dcm`, or NIfTI where the headers don't allow that.
+    `<patient>_seg.dcm`, or NIfTI where the headers don't allow that. Formats without a writer get NIfTI.
 
     Returns:
         Notes on what was written in another form.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return WRITERS[source.reader](folder, source, scan, mask) or []
+    return WRITERS.get(source.reader, _nifti)(folder, source, scan, mask) or []
 
 
 def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
@@ -57,7 +57,12 @@ def _write_picture(path: Path, drawn: np.ndarray) -> None:
 
 
 def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:
-    write_nifti_mask(mask_path(folder, scan.patient), scan, mask)
+    path = mask_path(folder, scan.patient)
+    if scan.source is not None:
+        write_nifti_mask(path, scan, mask)
+        return
+    with atomic_file(path) as part:
+        write_mask(part, mask, scan.affine)
 
 
 def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
@@ -77,6 +82,5 @@ def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[s
 WRITERS: dict[Callable, Writer] = {
     kaggle_3m.read: _kaggle_3m,
     loose_pictures.read: _picture,
-    nifti.read: _nifti,
     dicom.read: _dicom,
 }

@@ -25,6 +25,9 @@ from components.sources import (
 from components.sources.entry import Entry
 from components.sources.reading import Reading
 
+# Formats that the names of files tell: `is_patient(name, files)` says whether a folder is a patient's, `read` reads it.
+# The first that finds patients has them all; what no format here finds may be DICOM or NIfTI.
+BY_NAMES = (kaggle_3m,)
 NOT_DICOM = (".nii", ".gz", ".tif", ".png", ".jpg", ".csv", ".json", ".txt", ".md", ".pdf", ".xlsx", ".bval", ".bvec")
 
 
@@ -51,7 +54,7 @@ class Found:
 def recognise(tree: Storage, folder: str = "") -> Found | None:
     """Find patients in `folder`, or further down where it holds one folder only, or one called kaggle_3m."""
     entries = tree.below(folder)
-    found = _kaggle_3m(folder, entries) or _dicom(tree, folder, entries)
+    found = _by_names(folder, entries) or _dicom(tree, folder, entries)
     if found is None or not found.entries:  # DICOM files without an identity
         others = _nifti(tree, folder, entries)
         if others and found:
@@ -59,7 +62,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
         found = others or found
     folders = [name for name, files in entries.items() if files]
     inner = "kaggle_3m" if "kaggle_3m" in folders else folders[0] if len(folders) == 1 else None
-    if inner is None or (found is not None and found.reader is kaggle_3m.read):
+    if inner is None or (found is not None and found.reader in [one.read for one in BY_NAMES]):
         return found
     deeper = recognise(tree, _join(folder, inner))
     # One folder may be a patient with a folder a series or a session, or the wrapper of a whole set.
@@ -75,13 +78,21 @@ def skipped(tree: Storage, found: Found) -> list[Problem]:
     return leftovers.find(tree, found.folder, found.entries.values(), told=found.told, named=named)
 
 
-def _kaggle_3m(folder: str, entries: dict[str, list[str]]) -> Found | None:
-    patients = {
-        file_name(name): _entry(folder, name, files)
-        for name, files in entries.items()
-        if kaggle_3m.is_patient(name, files)
-    }
-    return Found(folder, kaggle_3m.read, patients) if patients else None
+def is_patient(name: str, files: list[str]) -> bool:
+    """Tell by their names whether a folder called `name` with these files in it is one patient's."""
+    return any(one.is_patient(name, files) for one in BY_NAMES)
+
+
+def _by_names(folder: str, entries: dict[str, list[str]]) -> Found | None:
+    for one in BY_NAMES:
+        patients = {
+            file_name(name): _entry(folder, name, files)
+            for name, files in entries.items()
+            if one.is_patient(name, files)
+        }
+        if patients:
+            return Found(folder, one.read, patients)
+    return None
 
 
 def _nifti(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:

@@ -15,7 +15,7 @@ from components.sources import (
     Source,
     archive,
     dicom,
-    kaggle_3m,
+    formats,
     loose_pictures,
     nifti,
     nifti_files,
@@ -105,7 +105,7 @@ def _is_one_patient(address: str, name: str) -> bool:
     tree = Storage(address)
     entries = tree.below("")
     files = [entry for entry, inside in entries.items() if not inside]
-    if kaggle_3m.is_patient(name, files) or is_one_person(name, entries):
+    if formats.is_patient(name, files) or is_one_person(name, entries):
         return True
     if any(_study(tree, file) for file in files):
         return True

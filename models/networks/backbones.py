@@ -1,4 +1,4 @@
-"""Pre-trained networks of `keras.applications`, without their tops: the classifier's trunk, the segmenter's encoder."""
+"""Networks without their tops, pre-trained as a rule: the classifier's trunk, the segmenter's encoder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from models.networks import preprocessing
 from models.networks.norms import with_fast_normalization
+from models.networks.zoo import BACKBONES, scaling
 
 
 class WeightsUnavailableError(RuntimeError):
@@ -21,7 +21,7 @@ class WeightsUnavailableError(RuntimeError):
 
 
 def backbone(name: str, weights: str, size: int, pooling: str | None = None, neighbors: int = 0) -> keras.Model:
-    """Build `keras.applications.<name>` without its top.
+    """Build one of `zoo.BACKBONES`, without its top.
 
     Args:
         name: a backbone's name, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).
@@ -40,8 +40,8 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
         ValueError: no such backbone, or a size it can't take.
         WeightsUnavailableError: the download failed, the file is missing, or it belongs to another network.
     """
-    preprocessing.for_backbone(name)  # refuses a name that is no backbone's
-    build = getattr(keras.applications, name)
+    scaling(name)  # refuses a name that is no backbone's
+    build = BACKBONES[name]
     shape = {"include_top": False, "pooling": pooling}
     if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise WeightsUnavailableError(f"{weights}: no such file of weights; set weights to imagenet, none or a file")

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import keras
 
-from models.networks import preprocessing
 from models.networks.backbones import backbone
+from models.networks.zoo import scaling
 
 STRATEGIES = ("frozen", "finetune", "frozen_then_finetune")
 
@@ -46,14 +46,14 @@ def classifier(
     """Build the slice classifier.
 
     Args:
-        name: a backbone of `keras.applications`.
+        name: one of `zoo.BACKBONES`.
         weights: see `backbone`.
         size: side of the square input, pixels.
         strategy: one of `STRATEGIES`; frozen_then_finetune gives the frozen network, for `set_strategy` to release.
         pooling: "avg" or "max", over the last feature maps.
         dropout: share of the pooled features that a training step leaves out.
         neighbors: slices that are seen on either side, besides the one in question.
-        normalization: "slice" or "unit", see `preprocessing.for_backbone`.
+        normalization: "slice" or "unit", see `zoo.scaling`.
         seed: of the dropout.
 
     Returns:
@@ -69,7 +69,7 @@ def classifier(
     if strategy != "finetune" and weights == "none":
         raise ValueError(f"strategy {strategy} needs pre-trained weights: a head on random features learns nothing")
     slices = keras.Input((size, size, 3 * (2 * neighbors + 1)), name="slices")
-    x = preprocessing.for_backbone(name, normalization)(slices)
+    x = scaling(name, normalization)(slices)
     x = backbone(name, weights, size, pooling, neighbors)(x)
     x = keras.layers.Dropout(dropout, seed=seed)(x)
     x = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name="tumor_probability")(x)

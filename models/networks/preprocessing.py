@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import keras
 from keras import ops
 
 
@@ -61,36 +58,3 @@ def standardise(images: Any) -> Any:
 
 
 NORMALIZATIONS: dict[str, Callable[[Any], Any]] = {"unit": unit, "slice": standardise}
-
-
-def for_backbone(name: str, normalization: str = "unit") -> Callable[[Any], Any]:
-    """The scaling that a `keras.applications` backbone was pre-trained with, by the backbone's name.
-
-    It takes slices with their neighbours, too, three channels each.
-
-    Args:
-        normalization: "slice" gives every slice and channel the mean and about the spread of photographs first, "unit"
-            leaves them as they are.
-
-    Raises:
-        ValueError: there is no such backbone, and the message lists a few that exist; or no such normalization.
-    """
-    if normalization not in NORMALIZATIONS:
-        raise ValueError(f"normalization {normalization!r} is none of {', '.join(NORMALIZATIONS)}")
-    build = getattr(keras.applications, name, None)
-    if not inspect.isfunction(build):  # every function of keras.applications itself is a backbone
-        raise ValueError(
-            f"no backbone {name!r} in keras.applications; choose e.g. ResNet50, MobileNet or EfficientNetB0"
-        )
-    # Where it is defined, its scaling is, too; the public modules don't list every backbone (MobileNetV3).
-    scale: Callable[[Any], Any] = sys.modules[build.__module__].preprocess_input
-
-    def by_slice(images: Any) -> Any:
-        if normalization == "slice":
-            images = 64.0 * standardise(images) + 127.5
-        count = images.shape[-1] // 3
-        if count == 1:
-            return scale(images)
-        return ops.concatenate([scale(one) for one in ops.split(images, count, axis=-1)], axis=-1)
-
-    return by_slice

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import keras
 
-from models.networks import preprocessing
 from models.networks.backbones import pyramid
 from models.networks.resunet import pixel_head, res_block, up
+from models.networks.zoo import scaling
 
 
 def transfer_resunet(
@@ -33,7 +33,7 @@ def transfer_resunet(
         filters: feature maps of the decoder's blocks, from the whole side on down: n of them use the backbone's maps
             of half the side to its 2 ** n th part.
         backbone, weights: see `backbones.backbone`.
-        normalization: see `preprocessing.for_backbone`.
+        normalization: see `zoo.scaling`.
         size, head, upsampling, norm, neighbors: see `resunet.resunet`.
 
     Returns:
@@ -43,7 +43,7 @@ def transfer_resunet(
         ValueError, WeightsUnavailableError: see `backbones.pyramid`.
     """
     slices = keras.Input((size, size, 3 * (2 * neighbors + 1)), name="slices")
-    scaled = preprocessing.for_backbone(backbone, normalization)(slices)
+    scaled = scaling(backbone, normalization)(slices)
     *skips, x = pyramid(backbone, weights, size, len(filters), neighbors)(scaled)
     for width, skip in zip(reversed(filters), [*reversed(skips), scaled], strict=True):
         x = res_block(keras.layers.Concatenate()([up(x, width, upsampling), skip]), width, norm)

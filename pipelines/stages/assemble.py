@@ -9,7 +9,7 @@ from pipelines.paths import ARTIFACTS, LAYERED, SCANS, SPLITS
 
 
 def run(params: Params) -> None:
-    """Choose the thresholds and write the layered model."""
+    """Choose thresholds on validation patients; write the layered model."""
     knobs = params.ingest
     record = assemble(
         ARTIFACTS / "classifier",

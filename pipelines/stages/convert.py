@@ -8,6 +8,6 @@ from pipelines.paths import EXAMPLES, SCANS, SPLITS
 
 
 def run(params: Params) -> None:
-    """Write the TFRecord shards with Beam."""
+    """Write sharded TFRecords with Apache Beam."""
     neighbors = max(params.classifier.neighbors, params.segmenter.neighbors)
     convert(SCANS, SPLITS, EXAMPLES, **params.convert.model_dump(), neighbors=neighbors)

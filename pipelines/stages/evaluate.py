@@ -22,7 +22,7 @@ from pipelines.paths import (
 
 
 def run(params: Params) -> None:
-    """Let the TFX Evaluators measure slices, then measure patients and decide."""
+    """Measure on the test patients; give the verdict."""
     from pipelines import local, training
 
     networks = ("classifier", "segmenter")

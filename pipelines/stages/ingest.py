@@ -9,7 +9,7 @@ from pipelines.paths import MANIFEST, PROBLEMS, SCANS
 
 
 def run(params: Params) -> None:
-    """Read the source into scans and a manifest."""
+    """Read the source: one NIfTI a patient, one manifest row a slice."""
     knobs = params.ingest
     ingest(
         params.source,

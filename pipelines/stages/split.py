@@ -10,7 +10,7 @@ from pipelines.paths import LEDGER, MANIFEST, SPLITS
 
 
 def run(params: Params) -> None:
-    """Split the patients and audit the split."""
+    """Split by patient and audit the split for leaks."""
     knobs = params.split.model_dump()
     audit = {name: knobs.pop(name) for name in ("near", "look_alikes")}
     table = split(MANIFEST, SPLITS, LEDGER, SplitRule(**knobs, seed=params.seed), **audit)

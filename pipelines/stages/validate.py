@@ -15,7 +15,7 @@ from pipelines.paths import EXAMPLES, MANIFEST, SPLITS, VALIDATION
 
 
 def run(params: Params) -> None:
-    """Let TFX look at the examples, then see what it found."""
+    """Check the examples against the curated schema, and the splits for drift."""
     from pipelines import local, training
 
     examples = training.import_examples(plain_path(EXAMPLES))

@@ -1,13 +1,16 @@
-"""`glioflow stage NAME`: one stage of dvc.yaml."""
+"""`glioflow stage NAME`: one stage of dvc.yaml, a module of `pipelines/stages` each."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 
 import click
 
+from pipelines import stages
 from pipelines.stage_trace import record_stage
 from pipelines.times import noted
 
@@ -24,6 +27,13 @@ def _running(name: str) -> Iterator[None]:
         yield
 
 
+def _summary(module: Path) -> str:
+    """What a stage's `run` says of itself, read and not imported, because most stages import TensorFlow or TFX."""
+    body = ast.parse(module.read_text(encoding="utf-8")).body
+    (run,) = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == "run")
+    return str(ast.get_docstring(run))
+
+
 def _add_stage(name: str, summary: str) -> None:
     @stage.command(name, help=summary)
     def command() -> None:
@@ -31,20 +41,6 @@ def _add_stage(name: str, summary: str) -> None:
 
         with _running(name):
             import_module(f"pipelines.stages.{name}").run(params.load())
-
-
-for _name, _summary in {
-    "demo": "Write the synthetic patients.",
-    "ingest": "Read the source: one NIfTI a patient, one manifest row a slice.",
-    "split": "Split by patient and audit the split for leaks.",
-    "convert": "Write sharded TFRecords with Apache Beam.",
-    "validate": "Check the examples against the curated schema.",
-    "assemble": "Choose thresholds on validation patients; write the layered model.",
-    "evaluate": "Measure on the test patients; give the verdict.",
-    "report": "Write the HTML report.",
-    "push": "Register the layered model and its dossier as the next version, if it is blessed.",
-}.items():
-    _add_stage(_name, _summary)
 
 
 @stage.command()
@@ -56,3 +52,8 @@ def train(network: str) -> None:
 
     with _running(f"train@{network}"):
         run(params.load(), network)
+
+
+for _module in sorted(Path(stages.__path__[0]).glob("[!_]*.py")):
+    if _module.stem not in stage.commands:  # `train` takes a network, too
+        _add_stage(_module.stem, _summary(_module))

@@ -20,6 +20,7 @@ from models.networks.augment import AugmentedModel, Augmenter
 from models.networks.classifier import classifier
 from models.networks.metrics import PooledDice
 from models.networks.network_files import segmenter
+from models.networks.zoo import scaling
 
 SEGMENTERS = {
     "segmenter": {},
@@ -74,7 +75,7 @@ def pieces(folder: Path, networks: dict[str, keras.Model]) -> Iterator[tuple[str
     for name, normalize in preprocessing.NORMALIZATIONS.items():
         yield name, compiled(normalize)(images)
     for name in ("ResNet50", "MobileNet", "DenseNet121", "ConvNeXtTiny"):
-        scaled = compiled(preprocessing.for_backbone(name))
+        scaled = compiled(scaling(name))
         yield f"scaled_for_{name}", scaled(keras.ops.convert_to_tensor(images))
 
     yield "smooth_field", compiled(partial(warp.smooth_field, size=33))(evenly((2, 7, 7, 2), -1, 1))

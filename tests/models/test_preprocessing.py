@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 from models.networks import preprocessing
+from models.networks.zoo import scaling
 
 
 def noise(height: int, width: int, batch: int = 2) -> np.ndarray:
@@ -136,21 +137,21 @@ def test_standardise_takes_a_slices_brightness_and_contrast_away():
         ("MobileNetV3Small", keras.applications.mobilenet_v3),
     ],
 )
-def test_for_backbone_scales_as_keras_does_for_that_backbone(name, module):
+def test_a_backbone_gets_slices_scaled_as_keras_does_for_it(name, module):
     images = noise(8, 8).astype("float32")
-    scaled = preprocessing.for_backbone(name)(images.copy())
+    scaled = scaling(name)(images.copy())
     assert np.array_equal(scaled, module.preprocess_input(images.copy()))
 
 
-def test_for_backbone_scales_a_pixel_as_the_papers_say():
+def test_a_backbone_gets_a_pixel_scaled_as_the_papers_say():
     pixel = np.array([[[[10.0, 100.0, 200.0]]]], "float32")
-    caffe = preprocessing.for_backbone("ResNet50")(pixel.copy())
+    caffe = scaling("ResNet50")(pixel.copy())
     assert np.allclose(caffe, [[[[200 - 103.939, 100 - 116.779, 10 - 123.68]]]], atol=1e-4)
-    tensorflow = preprocessing.for_backbone("MobileNet")(pixel.copy())
+    tensorflow = scaling("MobileNet")(pixel.copy())
     assert np.allclose(tensorflow, pixel / 127.5 - 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["ResNet51", "resnet50", ""])
-def test_for_backbone_refuses_a_name_that_keras_does_not_know(name):
+def test_a_name_that_is_no_backbones_has_no_scaling(name):
     with pytest.raises(ValueError, match=f"no backbone '{name}'.*ResNet50"):
-        preprocessing.for_backbone(name)
+        scaling(name)

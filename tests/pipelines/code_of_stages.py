@@ -51,6 +51,11 @@ def closure(start):
     return seen
 
 
+def holds_code(path):
+    """Tell a module from one that only says what its folder is for."""
+    return len(parsed(path).body) > 1
+
+
 def of_stage(name):
     """All modules that a stage runs."""
     module = f"pipelines/stages/{name}.py"
@@ -64,4 +69,4 @@ def of_stage(name):
         body = parsed(FACTORY).body
         parts = [node for node in body if not isinstance(node, ast.FunctionDef) or node.name in called]
         found |= closure(imports(ast.Module(parts, [])))
-    return {path for path in found if not path.endswith("__init__.py")}
+    return {path for path in found if not path.endswith("__init__.py") or holds_code(path)}

@@ -1,0 +1,50 @@
+"""The backbones that there are, by their names, and how each wants its slices scaled."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from models.networks import preprocessing
+
+# What builds each backbone: every function of keras.applications itself does. A network of our own joins them here, and
+# takes the same arguments; the module that defines it has a `preprocess_input`, as theirs have.
+BACKBONES: dict[str, Callable[..., keras.Model]] = dict(inspect.getmembers(keras.applications, inspect.isfunction))
+
+
+def scaling(name: str, normalization: str = "unit") -> Callable[[Any], Any]:
+    """The scaling that a backbone was pre-trained with.
+
+    It takes slices with their neighbours, too, three channels each.
+
+    Args:
+        name: one of `BACKBONES`.
+        normalization: "slice" gives every slice and channel the mean and about the spread of photographs first, "unit"
+            leaves them as they are.
+
+    Raises:
+        ValueError: there is no such backbone, and the message lists a few that exist; or no such normalization.
+    """
+    if normalization not in preprocessing.NORMALIZATIONS:
+        raise ValueError(f"normalization {normalization!r} is none of {', '.join(preprocessing.NORMALIZATIONS)}")
+    if name not in BACKBONES:
+        raise ValueError(
+            f"no backbone {name!r}; choose one of keras.applications, e.g. ResNet50, MobileNet or EfficientNetB0"
+        )
+    # Where it is defined, its scaling is, too; the public modules don't list every backbone (MobileNetV3).
+    scale: Callable[[Any], Any] = sys.modules[BACKBONES[name].__module__].preprocess_input
+
+    def by_slice(images: Any) -> Any:
+        if normalization == "slice":
+            images = 64.0 * preprocessing.standardise(images) + 127.5
+        count = images.shape[-1] // 3
+        if count == 1:
+            return scale(images)
+        return ops.concatenate([scale(one) for one in ops.split(images, count, axis=-1)], axis=-1)
+
+    return by_slice
