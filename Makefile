@@ -1,4 +1,4 @@
-# `make help` lists what there is. Needs Python 3 with pip, and make; everything else is fetched into .venv.
+# `make help` lists the targets. Needs only make and Python 3 with pip; everything else is installed into .venv.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 PYTEST := pytest @tests/parallel.args
 
-# What people name travels in the environment, letter by letter: in a recipe make would expand $ in it, and the shell more.
+# Values from the user travel in the environment, verbatim: in a recipe, make would expand a $ in them, and the shell even more.
 override export SOURCE := $(value SOURCE)
 override export SET := $(value SET)
 override export MODEL := $(value MODEL)
@@ -15,22 +15,22 @@ GIVEN_MODEL := $${MODEL:+--model "$$MODEL"}
 
 .PHONY: help setup serve-setup checks-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
-help: ## list the commands
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: ## install the locked environment into .venv (done by run and test, too)
+setup: ## install the locked environment into .venv (run and test do this, too)
 	@python3 infra/bootstrap.py
 
 run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [SET="knob=value ..."]
 	@glioflow run $(GIVEN_SOURCE) $(if $(SCALE),--scale "$(SCALE)") $${SET:+--settings "$$SET"}
 
-serve-setup: ## install the server's environment into .venv-serving (done by test, too)
+serve-setup: ## install the server's environment into .venv-serving (test does this, too)
 	@python3 infra/bootstrap.py serving
 
-checks-setup: ## install what the files for clusters are checked with, into .venv-checks (done by test, too)
+checks-setup: ## install the tools that check the cluster files into .venv-checks (test does this, too)
 	@python3 infra/bootstrap.py checks
 
-test: setup serve-setup checks-setup lint ## lint, types, and the tests of what a change to this project's code can break
+test: setup serve-setup checks-setup lint ## lint, types, and the tests of what a change to this code can break: make test [TESTS=PATH]
 	@$(PYTEST) -m "not nightly" -rs $(TESTS)
 
 test-nightly: setup serve-setup checks-setup ## what only a night can afford: make test-nightly [TESTS=PATH] [UNTIL=EPOCH]
@@ -45,17 +45,17 @@ test-times: setup serve-setup checks-setup ## CPU seconds of each test and file,
 test-modern: serve-setup checks-setup ## the same tests in the modern stack, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
 	@python3 infra/modern.py test -m "not nightly" $(TESTS)
 
-mutants: setup ## put faults into the code that decides, and see the tests find them: make mutants [ONLY=MODULE]
+mutants: setup ## put faults into decision code and see whether the tests find them: make mutants [ONLY=MODULE]
 	@python tests/mutants $(ONLY)
 
-lint: setup ## formatting, lint, types, dependencies; .pre-commit-config.yaml runs the same
+lint: setup ## check formatting, lint, types and dependencies; pre-commit runs the same
 	@ruff format --check --quiet .
 	@ruff check --quiet .
 	@mypy
 	@deptry components models pipelines
 	@deptry --non-dev-dependency-groups dev --ignore DEP001 benchmarks components docs infra models pipelines tests
 
-format: setup ## rewrite the code in the project's format
+format: setup ## format the code and fix what lint can fix
 	@ruff format --quiet .
 	@ruff check --quiet --fix .
 
@@ -74,7 +74,7 @@ bench-predict: setup ## speed and memory of prediction: make bench-predict SOURC
 bench-serve: setup serve-setup ## load test of the server: make bench-serve MODEL=DIR
 	@python benchmarks/serving.py --model "$$MODEL"
 
-lock: ## resolve every environment anew, from nothing, for both stacks, and say what changed
+lock: ## resolve every environment from scratch, for both stacks, and say what changed
 	@python3 infra/lock.py
 
 clean: setup ## remove what the workflow made; scans, the ledger of splits, the registry and .venv stay

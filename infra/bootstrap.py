@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Set up .venv: `python3 infra/bootstrap.py`; .venv-serving, -checks or -modern by `serving`, `checks`, `modern`.
 
-Needs Python 3.8 or newer with pip, nothing else. Picks a Python (PATH, then pyenv, then fetched by uv; for .venv one of
-the stack, see pipelines/stack.py; .venv-modern is for infra/modern.py), fetches uv from the package index where it is
-missing, and installs what the lock names, checked by hash, from where pip is told to (infra/pip_settings.py). Does
-nothing where the environment already matches the lock and this folder.
+Needs only Python 3.8 or newer with pip. Picks a Python (from the PATH, then pyenv, else fetched by uv; for .venv, one
+that fits the stack, see pipelines/stack.py), fetches uv from the package index if it is missing, and installs what the
+lock names, checked by hash, from the index that pip is configured with (infra/pip_settings.py). Does nothing if the
+environment already matches the lock and this folder. .venv-modern is for infra/modern.py.
 """
 
 import fcntl
@@ -31,9 +31,9 @@ NO_PYTHON = (
 
 
 class Environment:
-    """An environment: its folder, lock, Pythons; whether the project is in it; the folder that names npm packages.
+    """An environment: folder, lock, Pythons, whether it holds the project, the folder that lists its npm packages.
 
-    One for another C library than the machine's names the platform that its packages are for.
+    An environment for another C library than the machine's names the platform that its packages are for.
     """
 
     def __init__(self, folder, lock, pythons, project=False, node=None, platform=None):
@@ -43,7 +43,7 @@ class Environment:
         self.stamp = self.venv / "lock.sha256"
 
     def fingerprint(self):
-        """Hash of everything the environment depends on, then its folder, whose path is in its programs."""
+        """Hash of everything the environment depends on, then its folder, because its programs contain that path."""
         digest = hashlib.sha256()
         more = [ROOT / "pyproject.toml"] if self.project else [self.node / "package-lock.json"] if self.node else []
         for path in [self.lock, *more]:
@@ -51,15 +51,15 @@ class Environment:
         return "{}\n{}\n".format(digest.hexdigest(), self.venv)
 
     def read_stamp(self):
-        """What it was made from; empty where that was not finished."""
+        """What the environment was made from; empty if it was never finished."""
         return self.stamp.read_text() if self.stamp.exists() else ""
 
     def made_as(self):
-        """The folder that its programs believe to lie in; None where nothing tells."""
+        """The folder that the environment was made in; None if unknown."""
         return (self.read_stamp().splitlines()[1:2] or [None])[0]
 
     def outdated(self):
-        """Why it has to be made anew, in words."""
+        """Why the environment has to be rebuilt, in words."""
         if self.made_as() not in (None, str(self.venv)):
             return "it was made as {}, and this project is a copy, or was moved".format(self.made_as())
         return "its lock has changed" if self.made_as() else "it is not whole, or of an earlier version of this project"
@@ -82,20 +82,20 @@ def chosen(arguments):
 def candidates(names):
     """Interpreters of the given versions, best first: on the PATH, then below ~/.pyenv/versions.
 
-    Not .venv's own, which make puts on the PATH: it may be about to be replaced.
+    Skips .venv's own, which make puts on the PATH, because it may be about to be replaced.
     """
     path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if Path(p) != ROOT / ".venv" / "bin")
     for name in names:
         found = shutil.which("python" + name, path=path)
         if found:
             yield found
-        # Not Path.home(), which raises where the user has none.
+        # Not Path.home(), which raises if the user has none.
         for folder in sorted(Path(os.path.expanduser("~/.pyenv/versions")).glob(name + ".*"), reverse=True):  # noqa: PTH111
             yield str(folder / "bin" / "python3")
 
 
 def works(python, name):
-    """Tell whether an interpreter runs and has that version (a pyenv shim may not)."""
+    """Tell whether an interpreter runs and has that version; a pyenv shim may not."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         return subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.strip() == name
@@ -104,9 +104,9 @@ def works(python, name):
 
 
 def choose_python(versions, apart=False):
-    """Interpreter of the first version that this machine has; a bare version is for uv to fetch.
+    """Interpreter of the first version that this machine has; if it has none, a bare version for uv to fetch.
 
-    One `apart` lies in a folder of its own, which a root can bind; one in /usr doesn't.
+    With `apart`, skip interpreters in /usr: another root can only bind one that has a folder of its own.
     """
     for version in versions:
         for python in candidates([version]):
@@ -116,7 +116,7 @@ def choose_python(versions, apart=False):
 
 
 def find_uv():
-    """Path of uv, fetched with pip into .tools where it is not on the PATH."""
+    """Path of uv; fetched with pip into .tools if it is not on the PATH."""
     uv = shutil.which("uv") or shutil.which("uv", path=str(TOOLS / "bin"))
     if uv:
         return uv
@@ -137,7 +137,7 @@ def find_uv():
 
 
 def add_node_packages(wanted):
-    """Install what package-lock.json names, checked by hash, beside the environment's own Node.js."""
+    """Install what package-lock.json names, checked by hash, next to the environment's own Node.js."""
     for name in ("package.json", "package-lock.json"):
         shutil.copy(str(wanted.node / name), str(wanted.venv / name))
     programs = wanted.venv / "bin"
@@ -148,9 +148,9 @@ def add_node_packages(wanted):
 
 
 def let_programs_be_found(venv):
-    """Let whatever runs in an environment find its programs, as after activation: `.venv/bin/dvc repro` calls glioflow.
+    """Put an environment's programs on the PATH of whatever runs in it, because `.venv/bin/dvc repro` calls glioflow.
 
-    site runs this line of a .pth file when Python starts.
+    Python's `site` module runs this line of a .pth file at every start.
     """
     line = (
         "import os, sys; programs = os.path.join(sys.prefix, 'bin'); path = os.environ.get('PATH', os.defpath); "
@@ -162,7 +162,7 @@ def let_programs_be_found(venv):
 
 @contextmanager
 def alone():
-    """Wait until no other set-up is under way in this checkout: two would clear each other's folders."""
+    """Wait until no other set-up runs in this checkout: two would clear each other's folders."""
     TOOLS.mkdir(exist_ok=True)
     with (TOOLS / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -170,12 +170,12 @@ def alone():
 
 
 def matches(wanted):
-    """Tell whether an environment is what its lock says."""
+    """Tell whether an environment matches its lock."""
     return wanted.read_stamp() == wanted.fingerprint()
 
 
 def set_up(wanted):
-    """Set an environment up, or do nothing where it matches its lock."""
+    """Set up an environment, or do nothing if it matches its lock."""
     if matches(wanted):
         return
     with alone():
@@ -184,20 +184,20 @@ def set_up(wanted):
 
 
 def fill(wanted):
-    """Make an environment anew."""
+    """Rebuild an environment."""
     if wanted.venv.exists():
         print("{} has to be made anew: {}".format(wanted.venv.name, wanted.outdated()), flush=True)
     if wanted.venv.is_symlink() and wanted.made_as() not in (None, str(wanted.venv)):
-        wanted.venv.unlink()  # it leads to another project's, which goes on with it
+        wanted.venv.unlink()  # it points to another project's environment, which must survive
     uv, python = find_uv(), choose_python(wanted.pythons, apart=bool(wanted.platform))
     print("setting up {} with Python {} (once; 3 GB at most) ...".format(wanted.venv.name, python), flush=True)
     environment = dict(
         uv_environment(), VIRTUAL_ENV=str(wanted.venv), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink")
     )
     environment.pop("PYTHONPATH", None)
-    # As pip does, take a package from whichever index has it: each is checked by hash.
+    # Like pip, take a package from whichever index has it: each is checked by hash.
     environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
-    # Trust what the machine trusts: a hospital's network may bring its own certificate (old and new name of the knob).
+    # Trust what the machine trusts: a hospital's network may use its own certificate. Newer and older name of the knob.
     environment.setdefault("UV_SYSTEM_CERTS", "true")
     environment.setdefault("UV_NATIVE_TLS", "true")
     sync = ["pip", "sync", "--quiet", *index_flags()]

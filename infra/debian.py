@@ -24,17 +24,17 @@ PACKAGES = [
     "make",
     "procps",
 ]
-BROWSER = ["chromium"]  # of the report's tests; needs apt, because debootstrap can't order its packages
+BROWSER = ["chromium"]  # for the report's tests; installed by apt, because debootstrap can't order its packages
 
 
 def cache():
-    """Folder of the root: another list of packages is another root."""
+    """Folder of the root; another list of packages means another folder."""
     key = hashlib.sha256(" ".join([SUITE, *sorted(PACKAGES + BROWSER)]).encode()).hexdigest()[:12]
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glioflow" / "{}-{}".format(SUITE, key)
 
 
 def sources(folder):
-    """Mirrors in apt's configuration below `folder`: pairs of address and suites, in both of its formats."""
+    """Yield (address, suites) of each mirror in apt's configuration below `folder`, in either of its two formats."""
     paths = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
     for path in paths:
         if path.suffix == ".list" and path.is_file():
@@ -52,7 +52,7 @@ def sources(folder):
 
 
 def mirror(apt="/etc/apt", release="/etc/os-release"):
-    """Debian mirror of this machine; None where it is no Debian or none is named (debootstrap then knows its own)."""
+    """Debian mirror of this machine; None if it isn't Debian or names none (debootstrap then uses its default)."""
     text = Path(release).read_text() if Path(release).is_file() else ""
     named = dict(re.findall(r'(?m)^(\w+)="?([^"\n]*)', text))
     for address, suites in sources(Path(apt)):
@@ -62,7 +62,7 @@ def mirror(apt="/etc/apt", release="/etc/os-release"):
 
 
 def proxied():
-    """Environment for debootstrap: apt's proxy counts where none is set."""
+    """Environment for debootstrap, with apt's proxy if no other is set."""
     environment = dict(os.environ)
     if shutil.which("apt-config"):
         asked = ["apt-config", "shell", "http_proxy", "Acquire::http::Proxy"]
@@ -74,7 +74,7 @@ def proxied():
 
 
 def make_root():
-    """Make the Debian root, or do nothing; whole or not at all."""
+    """Make the Debian root, completely or not at all; do nothing if it exists."""
     place = cache()
     if place.is_dir():
         return
@@ -93,5 +93,5 @@ def make_root():
                 last = (log.read_text().strip().splitlines() or ["no word"])[-1]
                 sys.exit("infra/modern.py: {} failed: {}".format(" ".join(command[:3]), last))
         shutil.rmtree(str(fresh / "var" / "cache" / "apt" / "archives"), ignore_errors=True)
-        if not place.is_dir():  # another run may have been quicker
+        if not place.is_dir():  # unless another run was quicker
             fresh.rename(place)

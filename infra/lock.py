@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Resolve every environment anew, from nothing, and say what changed: `make lock`.
+"""Resolve every environment from scratch and say what changed: `make lock`.
 
-The project's own lock holds both stacks, classic and modern, and comes from pyproject.toml; the others come from the
-requirements.in beside them. Locks are replaced when all have been resolved, or not at all.
+The project's own lock comes from pyproject.toml and holds both stacks, classic and modern; each other lock comes from
+the requirements.in beside it. Locks are replaced only after all of them have been resolved.
 """
 
 import re
@@ -18,23 +18,23 @@ from pip_settings import index_flags, uv_environment
 PINNED = re.compile(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)")
 OTHERS = ("infra/serving", "infra/checks")
 IMAGES = "infra/docker/requirements.lock"  # the project's own lock without the group dev
-GPU = "infra/docker/gpu"  # .in and .lock: what the image for GPUs has instead of the CPU build, all else being equal
+GPU = "infra/docker/gpu"  # .in and .lock: what the GPU image has instead of the CPU build; everything else is equal
 COMPILE = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--no-header"]
 
 
 def run(uv, *arguments, cwd):
-    """Run uv quietly; end with its own words where it fails, which leaves every lock as it was."""
-    flags = index_flags() if arguments[0] != "export" else []  # which resolves nothing
+    """Run uv quietly; if it fails, let its own words explain and end, which leaves every lock as it was."""
+    flags = index_flags() if arguments[0] != "export" else []  # export resolves nothing
     if subprocess.run([uv, *arguments, *flags, "--quiet"], cwd=str(cwd), env=uv_environment()).returncode:
         sys.exit("infra/lock.py: `uv {}` failed; the lines above say why, and no lock was changed".format(arguments[0]))
 
 
 def resolve_project(uv, folder):
-    """Resolve pyproject.toml for both stacks into requirements.lock, in a folder that knows no earlier resolution.
+    """Resolve pyproject.toml for both stacks into requirements.lock, in a folder without an earlier resolution.
 
-    The same resolution without what only tests, benchmarks and documentation need is the lock of the images.
+    The images' lock is the same resolution without what only tests, benchmarks and documentation need.
     """
-    apart = folder / "project"  # whose overrides are not for the other environments
+    apart = folder / "project"  # its overrides must not reach the other environments
     apart.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", ".python-version"):
         shutil.copy(str(ROOT / name), str(apart / name))
@@ -52,7 +52,7 @@ def resolve_project(uv, folder):
 
 
 def resolve_other(uv, folder, name):
-    """Resolve the requirements.in of an environment of its own."""
+    """Resolve the requirements.in of another environment."""
     (folder / name).mkdir(parents=True)
     shutil.copy(str(ROOT / name / "requirements.in"), str(folder / name))
     files = ["requirements.in", "--output-file", "requirements.lock"]
@@ -60,7 +60,7 @@ def resolve_other(uv, folder, name):
 
 
 def resolve_gpu(uv, folder):
-    """Resolve TensorFlow's build for GPUs with the very packages that requirements.lock has just got."""
+    """Resolve TensorFlow's GPU build, constrained to the packages that requirements.lock just got."""
     shutil.copy(str(ROOT / (GPU + ".in")), str(folder / (GPU + ".in")))
     wanted = [
         "--python-version",
@@ -75,7 +75,7 @@ def resolve_gpu(uv, folder):
 
 
 def versions(text):
-    """The versions of each package that a lock pins: one, or one a stack."""
+    """The versions of each package that a lock pins: one, or one per stack."""
     found = {}
     for name, version in PINNED.findall(text):
         found.setdefault(name, []).append(version)
@@ -83,7 +83,7 @@ def versions(text):
 
 
 def changes(before, after):
-    """What differs between two locks, a line a package."""
+    """What differs between two locks, one line per package."""
     old, new = versions(before), versions(after)
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
@@ -91,7 +91,7 @@ def changes(before, after):
 
 
 def main():
-    """Resolve, tell, replace."""
+    """Resolve all locks, print what changed, replace them."""
     uv, locks = (
         find_uv(),
         ["requirements.lock", IMAGES, *("{}/requirements.lock".format(name) for name in OTHERS), GPU + ".lock"],

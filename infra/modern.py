@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Run a command in the modern stack where the machine's C library is too old: `infra/modern.py run -- COMMAND`.
+"""Run a command in the modern stack although the machine's C library is too old: `infra/modern.py run -- COMMAND`.
 
-The stack's packages lie in .venv-modern, and run in a Debian 13 root that debootstrap makes once and the user's cache
-keeps (`debian.py`), seen in namespaces (`namespaces.py`). Standard library only.
+The stack's packages lie in .venv-modern. They run in a Debian 13 root, which debootstrap makes once and the user's
+cache keeps (`debian.py`), inside namespaces (`namespaces.py`). Standard library only.
 """
 
 import os
@@ -24,12 +24,12 @@ TESTS = ["pytest", "@{}".format(ROOT / "tests" / "parallel.args")]
 
 
 def native():
-    """Tell whether the machine's own C library carries the modern stack."""
+    """Tell whether the machine's own C library supports the modern stack."""
     return (stack.glibc() or (0, 0)) >= stack.MODERN_GLIBC
 
 
 def missing():
-    """What keeps this machine from running the modern stack, in one line; None where nothing does."""
+    """What keeps this machine from running the modern stack, in one line; None if nothing does."""
     if native():
         return None
     if sys.platform != "linux" or platform.machine() != "x86_64":
@@ -70,7 +70,7 @@ def main():
     if verb == "test":
         command = TESTS + sys.argv[2:]
     for end in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(end, lambda number, _: sys.exit(128 + number))  # so that a half-made root goes
+        signal.signal(end, lambda number, _: sys.exit(128 + number))  # so that a half-made root is removed
     if native():
         print("glibc {}.{}: `make test` is the modern stack already".format(*stack.glibc()), flush=True)
         bootstrap.set_up(bootstrap.chosen([]))
@@ -78,7 +78,7 @@ def main():
         os.execvp(command[0], command)
     make_root()
     for name in NAMES:
-        (cache() / "etc" / name).touch()  # to mount the machine's own over
+        (cache() / "etc" / name).touch()  # a place to mount the machine's own
     bootstrap.set_up(bootstrap.chosen(["modern"]))
     sys.exit(in_namespaces([sys.executable, str(Path(__file__).resolve()), "inside", "--", *command]))
 

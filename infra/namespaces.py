@@ -1,6 +1,6 @@
-"""Run a command in the Debian root, in mounts and processes of its own. Standard library only; runs on Python 3.8.
+"""Run a command in the Debian root, with its own mounts and processes. Standard library only; runs on Python 3.8.
 
-All mounts are made in a private mount namespace, so they and what is written outside of the project are gone when the
+All mounts are made in a private mount namespace. They, and everything written outside the project, are gone when the
 last process ends, however it ends.
 """
 
@@ -15,19 +15,19 @@ from pathlib import Path
 from bootstrap import ROOT
 from debian import cache
 
-NAMES = ("hosts", "resolv.conf")  # in /etc: localhost, the machine's own name, and who knows the others
+NAMES = ("hosts", "resolv.conf")  # in /etc: localhost, the machine's own name, and the name servers
 UNBOUND = [(), *((name,) for name in ("usr", "bin", "lib", "etc", "var", "proc", "sys", "dev"))]  # the root's own
 
 
 def interpreter(venv):
-    """Folder of the Python that an environment was made from; None where there is none."""
+    """Folder of the Python that an environment was made from; None if there is no environment."""
     settings = venv / "pyvenv.cfg"
     found = re.search(r"(?m)^home\s*=\s*(.+)$", settings.read_text()) if settings.is_file() else None
     return Path(found.group(1).strip()).parent if found else None
 
 
 def bound():
-    """Folders that the root sees at their own paths, outermost first: the project's, and where the command runs."""
+    """Folders that the root sees at their usual paths, outermost first: the project's and the command's."""
     common = ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"]
     git = subprocess.run(common, cwd=str(ROOT), capture_output=True, text=True).stdout.strip()
     shared = ROOT.parent / "shared"
@@ -39,16 +39,16 @@ def bound():
 
 
 def mount(*arguments):
-    """Mount, or end with what mount says."""
+    """Mount, or end with the message of `mount`."""
     said = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
     if said.returncode:
         sys.exit("infra/modern.py: " + said.stderr.strip())
 
 
 def enter(command):
-    """Inside the namespace: build the root's view on a file system in memory, move into it, run the command."""
+    """Inside the namespace: build the root's view on an in-memory file system, move into it, run the command."""
     base, here = cache(), Path.cwd()
-    view = base.parent / "view"  # the namespace's own; elsewhere it stays an empty folder
+    view = base.parent / "view"  # filled only inside the namespace; outside it stays an empty folder
     view.mkdir(exist_ok=True)
     mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", view)
     for entry in sorted(base.iterdir()):
@@ -85,7 +85,7 @@ def enter(command):
 
 
 def become_init(command, environment):
-    """Run a command as the first process of a namespace has to: it inherits orphans, and takes note of their ends."""
+    """Run a command as a namespace's first process must: it adopts orphans and reaps them."""
     child = os.fork()
     if child == 0:
         try:
@@ -100,14 +100,14 @@ def become_init(command, environment):
 
 
 def die_with_parent():
-    """Let the kernel kill this process when its parent ends, also if that is killed itself."""
+    """Let the kernel kill this process when its parent ends, even if the parent is killed."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def in_namespaces(command):
-    """Run a command in mounts and processes of its own; returns its exit status. All that it started ends with it.
+    """Run a command with its own mounts and processes; everything it started ends with it. Returns its exit status.
 
-    unshare itself holds SIGTERM and ctrl-C back while its child runs.
+    unshare itself ignores SIGTERM and ctrl-C while its child runs.
     """
     own = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
     with subprocess.Popen([*own, *command], preexec_fn=die_with_parent) as child:

@@ -1,7 +1,6 @@
-"""What pip is told of indexes, certificates and proxies, for uv, which doesn't read it. Runs on Python 3.8.
+"""pip's settings of indexes, certificates and proxies, for uv, which doesn't read them. Runs on Python 3.8.
 
-A hospital's index stands in pip.conf or PIP_INDEX_URL. What is found goes into uv's environment alone, never into a
-file.
+A hospital names its index in pip.conf or PIP_INDEX_URL. The settings only go into uv's environment, never into a file.
 """
 
 import ast
@@ -11,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Option of pip: uv's variables, newer and older name, and what stands between several values.
+# Option of pip: uv's variables (newer and older name), and the separator between several values.
 VARIABLES = {
     "index-url": (("UV_DEFAULT_INDEX", "UV_INDEX_URL"), " "),
     "extra-index-url": (("UV_INDEX", "UV_EXTRA_INDEX_URL"), " "),
@@ -21,18 +20,18 @@ VARIABLES = {
     "proxy": (("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), " "),
 }
 OF_THE_INDEX = ("index-url", "extra-index-url", "find-links")
-SECTIONS = ("global.", "install.", ":env:.")  # the later, the more it counts
+SECTIONS = ("global.", "install.", ":env:.")  # later ones take precedence
 
 
 def pip_command():
-    """The command of pip, of the base Python: an environment's own, which may be running this, has none."""
+    """The command of pip, from the base Python: an environment's own, which may be running this, has no pip."""
     base = Path(sys.base_prefix) / "bin" / "python3"
     return [str(base) if base.exists() else sys.executable, "-m", "pip"]
 
 
 @functools.lru_cache(None)
 def read_pip():
-    """What pip goes by when it installs: option to words; empty where there is no pip."""
+    """The settings of `pip install`, as option to words; empty if there is no pip."""
     command = [*pip_command(), "--disable-pip-version-check", "config", "list"]
     told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     found = {}
@@ -45,14 +44,14 @@ def read_pip():
 
 
 def has_uv_file():
-    """Tell whether uv has a file of settings of its own here: who wrote it has not left the index to pip's."""
+    """Tell whether uv has its own settings file here; if so, pip's index doesn't count."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111  a missing home is no error
     named = [os.environ.get("UV_CONFIG_FILE"), os.path.join(home, "uv", "uv.toml"), "/etc/uv/uv.toml"]  # noqa: PTH118
     return any(path and Path(path).is_file() for path in named)
 
 
 def uv_environment():
-    """The environment for uv: this process' own, and where that is silent, what pip is told."""
+    """The environment for uv: this process's own, completed by pip's settings."""
     environment, settings, own = dict(os.environ), read_pip(), has_uv_file()
     for option, (variables, between) in VARIABLES.items():
         left_to_pip = not (own and option in OF_THE_INDEX) and not any(environment.get(name) for name in variables)
@@ -66,6 +65,6 @@ def uv_environment():
 
 
 def index_flags():
-    """Flags of uv that no variable stands for: to ask no index at all."""
+    """Flags for pip settings that uv has no variable for: to use no index at all."""
     told = read_pip().get("no-index", ["no"])[0].lower()
     return ["--no-index"] if told in ("1", "true", "yes", "on") and not has_uv_file() else []

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write .dvc/plots/page.html, the page of `dvc plots show`, with all in it that draws: it needs no network.
+"""Write .dvc/plots/page.html, the page of `dvc plots show`, with the plotting code inside, so that it needs no network.
 
-DVC's own page loads Vega from a server. Here it comes from npm, by the hashes of infra/plots/package-lock.json.
+DVC's own page loads Vega from a server. Here Vega comes from npm, checked against infra/plots/package-lock.json.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "infra" / "plots"
 PAGE = ROOT / ".dvc" / "plots" / "page.html"
-PACKAGES = ("vega", "vega-lite", "vega-embed")  # each builds on those before it
+PACKAGES = ("vega", "vega-lite", "vega-embed")  # each needs those before it
 HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -34,10 +34,10 @@ FOOT = """<style>body { font-family: sans-serif; margin: 1rem; }</style>
 
 
 def page(modules):
-    """The page as DVC fills it.
+    """The page template that DVC fills.
 
     Args:
-        modules: folder that the packages are installed in.
+        modules: folder in which the packages are installed.
     """
     parts = [HEAD]
     for name in PACKAGES:
@@ -51,7 +51,7 @@ def page(modules):
 
 
 def main():
-    """Install the packages into a folder that is gone afterwards, and write the page."""
+    """Install the packages into a temporary folder and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=PAGE, metavar="FILE")
     target = parser.parse_args().out
