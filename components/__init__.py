@@ -1,1 +1,1 @@
-"""The steps of the workflow, one a module: what happens to the data."""
+"""The steps of the workflow, one per module: what happens to the data."""

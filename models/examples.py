@@ -63,7 +63,7 @@ def parse_images(serialized: tf.Tensor, neighbors: int = 0) -> tf.Tensor:
     """Serialised examples [batch] of one size to slices, uint8 [batch, height, width, 3 (2 neighbors + 1)].
 
     Args:
-        neighbors: slices either side that lie beside the own one along the channels, in the scan's order; examples
+        neighbors: slices on either side that lie beside the own one along the channels, in the scan's order; examples
             must hold just as many. Needs no mask in them.
     """
     wanted = {name: FEATURES[name] for name in ("image", "height", "width")}

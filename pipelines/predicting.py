@@ -22,7 +22,7 @@ def run(
     beam_args: list[str],
     storage: str | None,
 ) -> int:
-    """Predict, write the tables, print a summary; returns 1 where a patient failed or a scan is nobody's, else 0."""
+    """Predict, write the tables, print a summary; returns 1 if a patient failed or a scan is nobody's, else 0."""
     from components.predict.places import check_empty
 
     folder = Path(out)

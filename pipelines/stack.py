@@ -31,7 +31,7 @@ TO_CLASSIC = f"classic: a Python 3.10 on the PATH, remove .venv, then `{CHOICE}=
 
 
 def glibc() -> tuple[int, int] | None:
-    """Version of the C library; None where it is not glibc."""
+    """Version of the C library; None if it is not glibc."""
     name, number = platform.libc_ver()
     if name != "glibc":
         return None

@@ -18,7 +18,7 @@ def replaced(text: str, path: Sequence[tuple[Node, Node]], new: str) -> str | No
         new: on one line.
 
     Returns:
-        The whole text; None where the value stands elsewhere, under another key's anchor.
+        The whole text; None if the value stands elsewhere, under another key's anchor.
     """
     key, value = path[-1]
     begin, end = value.start_mark.index, max(_ends(value))

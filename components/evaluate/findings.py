@@ -1,28 +1,28 @@
-"""What a reader must know before any number: leaks, empty masks, false confidence; in words, worst first."""
+"""What a reader must know before any number, in words, worst first: leaks, empty masks, miscalibration."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-# A gap between what is said and what is there that a reader should hear of.
+# The gap between predicted and observed frequencies that a reader should know about.
 GAP = 0.1
 
 
 def known_people(record: dict[str, Any]) -> set[str]:
-    """Fingerprints of the persons that a layered model's networks were trained or chosen on."""
+    """Fingerprints of the persons on whom a layered model's networks were trained or its choices made."""
     return {person for network in record["made_from"].values() for person in network.get("people", ())}
 
 
 def silence(record: dict[str, Any]) -> str | None:
-    """Say where a layered model does not tell whom a network was trained on; None where it tells of both."""
+    """Report that a layered model does not record whom a network was trained on; None if both networks are covered."""
     made_from = record.get("made_from", {})
     silent = [name for name in ("classifier", "segmenter") if "people" not in made_from.get(name, {})]
     return f"does not tell whom its {' and its '.join(silent)} has learned from" if silent else None
 
 
 def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:
-    """Say how many of the tested persons, by fingerprint, the model has seen before; None where there are none."""
+    """Report how many of the tested persons, by fingerprint, the model has seen before; None if it has seen none."""
     silent = silence(record)
     if silent:
         return f"The model {silent}, so a LEAK can't be ruled out. Train it again."
@@ -36,11 +36,11 @@ def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:
 
 
 def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection[str]) -> list[str]:
-    """Sentences for the top of the report; none where there is nothing to warn of.
+    """Sentences for the top of the report; none if there is nothing to warn about.
 
     Args:
-        metrics: what `components.evaluate.summary.summarise` gave.
-        record: the layered model's layered.json.
+        metrics: result of `components.evaluate.summary.summarise`.
+        record: layered.json of the layered model.
         tested: fingerprints of the test patients.
     """
     layered, classifier, calibration = metrics["layered"], metrics["classifier"], metrics["calibration"]

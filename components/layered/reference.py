@@ -1,4 +1,4 @@
-"""The reference model: weights that come with the project, so that prediction works before anything was trained."""
+"""The reference model: weights that ship with the project, so that prediction works before any training."""
 
 from __future__ import annotations
 
@@ -16,15 +16,7 @@ WRITTEN = Path("artifacts/models")
 
 
 def reference_model(folder: Path = FOLDER, written: Path = WRITTEN) -> Path:
-    """The reference model as a layered model; written from its weights once, which takes half a minute.
-
-    Args:
-        folder: the networks in half precision, as `models.networks.network_files.halve` writes them, and the choices.
-        written: folder for the layered model.
-
-    Raises:
-        UserError: the weights are not there, or damaged.
-    """
+    """Return the reference model as a layered model; the first use builds it from its weights, which takes half a minute."""
     parts = [folder / network for network in NETWORKS]
     if not all(part.is_dir() for part in parts):
         raise UserError(f"{folder}: no reference model there; check the project out anew, or give --model")

@@ -22,7 +22,7 @@ class Found:
         tumor_probability: float32 [slices], 0..1.
         has_tumor: bool [slices], what stage 1 lets through.
         mask: bool [slices, height, width], after 3-D processing.
-        doubt: 0..1, see `components.layered.predictor.Prediction`; None where it was not asked for.
+        doubt: 0..1, see `components.layered.predictor.Prediction`; None if it was not asked for.
     """
 
     tumor_probability: np.ndarray

@@ -28,7 +28,7 @@ class Seen:
     """What came of a patient.
 
     Attributes:
-        found: None where the scan could not be read, or the model failed on it; `notes` tell why.
+        found: None if the scan could not be read, or the model failed on it; `notes` tell why.
         refer_at: the doubt from which a human looks first.
     """
 

@@ -23,7 +23,7 @@ Writer = Callable[[Path, Source, Scan, np.ndarray], list[str] | None]
 def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
     """Write a patient's mask, bool [slices, height, width], into `folder`, in the source's own format and geometry.
 
-    kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one a picture. A single picture: `<picture>_mask` with its
+    kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one per picture. A single picture: `<picture>_mask` with its
     suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
     `<patient>_seg.dcm`, or NIfTI where the headers don't allow that.
 

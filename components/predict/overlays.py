@@ -1,4 +1,4 @@
-"""Pictures to look at: FLAIR with the predicted outline, one PNG a slice in which there is one."""
+"""Pictures to look at: FLAIR with the predicted outline, one PNG per slice in which there is one."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def write_lost(folder: Path, problems: Iterable[Problem]) -> None:
 
 
 def is_done(folder: Path, patient: str) -> bool:
-    """Tell whether a patient was predicted before; failed ones were not."""
+    """Return whether a patient was predicted before; failed ones were not."""
     path = _record(folder, patient)
     return path.exists() and read_json(path)["status"] == DONE
 

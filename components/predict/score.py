@@ -66,7 +66,7 @@ def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dic
 
 
 def read_predictions(path: Path) -> Any:
-    """Read a table of predictions, grouped by patient; raises UserError where it is none."""
+    """Read a table of predictions, grouped by patient; raises UserError if it is none."""
     file = path / PREDICTIONS if path.is_dir() else path
     try:
         table = pd.read_csv(file, dtype={"patient": str, "EncodedPixels": str}, keep_default_na=False)

@@ -102,7 +102,7 @@ def publish_tag(remote: str | None, tag: str) -> bool:
     """Push a tag. The remote lets nobody replace one; where it has this one already, it is taken back here.
 
     Returns:
-        Whether the tag stands; False where somebody was faster.
+        Whether the tag stands; False if somebody was faster.
 
     Raises:
         GitError: anything else went wrong; the tag is taken back, too.

@@ -26,7 +26,7 @@ def in_experiment() -> bool:
 
 
 def write_pushed(path: Path, model: str | None, version: str | None) -> None:
-    """Note the digest of the model that was passed on, None where there was none, and its version if it got one."""
+    """Note the digest of the model that was passed on, None if there was none, and its version if it got one."""
     write_json(path, {"pushed": model is not None, "model": model, "version": version})
 
 

@@ -32,7 +32,7 @@ class Registered:
 
     Attributes:
         version: name; None in an experiment, and where there was no repository to register in.
-        new: False where the very same model was registered before.
+        new: False if the very same model was registered before.
     """
 
     version: str | None

@@ -52,7 +52,7 @@ class State:
         return self.stacks[stage][-1] if self.stacks[stage] else None
 
     def version(self, name: str) -> Version:
-        """A version by its name, with or without "v"; raises UserError where there is none."""
+        """A version by its name, with or without "v"; raises UserError if there is none."""
         for version in self.versions:
             if version.name.lstrip("v") == name.lstrip("v"):
                 return version
@@ -66,7 +66,7 @@ class State:
 
 
 def registered(model: str | None) -> str | None:
-    """Name of the version that a model is, by its digest; None where it is none here."""
+    """Name of the version that a model is, by its digest; None if it is none here."""
     versions = read_state().versions if model and has_commit() else []
     return next((version.name for version in versions if version.summary.get("model") == model), None)
 

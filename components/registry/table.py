@@ -10,7 +10,7 @@ COLUMNS = ("version", "stage", "verdict", "volume Dice", "95 % interval", "AUROC
 
 
 def rows(state: State) -> list[dict[str, Any]]:
-    """One a version, newest first: version, stages, verdict, data, headline numbers, commit."""
+    """One per version, newest first: version, stages, verdict, data, headline numbers, commit."""
     return [
         {
             "version": version.name,

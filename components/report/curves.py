@@ -33,7 +33,7 @@ def _calibrated(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_plots(folder: str | Path, run: Run) -> None:
-    """Write one CSV a curve into `folder`: roc, patients, reliability_slices, reliability_pixels, risk_coverage.
+    """Write one CSV per curve into `folder`: roc, patients, reliability_slices, reliability_pixels, risk_coverage.
 
     Patients are numbered, from the best on: `dvc exp save` puts what is plotted into a commit, though Git ignores it.
     """

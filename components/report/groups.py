@@ -61,7 +61,7 @@ def end_to_end(run: Run) -> list[dict[str, str]]:
 
 
 def tfma_rows(run: Run) -> tuple[list[str], list[dict[str, str]]]:
-    """Names of the scores that the TFX Evaluators gave, and one row a slice of the data."""
+    """Names of the scores that the TFX Evaluators gave, and one row per slice of the data."""
     tfma = run.metrics["tfma"]
     columns = {
         (network, name): f"{network}, {score(name)}"

@@ -55,7 +55,7 @@ def _panel(network: str, history: pd.DataFrame, training: str, validation: str, 
 
 
 def _kept(network: str, history: pd.DataFrame) -> int | None:
-    """Row of the epoch whose weights the network has: the best by the validation score; None where there is none."""
+    """Row of the epoch whose weights the network has: the best by the validation score; None if there is none."""
     name = SCORES[network][1]
     if name not in history or not history[name].notna().any():
         return None

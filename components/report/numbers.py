@@ -15,7 +15,7 @@ class Row:
 
     Attributes:
         what: its name, which says how empties count.
-        value: as written; bar: on a scale of 0..1, None where it has none.
+        value: as written; bar: on a scale of 0..1, None if it has none.
         interval, low, high: its 95 % interval, as written and as numbers; "" where none is taken.
         nothing: what a model that finds nothing scores, as written.
         gate: the least that the gate accepts.

@@ -14,7 +14,7 @@ class Panel:
     Attributes:
         title: its heading.
         note: how to read it; or, without a chart, why there is none.
-        svg: the chart; None where nothing was measured.
+        svg: the chart; None if nothing was measured.
         legend: kind of line or dot (a CSS class) and what it is.
     """
 

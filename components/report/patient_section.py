@@ -13,7 +13,7 @@ from components.report.words import count, measured, number, p_value, percent
 
 
 def bars(run: Run) -> list[dict[str, Any]]:
-    """One bar a patient with tumour, best first: name, dice, referred, and the champion's dice or None."""
+    """One bar per patient with tumour, best first: name, dice, referred, and the champion's dice or None."""
     other = {} if run.champion is None else dict(zip(run.champion["patient"], run.champion["volume_dice"], strict=True))
     return [
         {

@@ -30,10 +30,10 @@ class Run:
         metrics: reports/details.json.
         verdict: the gate's verdict.json.
         record: the layered model's layered.json.
-        scores: patients.csv by its column `gate`: "on", "off", "unprocessed"; one row a test patient each.
-        champion: the champion's scores, "on"; None where there was none.
+        scores: patients.csv by its column `gate`: "on", "off", "unprocessed"; one row per test patient each.
+        champion: the champion's scores, "on"; None if there was none.
         slices: slices.csv; pixels: pixels.json.
-        manifest, splits: tables of all patients; problems: what ingest found; drift: None where it was not measured.
+        manifest, splits: tables of all patients; problems: what ingest found; drift: None if it was not measured.
         histories: network to its table of epochs, without rows where there is none.
         scans, predictions, artifacts: folders.
     """
@@ -97,7 +97,7 @@ def read_run(
     problems: Path,
     drift: Path,
 ) -> Run:
-    """Read a run; raises UserError where a stage has not written its part yet."""
+    """Read a run; raises UserError if a stage has not written its part yet."""
     has_champion = (predictions / CHAMPION).exists()
     return Run(
         params=params,

@@ -26,7 +26,7 @@ SCORES = {
 
 
 def measured(value: Any) -> bool:
-    """Tell whether there is a finite number."""
+    """Return whether there is a finite number."""
     return value is not None and math.isfinite(value)
 
 

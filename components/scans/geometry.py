@@ -28,7 +28,7 @@ class Geometry:
     affine: np.ndarray
 
     def same_as(self, other: Geometry) -> bool:
-        """Tell whether both are the same voxels, to a thousandth of a millimetre."""
+        """Return whether both are the same voxels, to a thousandth of a millimetre."""
         return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=1e-3))
 
     def turned(self, axes: np.ndarray) -> tuple[np.ndarray, Geometry]:
@@ -43,7 +43,7 @@ class Geometry:
 
 
 def is_usable(affine: np.ndarray) -> bool:
-    """Tell whether an affine can be a scan's: voxels of 0.01 to 100 mm, and axes not far from at right angles."""
+    """Return whether an affine can be a scan's: voxels of 0.01 to 100 mm, and axes not far from at right angles."""
     if not np.isfinite(affine).all():
         return False
     sizes = voxel_sizes(affine)

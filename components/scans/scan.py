@@ -35,10 +35,10 @@ class Scan:
         patient: the source's own name for it (folder name, DICOM PatientID); unique, and safe as a file name.
         site: the institution, or "unknown".
         image: uint8 array [slices, height, width, 3], the channels in the order of `CHANNELS`, 0..255.
-        mask: bool array [slices, height, width], True where there is tumour; None where there is no reference.
+        mask: bool array [slices, height, width], True if there is tumour; None if there is no reference.
         affine: 4 x 4, from (column, row, slice) to millimetres, see `components.scans.geometry`.
-        source: geometry of the FLAIR volume as it came, for the way back; None where it came as plain pictures.
-        header: of the NIfTI file that FLAIR came in, for masks drawn on it; None where it was none, or is not known.
+        source: geometry of the FLAIR volume as it came, for the way back; None if it came as plain pictures.
+        header: of the NIfTI file that FLAIR came in, for masks drawn on it; None if it was none, or is not known.
     """
 
     patient: str

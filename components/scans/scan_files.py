@@ -49,7 +49,7 @@ def read_mask(path: str | Path) -> np.ndarray:
 
 
 def read_scan(folder: str | Path, patient: str, site: str = "unknown") -> Scan:
-    """Read back what `write_scan` wrote; raises UserError where the file is missing or damaged."""
+    """Read back what `write_scan` wrote; raises UserError if the file is missing or damaged."""
     path = image_path(folder, patient)
     try:
         picture = nib.load(path)

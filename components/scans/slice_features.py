@@ -21,7 +21,7 @@ def intensities(image: np.ndarray) -> dict[str, float]:
 
 
 def is_blank(image: np.ndarray) -> bool:
-    """Tell whether every pixel of a slice is the same."""
+    """Return whether every pixel of a slice is the same."""
     return bool((image == image[0, 0]).all())
 
 
@@ -33,7 +33,7 @@ def pixel_hash(image: np.ndarray) -> str:
 
 
 def describe(scan: Scan, synthetic: bool) -> Iterator[dict[str, object]]:
-    """Yield one row a slice, columns `tables.MANIFEST_COLUMNS`; without a mask its columns are None."""
+    """Yield one row per slice, columns `tables.MANIFEST_COLUMNS`; without a mask its columns are None."""
     missing = scan.missing_sequences()
     for number, image in enumerate(scan.image, start=1):
         mask = None if scan.mask is None else scan.mask[number - 1]

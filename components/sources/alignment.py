@@ -18,7 +18,7 @@ BETTER = 0.03
 
 
 def contradiction(data: np.ndarray, own: Geometry, flair: np.ndarray, place: Geometry) -> tuple[str, str] | None:
-    """Why a volume can't lie where its header says, and the remedy; None where it can, or where nothing tells."""
+    """Why a volume can't lie where its header says, and the remedy; None if it can, or where nothing tells."""
     if data.shape != flair.shape or shift(own, place) <= 1:
         return None
     reference = _levels(flair)

@@ -34,13 +34,13 @@ class BidsName:
 
     @property
     def measured(self) -> str | None:
-        """What the suffix says: "t1", "flair" or "mask"; "other" for BIDS' further suffixes, None where it is none."""
+        """What the suffix says: "t1", "flair" or "mask"; "other" for BIDS' further suffixes, None if it is none."""
         suffix = self.rest[-1].lower() if self.rest else ""
         return (_SUFFIXES[suffix] or "other") if self.entities and suffix in _SUFFIXES else None
 
     @property
     def agent(self) -> bool | None:
-        """Whether there was contrast agent, by the entity `ce`; None where there is no such entity."""
+        """Whether there was contrast agent, by the entity `ce`; None if there is no such entity."""
         label = self.entities.get("ce")
         return None if label is None else not _NO_AGENT.fullmatch(label)
 
@@ -63,7 +63,7 @@ def parse(stem: str) -> BidsName:
 
 
 def patient_of(name: str) -> str | None:
-    """Subject and session of a file's name, "sub-01_ses-2" or "sub-01"; None where it names no subject."""
+    """Subject and session of a file's name, "sub-01_ses-2" or "sub-01"; None if it names no subject."""
     if found := re.match(r"(sub-[A-Za-z0-9]+)(_ses-[A-Za-z0-9]+)?(?=_)", name):
         return found[0]
     return None

@@ -1,8 +1,8 @@
 """Synthetic patients: deterministic stand-ins for real scans, to learn the tool and to test it.
 
-The files have the shape of the LGG MRI Segmentation data (kaggle_3m): a folder a patient, a tif a slice with the
-channels pre-contrast, FLAIR, post-contrast, and a 0/255 mask beside it. A head is a stack of ellipses (scalp, skull,
-brain, ventricles); a tumour is an ellipsoid with an irregular border, bright in FLAIR, dark in pre-contrast.
+The files have the shape of the LGG MRI Segmentation data (kaggle_3m): one folder per patient, one tif per slice with
+the channels pre-contrast, FLAIR, post-contrast, and a 0/255 mask beside it. A head is a stack of ellipses (scalp,
+skull, brain, ventricles); a tumour is an ellipsoid with an irregular border, bright in FLAIR, dark in pre-contrast.
 They look enough like brains to exercise every step, and prove nothing about real ones.
 """
 

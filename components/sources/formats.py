@@ -62,7 +62,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
     if inner is None or (found is not None and found.reader is kaggle_3m.read):
         return found
     deeper = recognise(tree, _join(folder, inner))
-    # One folder may be a patient with a folder a series or a session, or the wrapper of a whole set.
+    # One folder may be a patient with one folder per series or a session, or the wrapper of a whole set.
     if found is None or deeper is None:
         return found or deeper
     of_one = deeper.reader is nifti.read and nifti_folder.is_one_person(inner, tree.below(_join(folder, inner)))
@@ -134,7 +134,7 @@ def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found |
 
 
 def _identity(tree: Storage, entry: Entry) -> str | None:
-    """The first PatientID among the files of a folder; "" where none of them has one, None where none is DICOM."""
+    """The first PatientID among the files of a folder; "" where none of them has one, None if none is DICOM."""
     found = None
     for path in sorted(entry.files):
         if not path.lower().endswith(NOT_DICOM) and not path.upper().endswith("DICOMDIR"):

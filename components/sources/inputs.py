@@ -71,7 +71,7 @@ def _alone(parent: str, name: str, patient: str, reader: Callable[..., Reading])
 
 
 def _person(parent: str, name: str) -> str | None:
-    """Whose a 3-D file is by its name, or by its folder's where it is called "flair.nii.gz"; None where it may be 4-D.
+    """Whose a 3-D file is by its name, or by its folder's where it is called "flair.nii.gz"; None if it may be 4-D.
 
     Raises:
         UserError: by its name it is another sequence, or a mask.
@@ -85,7 +85,7 @@ def _person(parent: str, name: str) -> str | None:
 
 
 def _dicom_file(address: str, parent: str, name: str) -> Source | None:
-    """One DICOM file as a patient; None where it is something else."""
+    """One DICOM file as a patient; None if it is something else."""
     tree = Storage(parent, name)
     if ("://" not in address and not Path(address).is_file()) or tree.files != [name]:
         return None
@@ -109,7 +109,7 @@ def _is_one_patient(address: str, name: str) -> bool:
         return True
     if any(_study(tree, file) for file in files):
         return True
-    # A folder a series: several folders, and the same examination in each.
+    # one folder per series: several folders, and the same examination in each.
     studies = [
         next(filter(None, (_study(tree, f"{entry}/{file}") for file in inside)), None)
         for entry, inside in entries.items()
@@ -118,7 +118,7 @@ def _is_one_patient(address: str, name: str) -> bool:
 
 
 def _study(tree: Storage, path: str) -> str | None:
-    """StudyInstanceUID of a DICOM file, None where it is none."""
+    """StudyInstanceUID of a DICOM file, None if it is none."""
     if nifti_names.is_volume(path) or loose_pictures.is_picture(path):
         return None
     try:

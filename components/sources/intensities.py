@@ -15,7 +15,7 @@ DARK = 32
 
 
 def is_flat(volume: np.ndarray) -> bool:
-    """Tell whether all voxels have the same value."""
+    """Return whether all voxels have the same value."""
     return bool(volume.max() == volume.min())
 
 
@@ -42,7 +42,7 @@ def to_uint8(volume: np.ndarray) -> np.ndarray:
 
 
 def set_background(volume: np.ndarray) -> float | None:
-    """The value around a standardised brain, where it is not the darkest of a scale; None where there is no such value.
+    """The value around a standardised brain, where it is not the darkest of a scale; None if there is no such value.
 
     That is so if values are negative and many voxels have one value that lies within the others or far below them.
     """
@@ -59,7 +59,7 @@ def set_background(volume: np.ndarray) -> float | None:
 
 
 def oddity(volume: np.ndarray) -> str | None:
-    """What is unusual about a sequence's intensities, in words; None where nothing is."""
+    """What is unusual about a sequence's intensities, in words; None if nothing is."""
     if set_background(volume) is not None:
         return "is standardised (negative values around a background of one value); the background is taken for black"
     if volume.dtype == np.uint8 and volume.max() < DARK:

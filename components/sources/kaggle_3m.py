@@ -25,7 +25,7 @@ SUFFIX = r"\.(?i:tiff?)"
 
 
 def is_patient(name: str, files: Iterable[str]) -> bool:
-    """Tell whether a folder called `name` with these files in it is one of this layout."""
+    """Return whether a folder called `name` with these files in it is one of this layout."""
     return any(re.fullmatch(re.escape(name) + rf"_\d+(_mask)?{SUFFIX}", file) for file in files)
 
 
@@ -102,7 +102,7 @@ def _read_all(paths: Iterable[Path], reading: Reading, channels: int) -> list[np
 
 
 def _is_cut(picture: Image.Image) -> bool:
-    """Tell whether a file has more bits a colour than the 8 that Pillow leaves of them, saying nothing.
+    """Return whether a file has more bits a colour than the 8 that Pillow leaves of them, saying nothing.
 
     Pillow's name for how the pixels lie in the file ends in their bits, until they are loaded: "RGB;16L".
     """
@@ -111,7 +111,7 @@ def _is_cut(picture: Image.Image) -> bool:
 
 
 def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
-    """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None where it can't be."""
+    """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None if it can't be."""
     try:
         # Pillow only warns about some damage, and about pictures large enough to exhaust the memory.
         with warnings.catch_warnings():

@@ -30,7 +30,7 @@ def is_mask(text: str) -> bool:
 
 
 def is_of_anatomy(text: str) -> bool:
-    """Tell whether the words name something else than a tumour: the brain, its tissues, the eyes."""
+    """Return whether the words name something else than a tumour: the brain, its tissues, the eyes."""
     return bool(_ANATOMY.search(text)) and not _TUMOUR.search(text)
 
 

@@ -67,7 +67,7 @@ def _files(place: Path, files: Sequence[Path] | None) -> list[Path]:
 
 
 def load(path: Path, where: str, reading: Reading) -> Volume | None:
-    """Load a file; records what is wrong under the name `where`, and returns None where nothing can be done with it."""
+    """Load a file; records what is wrong under the name `where`, and returns None if nothing can be done with it."""
     try:
         picture = nib.load(path)
         if int(np.prod(picture.shape, dtype=np.int64)) > MAX_VOXELS or 0 in picture.shape:

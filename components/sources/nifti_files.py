@@ -27,7 +27,7 @@ def sort(
 
     Args:
         paths: the patient's files.
-        place: the patient's own folder or 4-D file, whose name files begin with; None where they lie among others'.
+        place: the patient's own folder or 4-D file, whose name files begin with; None if they lie among others'.
         options: what channels are.
         reading: where to record.
         masks: whether masks are of interest.
@@ -129,7 +129,7 @@ def _stack(unknown: list[Path]) -> Path | None:
 
 
 def dimensions(path: Path) -> int:
-    """How many axes of more than one voxel a file has, by its header; 0 where it can't be read."""
+    """How many axes of more than one voxel a file has, by its header; 0 if it can't be read."""
     try:
         return sum(size > 1 for size in nib.load(path).shape)
     except DAMAGE:

@@ -1,9 +1,8 @@
 """How sets of NIfTI files are laid out: which files make up whose examination.
 
-P1/P1_flair.nii.gz                         a folder a patient, at any depth; HGG/P1/..., site/P1/...
-sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii   BIDS, with masks below derivatives/
-P1/baseline/flair.nii.gz                   a folder a visit
-images_structural/P1/..., images_segm/...  pictures and masks in folders of their own (UPENN-GBM)
+P1/P1_flair.nii.gz                         one folder per patient, at any depth; HGG/P1/..., site/P1/...
+sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii   BIDS, with masks below derivatives/ P1/baseline/flair.nii.gz
+one folder per visit images_structural/P1/..., images_segm/...  pictures and masks in folders of their own (UPENN-GBM)
 imagesTr/P1_0000.nii.gz, labelsTr/...      nnU-Net; or one 4-D file each (Medical Segmentation Decathlon)
 P1_flair.nii.gz, P1.nii.gz                 files side by side
 """
@@ -121,7 +120,7 @@ def _flat(names: list[str], channels: bool, layout: Layout) -> None:
 
 
 def _named_after(folder: str, paths: list[str]) -> bool:
-    """Tell whether the files in a folder begin with its name, as they do where it is a patient's."""
+    """Return whether the files in a folder begin with its name, as they do where it is a patient's."""
     start = folder.removesuffix("_nifti")
     return all(
         PurePosixPath(path).name.startswith(start) for path in paths if role(PurePosixPath(path).name, "") == "flair"

@@ -25,7 +25,7 @@ _DERIVED = re.compile(
 
 @dataclass(frozen=True)
 class Role:
-    """What a file is: "pre", "flair", "post", "mask", "other", or None where its name doesn't say.
+    """What a file is: "pre", "flair", "post", "mask", "other", or None if its name doesn't say.
 
     Attributes:
         rank: of several files of one role, that of the highest rank is taken.
@@ -116,12 +116,12 @@ def is_volume(name: str) -> bool:
 
 
 def any_volume(files: Iterable[str]) -> bool:
-    """Tell whether there is a NIfTI file among these."""
+    """Return whether there is a NIfTI file among these."""
     return any(map(is_volume, files))
 
 
 def is_complete(files: Iterable[str], patient: str) -> bool:
-    """Tell whether these files can be an examination: a FLAIR among them, or a file that may be 4-D."""
+    """Return whether these files can be an examination: a FLAIR among them, or a file that may be 4-D."""
     names = [Path(file).name for file in files if is_volume(file)]
     return any(found.what in ("flair", None) for found in roles(names, patient).values())
 

@@ -12,7 +12,7 @@ from components.sources.volume import Volume
 
 
 def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading) -> Volume | None:
-    """A volume where it belongs beside FLAIR; None where its header and FLAIR's contradict each other."""
+    """A volume where it belongs beside FLAIR; None if its header and FLAIR's contradict each other."""
     if volume.frame and flair.frame and volume.frame[0] == flair.frame[0] and volume.frame != flair.frame:
         reading.add("position", where, f"{name} is placed in another frame of reference than FLAIR, or in none")
     forms = [(one, other) for one in (volume.geometry, volume.second) for other in (flair.geometry, flair.second)]

@@ -31,7 +31,7 @@ def is_unset(affine: np.ndarray) -> bool:
 def contradiction(
     volume: Geometry, flair: Geometry, *, unset: tuple[bool, bool] = (False, False), drawn: bool = False
 ) -> tuple[str, str] | None:
-    """Why a volume can't be placed beside FLAIR, and the remedy; None where it can.
+    """Why a volume can't be placed beside FLAIR, and the remedy; None if it can.
 
     Args:
         volume, flair: as their headers say.
@@ -69,7 +69,7 @@ def contradiction(
 
 
 def is_same_grid(one: Geometry, other: Geometry) -> bool:
-    """Tell whether two volumes have as many voxels along each axis, of the same size."""
+    """Return whether two volumes have as many voxels along each axis, of the same size."""
     sizes = voxel_sizes(one.affine), voxel_sizes(other.affine)
     return one.shape == other.shape and bool(np.allclose(*sizes, rtol=1e-3))
 
@@ -84,7 +84,7 @@ def _shared(one: Geometry, other: Geometry) -> float:
 
 
 def _is_reordered(one: Geometry, other: Geometry) -> bool:
-    """Tell whether both are the same voxels in another order: axes swapped or turned, and the header says so."""
+    """Return whether both are the same voxels in another order: axes swapped or turned, and the header says so."""
     corner = apply_affine(
         np.linalg.inv(other.affine) @ one.affine, list(product(*((0, size - 1) for size in one.shape)))
     )
@@ -113,7 +113,7 @@ def _lost_part(volume: Geometry, flair: Geometry) -> str | None:
 
 
 def _mirrored(volume: Geometry, flair: Geometry) -> bool:
-    """Tell whether the header is FLAIR's in other world axes, which are swapped or have another sign."""
+    """Return whether the header is FLAIR's in other world axes, which are swapped or have another sign."""
     if volume.shape != flair.shape or _is_reordered(volume, flair):
         return False
     return any(
@@ -125,7 +125,7 @@ def _mirrored(volume: Geometry, flair: Geometry) -> bool:
 
 
 def _transposed(volume: Geometry, flair: Geometry) -> bool:
-    """Tell whether voxels were brought into another order and the header was not."""
+    """Return whether voxels were brought into another order and the header was not."""
     return (
         volume.shape != flair.shape
         and sorted(volume.shape) == sorted(flair.shape)

@@ -55,5 +55,5 @@ class Reading:
         self.problems.append(Problem(kind, self.patient, where, what, remedy))
 
     def has(self, *kinds: str) -> bool:
-        """Tell whether a problem of one of these kinds was recorded."""
+        """Return whether a problem of one of these kinds was recorded."""
         return any(problem.kind in kinds for problem in self.problems)

@@ -58,7 +58,7 @@ def spaced(text: str) -> str:
 
 
 def sequence(text: str) -> str | None:
-    """Tell "flair", "t1", "other", or None where no word says so; `text` as `spaced` gives it."""
+    """Tell "flair", "t1", "other", or None if no word says so; `text` as `spaced` gives it."""
     text = _TARGET.sub("", text)
     if _OTHER.search(text):
         return "other"
@@ -71,7 +71,7 @@ def sequence(text: str) -> str | None:
 
 
 def agent(text: str) -> bool | None:
-    """Tell whether contrast agent was given: None where no word says so.
+    """Return whether contrast agent was given: None if no word says so.
 
     Raises:
         ValueError: the words say both.

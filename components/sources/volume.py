@@ -16,7 +16,7 @@ class Volume:
     Attributes:
         data: numbers, three axes.
         geometry: where they lie.
-        frame: what positions are relative to: the kind of file and its name for it; None where nothing is known.
+        frame: what positions are relative to: the kind of file and its name for it; None if nothing is known.
         unset: the header holds no position, and `geometry` is a guess.
         second: where a second form of its header puts it, if that is elsewhere.
         header: of a NIfTI file, as bytes.

@@ -53,7 +53,7 @@ def build_scan(
 
 
 def _has_contents(name: str, volume: Volume, where: str, reading: Reading) -> bool:
-    """Note what is unusual about a sequence's intensities; tell whether there is anything on it."""
+    """Note what is unusual about a sequence's intensities; return whether there is anything on it."""
     if intensities.is_flat(volume.data):
         instead = "" if name == "flair" else "; FLAIR stands in for it"
         what = f"{name} has the value {volume.data.flat[0]} everywhere{instead}"
@@ -65,7 +65,7 @@ def _has_contents(name: str, volume: Volume, where: str, reading: Reading) -> bo
 
 
 def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.ndarray | None:
-    """Bring a mask to the grid: bool [slices, height, width]; None where some or all of its tumour would be lost."""
+    """Bring a mask to the grid: bool [slices, height, width]; None if some or all of its tumour would be lost."""
     tumor = mask.data > 0
     lost = voxels_outside(tumor, mask.geometry, grid)
     if lost:

@@ -18,13 +18,13 @@ def pool(folds: Sequence[Path], seed: int) -> tuple[dict[str, Any], pd.DataFrame
     """Pool what `evaluate` wrote for each fold.
 
     Args:
-        folds: folders of predictions, one a fold.
+        folds: folders of predictions, one per fold.
         seed: of the bootstraps.
 
     Returns:
         Summary: `layered` and `segmenter` (gate on and off) over all patients, and `folds`, one entry each with
-        patients, volume_dice_mean and auroc (slices of different folds have different models behind them, so there
-        is no pooled one; auroc_mean is over folds). And the scores of all patients, gate on, with their fold.
+        patients, volume_dice_mean and auroc (slices of different folds have different models behind them, so there is
+        no pooled one; auroc_mean is over folds). And the scores of all patients, gate on, with their fold.
 
     Raises:
         UserError: a patient was tested in two folds.

@@ -62,7 +62,7 @@ def search(
         trials: finished ones in all, those pruned early included.
 
     Returns:
-        A row a finished trial, best first, one that diverged last: trial, state, score, epochs, and every knob.
+        one row per finished trial, best first, one that diverged last: trial, state, score, epochs, and every knob.
     """
     check_space(space, params, network)
     files = [[str(examples / f"Split-{side}" / "*")] for side in ("train", "val")]

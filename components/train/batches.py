@@ -34,7 +34,7 @@ def batches(
 
     Args:
         with_masks: targets are masks, [batch, size, size, 1]; else labels, float32 {0, 1} [batch, 1].
-        neighbors: slices either side along the channels.
+        neighbors: slices on either side along the channels.
         weights: of each slice; None for none.
 
     Returns:

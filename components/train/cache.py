@@ -26,7 +26,7 @@ IMAGES, MASKS, INDEX, MADE_FROM = "images.uint8", "masks.uint8", "index.npz", "m
 
 
 def example_files(patterns: Sequence[str]) -> list[str]:
-    """Files that match, sorted; raises UserError where there are none."""
+    """Files that match, sorted; raises UserError if there are none."""
     files = sorted(str(path) for pattern in patterns for path in tf.io.gfile.glob(pattern))
     if not files:
         raise UserError(f"{Path(patterns[0]).parent}: no TFRecord files; run `dvc repro convert`")

@@ -75,7 +75,7 @@ def precision(knob: str) -> str:
 
 
 def compiles(knob: str, *, deterministic: bool) -> bool:
-    """Tell whether XLA compiles: "auto" on GPUs only, because it slows these networks down on CPUs.
+    """Return whether XLA compiles: "auto" on GPUs only, because it slows these networks down on CPUs.
 
     Nor where the training has to be deterministic, which TensorFlow does not promise under XLA.
     """

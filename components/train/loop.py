@@ -164,7 +164,7 @@ class Loop:
                 variable.assign(value)
 
     def _has_waited(self, phase: int) -> bool:
-        """Tell whether the last phase has gone on for `patience` epochs without a better score."""
+        """Return whether the last phase has gone on for `patience` epochs without a better score."""
         if phase + 1 < len(self.phases) or self.state.best is None:
             return False
         begins = self.phases[phase - 1].last if phase else 0

@@ -74,7 +74,7 @@ def check_updates(params: Params, network: str, steps: int) -> None:
     Args:
         params: all parameters.
         network: "classifier" or "segmenter".
-        steps: batches an epoch.
+        steps: batches per epoch.
 
     Raises:
         UserError: a phase has no update of the weights.
@@ -143,7 +143,7 @@ def optimizer(
 
     Args:
         peak: the highest learning rate.
-        steps: batches an epoch.
+        steps: batches per epoch.
         epochs: of this optimizer.
         accumulate: batches whose gradients are averaged for one update.
         average: momentum of the moving average of the weights (Polyak and Juditsky 1992), 0 for none.

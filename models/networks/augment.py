@@ -96,7 +96,7 @@ class Augmenter:
 
         Args:
             images: [batch, size, size, channels], 0..255, any number of channels.
-            masks: [batch, size, size, 1], {0, 1}; None where there are none.
+            masks: [batch, size, size, 1], {0, 1}; None if there are none.
 
         Returns:
             images, float32 in 0..255, and masks, float32 {0, 1}, or None.

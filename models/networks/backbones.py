@@ -29,9 +29,9 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
             of three channels, or of one that saw as many neighbours (`save_encoder`).
         size: side of the square input, pixels.
         pooling: "avg" or "max" of the last feature maps, to a vector; None for the maps themselves.
-        neighbors: slices either side that the first convolution sees, too. Pre-trained weights are of three channels:
-            those become the middle slice's, and the neighbours' start at zero, so that training starts from the
-            features of the slice itself.
+        neighbors: slices on either side that the first convolution sees, too. Pre-trained weights are of three
+            channels: those become the middle slice's, and the neighbours' start at zero, so that training starts from
+            the features of the slice itself.
 
     Returns:
         A model of slices scaled as the backbone expects, [batch, size, size, 3 (2 neighbors + 1)].
@@ -80,7 +80,7 @@ def _complete() -> Iterator[None]:
 
 
 def _has_loaded(network: keras.Model, weights: str) -> bool:
-    """Load a file that was saved from a network of as many channels; False where it is another's."""
+    """Load a file that was saved from a network of as many channels; False if it is another's."""
     try:
         with _complete():
             network.load_weights(weights)

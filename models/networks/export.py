@@ -1,10 +1,10 @@
 """Write the trained networks as SavedModels with explicit signatures.
 
 serving_default   slices, uint8 [batch, height, width, channels] -> what the network says, at the slices' own size
-examples          serialised tf.Examples [batch]                 -> the same
-evaluate          serialised tf.Examples [batch] with masks      -> pixel counts that pool (segmenter only)
+examples          serialised tf.Examples [batch]                 -> the same evaluate          serialised tf.Examples
+[batch] with masks      -> pixel counts that pool (segmenter only)
 
-Channels are 3, or 3 (2 n + 1) for a network that sees n slices either side.
+Channels are 3, or 3 (2 n + 1) for a network that sees n slices on either side.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SERIALIZED = tf.TensorSpec([None], tf.string, name="examples")
 
 
 def slices_spec(neighbors: int) -> tf.TensorSpec:
-    """Slices of any height and width, with `neighbors` slices either side."""
+    """Slices of any height and width, with `neighbors` slices on either side."""
     return tf.TensorSpec([None, None, None, 3 * (2 * neighbors + 1)], tf.uint8, name="slices")
 
 
 def neighbors_of(network: keras.Model) -> int:
-    """How many slices either side a network sees."""
+    """How many slices on either side a network sees."""
     return (network.input_shape[-1] // 3 - 1) // 2
 
 

@@ -9,7 +9,7 @@ from keras import ops
 
 
 class PooledDice(keras.metrics.Metric):
-    """Dice of all pixels seen since the reset, pooled: 2 TP / (2 TP + FN + FP) at a threshold; 1 where all is empty.
+    """Dice of all pixels seen since the reset, pooled: 2 TP / (2 TP + FN + FP) at a threshold; 1 if all is empty.
 
     Pooled means that large tumours weigh more; volume Dice per patient is measured by the evaluation.
     """

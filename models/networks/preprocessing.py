@@ -30,7 +30,7 @@ def to_grid(images: Any, size: int) -> Any:
 
 
 def mask_to_grid(masks: Any, size: int) -> Any:
-    """Bring masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 where half a pixel is tumour."""
+    """Bring masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 if half a pixel is tumour."""
     masks = ops.cast(masks, "float32")
     if tuple(masks.shape[1:3]) == (size, size):
         return masks

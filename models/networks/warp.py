@@ -44,7 +44,7 @@ def affine_places(angle: Any, scale: Any, mirror: Any, right: Any, down: Any, si
     Args:
         angle: radians, [batch].
         scale: step in the old picture for one pixel of the new one, [batch]; below 1 things grow.
-        mirror: -1 where left and right change places, else 1, [batch].
+        mirror: -1 if left and right change places, else 1, [batch].
         right, down: shift of the place in the old picture, pixels, [batch].
         size: side of the pictures, pixels.
 

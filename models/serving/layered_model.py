@@ -89,12 +89,12 @@ class Layered(tf.Module):
 
         Args:
             slices: uint8 [batch, height, width, 3], channels pre-contrast, FLAIR, post-contrast; batch 1 or more. Where
-                a stage sees n slices either side, 3 (2 n + 1) channels, the slices in the scan's order.
+                a stage sees n slices on either side, 3 (2 n + 1) channels, the slices in the scan's order.
 
         Returns:
             tumor_probability: float32 [batch], 0..1.
             has_tumor: bool [batch].
-            mask: uint8 {0, 1} [batch, height, width], all 0 where has_tumor is False.
+            mask: uint8 {0, 1} [batch, height, width], all 0 if has_tumor is False.
         """
         probability = self.tumors(slices)[:, 0]
         has_tumor = probability >= self.tumor_threshold

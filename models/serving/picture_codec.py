@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def spec(neighbors: int) -> tf.TensorSpec:
-    """Encoded slices: [batch], or [batch, 2 neighbors + 1] where a model sees the slices either side, in order."""
+    """Encoded slices: [batch], or [batch, 2 neighbors + 1] where a model sees the slices on either side, in order."""
     return tf.TensorSpec([None, 2 * neighbors + 1] if neighbors else [None], tf.string, name="slices")
 
 

@@ -37,7 +37,7 @@ class Site:
         gpu_image: of the trainings.
         root: where artifacts are kept, e.g. gs://bucket/prefix.
         registry: folder that an approved model is pushed to.
-        champion: address of the layered model in use; None where there is none.
+        champion: address of the layered model in use; None if there is none.
         ledger: address of a folder with the ledger.csv of the run before, by which patients keep their sides; None for
             the first.
         gpu: the GPU's resource name, as Kubernetes knows it.

@@ -152,7 +152,7 @@ def _uncached(repo: Repo) -> list[str]:
 
 
 def _tip(branch: str) -> str | None:
-    """The commit of a branch of the remote, fetched; None where there is no such branch."""
+    """The commit of a branch of the remote, fetched; None if there is no such branch."""
     if not git("ls-remote", ORIGIN, f"refs/heads/{branch}"):
         return None
     git("fetch", "--quiet", ORIGIN, f"refs/heads/{branch}")

@@ -31,13 +31,13 @@ GIVE_IDENTITY = "write a PatientID into them, a pseudonym is enough: `dcmodify -
 
 @silent()
 def patient_id(file: BinaryIO, name: str) -> str | None:
-    """PatientID of a file; "" where it tells none, None where it is no DICOM file by its first bytes and its name."""
+    """PatientID of a file; "" where it tells none, None if it is no DICOM file by its first bytes and its name."""
     return _tag(file, "PatientID", "" if name.lower().endswith(SUFFIXES) else None)
 
 
 @silent()
 def study(file: BinaryIO) -> str | None:
-    """StudyInstanceUID of a file; None where it is no DICOM file by its first bytes, or tells none."""
+    """StudyInstanceUID of a file; None if it is no DICOM file by its first bytes, or tells none."""
     return _tag(file, "StudyInstanceUID", None) or None
 
 

@@ -14,7 +14,7 @@ from pydicom import dcmread
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pydicom.valuerep import VR
 
-HEAD = 132  # bytes that tell whether a file is DICOM
+HEAD = 132  # bytes that return whether a file is DICOM
 SUFFIXES = (".dcm", ".ima", ".dicom")
 
 

@@ -41,7 +41,7 @@ def _groups(header: Dataset) -> Iterator[Dataset]:
 
 
 def number(header: Dataset, *names: str) -> float:
-    """A number from a header, 0 where there is none."""
+    """A number from a header, 0 if there is none."""
     found = value(header, *names)
     try:
         return float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type, index]
@@ -126,7 +126,7 @@ def bolus(header: Dataset) -> object:
 
 
 def _times(header: Dataset) -> tuple[float, float, float]:
-    """Repetition, echo and inversion time, milliseconds, 0 where not told."""
+    """Repetition, echo and inversion time, milliseconds, 0 if not told."""
     return (
         number(header, "RepetitionTime"),
         number(header, "EchoTime", "EffectiveEchoTime"),
@@ -135,5 +135,5 @@ def _times(header: Dataset) -> tuple[float, float, float]:
 
 
 def has_times(header: Dataset) -> bool:
-    """Tell whether a header says anything about times; a report's or a screen shot's says nothing."""
+    """Return whether a header says anything about times; a report's or a screen shot's says nothing."""
     return any(_times(header))

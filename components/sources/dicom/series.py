@@ -46,7 +46,7 @@ class Series:
 
     @property
     def axial(self) -> bool:
-        """Tell whether its slices are closer to axial than to any other plane; True where a header doesn't say."""
+        """Return whether its slices are closer to axial than to any other plane; True if a header doesn't say."""
         try:
             told = measured.value(self.headers[0], "ImageOrientationPatient")
             cosines = np.array(told, float).reshape(2, 3)
