@@ -24,8 +24,8 @@ def atomic_file(path: str | Path, *, sweep: bool = True) -> Iterator[Path]:
     The temporary name keeps the suffixes of `path`, because writers choose their format by suffix.
 
     Args:
-        sweep: whether to remove what killed processes left for `path`; the search takes longer the more files there
-            are.
+        sweep: whether to remove what killed processes left for `path`; the search takes longer in a folder of many
+            files.
     """
     path = Path(path)
     with _made(path):

@@ -46,8 +46,7 @@ def ingest(
     Args:
         address: folder, archive or `gs://` address of scans in a known format.
         scans: output folder; replaced as a whole, or unchanged if anything is refused.
-        manifest: output CSV, columns `MANIFEST_COLUMNS`; written last, so its presence means that the scans are
-            complete.
+        manifest: output CSV, columns `MANIFEST_COLUMNS`; written last, so if it is there, the scans are complete.
         table: output CSV of all problems found, columns `PROBLEM_COLUMNS`; written even if the source is refused.
         policy: action for each kind of problem: "refuse" the source, "quarantine" (leave the patient out), or "warn". A
             patient without a usable scan is left out in any case.

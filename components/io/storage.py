@@ -120,9 +120,7 @@ class Storage:
             yield Path(self.root)
             return
         with tempfile.TemporaryDirectory(prefix="glioflow-fetched-") as folder:
-            for (
-                path
-            ) in paths:  # one by one: in a bulk download, some files would still be written after another has failed
+            for path in paths:  # one by one: in a bulk download, others would still be writing after one fails
                 target = Path(folder) / path
                 with _in_one_line(self._place(path)):
                     target.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,15 @@ WRITTEN = Path("artifacts/models")
 
 
 def reference_model(folder: Path = FOLDER, written: Path = WRITTEN) -> Path:
-    """Return the reference model as a layered model; the first use builds it from its weights, which takes half a minute."""
+    """Return the reference model as a layered model, built from its weights on first use (half a minute).
+
+    Args:
+        folder: networks in half precision, as written by `models.networks.network_files.halve`, and the choices.
+        written: output folder for the layered model.
+
+    Raises:
+        UserError: the weights are missing or damaged.
+    """
     parts = [folder / network for network in NETWORKS]
     if not all(part.is_dir() for part in parts):
         raise UserError(f"{folder}: no reference model there; check the project out anew, or give --model")

@@ -18,7 +18,7 @@ BINS = 15
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """Distinct probabilities, ascending, how often each was predicted and how often it came true; each float [distinct]."""
+    """Distinct probabilities, ascending, with how often each was predicted and came true; each float [distinct]."""
 
     probability: np.ndarray
     count: np.ndarray

@@ -16,7 +16,7 @@ def cluster_interval(
     seed: int,
     draws: int = 1000,
 ) -> Interval:
-    """95 % percentile interval of a statistic of slices, resampling patients with all their slices (Field & Welsh 2007).
+    """95 % percentile interval of a statistic of slices, resampling whole patients (Field & Welsh 2007).
 
     Args:
         statistic: function of the columns, in their order, for instance AUROC of labels and probabilities; returns None

@@ -24,7 +24,7 @@ class Processing:
     min_ml: float = 0.0
 
     def keeps(self, sizes: np.ndarray, spacing: Spacing) -> np.ndarray:
-        """Return which components of these sizes in voxels to keep, bool [components]; of equally large ones, the first."""
+        """Return which components to keep, given their sizes in voxels, bool [components]; the first of two largest."""
         voxel_ml = float(np.prod(spacing)) / 1000
         # Rounding of millimetres must not remove a component of exactly the minimum size.
         kept = sizes * voxel_ml >= self.min_ml * (1 - 1e-9)

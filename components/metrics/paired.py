@@ -55,7 +55,7 @@ class Paired:
 
     @property
     def not_inferior(self) -> bool:
-        """Whether the test at the 5 % level finds the candidate no worse than by the margin; False if it can't decide."""
+        """Whether the test at 5 % finds the candidate no worse than by the margin; False if it can't decide."""
         return self.p_value is not None and self.p_value <= 0.05
 
 

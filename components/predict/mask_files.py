@@ -1,4 +1,4 @@
-"""Masks in the form that the scan came in: pictures beside pictures, NIfTI for NIfTI, DICOM SEG for DICOM."""
+"""Masks in the format of the scan: pictures for pictures, NIfTI for NIfTI, DICOM SEG for DICOM."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> l
 
     kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one per picture. A single picture: `<picture>_mask` with its
     suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
-    `<patient>_seg.dcm`, or NIfTI where the headers don't allow that.
+    `<patient>_seg.dcm`, or NIfTI if the headers don't allow that.
 
     Returns:
-        Notes on what was written in another form.
+        Notes on what was written in another format.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return WRITERS[source.reader](folder, source, scan, mask) or []
@@ -48,9 +48,9 @@ def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None
 
 
 def _write_picture(path: Path, drawn: np.ndarray) -> None:
-    # Every reader of tif knows PackBits; it shrinks masks thirtyfold and costs next to nothing.
+    # Every tif reader supports PackBits; it shrinks masks thirtyfold and costs next to nothing.
     options = {"compression": "packbits"} if path.suffix.startswith(".tif") else {}
-    encoded = BytesIO()  # libtiff would hide why it can't write
+    encoded = BytesIO()  # libtiff would hide the reason for a failed write
     Image.fromarray(drawn.astype(np.uint8) * 255).save(encoded, Image.registered_extensions()[path.suffix], **options)
     with atomic_file(path) as part:
         part.write_bytes(encoded.getvalue())

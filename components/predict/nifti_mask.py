@@ -1,4 +1,4 @@
-"""A mask as NIfTI, which every viewer puts where it puts the scan: its header is that of the FLAIR file."""
+"""A mask as NIfTI, with FLAIR's header, so that every viewer places it exactly over the scan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.common.files import atomic_file
 from components.scans.scan import Scan
 
 NAME = b"glioflow"
-# Fields in which programs keep names and dates of people, and what is true of FLAIR's values alone.
+# Fields in which programs keep people's names and dates, and those that describe only FLAIR's values.
 _CLEARED = (
     "db_name",
     "data_type",
@@ -24,14 +24,14 @@ _CLEARED = (
     "toffset",
     "cal_min",
 )
-LABEL = 1002  # NIfTI's intent of a volume of labels
+LABEL = 1002  # NIfTI's intent code for a label volume
 
 
 def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
     """Write a mask, bool [slices, height, width], as 0 and 1 in the voxels of FLAIR.
 
-    Position and voxel size, in all forms that NIfTI has for them, are the bytes of FLAIR's header. Programs differ in
-    which form they believe, and in what they take where there is none.
+    Position and voxel size are copied byte for byte from FLAIR's header, in every form that NIfTI has for them:
+    programs differ in the form that they trust, and in what they assume if there is none.
     """
     assert scan.source is not None
     drawn = scan.to_source(mask).astype(np.uint8)
@@ -54,6 +54,6 @@ def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
 
 
 def _header(block: bytes) -> Any:
-    """A header from its bytes, of either version of NIfTI and either order of bytes."""
+    """Parse a header from its bytes, in either version of NIfTI and either byte order."""
     kind = nib.Nifti1Header if len(block) == nib.Nifti1Header.template_dtype.itemsize else nib.Nifti2Header
     return kind(block)

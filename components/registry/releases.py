@@ -1,4 +1,4 @@
-"""Registering: an approved model and its dossier become the next version."""
+"""Registration: an approved model and its dossier become the next version."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from components.registry.pushed import check_tags, in_experiment
 from components.registry.snapshot import snapshot, tagger
 from components.registry.state import State, number, read_state, registered
 
-ATTEMPTS = 5  # where others register at the same moment
+ATTEMPTS = 5  # if others register at the same moment
 
 
 @dataclass(frozen=True)
 class Registered:
-    """What registering came to.
+    """Result of registering.
 
     Attributes:
-        version: name; None in an experiment, and where there was no repository to register in.
-        new: False if the very same model was registered before.
+        version: name; None in an experiment, or without a repository to register in.
+        new: whether the version is new; False if the same model was registered before.
     """
 
     version: str | None
@@ -44,8 +44,8 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
 
     Args:
         pushed: the SavedModel.
-        run: what the dossier is made of.
-        remote: Git remote for the version's tag, None to keep it here.
+        run: sources of the dossier.
+        remote: Git remote for the version's tag; None keeps it local.
     """
     if in_experiment():
         return Registered(None, False)
@@ -86,8 +86,8 @@ def _compose(pushed: Path, run: Record) -> None:
 def next_version(state: State, told: dict[str, Any]) -> str:
     """Name the version after the newest one.
 
-    Major where the slices that the model takes have other channels, minor where a network was trained anew, patch
-    where only thresholds were chosen anew.
+    Major if the slices that the model takes have other channels, minor if a network was retrained, patch if only
+    thresholds were chosen anew.
     """
     if not state.versions:
         return "v1.0.0"
@@ -107,13 +107,13 @@ def headline(told: dict[str, Any]) -> str:
 
 
 def after(moment: int) -> None:
-    """Wait until the second of `moment` is over: Git keeps seconds, and DVC takes the latest tag of a stage."""
+    """Wait until the second of `moment` is over: Git stores whole seconds, and DVC takes the latest tag of a stage."""
     while int(time.time()) <= moment:
         time.sleep(0.05)
 
 
 def dvc(*arguments: str, missing: str | None = None) -> str:
-    """Run DVC of this environment; where it fails, `missing` is returned instead, if there is one."""
+    """Run the DVC of this environment; if it fails, return `missing` if given."""
     result = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
     if result.returncode and missing is None:
         raise UserError(f"dvc {arguments[0]}: {' '.join(result.stderr.split())}")

@@ -1,4 +1,4 @@
-"""Charts of stage 1 and of honesty: ROC, reliability of slices and of mask pixels, risk over coverage."""
+"""Charts of stage 1 and of calibration: ROC, reliability of slices and of mask pixels, risk over coverage."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _reliability(title: str, things: str, table: pd.DataFrame, ece: float | None
 
 
 def honesty_words(run: Run) -> list[str]:
-    """What the reliability diagrams say, and what was done for it."""
+    """What the reliability diagrams show, and how the probabilities were calibrated."""
     found = run.metrics["calibration"]
     return [
         f"On a slice, the classifier is {percent(found['slice_confidence_mean'])} sure on average, and right in "
@@ -97,7 +97,7 @@ def honesty_words(run: Run) -> list[str]:
 
 
 def risk_panel(run: Run) -> Panel:
-    """Risk over coverage: what doubt is worth, against chance and an oracle."""
+    """Risk over coverage: the value of doubt, against chance and an oracle."""
     title, table, doubt = "What the doubt is worth", risk_table(run), run.metrics["doubt"]
     if table.empty:
         return Panel(title, "Not measured: no test patient has a tumour in the reference.")

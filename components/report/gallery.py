@@ -1,4 +1,4 @@
-"""The gallery: FLAIR slices with the outlines of reference and prediction, of the patients worth a look."""
+"""The gallery: FLAIR slices with reference and predicted outlines, of the patients worth a look."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MARGIN = 8  # pixels around the head
 
 @dataclass(frozen=True)
 class Picture:
-    """One slice: why it is shown, whose it is, and the <svg> of it."""
+    """One slice: why it is shown, its patient, and its <svg>."""
 
     title: str
     patient: str
@@ -39,7 +39,7 @@ def gallery(run: Run) -> list[Picture]:
 
 
 def picks(run: Run) -> dict[str, list[str]]:
-    """Patients to show, `MOST` at most, and why."""
+    """Patients to show, at most `MOST`, and why."""
     with_tumor, doubtful = run.with_tumor["patient"].tolist(), referred(run)["patient"].tolist()
     wanted = []
     if with_tumor:
@@ -72,7 +72,7 @@ def _picture(run: Run, patient: str, reasons: list[str]) -> Picture:
 
 
 def shown(truth: np.ndarray, drawn: np.ndarray) -> tuple[int, str]:
-    """The slice with most tumour in the reference, else with most in the prediction, else the middle one; and why."""
+    """The slice with the most tumour in the reference, else in the prediction, else the middle one; and why."""
     for mask, why in ((truth, "the one with most tumour"), (drawn, "the one in which the model draws most")):
         if mask.any():
             return int(mask.sum(axis=(1, 2)).argmax()), why
@@ -80,12 +80,12 @@ def shown(truth: np.ndarray, drawn: np.ndarray) -> tuple[int, str]:
 
 
 def overlay(image: np.ndarray, truth: np.ndarray, drawn: np.ndarray, words: str) -> Markup:
-    """A slice with both outlines, cropped to a square around the head.
+    """Draw a slice with both outlines, cropped to a square around the head.
 
     Args:
         image: uint8 [height, width], one channel.
         truth, drawn: bool [height, width].
-        words: what the picture shows.
+        words: description of the picture.
     """
     rows, columns, side = square((image > 0.08 * image.max()) | truth | drawn)
     bright = max(1.0, float(np.percentile(image, 99.8)))
@@ -105,7 +105,7 @@ def overlay(image: np.ndarray, truth: np.ndarray, drawn: np.ndarray, words: str)
 
 
 def square(inside: np.ndarray) -> tuple[int, int, int]:
-    """First row, first column and side of the square around what is inside, with a margin; it may pass the borders."""
+    """First row, first column and side of the square around the True pixels, with a margin; may exceed the picture."""
     if not inside.any():
         inside = np.ones_like(inside)
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
@@ -115,12 +115,12 @@ def square(inside: np.ndarray) -> tuple[int, int, int]:
 
 
 def _crop(picture: np.ndarray, row: int, column: int, side: int) -> np.ndarray:
-    """Cut a square out; what lies outside the picture is 0."""
+    """Cut out a square; pixels outside the picture are 0."""
     wide = np.pad(picture, side)
     return wide[row + side : row + 2 * side, column + side : column + 2 * side]
 
 
 def outline(mask: np.ndarray) -> str:
-    """The outlines of a mask as an SVG path; pixel centres lie at half numbers."""
+    """The outlines of a mask as an SVG path; pixel centres lie at half-integer coordinates."""
     lines: Any = contour_generator(z=np.pad(mask, 1).astype(float)).lines(0.5)
     return "".join("M" + "L".join(f"{x - 0.5:g},{y - 0.5:g}" for x, y in line[:-1]) + "Z" for line in lines)

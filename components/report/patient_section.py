@@ -1,4 +1,4 @@
-"""Patient by patient: bars from best to worst, and whom to look at first."""
+"""Patient by patient: bars from best to worst, and which patients to look at first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def bars(run: Run) -> list[dict[str, Any]]:
 
 
 def in_words(run: Run) -> str:
-    """What the bars show, with their key numbers."""
+    """The key numbers of the bars, in words."""
     with_tumor = run.with_tumor
     if with_tumor.empty:
         return "Not measured: no test patient has a tumour in the reference."
@@ -42,7 +42,7 @@ def in_words(run: Run) -> str:
 
 
 def healthy(run: Run) -> list[dict[str, Any]]:
-    """Patients without a tumour in the reference, and what the model draws in them."""
+    """Patients without a tumour in the reference, and what the model predicts in them."""
     table = run.patients
     none = table[table["volume_dice"].isna()].sort_values("predicted_ml", ascending=False, kind="stable")
     return [{"patient": row.patient, "ml": row.predicted_ml} for row in none.itertuples()]
@@ -76,7 +76,7 @@ def refer_rows(run: Run) -> list[dict[str, Any]]:
 
 
 def refer_words(run: Run) -> list[str]:
-    """Does the refer list catch the errors? In words."""
+    """Whether the refer list catches the errors, in words."""
     doubt = run.metrics["doubt"]
     bad, errors = doubt["bad_below_volume_dice"], doubt["errors"]
     said = [

@@ -12,15 +12,15 @@ from keras import ops
 
 
 def to_grid(images: Any, size: int) -> Any:
-    """Bring slices to the network's grid.
+    """Resample slices to the network's grid.
 
     Args:
         images: [batch, height, width, channels], uint8 or whole numbers 0..255, any height and width.
-        size: side of the square that the network works on, pixels.
+        size: side of the square grid of the network, pixels.
 
     Returns:
-        float32 [batch, size, size, channels]: whole numbers 0..255, so that a uint8 cache of them loses nothing.
-        Larger slices are low-pass filtered on the way down (bilinear, antialiased).
+        float32 [batch, size, size, channels]: whole numbers 0..255, so that a uint8 cache of them loses nothing. Larger
+        slices are low-pass filtered on the way down (bilinear, antialiased).
     """
     images = ops.cast(images, "float32")
     if tuple(images.shape[1:3]) == (size, size):
@@ -30,17 +30,17 @@ def to_grid(images: Any, size: int) -> Any:
 
 
 def mask_to_grid(masks: Any, size: int) -> Any:
-    """Bring masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 if half a pixel is tumour."""
+    """Resample masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 if half of a pixel is tumour."""
     masks = ops.cast(masks, "float32")
     if tuple(masks.shape[1:3]) == (size, size):
         return masks
     resized = ops.image.resize(masks, (size, size), interpolation="bilinear", antialias=True)
-    # Exact halves are common, and backends round them to either side.
+    # Exact halves are common, and backends round them either way.
     return ops.cast(resized >= 0.5 - 1e-4, "float32")
 
 
 def from_grid(probabilities: Any, height: int, width: int) -> Any:
-    """Bring probability maps [batch, size, size, 1] back to the slice's own height and width (bilinear)."""
+    """Resample probability maps [batch, size, size, 1] to the slice's own height and width (bilinear)."""
     return ops.image.resize(ops.cast(probabilities, "float32"), (height, width), interpolation="bilinear")
 
 
@@ -52,8 +52,8 @@ def unit(images: Any) -> Any:
 def standardise(images: Any) -> Any:
     """Give every slice and channel zero mean and unit variance over its own pixels.
 
-    Scanners and exports differ in brightness more than tumours differ from brain; this takes that away. A constant
-    channel becomes 0.
+    Scanners and exports differ in brightness more than tumours differ from brain; this removes that difference. A
+    constant channel becomes 0.
     """
     mean = ops.mean(images, axis=(1, 2), keepdims=True)
     deviation = ops.sqrt(ops.mean(ops.square(images - mean), axis=(1, 2), keepdims=True))
@@ -64,13 +64,13 @@ NORMALIZATIONS: dict[str, Callable[[Any], Any]] = {"unit": unit, "slice": standa
 
 
 def for_backbone(name: str, normalization: str = "unit") -> Callable[[Any], Any]:
-    """The scaling that a `keras.applications` backbone was pre-trained with, by the backbone's name.
+    """Return the scaling that a `keras.applications` backbone was pre-trained with, by the backbone's name.
 
-    It takes slices with their neighbours, too, three channels each.
+    It also accepts slices with their neighbours, three channels each.
 
     Args:
-        normalization: "slice" gives every slice and channel the mean and about the spread of photographs first, "unit"
-            leaves them as they are.
+        normalization: "slice" first gives every slice and channel the mean and roughly the spread of photographs,
+            "unit" leaves them as they are.
 
     Raises:
         ValueError: there is no such backbone, and the message lists a few that exist; or no such normalization.
@@ -82,7 +82,7 @@ def for_backbone(name: str, normalization: str = "unit") -> Callable[[Any], Any]
         raise ValueError(
             f"no backbone {name!r} in keras.applications; choose e.g. ResNet50, MobileNet or EfficientNetB0"
         )
-    # Where it is defined, its scaling is, too; the public modules don't list every backbone (MobileNetV3).
+    # The module that defines it also defines its scaling; the public modules don't list every backbone (MobileNetV3).
     scale: Callable[[Any], Any] = sys.modules[build.__module__].preprocess_input
 
     def by_slice(images: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Which sequence a series is: told from headers, because no tag says so outright.
+"""Which sequence a series is: inferred from headers, because no tag says so outright.
 
-What is written by hand (`words`, `agent`) is held against what the scanner measured (`measured`). Where they contradict
-each other, or nothing tells, that is said, and nobody guesses.
+Text entered by hand (`words`, `agent`) is checked against the scanner's parameters (`measured`). If they contradict
+each other, or neither decides, the series is reported as unclear rather than guessed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ UNCLEAR, OTHER = "unclear", "other"
 
 @dataclass(frozen=True)
 class Told:
-    """What headers tell about a series.
+    """What headers say about a series.
 
     Attributes:
-        sequence: "pre", "flair", "post"; "other"; or "unclear" where it could be one of `maybe`.
-        doubt: what speaks against it, in words; "" where nothing does.
+        sequence: "pre", "flair", "post"; "other"; or "unclear" if it could be one of `maybe`.
+        doubt: evidence against it, in words; "" if there is none.
         maybe: sequences that an unclear series could be.
     """
 
@@ -32,14 +32,14 @@ class Told:
 
 
 def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
-    """Tell the sequence of a series.
+    """Determine the sequence of a series.
 
-    SeriesDescription decides; where it is silent ProtocolName, then SequenceName, then the times. The times may
-    contradict all of them. Contrast agent is told by the same texts, else by ContrastBolusAgent.
+    SeriesDescription decides; if it says nothing, ProtocolName, then SequenceName, then the times. The times may
+    contradict all of them. Contrast agent is inferred from the same texts, else from ContrastBolusAgent.
 
     Args:
-        header: of one of its images.
-        protocol: ProtocolName, or "" where that is the examination's name; default: the header's.
+        header: header of one of its images.
+        protocol: ProtocolName, or "" if that names the whole examination; defaults to the header's.
     """
     if measured.is_no_picture(header):
         return Told(OTHER)
@@ -67,13 +67,13 @@ def _protocol_contrast(kind: str, protocol: str) -> str:
 
 
 def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
-    """Hold what words say against the times: the kind of sequence, and the doubt that remains."""
+    """Check the words against the times: returns the kind of sequence, and the remaining doubt."""
     likely = measured.likely(header)
     if kind in (T1, FLAIR):
         if kind in measured.possible(header):
             return kind, ""
         return UNCLEAR, f"it is called {kind.upper()}, and its times are not those of one"
-    if kind == "t2":  # FLAIR is weighted by T2, too
+    if kind == "t2":  # FLAIR is T2-weighted, too
         doubt = "it is called T2, and its times are those of a FLAIR"
         return (FLAIR, doubt) if likely == FLAIR else (OTHER, "")
     if kind == OTHER or likely:
@@ -86,7 +86,7 @@ def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
 
 
 def _t1(said: str, bolus: str, doubt: str) -> Told:
-    """Tell T1 before from T1 after the agent by what words and ContrastBolusAgent say."""
+    """Distinguish T1 before and after the agent by words and ContrastBolusAgent."""
     if said == "both" and not bolus:
         return Told(UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post"))
     decided = bolus if said in ("", "both") else said
