@@ -1,4 +1,4 @@
-"""`glioflow drift`: a new batch of scans against the training set."""
+"""`glioflow drift`: compare a new batch of scans with the training set."""
 
 from __future__ import annotations
 

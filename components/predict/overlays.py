@@ -29,7 +29,7 @@ def write_overlays(folder: Path, scan: Scan, mask: np.ndarray) -> None:
 
 
 def overlay(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return a slice, uint8 [height, width], `SCALE` times larger, with the mask's outermost ring in red: [.., .., 3]."""
+    """Return a slice, uint8 [height, width], `SCALE` times larger, with the mask's outermost ring in red."""
     large = [np.kron(one, np.ones((SCALE, SCALE), one.dtype)) for one in (grey, mask)]
     picture = np.repeat(large[0][..., None], 3, axis=-1)
     picture[large[1] & ~binary_erosion(large[1])] = RED

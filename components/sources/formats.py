@@ -104,7 +104,7 @@ def _channels(tree: Storage, path: str) -> tuple[str, ...]:
             told = json.load(file)
         names = told.get("channel_names") or told["modality"]
         ordered = [str(names[key]) for key in sorted(names, key=int)]
-    except (ValueError, KeyError, TypeError, AttributeError, UserError):  # ingest.channels gives the same information
+    except (ValueError, KeyError, TypeError, AttributeError, UserError):  # see ingest.channels
         return ()
     return tuple(nifti_names.role(name, "") or "other" for name in ordered)
 

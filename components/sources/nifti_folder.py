@@ -9,7 +9,7 @@ from components.sources.nifti_names import flair_folders, is_volume, role
 
 
 def is_one_person(name: str, entries: Mapping[str, list[str]]) -> bool:
-    """Return whether a folder is one person's, by its name, entries and files below each, rather than several persons'."""
+    """Return whether a folder is one person's, rather than of several, by its name, entries and files below each."""
     if folder_names.SUBJECT.fullmatch(name) or folder_names.SESSION.fullmatch(name):
         return any(is_volume(file) for entry, files in entries.items() for file in (files or [entry]))
     direct = [

@@ -126,7 +126,7 @@ class Checkpoints:
 
 
 def write_arrays(file: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write the format of `np.savez`, which leaves an archive open if the disk is full."""
+    """Write arrays for `np.load`, like `np.savez`, which leaves an archive open if the disk is full."""
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as opened:

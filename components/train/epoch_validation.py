@@ -53,7 +53,7 @@ class Validator:
         )
 
     def __call__(self) -> dict[str, float]:
-        """Return val_loss, and val_auroc over slices, or val_volume_dice: the mean over patients with tumour, at 0.5."""
+        """Return val_loss, and val_auroc (over slices) or val_volume_dice (mean over patients with tumour, at 0.5)."""
         slices, losses, found = self.slices, [], []
         overlap, total, reference = (np.zeros(slices.patients.max() + 1) for _ in range(3))
         for start in range(0, len(slices), self.batch):

@@ -198,7 +198,7 @@ class Loop:
 
     def _save(self) -> None:
         self._agree()  # only one replica's batch statistics are read
-        arrays = self._arrays()  # on all workers: reading a per-replica sum adds up their parts
+        arrays = self._arrays()  # on all workers: reading adds up what each has counted
         if self.first_worker:
             self.checkpoints.save(self.state, arrays)
 

@@ -1,4 +1,4 @@
-"""Which slices make up which batch: a function of the seed and the step alone, so that training can start at any step."""
+"""Which slices make up which batch: a function of seed and step alone, so that training can start at any step."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def phases(params: Params, network: str) -> list[Phase]:
 
 
 def check_updates(params: Params, network: str, steps: int) -> None:
-    """Check the parameters against the number of steps.
+    """Check how the parameters suit the number of steps; warns of a moving average that is too slow.
 
     Args:
         params: all parameters.

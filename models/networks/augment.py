@@ -17,7 +17,7 @@ BIAS_SPANS = 2
 
 
 class Augmenter:
-    """Random geometry and intensity, drawn anew for every slice of a batch; a value of 0 or False disables its transform.
+    """Random geometry and intensity, drawn anew for every slice of a batch; 0 or False disables a transform.
 
     All channels of a slice, and its neighbours, change alike, because they are one scan. All randomness comes from the
     variable `seeds.state`; restoring it repeats the same draws.

@@ -52,7 +52,7 @@ def dice(y_true: Any, y_pred: Any) -> Any:
 
 
 def _neg_log(probability: Any) -> Any:
-    """-log of a probability clipped at 1e-6; the gradient ignores the clipping, else a hopeless pixel would stay hopeless."""
+    """-log of a probability of at least 1e-6; the gradient ignores this limit, or a hopeless pixel would stay so."""
     limited = probability + ops.stop_gradient(ops.maximum(probability, EPSILON) - probability)
     return -ops.log(limited)
 

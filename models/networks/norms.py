@@ -31,9 +31,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         offset = tf.zeros(channels) if self.beta is None else tf.cast(self.beta, tf.float32)
         normalized, mean, variance = tf.compat.v1.nn.fused_batch_norm(inputs, scale, offset, epsilon=self.epsilon)
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
-        variance *= (count - 1.0) / tf.maximum(
-            count, 2.0
-        )  # the kernel returns the sample's variance, Keras keeps the batch's
+        variance *= (count - 1.0) / tf.maximum(count, 2.0)  # the kernel returns the sample's, Keras keeps the batch's
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + tf.cast(value, average.dtype) * (1.0 - self.momentum))
         return normalized

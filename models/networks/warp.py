@@ -1,7 +1,7 @@
 """Geometry of augmentation: smooth random fields, and one bilinear look-up of every pixel at its warped position.
 
-Uses plain array operations, so that every backend can compile them: under TensorFlow, XLA can't compile
-`keras.ops.image.affine_transform`, and neither backend bends a slice.
+Plain array operations, which every backend can compile: XLA can't compile `keras.ops.image.affine_transform` under
+TensorFlow, and on no backend does it bend a slice.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class Layered(tf.Module):
         return self.serve(examples.parse_images(serialized, self.neighbors))
 
     def _serve_encoded(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Do the same for PNG or JPEG files, see `picture_codec.decode`; instead of `mask`, `mask_bytes`: PNG, [batch]."""
+        """Do the same for PNG or JPEG files, see `picture_codec.decode`; `mask_bytes`, PNG [batch], replaces `mask`."""
         served = self.serve(picture_codec.decode(slices, self.neighbors))
         masks = picture_codec.encode_masks(served.pop("mask"))
         return {**served, "mask_bytes": masks}  # TensorFlow Serving encodes outputs called *_bytes in base64

@@ -1,4 +1,4 @@
-"""Run the workflow and see what came of it."""
+"""Run the workflow and show the result."""
 
 from __future__ import annotations
 
