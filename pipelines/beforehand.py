@@ -53,11 +53,11 @@ def check_gpu(chosen: Params, *, trained: bool = True) -> None:
     """
     if chosen.training.gpu == "optional":
         return
-    told = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=False).stdout.strip()
-    if not told:
+    problem = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=False).stdout.strip()
+    if not problem:
         return
     dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
     networks = ["train@classifier", "train@segmenter"]
     if trained and not subprocess.run([dvc, "status", "--quiet", "--with-deps", *networks], check=False).returncode:
         return
-    raise UserError(told)
+    raise UserError(problem)

@@ -69,11 +69,11 @@ def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
             raise UserError(f"{setting}: no {'knob' if sign else 'value'}; write knob=value")
         if wanted.setdefault(knob.strip(), value.strip()) != value.strip():
             raise UserError(f"{knob}: set twice, to {wanted[knob]} and to {value}; choose one")
-    told = []
+    changes = []
     for knob in sorted(wanted, key=lambda one: one != "scale"):  # which determines whose value the others set
         text, words = _put(text, knob, _value(knob, wanted[knob]), name)
-        told += words
-    return text, told
+        changes += words
+    return text, changes
 
 
 def _put(text: str, knob: str, value: Any, name: str) -> tuple[str, list[str]]:

@@ -38,12 +38,12 @@ def _run(sync: bool) -> tuple[int, str]:
         _do(workflow.dvc(), "push", "--quiet", "--run-cache")
     if not ran:
         return 0, "nothing new: no stage had to run"
-    told = f"ran {', '.join(ran)}"
+    outcome = f"ran {', '.join(ran)}"
     if "push" in ran:
         from components.registry import pushed
 
-        told += f"; push: {pushed.in_words()}"
-    return 0, told
+        outcome += f"; push: {pushed.in_words()}"
+    return 0, outcome
 
 
 def _do(*command: str) -> None:

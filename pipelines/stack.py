@@ -40,7 +40,7 @@ def glibc() -> tuple[int, int] | None:
 
 
 def pythons() -> list[str]:
-    """Python versions that this machine can use, best first: the modern stack's if the C library allows, then others."""
+    """Python versions that this machine can use, best first: the modern stack's, if the C library allows, then 3.10."""
     library = glibc()
     modern = library is not None and library >= MODERN_GLIBC and os.environ.get(CHOICE) != "classic"
     return [*(MODERN_PYTHONS if modern else []), "3.10"]

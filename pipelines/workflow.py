@@ -35,7 +35,7 @@ def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
         The changes, in words.
     """
     params.load(PARAMS)
-    text, told = knobs.put(yaml_text.read_text(PARAMS), settings, str(PARAMS))
+    text, changes = knobs.put(yaml_text.read_text(PARAMS), settings, str(PARAMS))
     tree = yaml_text.parse(text, str(PARAMS))
     chosen = params.parse(tree, str(PARAMS))
     params.check_paths(tree)
@@ -43,7 +43,7 @@ def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
         check(chosen)
     with atomic_file(PARAMS) as part:
         part.write_bytes(text.encode())
-    return told
+    return changes
 
 
 def check(chosen: params.Params) -> None:
@@ -189,6 +189,6 @@ def _stages(run: times.LastRun) -> Iterator[tuple[str, str]]:
     took = [f"{stage} {seconds:.0f}" for stage, seconds in run.seconds.items()]
     if took:
         took.append(f"all {sum(run.seconds.values()):.0f}")
-    for name, told in (("Stages, seconds", took), ("Unfinished", run.unfinished), ("Up to date", run.up_to_date)):
-        lines = textwrap.wrap(", ".join(told), 94, break_on_hyphens=False)
+    for name, stages in (("Stages, seconds", took), ("Unfinished", run.unfinished), ("Up to date", run.up_to_date)):
+        lines = textwrap.wrap(", ".join(stages), 94, break_on_hyphens=False)
         yield from ((name if line is lines[0] else "", line) for line in lines)

@@ -56,7 +56,7 @@ class Workspace:
         )
 
     def set(self, knobs: dict[str, Any]) -> None:
-        """Copy the project's params.yaml, with other values for some parameters, named like "split.fold"."""
+        """Copy the project's params.yaml, with other values for some parameters, named as in "split.fold"."""
         from dvc.utils.serialize import modify_yaml
 
         target = self.folder / PARAMS
@@ -87,7 +87,7 @@ class Workspace:
             shutil.copyfile(LOCK, self.folder / LOCK)
 
     def _look(self) -> tuple[list[str], list[str]]:
-        """Connect it to the project's cache; returns its stages' inputs that no stage writes, and persistent outputs."""
+        """Let it use the project's cache; returns its stages' inputs that no stage writes, and persistent outputs."""
         from dvc.config import Config
         from dvc.exceptions import DvcException
         from dvc.repo import Repo

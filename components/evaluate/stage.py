@@ -86,10 +86,10 @@ class EvaluatePatient(beam.DoFn):
             scan = read_scan(near, patient, next(iter(sites)))
         seen, found = self.predict(scan)
         with tempfile.TemporaryDirectory(prefix="glioflow-evaluate-") as folder:
-            drawn, record = mask_path(folder, patient), Path(folder, f"{patient}.json")
-            write_mask(drawn, found.mask, scan.affine)
+            mask_file, record = mask_path(folder, patient), Path(folder, f"{patient}.json")
+            write_mask(mask_file, found.mask, scan.affine)
             record.write_text(json.dumps(measure(scan, seen, found)), encoding="utf-8")
-            for file in (drawn, record):
+            for file in (mask_file, record):
                 Storage(self.folder).put(file, file.name)
 
 

@@ -77,8 +77,8 @@ def summarise(
 
 def headline(details: dict[str, Any]) -> dict[str, Any]:
     """The metrics kept in Git: verdict, kind of data, `HEADLINE`; unlike the details, they name no patient."""
-    told = {group: {name: details[group].get(name) for name in names} for group, names in HEADLINE.items()}
-    return {"verdict": details["verdict"], "data": details["data"], **told}
+    kept = {group: {name: details[group].get(name) for name in names} for group, names in HEADLINE.items()}
+    return {"verdict": details["verdict"], "data": details["data"], **kept}
 
 
 def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:

@@ -41,14 +41,14 @@ def job(beam_args: list[str]) -> beam.Pipeline:
 
 def _is_flag(flag: str) -> bool:
     """Return whether Beam knows a flag, `--name` or `--name=value`; raises UserError if it rejects the value."""
-    told = io.StringIO()
+    messages = io.StringIO()
     try:
-        with redirect_stderr(told):  # where its parser prints pages of usage
+        with redirect_stderr(messages):  # where its parser prints pages of usage
             options = PipelineOptions([flag])
             # A flag is known by its option's name or, if it is an alias, by the option that it changes.
             changed, known = options.get_all_options(drop_default=True), options.get_all_options()
     except SystemExit as error:
-        raise _wrong(told.getvalue().rpartition("error: ")[2]) from error
+        raise _wrong(messages.getvalue().rpartition("error: ")[2]) from error
     return bool(changed) or (flag.startswith("--") and flag.partition("=")[0].removeprefix("--") in known)
 
 

@@ -63,10 +63,10 @@ def doubt(seen: Views, spacing: tuple[float, float, float], record: dict[str, An
 def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> Prediction:
     """Apply the thresholds and the processing of layered.json."""
     has_tumor = seen.tumor_probability >= record["tumor_threshold"]
-    drawn = seen.mask_probability >= record["mask_threshold"]
+    predicted = seen.mask_probability >= record["mask_threshold"]
     gated = unprocessed(seen, record)
     mask = keep_components(gated, spacing, **record["processing"])
-    same = np.array_equal(drawn, gated)  # if stage 1 removes nothing, processing one of them is enough
+    same = np.array_equal(predicted, gated)  # if stage 1 removes nothing, processing one of them is enough
     mean = seen.mean
     p = np.clip(seen.tumor_probability.astype(float), 1e-12, 1 - 1e-12)
     entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
@@ -76,7 +76,7 @@ def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, A
         has_tumor,
         mask,
         gated,
-        mask if same else keep_components(drawn, spacing, **record["processing"]),
+        mask if same else keep_components(predicted, spacing, **record["processing"]),
         1 - expected_dice(mean, mask),
         np.maximum(entropy, of_mask),
     )

@@ -53,8 +53,8 @@ class Detector:
     def __call__(self, scan: Scan) -> Found:
         """Predict a scan; equal to `Predictor` but for the doubt."""
         if self.with_doubt:
-            _, said = self.predictor(scan)
-            return Found(said.tumor_probability, said.has_tumor, said.mask, said.doubt)
+            _, prediction = self.predictor(scan)
+            return Found(prediction.tumor_probability, prediction.has_tumor, prediction.mask, prediction.doubt)
         batches = [self.predictor.serve(batch) for batch in scan.batches(BATCH, self.record["neighbors"])]
         probability, has_tumor, mask = (
             np.concatenate([batch[name] for batch in batches]) for name in ("tumor_probability", "has_tumor", "mask")

@@ -37,8 +37,8 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> l
 def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
     files = kaggle_3m.pictures_of(source.entries[scan.patient].files)
     (folder / scan.patient).mkdir(exist_ok=True)
-    for file, drawn in zip(files, mask, strict=True):
-        _write_picture(folder / scan.patient / f"{Path(file).stem}_mask.tif", drawn)
+    for file, one in zip(files, mask, strict=True):
+        _write_picture(folder / scan.patient / f"{Path(file).stem}_mask.tif", one)
 
 
 def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
@@ -47,11 +47,11 @@ def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None
     _write_picture(folder / f"{scan.patient}_mask{'.png' if suffix.startswith('.jp') else suffix}", mask[0])
 
 
-def _write_picture(path: Path, drawn: np.ndarray) -> None:
+def _write_picture(path: Path, mask: np.ndarray) -> None:
     # Every tif reader supports PackBits; it shrinks masks thirtyfold and costs next to nothing.
     options = {"compression": "packbits"} if path.suffix.startswith(".tif") else {}
     encoded = BytesIO()  # libtiff would hide the reason for a failed write
-    Image.fromarray(drawn.astype(np.uint8) * 255).save(encoded, Image.registered_extensions()[path.suffix], **options)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(encoded, Image.registered_extensions()[path.suffix], **options)
     with atomic_file(path) as part:
         part.write_bytes(encoded.getvalue())
 

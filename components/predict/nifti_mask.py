@@ -34,15 +34,15 @@ def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
     programs differ in the form that they trust, and in what they assume if there is none.
     """
     assert scan.source is not None
-    drawn = scan.to_source(mask).astype(np.uint8)
+    voxels = scan.to_source(mask).astype(np.uint8)
     if scan.header is None:
-        picture = nib.Nifti1Image(drawn, scan.source.affine)
+        picture = nib.Nifti1Image(voxels, scan.source.affine)
         picture.set_qform(scan.source.affine, 1)
         picture.set_sform(scan.source.affine, 1)
     else:
         header = _header(scan.header)
         kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-        picture = kind(drawn, None, header)
+        picture = kind(voxels, None, header)
         picture.header.set_data_dtype(np.uint8)
         picture.header.set_slope_inter(1, 0)
         for field in set(_CLEARED) & set(picture.header.keys()):

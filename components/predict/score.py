@@ -92,10 +92,10 @@ def _scored(table: Any, source: Source, patients: list[str], options: Options) -
             reason = str(reading.problems[0]) if reading.problems else "no reference mask"
             raise UserError(f"{patient}: can't be scored: {reason}")
         rows = table.get_group(patient)
-        drawn = _masks(rows, scan)
+        predicted = _masks(rows, scan)
         truth = scan.mask.any(axis=(1, 2))
         yield (
-            {"patient": patient, **patient_scores(scan.mask, drawn, scan.spacing)},
+            {"patient": patient, **patient_scores(scan.mask, predicted, scan.spacing)},
             (
                 truth,
                 rows["tumor_probability"].to_numpy(),

@@ -36,7 +36,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
         UserError: the headers lack elements that a segmentation has to repeat.
     """
     assert scan.source is not None
-    drawn = scan.to_source(mask)
+    voxels = scan.to_source(mask)
     sources, missing = source_headers(headers, scan.spacing[0])
     if missing:
         raise UserError(
@@ -46,7 +46,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
     for source in sources:  # each slice may have its own series
         source.SeriesInstanceUID = sources[0].SeriesInstanceUID
     try:
-        outlined = _segmentation(sources, drawn, TO_RAS @ scan.source.affine)
+        outlined = _segmentation(sources, voxels, TO_RAS @ scan.source.affine)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         kind = type(error).__name__  # its message may quote headers
         raise UserError(f"the headers of FLAIR don't allow a DICOM SEG ({kind}); export them again") from error
@@ -56,10 +56,10 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
         outlined.save_as(part)
 
 
-def _segmentation(sources: list[Dataset], drawn: np.ndarray, affine: np.ndarray) -> hd.seg.Segmentation:
+def _segmentation(sources: list[Dataset], mask: np.ndarray, affine: np.ndarray) -> hd.seg.Segmentation:
     """Build one segment on the volume of `sources`, whose affine in LPS is given."""
     volume = hd.Volume(
-        drawn.astype(np.uint8),
+        mask.astype(np.uint8),
         affine,
         coordinate_system="PATIENT",
         frame_of_reference_uid=sources[0].FrameOfReferenceUID,
@@ -88,7 +88,7 @@ def _segmentation(sources: list[Dataset], drawn: np.ndarray, affine: np.ndarray)
         software_versions=release,
         device_serial_number="none",
         series_description="tumour, for research, not for diagnosis",
-        omit_empty_frames=bool(drawn.any()),  # a segmentation must have at least one frame
+        omit_empty_frames=bool(mask.any()),  # a segmentation must have at least one frame
     )
 
 

@@ -46,10 +46,10 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
     except OSError as error:
         raise GitError(f"git: can't be run ({error.strerror}); install it") from error
     if result.returncode:
-        said = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
+        lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
         if "not a git repository" in result.stderr:
             raise NoRepositoryError(NO_REPOSITORY)
-        raise GitError(f"git {arguments[0]}: {' '.join(said) or f'exit status {result.returncode}'}")
+        raise GitError(f"git {arguments[0]}: {' '.join(lines) or f'exit status {result.returncode}'}")
     return result.stdout.strip()
 
 

@@ -32,13 +32,13 @@ def write_pushed(path: Path, model: str | None, version: str | None) -> None:
 
 def in_words(path: Path = PUSHED) -> str:
     """Describe the last push, according to the registry here and now: the file may come from elsewhere."""
-    told = read_json(path)
-    if not told["pushed"]:
+    record = read_json(path)
+    if not record["pushed"]:
         return "nothing pushed: the model is not blessed"
-    version = registered(told.get("model"))
+    version = registered(record.get("model"))
     if version is not None:
         return f"{version}: see `glioflow models`"
-    name = told["version"]
+    name = record["version"]
     if name is None:
         return (
             "approved, without a version: experiments get none, nor do runs where Git has no commit yet; in a "
@@ -55,8 +55,8 @@ def check_pushed(version: Version, path: Path = PUSHED) -> None:
     Raises:
         UserError: the models differ, so whoever names this version may mean the other one.
     """
-    told = read_json(path) if path.is_file() else {}
-    if told.get("version") == version.name and told.get("model") not in (None, version.summary.get("model")):
+    record = read_json(path) if path.is_file() else {}
+    if record.get("version") == version.name and record.get("model") not in (None, version.summary.get("model")):
         raise UserError(
             f"{path}: the model of this folder is called {version.name}, and so is another one in the registry; "
             f"{REGISTER} under a name of its own"
@@ -70,10 +70,10 @@ def check_tags(state: State) -> None:
         UserError: the last commit refers to a version whose tag is missing here.
     """
     try:
-        told = json.loads(git("show", f"HEAD:./{PUSHED.as_posix()}"))
+        record = json.loads(git("show", f"HEAD:./{PUSHED.as_posix()}"))
     except (GitError, ValueError):
         return
-    name = told.get("version") if isinstance(told, dict) else None
+    name = record.get("version") if isinstance(record, dict) else None
     # A version removed from the registry still has a tag, "layered@v1.0.0!" beside its own.
     if name and name not in {known.name for known in state.versions} and not git("tag", "-l", f"{ARTIFACT}@{name}*"):
         raise UserError(

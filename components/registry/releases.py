@@ -59,18 +59,18 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
             return Registered(known, False)
         check_tags(read_state())
         _compose(pushed, run)
-        told = summary(run)
-        write_json(SUMMARY, told)
+        dossier = summary(run)
+        write_json(SUMMARY, dossier)
         dvc("add", "--quiet", str(MODEL))
         if dvc("config", "core.remote", missing="").strip():
             dvc("push", "--quiet", str(POINTER))
         for _ in range(ATTEMPTS):
             state = read_state()
-            name = next_version(state, told)
+            name = next_version(state, dossier)
             kept = [POINTER, SUMMARY, FOLDER / ".gitignore", Path("dvc.lock"), run.metrics, run.card]
             commit = snapshot(kept, f"{ARTIFACT} {name}")
             after(state.last_change)
-            gto.api.register(".", ARTIFACT, commit, version=name, message=headline(told), **tagger())
+            gto.api.register(".", ARTIFACT, commit, version=name, message=headline(dossier), **tagger())
             if publish_tag(remote, f"{ARTIFACT}@{name}"):
                 return Registered(name, True)
             fetch_tags(remote)
@@ -83,7 +83,7 @@ def _compose(pushed: Path, run: Record) -> None:
         write_dossier(part / DOSSIER, run)
 
 
-def next_version(state: State, told: dict[str, Any]) -> str:
+def next_version(state: State, dossier: dict[str, Any]) -> str:
     """Name the version after the newest one.
 
     Major if the slices that the model takes have other channels, minor if a network was retrained, patch if only
@@ -92,18 +92,18 @@ def next_version(state: State, told: dict[str, Any]) -> str:
     if not state.versions:
         return "v1.0.0"
     last = state.versions[-1]
-    if last.summary.get("neighbors") != told["neighbors"]:
+    if last.summary.get("neighbors") != dossier["neighbors"]:
         return f"v{number(last.name).bump_major()}"
-    if last.summary.get("made_from") != told["made_from"]:
+    if last.summary.get("made_from") != dossier["made_from"]:
         return f"v{number(last.name).bump_minor()}"
     return f"v{number(last.name).bump_patch()}"
 
 
-def headline(told: dict[str, Any]) -> str:
+def headline(dossier: dict[str, Any]) -> str:
     """One line about a version, for its tag."""
-    dice, auroc = (told["headline"][name] for name in ("volume_dice_mean", "auroc"))
+    dice, auroc = (dossier["headline"][name] for name in ("volume_dice_mean", "auroc"))
     score = "not measured" if dice is None else f"{dice:.3f}"
-    return f"{told['verdict']}: volume Dice {score}, AUROC {'not measured' if auroc is None else f'{auroc:.3f}'}"
+    return f"{dossier['verdict']}: volume Dice {score}, AUROC {'not measured' if auroc is None else f'{auroc:.3f}'}"
 
 
 def after(moment: int) -> None:

@@ -100,8 +100,8 @@ def _remotes() -> dict[str, Any]:
 
 def _differs(folder: Path, version: Version) -> bool:
     """Return whether a folder holds another model than the version's tag records; False for a tag without a dossier."""
-    told = version.summary.get("model")
+    recorded = version.summary.get("model")
     try:
-        return told is not None and digest(folder) != told
+        return recorded is not None and digest(folder) != recorded
     except UserError:  # not a model at all
         return True

@@ -18,13 +18,13 @@ def champion_words(run: Run) -> list[str]:
             f"named {run.params.gate.champion}, and the next run is compared with it."
         ]
     relation = "higher" if found["mean"] >= 0 else "lower"
-    said = [
+    sentences = [
         f"On the same {count(found['patients'], 'patient')} with tumour, the candidate's volume Dice is "
         f"{number(abs(found['mean']))} {relation} on average than the champion's (95 % interval of the difference "
         f"{span(found['low95'], found['high95'])}). It may be lower by {found['margin']:g} at most.",
         _test(found),
     ]
-    return [*said, *refused]
+    return [*sentences, *refused]
 
 
 def _test(found: dict[str, Any]) -> str:

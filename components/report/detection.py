@@ -62,15 +62,17 @@ def _pixels(run: Run) -> Panel:
 def _reliability(title: str, things: str, table: pd.DataFrame, ece: float | None, note: str) -> Panel:
     if table.empty:
         return Panel(title, f"Not measured: there are no such {things}.")
-    said, there, weight = (table[name].to_numpy(float) for name in ("mean_probability", "observed_frequency", "count"))
+    mean, observed, weight = (
+        table[name].to_numpy(float) for name in ("mean_probability", "observed_frequency", "count")
+    )
     chart = Chart((0, 1), (0, 1), "probability that was said", "share with tumour in truth")
     chart.line([0, 1], [0, 1], "pale")
-    chart.line(said.tolist(), there.tolist(), "one")
-    chart.dots(said.tolist(), there.tolist(), "one", (2 + 6 * np.sqrt(weight / weight.max())).round(1).tolist())
-    more = float(np.average(said - there, weights=weight))
+    chart.line(mean.tolist(), observed.tolist(), "one")
+    chart.dots(mean.tolist(), observed.tolist(), "one", (2 + 6 * np.sqrt(weight / weight.max())).round(1).tolist())
+    more = float(np.average(mean - observed, weights=weight))
     words = (
         f"Reliability of the probabilities of {things} in {count(len(table), 'bin')}: on average they say "
-        f"{percent(np.average(said, weights=weight))} and {percent(np.average(there, weights=weight))} is true; "
+        f"{percent(np.average(mean, weights=weight))} and {percent(np.average(observed, weights=weight))} is true; "
         f"expected calibration error {number(ece)}."
     )
     where = "Below the dotted line it says more than is true, above it less"

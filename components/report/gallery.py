@@ -55,39 +55,39 @@ def picks(run: Run) -> dict[str, list[str]]:
 def _picture(run: Run, patient: str, reasons: list[str]) -> Picture:
     scores: pd.Series = run.patients.set_index("patient").loc[patient]
     scan = read_scan(run.scans, patient)
-    drawn = read_mask(mask_path(run.predictions, patient))
-    truth = np.zeros_like(drawn) if scan.mask is None else scan.mask
-    at, why = shown(truth, drawn)
+    prediction = read_mask(mask_path(run.predictions, patient))
+    truth = np.zeros_like(prediction) if scan.mask is None else scan.mask
+    at, why = shown(truth, prediction)
     dice = scores["volume_dice"]
     score = f"volume Dice {number(dice)}" if measured(dice) else "no tumour in the reference"
     doubt = f"doubt\N{NO-BREAK SPACE}{number(scores['doubt'])}"
     title = ", ".join(reasons).capitalize()
-    reference, predicted, both = (int(mask[at].sum()) for mask in (truth, drawn, truth & drawn))
+    reference, predicted, both = (int(mask[at].sum()) for mask in (truth, prediction, truth & prediction))
     words = (
-        f"{title}: FLAIR slice {at + 1} of {len(drawn)} of patient {patient}, {why}. The reference outlines "
+        f"{title}: FLAIR slice {at + 1} of {len(prediction)} of patient {patient}, {why}. The reference outlines "
         f"{reference} pixels here, the model {predicted}, {both} of them the same; {score}, {doubt}."
     )
-    caption = f"slice {at + 1} of {len(drawn)}, {score}, {doubt}"
-    return Picture(title, patient, caption, overlay(scan.image[at, ..., FLAIR], truth[at], drawn[at], words))
+    caption = f"slice {at + 1} of {len(prediction)}, {score}, {doubt}"
+    return Picture(title, patient, caption, overlay(scan.image[at, ..., FLAIR], truth[at], prediction[at], words))
 
 
-def shown(truth: np.ndarray, drawn: np.ndarray) -> tuple[int, str]:
+def shown(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, str]:
     """The slice with the most tumour in the reference, else in the prediction, else the middle one; and why."""
-    for mask, why in ((truth, "the one with most tumour"), (drawn, "the one in which the model draws most")):
+    for mask, why in ((truth, "the one with most tumour"), (prediction, "the one in which the model draws most")):
         if mask.any():
             return int(mask.sum(axis=(1, 2)).argmax()), why
     return len(truth) // 2, "the middle one"
 
 
-def overlay(image: np.ndarray, truth: np.ndarray, drawn: np.ndarray, words: str) -> Markup:
+def overlay(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, words: str) -> Markup:
     """Draw a slice with both outlines, cropped to a square around the head.
 
     Args:
         image: uint8 [height, width], one channel.
-        truth, drawn: bool [height, width].
+        truth, prediction: bool [height, width].
         words: description of the picture.
     """
-    rows, columns, side = square((image > 0.08 * image.max()) | truth | drawn)
+    rows, columns, side = square((image > 0.08 * image.max()) | truth | prediction)
     bright = max(1.0, float(np.percentile(image, 99.8)))
     scaled = _crop(np.clip(image * (255 / bright), 0, 255).astype(np.uint8), rows, columns, side)
     png = io.BytesIO()
@@ -95,7 +95,7 @@ def overlay(image: np.ndarray, truth: np.ndarray, drawn: np.ndarray, words: str)
     picture = base64.b64encode(png.getvalue()).decode()
     lines = "".join(
         f'<path class="{kind}" d="{outline(_crop(mask, rows, columns, side))}"/>'
-        for mask, kind in ((truth, "reference"), (drawn, "predicted"))
+        for mask, kind in ((truth, "reference"), (prediction, "predicted"))
         if mask.any()
     )
     return Markup(  # noqa: S704  `words` are escaped, the rest is numbers

@@ -79,19 +79,19 @@ def refer_words(run: Run) -> list[str]:
     """Whether the refer list catches the errors, in words."""
     doubt = run.metrics["doubt"]
     bad, errors = doubt["bad_below_volume_dice"], doubt["errors"]
-    said = [
+    sentences = [
         f"{count(len(referred(run)), 'patient')} of {len(run.patients)} with a doubt of {number(_threshold(run))} or "
         "more: a human should look at them first. Doubt runs from 0 (sure) to 1 (lost) and needs no reference; its "
         f"threshold was chosen on validation patients, to refer {percent(run.params.assemble.refer)} of them."
     ]
     if not doubt["patients"]:
-        return [*said, "Whether the list catches the errors was not measured: no test patient has a tumour."]
+        return [*sentences, "Whether the list catches the errors was not measured: no test patient has a tumour."]
     if not errors:
-        return [*said, f"No patient has a volume Dice below {bad:g}, so there was no error to catch."]
+        return [*sentences, f"No patient has a volume Dice below {bad:g}, so there was no error to catch."]
     if not doubt["referred"]:
-        return [*said, f"The list holds none of {count(errors, 'patient')} with a volume Dice below {bad:g}."]
+        return [*sentences, f"The list holds none of {count(errors, 'patient')} with a volume Dice below {bad:g}."]
     return [
-        *said,
+        *sentences,
         f"The list holds {doubt['caught']} of {count(errors, 'patient')} with a volume Dice below {bad:g}. "
         f"A list of that length drawn at random would hold {percent(doubt['chance'])} of them, and as many as this "
         f"with p {p_value(doubt['p_value'])}.",

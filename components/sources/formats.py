@@ -87,24 +87,24 @@ def _kaggle_3m(folder: str, entries: dict[str, list[str]]) -> Found | None:
 def _nifti(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
     name = PurePosixPath(folder or tree.root).name
     layout = nifti_layouts.find(entries, name)
-    told = _channels(tree, _join(folder, "dataset.json"))
-    if not folder and folder_names.holds_images(name) and not told:
+    channels = _channels(tree, _join(folder, "dataset.json"))
+    if not folder and folder_names.holds_images(name) and not channels:
         above = Storage(tree.address.rstrip("/").rpartition("/")[0] or "/", "dataset.json")
-        told = _channels(above, "dataset.json")
-    patients = layout.entries(folder, told)
+        channels = _channels(above, "dataset.json")
+    patients = layout.entries(folder, channels)
     return Found(folder, nifti.read, patients, layout.problems) if patients else None
 
 
 def _channels(tree: Storage, path: str) -> tuple[str, ...]:
-    """Meaning of the channels, by the file that the Medical Segmentation Decathlon and nnU-Net keep beside the folders."""
+    """Meaning of the channels, by the file beside the folders of the Medical Segmentation Decathlon and nnU-Net."""
     try:
         if path not in tree.files:
             return ()
         with tree.open(path) as file:
-            told = json.load(file)
-        names = told.get("channel_names") or told["modality"]
+            dataset = json.load(file)
+        names = dataset.get("channel_names") or dataset["modality"]
         ordered = [str(names[key]) for key in sorted(names, key=int)]
-    except (ValueError, KeyError, TypeError, AttributeError, UserError):  # see ingest.channels
+    except (ValueError, KeyError, TypeError, AttributeError, UserError):  # ingest.channels says the same
         return ()
     return tuple(nifti_names.role(name, "") or "other" for name in ordered)
 
@@ -140,12 +140,12 @@ def _identity(tree: Storage, entry: Entry) -> str | None:
         if not path.lower().endswith(NOT_DICOM) and not path.upper().endswith("DICOMDIR"):
             try:
                 with tree.open(path) as file:
-                    told = dicom.patient_id(file, path)
+                    identity = dicom.patient_id(file, path)
             except UserError:  # a broken link; its name may be a person's
                 continue
-            if told:
-                return told
-            found = told if told is not None else found
+            if identity:
+                return identity
+            found = identity if identity is not None else found
     return found
 
 

@@ -39,12 +39,12 @@ def sort(
         if fitting:
             found[what] = _choose(what, fitting, known, reading)
     if doubts := [f"{found[what].name} ({known[found[what]].doubt})" for what in found if known[found[what]].doubt]:
-        said = f"{', '.join(doubts)} is taken for T1 without contrast agent: its name has no entity ce-"
-        reading.add("choice", reading.patient, said, "add ce-<agent> to the name if agent was given")
+        message = f"{', '.join(doubts)} is taken for T1 without contrast agent: its name has no entity ce-"
+        reading.add("choice", reading.patient, message, "add ce-<agent> to the name if agent was given")
     anatomy = [path.name for path in paths if known[path].what == "other" and known[path].doubt]
     if masks and anatomy and "mask" not in found:
-        said = f"{', '.join(anatomy)}: passed over, {known[_named(paths, anatomy[0])].doubt} by its name"
-        reading.add("unknown", reading.patient, said, "give the tumour's mask, e.g. as NAME_seg.nii.gz")
+        message = f"{', '.join(anatomy)}: passed over, {known[_named(paths, anatomy[0])].doubt} by its name"
+        reading.add("unknown", reading.patient, message, "give the tumour's mask, e.g. as NAME_seg.nii.gz")
     _unknown([path for path in paths if known[path].what is None], found, reading)
     return found
 
@@ -115,8 +115,8 @@ def _choose(what: str, fitting: list[Path], known: dict[Path, Role], reading: Re
         remedy = "keep one of them there" if what != "mask" else "keep one, or make one mask of them"
         reading.add("series", reading.patient, f"{first.name}: a second file for {what} beside it, {others}", remedy)
     elif others:
-        said = f"{first.name} is taken for {WHAT[what]}, and not {others}"
-        reading.add("choice", reading.patient, said, "take the others out, or this one where it is wrong")
+        message = f"{first.name} is taken for {WHAT[what]}, and not {others}"
+        reading.add("choice", reading.patient, message, "take the others out, or this one where it is wrong")
     return first
 
 

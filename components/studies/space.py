@@ -88,5 +88,5 @@ def changed(params: Params, network: str, values: dict[str, Any]) -> Params:
         return Params.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        told = f"search space: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
-        raise (UserError if len(first["loc"]) > 1 else ContradictionError)(told) from error
+        message = f"search space: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+        raise (UserError if len(first["loc"]) > 1 else ContradictionError)(message) from error

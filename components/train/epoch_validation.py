@@ -63,8 +63,8 @@ class Validator:
             if self.with_masks:
                 masks = slices.take_masks(numbers)
                 targets = tf.constant(masks, tf.float32)
-                drawn, patients = predicted.numpy() >= 0.5, slices.patients[numbers]
-                for sums, pixels in ((overlap, drawn & (masks > 0)), (total, drawn), (reference, masks)):
+                mask, patients = predicted.numpy() >= 0.5, slices.patients[numbers]
+                for sums, pixels in ((overlap, mask & (masks > 0)), (total, mask), (reference, masks)):
                     np.add.at(sums, patients, pixels.sum(axis=(1, 2, 3), dtype=float))
             else:
                 targets = tf.constant(slices.has_tumor[numbers, None], tf.float32)

@@ -91,8 +91,8 @@ def read_headers(paths: Sequence[Path]) -> list[Any]:
 def file_identity(data: Any) -> dict[str, Any]:
     """Class and identifier of an image, as repeated in the file's header."""
     meta = data.file_meta
-    told = {"SOPClassUID": "MediaStorageSOPClassUID", "SOPInstanceUID": "MediaStorageSOPInstanceUID"}
-    return {name: meta.get(other) for name, other in told.items() if meta.get(other)}
+    names = {"SOPClassUID": "MediaStorageSOPClassUID", "SOPInstanceUID": "MediaStorageSOPInstanceUID"}
+    return {name: meta.get(other) for name, other in names.items() if meta.get(other)}
 
 
 def _is_encapsulated(data: Any) -> bool:

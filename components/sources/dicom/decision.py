@@ -52,18 +52,18 @@ def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
         return Told(UNCLEAR, doubt, ("flair", "pre", "post"))
     if kind not in (T1, FLAIR):
         return Told(OTHER)
-    said = agent.contrast(description) or _protocol_contrast(kind, protocol)
+    contrast = agent.contrast(description) or _protocol_contrast(kind, protocol)
     bolus = agent.bolus(measured.bolus(header))
     if kind == FLAIR:
-        given = (said or bolus) == "present"
+        given = (contrast or bolus) == "present"
         return Told("flair", doubt or ("it was taken after the contrast agent" if given else ""))
-    return _t1(said, bolus, doubt)
+    return _t1(contrast, bolus, doubt)
 
 
 def _protocol_contrast(kind: str, protocol: str) -> str:
     """What a protocol's name says of the agent, if it is this series' own: it names its sequence, and one state."""
-    said = agent.contrast(protocol) if words.weighting(protocol) == kind else ""
-    return "" if said == "both" else said
+    contrast = agent.contrast(protocol) if words.weighting(protocol) == kind else ""
+    return "" if contrast == "both" else contrast
 
 
 def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
@@ -85,11 +85,11 @@ def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
     return OTHER, ""
 
 
-def _t1(said: str, bolus: str, doubt: str) -> Told:
+def _t1(contrast: str, bolus: str, doubt: str) -> Told:
     """Distinguish T1 before and after the agent by words and ContrastBolusAgent."""
-    if said == "both" and not bolus:
+    if contrast == "both" and not bolus:
         return Told(UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post"))
-    decided = bolus if said in ("", "both") else said
+    decided = bolus if contrast in ("", "both") else contrast
     if bolus and decided != bolus:
         with_or = "with" if decided == "present" else "without"
         doubt = f"it is called T1 {with_or} contrast agent, and its ContrastBolusAgent says otherwise"

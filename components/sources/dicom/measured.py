@@ -119,11 +119,11 @@ def _kinds(header: Dataset) -> set[str]:
 
 def bolus(header: Dataset) -> object:
     """The contrast agent by name or code; its volume if only that is given."""
-    told = value(header, "ContrastBolusAgent")
+    agent = value(header, "ContrastBolusAgent")
     codes = header.get("ContrastBolusAgentSequence") or []
-    told = told or next((code.get("CodeMeaning") for code in codes), None)
+    agent = agent or next((code.get("CodeMeaning") for code in codes), None)
     volume = number(header, "ContrastBolusVolume")
-    return told or (f"{volume:g} ml of contrast" if volume > 0 else None)
+    return agent or (f"{volume:g} ml of contrast" if volume > 0 else None)
 
 
 def _times(header: Dataset) -> tuple[float, float, float]:

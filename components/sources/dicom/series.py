@@ -48,8 +48,8 @@ class Series:
     def axial(self) -> bool:
         """Return whether its slices are closer to axial than to any other plane; True if a header doesn't say."""
         try:
-            told = measured.value(self.headers[0], "ImageOrientationPatient")
-            cosines = np.array(told, float).reshape(2, 3)
+            orientation = measured.value(self.headers[0], "ImageOrientationPatient")
+            cosines = np.array(orientation, float).reshape(2, 3)
         except (TypeError, ValueError):
             return True
         across = np.abs(np.cross(*cosines))
