@@ -1,4 +1,4 @@
-"""Checks before the first stage of what would otherwise end a run after hours."""
+"""Checks, made before the first stage, for whatever would otherwise end a run after hours."""
 
 from __future__ import annotations
 

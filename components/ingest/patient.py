@@ -28,7 +28,7 @@ class PatientCheck:
 
     @property
     def usable(self) -> bool:
-        """Whether there is a scan with a reference mask."""
+        """Whether the patient has a scan with a reference mask."""
         return bool(self.rows) and not any(problem.kind == "missing_mask" for problem in self.problems)
 
 

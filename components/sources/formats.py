@@ -1,4 +1,4 @@
-"""Which format is it, and which of its entries are patients?"""
+"""Recognises the format of a source, and which of its entries are patients."""
 
 from __future__ import annotations
 

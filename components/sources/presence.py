@@ -39,12 +39,12 @@ def _may_hold_scans(folder: str) -> bool:
 
 
 def no_file(address: str) -> str:
-    """What is wrong with the address of an archive."""
+    """What to report about the address of an archive."""
     return f"{address}: no such file; give a folder of scans, a .zip or a .tar"
 
 
 def no_folder(address: str | Path) -> str:
-    """What is wrong with the address of a folder."""
+    """What to report about the address of a folder."""
     what = "neither scans nor an archive" if Path(address).is_file() else "no such folder of scans"
     return (
         f"{address}: {what}; give a folder, a .zip or .tar, or a gs:// address, in a workflow with "
@@ -53,5 +53,5 @@ def no_folder(address: str | Path) -> str:
 
 
 def no_scans(address: str | Path, tree: Storage) -> str:
-    """What is wrong with a source in which nothing was recognised."""
+    """What to report about a source in which nothing was recognised."""
     return f"{address}: no scans found; {leftovers.hint(tree)} (docs/how-to/real-scans.md)"

@@ -99,7 +99,7 @@ def check_updates(params: Params, network: str, steps: int) -> None:
 def loss_of(params: Params, network: str) -> Callable[[Any, Any], Any]:
     """Loss of (targets, predictions), [batch]; the segmenter's is pooled over the batch, so its values are equal.
 
-    Keras averages over the batch, then over replicas; without a batch axis it forgets the latter.
+    Keras averages over the batch, then over replicas; without a batch axis it would skip the replicas.
     """
     if network == "classifier":
         return keras.losses.binary_crossentropy

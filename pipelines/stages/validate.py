@@ -15,7 +15,7 @@ from pipelines.paths import EXAMPLES, MANIFEST, SPLITS, VALIDATION
 
 
 def run(params: Params) -> None:
-    """Let TFX look at the examples, then see what it found."""
+    """Run TFX on the examples, then act on what it found."""
     from pipelines import local, training
 
     examples = training.import_examples(plain_path(EXAMPLES))
