@@ -55,8 +55,8 @@ def interval(
     """Bootstrap a statistic over patients; the same seed gives the same ends.
 
     Args:
-        values: one finite number a patient; leave out patients that have none.
-        statistic: a key of `STATISTICS`.
+        values: one finite number per patient; leave out patients without one.
+        statistic: key of `STATISTICS`.
 
     Raises:
         ValueError: a value is not finite.

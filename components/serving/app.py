@@ -28,8 +28,8 @@ FIXED = {
     "/v2/health/live": {"live": True},
     "/v2/health/ready": {"ready": True},
 }
-WAITING = 64  # predictions; further ones are answered with 503
-AT_ONCE = 2  # of them; TensorFlow itself spreads each over all processors
+WAITING = 64  # accepted requests; further ones are answered with 503
+AT_ONCE = 2  # predictions at once; TensorFlow itself spreads each over all processors
 SECONDS = Histogram("request_predict_seconds", "predict request latency", ["model_name"]).labels(NAME)
 LOG = logging.getLogger(__name__)
 
