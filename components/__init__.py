@@ -1,1 +1,1 @@
-"""The steps of the workflow, one a module: what happens to the data."""
+"""The steps of the workflow, one package each: everything that happens to the data."""

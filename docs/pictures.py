@@ -11,21 +11,21 @@ from components.common.layout import PATIENTS
 from components.common.tables import read_manifest
 from components.scans.scan import FLAIR
 from components.scans.scan_files import mask_path, read_mask, read_scan
-from pipelines import stages
+from pipelines import paths
 
 REFERENCE, PREDICTED = "#00a087", "#e64b35"
 
 
 def main() -> None:
     """Draw four test patients, from the best to the worst."""
-    if not read_manifest(stages.MANIFEST)["synthetic"].all():
+    if not read_manifest(paths.MANIFEST)["synthetic"].all():
         sys.exit("docs/pictures.py: real scans; run it after `make run` on the demo")
-    table = pd.read_csv(stages.PREDICTIONS / PATIENTS).query("gate == 'on'").sort_values("volume_dice", ascending=False)
+    table = pd.read_csv(paths.PREDICTIONS / PATIENTS).query("gate == 'on'").sort_values("volume_dice", ascending=False)
     picks = [table.iloc[round(i * (len(table) - 1) / 3)] for i in range(4)]
     figure = Figure(figsize=(8, 2.25), dpi=120, facecolor="black")
     for axes, row in zip(figure.subplots(1, 4), picks, strict=True):
-        scan = read_scan(stages.SCANS, row["patient"])
-        found = read_mask(mask_path(stages.PREDICTIONS, row["patient"]))
+        scan = read_scan(paths.SCANS, row["patient"])
+        found = read_mask(mask_path(paths.PREDICTIONS, row["patient"]))
         assert scan.mask is not None
         at = int(scan.mask.sum(axis=(1, 2)).argmax())
         axes.imshow(scan.image[at, ..., FLAIR], cmap="gray", vmin=0, vmax=200)

@@ -1,1 +1,1 @@
-"""The networks, and whatever must be equal in training and in serving. Imports nothing else of the project."""
+"""The networks, and everything that must be equal in training and serving. Imports nothing else of the project."""

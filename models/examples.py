@@ -1,4 +1,4 @@
-"""tf.Example, as `convert` writes it and as every SavedModel reads it: the one place that knows the features."""
+"""tf.Example, as `convert` writes it and every SavedModel reads it: the only place that knows the features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 INTENSITIES = tuple(f"{statistic}_{channel}" for channel in ("pre", "flair", "post") for statistic in ("mean", "std"))
 
-# Pictures are raw pixels: reading PNG would take a training six times as long. Intensities are of the 0..255 scale.
+# Pictures are raw pixels: reading PNG would slow a training down sixfold. Intensities are on the 0..255 scale.
 FEATURES = {
     "patient": tf.io.FixedLenFeature([], tf.string),
     "site": tf.io.FixedLenFeature([], tf.string),
@@ -14,7 +14,7 @@ FEATURES = {
     "height": tf.io.FixedLenFeature([], tf.int64),
     "width": tf.io.FixedLenFeature([], tf.int64),
     "image": tf.io.FixedLenFeature([], tf.string),  # uint8 [height, width, 3]
-    # Images of the slices before, then after, as many as networks ask for: TFX's Evaluator sees one example at a time.
+    # Images of the slices before, then after, as many as networks need: TFX's Evaluator sees one example at a time.
     "neighbors": tf.io.VarLenFeature(tf.string),
     "mask": tf.io.FixedLenFeature([], tf.string),  # uint8 {0, 1} [height, width]
     "has_tumor": tf.io.FixedLenFeature([], tf.int64),
@@ -45,14 +45,14 @@ def encode_example(values: dict[str, object]) -> bytes:
 
 
 def _pixels(data: tf.Tensor, height: tf.Tensor, width: tf.Tensor, channels: int) -> tf.Tensor:
-    """Raw pixels, strings of any shape `s`, to uint8 [*s, height, width, channels]."""
+    """Decode raw pixels, strings of any shape `s`, to uint8 [*s, height, width, channels]."""
     decoded = tf.io.decode_raw(data, tf.uint8)
     shape = tf.concat([tf.shape(data, tf.int64), [height, width, channels]], axis=0)
     return tf.ensure_shape(tf.reshape(decoded, shape), [*data.shape, None, None, channels])
 
 
 def _size(parsed: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Height and width that all pictures of a batch share."""
+    """Height and width shared by all pictures of a batch."""
     height, width = parsed["height"], parsed["width"]
     same = tf.reduce_all((height == height[0]) & (width == width[0]))
     with tf.control_dependencies([tf.debugging.Assert(same, ["slices of several sizes in one batch"])]):
@@ -60,11 +60,11 @@ def _size(parsed: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def parse_images(serialized: tf.Tensor, neighbors: int = 0) -> tf.Tensor:
-    """Serialised examples [batch] of one size to slices, uint8 [batch, height, width, 3 (2 neighbors + 1)].
+    """Parse serialised examples [batch] of one size to slices, uint8 [batch, height, width, 3 (2 neighbors + 1)].
 
     Args:
-        neighbors: slices either side that lie beside the own one along the channels, in the scan's order; examples
-            must hold just as many. Needs no mask in them.
+        neighbors: number of slices on either side of each slice along the channels, in the scan's order; the examples
+            must hold exactly as many, but need no mask.
     """
     wanted = {name: FEATURES[name] for name in ("image", "height", "width")}
     if neighbors:
@@ -80,15 +80,15 @@ def parse_images(serialized: tf.Tensor, neighbors: int = 0) -> tf.Tensor:
 
 
 def parse_masks(serialized: tf.Tensor) -> tf.Tensor:
-    """Serialised examples [batch] of one size to reference masks, uint8 {0, 1} [batch, height, width, 1]."""
+    """Parse serialised examples [batch] of one size to reference masks, uint8 {0, 1} [batch, height, width, 1]."""
     parsed = tf.io.parse_example(serialized, {name: FEATURES[name] for name in ("mask", "height", "width")})
     return _pixels(parsed["mask"], *_size(parsed), 1)
 
 
 def parse_slice(record: tf.Tensor) -> dict[str, tf.Tensor]:
-    """One serialised example to what a training reads of it: image [h, w, 3], mask [h, w, 1], patient, slice.
+    """Parse one serialised example to the parts that a training reads: image [h, w, 3], mask [h, w, 1], patient, slice.
 
-    One by one reads twice as fast as in batches, and slices of several sizes may follow each other.
+    Reading one by one is twice as fast as in batches, and allows slices of several sizes.
     """
     names = ("image", "mask", "height", "width", "patient", "slice", "has_tumor")
     parsed = tf.io.parse_single_example(record, {name: FEATURES[name] for name in names})

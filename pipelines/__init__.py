@@ -1,1 +1,1 @@
-"""Which steps, in which order, and where they run."""
+"""Which steps run, in which order, and where."""

@@ -1,4 +1,4 @@
-"""A home and a name where the account has none, as that of a container with a user id of the cluster's own."""
+"""A home and a name for accounts without them, as in a container with a user id chosen by the cluster."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def complete() -> None:
-    """Set HOME, where it is missing or can't be written to, and USER, where nobody knows one.
+    """Set HOME if it is missing or not writable, and USER if the system knows no name.
 
-    DVC, Git, TFX and Keras look for settings in the one and for who it is in the other, and some end with a traceback.
-    What they leave in a home that was made for them is gone with the container.
+    DVC, Git, TFX and Keras look for settings in the former and for the user's name in the latter, and some fail with a
+    traceback. Whatever they leave in a home created here is gone with the container.
     """
     user = os.getuid()
     try:
@@ -27,9 +27,9 @@ def complete() -> None:
 
 
 def _made(user: int) -> Path:
-    """A folder of this user alone among the temporary ones, the same in every process of a run."""
+    """A temporary folder private to this user, the same in every process of a run."""
     folder = Path(tempfile.gettempdir()) / f"glioflow-home-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != user:  # somebody else was here first
+    if folder.is_symlink() or folder.stat().st_uid != user:  # somebody else created it first
         return Path(tempfile.mkdtemp(prefix="glioflow-home-"))
     return folder

@@ -1,4 +1,4 @@
-"""What can be told before the first stage, and would otherwise end a run after hours."""
+"""Checks, made before the first stage, for whatever would otherwise end a run after hours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.common.errors import UserError
 from components.common.params import Params
 
 WEIGHTS = Path("own/weights")  # a dependency of the trainings in dvc.yaml
-# In a process of its own: TensorFlow's memory would stay with this one for the whole run.
+# In a separate process: TensorFlow would keep its memory here for the whole run.
 LOOK = """\
 from components.common.errors import UserError
 from components.train.devices import require_gpu
@@ -23,7 +23,7 @@ except UserError as error:
 
 
 def check_files(chosen: Params) -> None:
-    """Refuse tables and weights that params.yaml names, and that are not there."""
+    """Refuse tables and weights that params.yaml names but that do not exist."""
     for knob, path in (("split.file", chosen.split.file), ("evaluate.clinical", chosen.evaluate.clinical)):
         if path and "://" not in path and not Path(path).is_file():
             raise UserError(f"params.yaml: {knob}: {path}: no such file; correct its path")
@@ -32,7 +32,7 @@ def check_files(chosen: Params) -> None:
 
 
 def check_weights(chosen: Params, network: str) -> None:
-    """Refuse pre-trained weights that are not there, or where DVC would not see them change."""
+    """Refuse pre-trained weights that do not exist, or whose changes DVC would not notice."""
     weights = getattr(chosen, network).weights
     if weights in ("none", "imagenet"):
         return
@@ -45,19 +45,19 @@ def check_weights(chosen: Params, network: str) -> None:
 
 
 def check_gpu(chosen: Params, *, trained: bool = True) -> None:
-    """Refuse to begin where trainings need a GPU, and there is none.
+    """Refuse to start if trainings require a GPU and there is none.
 
     Args:
-        chosen: the parameters, as they are in params.yaml.
-        trained: pass where both networks are trained already, and nothing has changed since.
+        chosen: parameters of params.yaml.
+        trained: whether to accept that if both networks are already trained and nothing has changed since.
     """
     if chosen.training.gpu == "optional":
         return
-    told = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=False).stdout.strip()
-    if not told:
+    problem = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=False).stdout.strip()
+    if not problem:
         return
     dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
     networks = ["train@classifier", "train@segmenter"]
     if trained and not subprocess.run([dvc, "status", "--quiet", "--with-deps", *networks], check=False).returncode:
         return
-    raise UserError(told)
+    raise UserError(problem)

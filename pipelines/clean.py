@@ -1,4 +1,4 @@
-"""`glioflow clean`: take away what the workflow can make again, and nothing that only people have."""
+"""`glioflow clean`: remove what the workflow can make again, and nothing that only people have."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from dvc.repo import Repo
 from components.common.errors import UserError
 from pipelines.workflow import require_repository
 
-# Caches, checkpoints and studies lie in artifacts/ beside the outputs, and an interrupted cross-validation in its
-# workspace; no stage owns them.
+# Caches, checkpoints and studies are in artifacts/ beside the outputs, and an interrupted cross-validation in its
+# workspace; they belong to no stage.
 SCRATCH = (Path("artifacts"), Path(".dvc/tmp/crossval"))
 
 
 def run() -> list[str]:
     """Remove the outputs of dvc.yaml's stages and the scratch files beside them.
 
-    Left alone: scans, even below data/ and under `dvc add`; outputs that persist, such as the ledger, without which
-    patients would change sides; the registry, DVC's cache and dvc.lock, from which `dvc repro` brings results back.
+    Scans are kept, even below data/ and under `dvc add`; so are persistent outputs, such as the ledger, without which
+    patients would change splits; the registry, DVC's cache and dvc.lock, from which `dvc repro` restores results.
 
     Returns:
-        What was removed, as paths relative to this folder.
+        Removed paths, relative to this folder.
 
     Raises:
         UserError: dvc.yaml can't be read; nothing is removed.

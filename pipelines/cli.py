@@ -1,4 +1,4 @@
-"""`glioflow`: thin verbs over the rooms. Nothing heavy is imported before a verb needs it, so `--help` is instant."""
+"""`glioflow`: thin verbs over the packages. A verb imports what is heavy only when it runs, so `--help` is instant."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ for _verb in (
 
 
 def main() -> None:
-    """Entry point: a `UserError`, and what the machine refuses, becomes one line on standard error, status 2."""
+    """Entry point: a `UserError`, or an error of the machine, becomes one line on standard error, exit status 2."""
     account.complete()
     project.take_its_code()
     quiet.silence()
@@ -46,13 +46,13 @@ def main() -> None:
         _end(str(error))
     except Exception as error:
         words = system.in_words(error) or _of_dvc(error)
-        if words is None:  # a fault of the code
+        if words is None:  # a bug
             raise
         _end(words)
 
 
 def _of_dvc(error: Exception) -> str | None:
-    """What DVC, or its way to Git, tells its users; neither is imported for that."""
+    """Return what DVC, or its Git layer, tells its users; imports neither to find out."""
     for module, name in (("dvc.exceptions", "DvcException"), ("scmrepo.exceptions", "SCMError")):
         if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
             return f"dvc: {error}; see to it and start again"

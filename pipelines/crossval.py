@@ -1,4 +1,4 @@
-"""`glioflow crossval`: the workflow once a fold, and all patients together."""
+"""`glioflow crossval`: run the workflow once per fold, and pool all patients."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TABLE = Path("reports/crossval.csv")
 def run(folds: int | None) -> int:
     """Run every fold that DVC has not cached yet, pool the patients, print and write the result.
 
-    Folds run in a workspace of their own, which is gone afterwards: a fold's networks, metrics and choices never
-    become the project's. No other run works here meanwhile, because trainings share the machine's memory and GPUs.
+    Folds run in a workspace of their own, which is removed afterwards: a fold's networks, metrics and choices never
+    become the project's. No other run may work here meanwhile, because trainings share the machine's memory and GPUs.
 
     Returns:
-        0, or 2 where a fold failed; started again, the folds before it cost nothing but their copying.
+        0, or 2 if a fold failed; on a restart, the folds before it only have to be copied.
 
     Raises:
-        UnderWayError: another run is at work here.
+        UnderWayError: another run is working here.
     """
     require_repository()
     with alone("crossval"):
@@ -68,7 +68,7 @@ def run(folds: int | None) -> int:
 
 
 def _knobs(training: params.Training, fold: int, count: int) -> dict[str, object]:
-    """What a fold sets: what it tests on, and places of its own, which other trainings would clear."""
+    """A fold's parameters: its test patients, and locations of its own, which other trainings would otherwise clear."""
     return {
         "split.folds": count,
         "split.fold": fold,

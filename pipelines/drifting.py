@@ -1,4 +1,4 @@
-"""`glioflow drift`: a new batch of scans against the training set."""
+"""`glioflow drift`: compare a new batch of scans with the training set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.common.files import atomic_file, must_exist
 
 
 def run(new: str, against: str, *, model: str | None, sample: int, level: float | None, out: str | None) -> int:
-    """Print the comparison; returns 1 where something has drifted, else 0."""
+    """Print the comparison; returns 1 if something has drifted, else 0."""
     must_exist(new)
     from components.registry.resolve import model_folder
     from components.sources.reading import Options

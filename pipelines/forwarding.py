@@ -1,4 +1,4 @@
-"""Run a command so that whoever stops us stops it, and all that it has started, too."""
+"""Run a command so that a signal to this process also stops the command and everything it started."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import psutil
 def run_forwarding_sigterm(
     command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> int:
-    """Run a command; returns its exit status.
+    """Run a command and return its exit status.
 
-    SIGTERM, with which clusters and service managers stop a process, reaches every descendant: DVC ends by it at once
-    and would leave a training behind, which has a checkpoint to write. All are waited for, after the SIGINT of ctrl-C,
-    too, which a terminal sends to all of them itself.
+    SIGTERM, with which clusters and service managers stop a process, is passed on to every descendant: DVC itself exits
+    at once and would leave behind a training that still has a checkpoint to write. All descendants are waited for,
+    including after the SIGINT of ctrl-C, which a terminal sends to all of them itself.
 
     Raises:
-        SystemExit: with 128 + the signal's number, once the last has ended.
+        SystemExit: with 128 + the signal's number, once the last descendant has ended.
     """
     stopped = False
     family: list[psutil.Process] = []

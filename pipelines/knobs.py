@@ -1,4 +1,4 @@
-"""Knobs as people write them, `segmenter.epochs=5`, put into the text of params.yaml: of it only their lines change."""
+"""Parameters as users write them, `segmenter.epochs=5`, set in the text of params.yaml: only their lines change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BEGIN = re.compile(r"(?:^|\s+)(?=[A-Za-z_][\w.]*=)")
 
 
 def split(line: str) -> list[str]:
-    """The settings of a line, `knob=value knob=value`; spaces inside a value, of a list or of a path, belong to it."""
+    """Split a line of settings, `knob=value knob=value`; spaces inside a value, such as a list or a path, stay."""
     settings: list[str] = []
     for part in BEGIN.split(line.strip()):
         if settings and _open(settings[-1]):
@@ -31,7 +31,7 @@ def split(line: str) -> list[str]:
 
 
 def _open(setting: str) -> bool:
-    """Whether a value has begun with a bracket or a quotation mark, and has not come to the other one."""
+    """Return whether a value opened with a bracket or a quotation mark and has not been closed yet."""
     value = setting.partition("=")[2]
     try:
         yaml_text.reader().load(value)
@@ -41,23 +41,26 @@ def _open(setting: str) -> bool:
 
 
 def written(knob: str, value: object) -> str:
-    """A setting that gives a knob exactly this value."""
+    """A setting that gives a parameter exactly this value."""
     return f"{knob}={_flow(value)}"
 
 
 def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
-    """Put settings into the text of a params.yaml.
+    """Insert settings into the text of a params.yaml.
 
-    A knob with one value a scale gets it for the scale that is chosen, unless it names another or gives all.
+    For a parameter with one value per scale, a setting changes that of the chosen scale, unless it names another scale
+    or gives all values.
 
     Args:
-        name: of the file.
+        text: content of the file.
+        settings: assignments, `knob=value`.
+        name: name of the file.
 
     Returns:
-        The new text, and what has changed, in words.
+        The new text, and the changes, in words.
 
     Raises:
-        UserError: a setting that can't be read, of no knob, or that contradicts another.
+        UserError: a setting can't be parsed, names no parameter, or contradicts another.
     """
     wanted: dict[str, str] = {}
     for setting in settings:
@@ -66,11 +69,11 @@ def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
             raise UserError(f"{setting}: no {'knob' if sign else 'value'}; write knob=value")
         if wanted.setdefault(knob.strip(), value.strip()) != value.strip():
             raise UserError(f"{knob}: set twice, to {wanted[knob]} and to {value}; choose one")
-    told = []
-    for knob in sorted(wanted, key=lambda one: one != "scale"):  # which says whose value the others are
+    changes = []
+    for knob in sorted(wanted, key=lambda one: one != "scale"):  # which determines whose value the others set
         text, words = _put(text, knob, _value(knob, wanted[knob]), name)
-        told += words
-    return text, told
+        changes += words
+    return text, changes
 
 
 def _put(text: str, knob: str, value: Any, name: str) -> tuple[str, list[str]]:
@@ -99,7 +102,7 @@ def _put(text: str, knob: str, value: Any, name: str) -> tuple[str, list[str]]:
 
 
 def _path(tree: Any, knob: str, name: str) -> Iterator[str]:
-    """The keys that lead to a knob."""
+    """Yield the keys that lead to a parameter."""
     place = tree
     for part in knob.split("."):
         if not isinstance(place, dict) or part not in place:
@@ -120,7 +123,7 @@ def _names(tree: dict[str, Any], above: str = "") -> Iterator[str]:
 
 
 def _nodes(text: str, path: Sequence[str]) -> list[tuple[Node, Node]]:
-    """Key and value of each step of a path, as they lie in the text."""
+    """Key and value node of each step of a path, as located in the text."""
     node, found = yaml_text.reader().compose(text), []
     for part in path:
         assert isinstance(node, MappingNode)
@@ -130,7 +133,7 @@ def _nodes(text: str, path: Sequence[str]) -> list[tuple[Node, Node]]:
 
 
 def _value(knob: str, text: str) -> Any:
-    """What was written for a knob: YAML; for a knob that takes a text, such as a path, the text as it stands."""
+    """Parse a value written for a parameter: YAML; for a parameter that takes text, such as a path, the text itself."""
     try:
         value = yaml_text.reader().load(text)
     except YAMLError as error:
@@ -150,8 +153,8 @@ def _takes_text(knob: str) -> bool:
 
 
 def _flow(value: object) -> str:
-    """A value on one line, as it may stand anywhere in a document."""
+    """Format a value on one line, valid anywhere in a document."""
     writer, stream = yaml_text.reader(), io.StringIO()
     writer.default_flow_style, writer.width = True, 2**20
-    writer.dump({"": value}, stream)  # in whose braces more has to be quoted than outside of any
+    writer.dump({"": value}, stream)  # braces require more quoting than any other context
     return stream.getvalue().strip().removeprefix("{'': ").removesuffix("}")

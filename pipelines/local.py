@@ -1,4 +1,4 @@
-"""Run TFX nodes on this machine, inside a DVC stage: a throw-away metadata store, no cache; DVC owns versions."""
+"""Run TFX nodes on this machine, inside a DVC stage: throw-away metadata store, no cache; DVC owns versions."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ IN_THIS_PLACE = {"--runner=FnApiRunner", "--runner=DirectRunner"}
 
 
 def beam_flags(given: Sequence[str]) -> list[str]:
-    """Flags of Beam for TFX's nodes.
+    """Return Beam flags for TFX's nodes.
 
-    For workers elsewhere TFX packs itself into an archive, anew for each node, and leaves 60 MB of it in the temporary
-    folder; unless an image for them is named. Runners that start none are told of one that nobody reads.
+    For remote workers TFX packs itself into an archive, again for each node, and leaves 60 MB of it in the temporary
+    folder, unless an image for the workers is named. Runners without remote workers get the name of an image that
+    nobody reads.
     """
     return [*given, *(["--sdk_container_image=none"] if IN_THIS_PLACE & set(given) else [])]
 
 
 def _show_nodes(record: logging.LogRecord) -> bool:
-    """Of all that TFX logs, show which node starts; keep errors, but not the one that an exception follows anyway."""
+    """Show only which TFX node starts; keep errors, except the one that an exception follows anyway."""
     if record.msg == "Component %s is running.":
         click.echo(f"TFX: {record.args[0]}")  # type: ignore[index]
     return record.levelno >= logging.ERROR and record.msg != "Execution %d failed."
@@ -44,18 +45,18 @@ class Outputs:
         self.root = root
 
     def path(self, node: str, output: str) -> Path:
-        """Folder of the one artifact `output` of the node with the id `node`."""
+        """Folder of the only artifact in `output` of the node with the id `node`."""
         (only,) = (self.root / node / output).iterdir()
         return only
 
 
 @contextmanager
 def run(name: str, nodes: Sequence[BaseNode], beam_args: Sequence[str]) -> Iterator[Outputs]:
-    """Run `nodes` as a TFX pipeline and yield its outputs; they are gone when the block ends.
+    """Run `nodes` as a TFX pipeline and yield its outputs, which are removed when the block ends.
 
     Raises:
-        UserError: what is to be imported is not there, or a node ended with one; TFX's own chain of exceptions is
-            taken off.
+        UserError: an artifact to import does not exist, or a node raised this error; TFX's own chain of exceptions is
+            removed.
     """
     for node in nodes:
         if isinstance(node, Importer) and not Path(uri := node.exec_properties[SOURCE_URI_KEY]).exists():

@@ -1,4 +1,4 @@
-"""Where the stages of dvc.yaml keep what they write."""
+"""Where the stages of dvc.yaml keep their output."""
 
 from __future__ import annotations
 

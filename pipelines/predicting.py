@@ -22,7 +22,7 @@ def run(
     beam_args: list[str],
     storage: str | None,
 ) -> int:
-    """Predict, write the tables, print a summary; returns 1 where a patient failed or a scan is nobody's, else 0."""
+    """Predict, write the tables, print a summary; returns 1 if a patient failed or a scan has no patient, else 0."""
     from components.predict.places import check_empty
 
     folder = Path(out)
@@ -41,7 +41,7 @@ def run(
     with opened(inputs, folder, layered, resume=resume) as work:
         problems = [problem for source in work.sources for problem in source.problems]
         for problem in problems:
-            if not problem.lost:  # those fail, and are told with the others at the end
+            if not problem.lost:  # those fail, and are reported with the others at the end
                 click.echo(f"warn: {problem}")
         if not beam_args:
             from components.predict import local_run as here
@@ -67,7 +67,7 @@ def run(
 
 
 def score(predictions: str, truth: str, model: str | None) -> str:
-    """Metrics as JSON."""
+    """Return the metrics as JSON."""
     for address in (predictions, truth):
         must_exist(address)
     from components.layered.record import read_record

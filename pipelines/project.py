@@ -1,4 +1,4 @@
-"""The project that a command is about: the folder around the one where it is given, and the code that lies in it."""
+"""The project that a command refers to: the folder around the working folder, and the code in it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import click
 from click.core import ParameterSource
 
 MARKS = ("dvc.yaml", "params.yaml")
-START = "GLIOFLOW_START"  # click's context keeps under this name where the command was given
+START = "GLIOFLOW_START"  # click's context stores the folder of the command under this name
 CODE = Path("pipelines", "cli.py")
 AGAIN = "import sys; sys.argv[0] = 'glioflow'; from pipelines.cli import main; main()"
 
 
 def root(folder: Path) -> Path | None:
-    """The project's top folder, from any folder below it; None outside of projects."""
+    """The project's top folder, from any folder below it; None outside projects."""
     return next((place for place in (folder, *folder.parents) if all((place / mark).is_file() for mark in MARKS)), None)
 
 
 def take_its_code() -> None:
-    """Where the project here has code of its own and another's is running, run its own in the place of this process.
+    """If the project here has its own code and another project's is running, replace this process with its own.
 
-    DVC hashes the code that lies in the project, so that is what has to run: in a copy, in the temporary folder of an
-    experiment, in a clone inside of an image, whichever environment was activated.
+    DVC hashes the code in the project, so that is the code that must run: in a copy, in the temporary folder of an
+    experiment, or in a clone inside an image, whichever environment is active.
     """
     here = root(Path.cwd())
     if here is None or not (here / CODE).is_file() or (here / CODE).samefile(Path(__file__).with_name(CODE.name)):
         return
     path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if str(here) in path:  # somebody has put other code before it, on purpose
+    if str(here) in path:  # other code was deliberately put before it
         return
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), *filter(None, path)])}
     sys.stdout.flush()
@@ -40,25 +40,25 @@ def take_its_code() -> None:
 
 
 def enter(context: click.Context) -> None:
-    """Go to the project's top folder, where all its paths begin."""
+    """Change to the project's top folder, to which all its paths are relative."""
     start = Path.cwd()
     context.meta[START] = start
     os.chdir(root(start) or start)
 
 
 def from_here(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Callback of an argument that is read: what lies where the command was given comes first, then the project's."""
+    """Callback of an input argument: a path in the folder of the command takes precedence over one in the project."""
     return _each(value, lambda place: (context.meta.get(START, Path.cwd()) / place).exists())
 
 
 def into_here(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Callback of an option that is written: it counts from where the command was given, unless it is the default."""
+    """Callback of an output option: relative to the folder of the command, unless it is the default."""
     typed = context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     return _each(value, lambda place: typed and "://" not in str(place))
 
 
 def _each(value: Any, is_here: Callable[[Any], bool]) -> Any:
-    """Tell what `is_here` holds for from the project's folder."""
+    """Rewrite the paths for which `is_here` holds so that they work from the project's folder."""
     start = click.get_current_context().meta.get(START, Path.cwd())
     if value is None or start == Path.cwd():
         return value

@@ -1,6 +1,6 @@
-"""Silence the start-up noise of TensorFlow, TFX and Beam, so that what is printed is about the user's own run.
+"""Silence the start-up noise of TensorFlow, TFX and Beam, so that all output is about the user's own run.
 
-And switch on what TensorFlow reads from the environment at its import, too.
+Also enables what TensorFlow reads from the environment on import.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-# What TensorFlow 2.21 writes at its import, before any of its own switches counts.
+# What TensorFlow 2.21 writes on import, before any of its own switches takes effect.
 UNASKED = re.compile(rb"WARNING: All log messages before absl::InitializeLog\(\)|.* port\.cc:\d+\] oneDNN custom op")
 
 
 def silence() -> None:
-    """Set what these libraries read when they are imported; call it before any of them is."""
+    """Set what these libraries read on import; call it before importing any of them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow leaves it off where there is no more than AVX2
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow leaves it off on CPUs with nothing beyond AVX2
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=UserWarning)
@@ -38,12 +38,12 @@ def silence() -> None:
 
 
 class _TensorFlow(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow where it is, once, and keeps UNASKED from standard error while it is imported."""
+    """Finds TensorFlow as usual, once, and keeps UNASKED off standard error during its import."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find the package as others would, with a loader that is hushed."""
+        """Find the package as usual, with a loader that filters its output."""
         if fullname != "tensorflow":
             return None
         sys.meta_path.remove(self)
@@ -61,7 +61,7 @@ class _TensorFlow(importlib.abc.MetaPathFinder):
 
 @contextmanager
 def _without(pattern: re.Pattern[bytes]) -> Iterator[None]:
-    """Hold back what is written to standard error, by C++ too; at the end write it, less the lines that match."""
+    """Hold back standard error, including that of C++, and write it at the end without the matching lines."""
     sys.stderr.flush()
     own = os.dup(2)
     with tempfile.TemporaryFile() as held:

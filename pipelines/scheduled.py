@@ -1,4 +1,4 @@
-"""A run that nobody watches: by a timer, beside others, with its outcome in one line."""
+"""An unattended run: started by a timer, beside other runs, with its outcome in one line."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from pipelines.stage_trace import recorded_stages
 
 
 def run(*, sync: bool) -> tuple[int, str]:
-    """Run the workflow unless another run is at work here.
+    """Run the workflow unless another run is working here.
 
     Args:
-        sync: bring code from the Git remote and results from the DVC remote first, and push what is new afterwards.
+        sync: whether to fetch code from the Git remote and results from the DVC remote first, and push new ones
+            afterwards.
 
     Returns:
-        Exit status, and what came of it in words. To yield to another run is no failure.
+        Exit status, and the outcome in words. Yielding to another run is not a failure.
     """
     workflow.require_repository()
     try:
-        with workflow.alone():  # code and dvc.lock change under nobody's feet, and what is pushed is of one run
+        with workflow.alone():  # code and dvc.lock must not change, and only one run is pushed
             return _run(sync)
     except workflow.UnderWayError as other:
         return 0, f"{other}; this one yields"
@@ -37,12 +38,12 @@ def _run(sync: bool) -> tuple[int, str]:
         _do(workflow.dvc(), "push", "--quiet", "--run-cache")
     if not ran:
         return 0, "nothing new: no stage had to run"
-    told = f"ran {', '.join(ran)}"
+    outcome = f"ran {', '.join(ran)}"
     if "push" in ran:
         from components.registry import pushed
 
-        told += f"; push: {pushed.in_words()}"
-    return 0, told
+        outcome += f"; push: {pushed.in_words()}"
+    return 0, outcome
 
 
 def _do(*command: str) -> None:

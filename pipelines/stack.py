@@ -1,4 +1,4 @@
-"""The one place that knows the two stacks of packages, chosen by the Python version. Standard library only."""
+"""The only place that knows the two stacks of packages, chosen by the Python version. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 
-MODERN_GLIBC = (2, 39)  # ml-metadata and tensorflow-data-validation of tfx 1.21 ship no wheels for an older one
+MODERN_GLIBC = (2, 39)  # ml-metadata and tensorflow-data-validation of tfx 1.21 have no wheels for an older one
 MODERN_PYTHONS = ["3.12", "3.13", "3.11"]  # best first
-CHOICE = "GLIOFLOW_STACK"  # `classic` asks for it where the C library would allow the modern one
+CHOICE = "GLIOFLOW_STACK"  # `classic` selects it even if the C library allows the modern one
 
-# Last day of security fixes: Python by its release schedules, NumPy by the 24 months of NEP 29.
+# Last day of security fixes: Python's by its release schedules, NumPy's by the 24 months of NEP 29.
 ENDS = {
     "Python 3.10": date(2026, 10, 31),
     "Python 3.11": date(2027, 10, 31),
@@ -21,7 +21,7 @@ ENDS = {
     "NumPy 1.26": date(2025, 9, 16),
     "NumPy 2.4": date(2027, 12, 21),
 }
-# Pins of the classic stack whose makers mend newer releases alone, and that nothing newer fits beside.
+# Pins of the classic stack that get no security fixes: only newer releases do, which don't fit the rest of the stack.
 LEFT_BEHIND = ("tfx", "tensorflow-cpu", "protobuf", "pyarrow")
 TO_MODERN = (
     "modern: Debian 13 or Ubuntu 24.04 with a Python 3.11 to 3.13, then `make setup`; here, as root: "
@@ -31,7 +31,7 @@ TO_CLASSIC = f"classic: a Python 3.10 on the PATH, remove .venv, then `{CHOICE}=
 
 
 def glibc() -> tuple[int, int] | None:
-    """Version of the C library; None where it is not glibc."""
+    """Version of the C library; None if it is not glibc."""
     name, number = platform.libc_ver()
     if name != "glibc":
         return None
@@ -40,7 +40,7 @@ def glibc() -> tuple[int, int] | None:
 
 
 def pythons() -> list[str]:
-    """Python versions this machine can use, best first: the modern stack's where the C library allows, then classic."""
+    """Python versions that this machine can use, best first: the modern stack's, if the C library allows, then 3.10."""
     library = glibc()
     modern = library is not None and library >= MODERN_GLIBC and os.environ.get(CHOICE) != "classic"
     return [*(MODERN_PYTHONS if modern else []), "3.10"]
@@ -59,14 +59,14 @@ def _installed(package: str) -> str | None:
 
 
 def ends() -> dict[str, date]:
-    """Last day of security fixes of this stack's Python and NumPy, where it is known."""
+    """Last day of security fixes of this stack's Python and NumPy, if known."""
     numbers = {"Python": platform.python_version(), "NumPy": _installed("numpy") or ""}
     names = [f"{name} {'.'.join(number.split('.')[:2])}" for name, number in numbers.items()]
     return {name: ENDS[name] for name in names if name in ENDS}
 
 
 def upkeep(today: date) -> list[str]:
-    """What of this stack gets no security fixes any more, and what will be the next; a line each."""
+    """The parts of this stack without security fixes, and the next one to lose them; one line each."""
     past = [f"{name} ({day})" for name, day in ends().items() if day < today]
     coming = [f"{name} on {day}" for name, day in ends().items() if day >= today]
     lines = [f"past its end    {', '.join(past) or 'nothing'}" + (f"; to come: {', '.join(coming)}" if coming else "")]
@@ -79,7 +79,7 @@ def upkeep(today: date) -> list[str]:
 
 
 def describe(today: date | None = None) -> str:
-    """Stack, why, versions, what is past its end of life, the way to the other stack, processors; a line each."""
+    """Stack, reason, versions, parts past their end of life, the way to the other stack, processors; one line each."""
     library = glibc()
     found = "no glibc" if library is None else f"glibc {library[0]}.{library[1]}"
     if current() == "modern":

@@ -1,4 +1,4 @@
-"""Which stages really ran: each leaves its name in a file that the environment names. DVC tells so to people only."""
+"""Which stages really ran: each adds its name to a file that the environment names. DVC only prints that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VARIABLE = "GLIOFLOW_TRACE"
 
 
 def record_stage(stage: str) -> None:
-    """Note that the stage's own command has begun; without anybody who listens, nothing happens."""
+    """Record that the stage's own command has started; does nothing if nobody is recording."""
     if VARIABLE in os.environ:
         with Path(os.environ[VARIABLE]).open("a", encoding="utf-8") as file:
             file.write(f"{stage}\n")
@@ -20,7 +20,7 @@ def record_stage(stage: str) -> None:
 
 @contextmanager
 def recorded_stages() -> Iterator[list[str]]:
-    """Yield a list that holds, once the block has ended, the stages that ran in it, in their order."""
+    """Yield a list that, after the block, holds the stages that ran in it, in order."""
     stages: list[str] = []
     with tempfile.TemporaryDirectory(prefix="glioflow-trace-") as folder:
         file = Path(folder) / "stages"

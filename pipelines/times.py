@@ -1,4 +1,4 @@
-"""How long each stage took when it last ran: notes for people, among DVC's temporary files; an output of no stage."""
+"""How long each stage took in its last run: notes for users, among DVC's temporary files; no stage's output."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import yaml
 
 from components.common.files import read_json, write_json
 
-BEGAN = time.time()  # the command line imports this module before it does anything
+BEGAN = time.time()  # the command line imports this module before doing anything else
 FOLDER = Path(".dvc/tmp/glioflow-stages")
 SHELLS = {"sh", "bash", "dash", "fish", "ksh", "zsh"}
 
 
 @dataclass
 class LastRun:
-    """What became of the stages, in the order of dvc.yaml.
+    """State of the stages, in the order of dvc.yaml.
 
     Attributes:
-        seconds: of the stages that ran.
-        unfinished: stages that began and have not ended well: they run, have failed, or were killed.
-        up_to_date: those that had no need to run.
+        seconds: durations of the stages that ran.
+        unfinished: stages that started but did not succeed: running, failed, or killed.
+        up_to_date: stages that did not need to run.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -34,8 +34,8 @@ class LastRun:
 
 @contextmanager
 def noted(stage: str) -> Iterator[None]:
-    """Note how long a stage takes, from its process' start on; until it ends well, that it is unfinished."""
-    if not FOLDER.parents[1].is_dir():  # no DVC here, so nobody would look
+    """Record a stage's duration, from the start of its process; until it succeeds, record it as unfinished."""
+    if not FOLDER.parents[1].is_dir():  # without DVC nobody would read them
         yield
         return
     note = {"began": BEGAN, "seconds": None, "starter": _starter()}
@@ -48,7 +48,7 @@ def last_run(since: float | None = None) -> LastRun:
     """Read the notes.
 
     Args:
-        since: when the run began, in seconds of `time.time`; None takes the last run in which a stage ran.
+        since: start of the run, in seconds of `time.time`; None takes the last run in which a stage ran.
     """
     notes = {path.stem: read_json(path) for path in FOLDER.glob("*.json")}
     if since is None and notes:
@@ -73,7 +73,7 @@ def stage_names() -> Iterator[str]:
 
 
 def _starter() -> str:
-    """Who has started this process, shells passed over: one `dvc repro` starts all the stages of a run."""
+    """The process that started this one, ignoring shells: one `dvc repro` starts all stages of a run."""
     import psutil
 
     for process in psutil.Process().parents():

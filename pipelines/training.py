@@ -1,4 +1,4 @@
-"""The one place that builds TFX nodes. Runners put them into pipelines; they choose no component of their own."""
+"""The only place that builds TFX nodes. Runners assemble them into pipelines, and choose no component of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from components.common.tables import SPLIT_NAMES
 
 
 def import_examples(uri: str) -> Importer:
-    """Examples that `convert` wrote below `uri`."""
+    """Import the examples that `convert` wrote below `uri`."""
     node = Importer(
         source_uri=uri,
         artifact_type=standard_artifacts.Examples,
@@ -33,13 +33,13 @@ def import_examples(uri: str) -> Importer:
 
 
 def import_model(uri: str, name: str) -> Importer:
-    """A model that a training or `assemble` wrote; its SavedModel lies in `uri`/Format-Serving."""
+    """Import a model from a training or `assemble`; its SavedModel is in `uri`/Format-Serving."""
     node = Importer(source_uri=uri, artifact_type=standard_artifacts.Model, reimport=True)
     return node.with_id(f"Import{name.capitalize()}")
 
 
 def import_blessing(uri: str, blessed: bool) -> Importer:
-    """The gate's verdict, as Pusher reads it."""
+    """Import the gate's verdict in the form that Pusher reads."""
     node = Importer(
         source_uri=uri,
         artifact_type=standard_artifacts.ModelBlessing,
@@ -50,7 +50,7 @@ def import_blessing(uri: str, blessed: bool) -> Importer:
 
 
 def data_validation(examples: channel.BaseChannel, schema: Path | str) -> list[BaseNode]:
-    """Statistics of the examples, the curated schema, and what of the first contradicts the second."""
+    """Statistics of the examples, the curated schema, and the anomalies between them."""
     from components.validate.stage import stats_options
 
     statistics = StatisticsGen(examples=examples, stats_options=stats_options())
@@ -60,9 +60,9 @@ def data_validation(examples: channel.BaseChannel, schema: Path | str) -> list[B
 
 
 def trainer(network: str, examples: channel.BaseChannel, params: Params, live: str | None = None) -> Trainer:
-    """Trainer of `network` ("classifier" or "segmenter"): trains on the side train, watches val, never sees test.
+    """Trainer of `network` ("classifier" or "segmenter"): trains on the split train, monitors val, never sees test.
 
-    `live` is a folder for plots while it trains.
+    `live` is a folder for plots during training.
     """
     node = Trainer(
         run_fn="components.train.stage.run_fn",
@@ -75,7 +75,7 @@ def trainer(network: str, examples: channel.BaseChannel, params: Params, live: s
 
 
 def evaluator(network: str, examples: channel.BaseChannel, model: channel.BaseChannel, params: Params) -> Evaluator:
-    """Evaluator of `network` on the test side, with the gate's floors as thresholds."""
+    """Evaluator of `network` on the test split, with the gate's floors as thresholds."""
     from components.evaluate.tfma_config import eval_config
 
     node = Evaluator(
@@ -85,6 +85,6 @@ def evaluator(network: str, examples: channel.BaseChannel, model: channel.BaseCh
 
 
 def pusher(model: channel.BaseChannel, blessing: channel.BaseChannel, registry: str) -> Pusher:
-    """Pusher of the layered model into a folder, one numbered version each; without a blessing it pushes nothing."""
+    """Pusher of the layered model into a folder, one numbered version each; pushes nothing without a blessing."""
     destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=registry))
     return Pusher(model=model, model_blessing=blessing, push_destination=destination)

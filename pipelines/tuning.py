@@ -24,7 +24,7 @@ def run(network: str, *, trials: int, space: str | None) -> None:
     """Search, write the table of all trials, and print the best with the switches that set them.
 
     Raises:
-        UnderWayError: another run is at work here, which would change the examples, or shares the machine's memory.
+        UnderWayError: another run is working here, which would change the examples or compete for the machine's memory.
     """
     chosen, file = params.load(), Path(space) if space else SPACE
     if not EXAMPLES.is_dir():
@@ -56,5 +56,5 @@ def _advice(network: str, best: dict[str, Any], space: Space) -> str:
 
 
 def _written(value: object) -> str:
-    """A value as -S takes it, to the last digit."""
+    """Format a value for -S, to the last digit."""
     return "null" if value is None else str(value)

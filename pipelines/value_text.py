@@ -1,4 +1,4 @@
-"""The text of one value of a YAML document, replaced by another; all around it stays."""
+"""Replaces the text of one value of a YAML document and keeps everything around it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ def replaced(text: str, path: Sequence[tuple[Node, Node]], new: str) -> str | No
     """Replace a value.
 
     Args:
-        path: key and value of each mapping on the way to it.
-        new: on one line.
+        text: the document.
+        path: key and value of each mapping on the way to the value.
+        new: new value, on one line.
 
     Returns:
-        The whole text; None where the value stands elsewhere, under another key's anchor.
+        The whole text; None if the value is defined elsewhere, under another key's anchor.
     """
     key, value = path[-1]
     begin, end = value.start_mark.index, max(_ends(value))
@@ -26,17 +27,17 @@ def replaced(text: str, path: Sequence[tuple[Node, Node]], new: str) -> str | No
         return None
     end = begin + len(text[begin:end].rstrip())
     colon = text.find(":", key.end_mark.index) + 1
-    if isinstance(value, CollectionNode) and not value.flow_style:  # on lines of its own
+    if isinstance(value, CollectionNode) and not value.flow_style:  # on separate lines
         first, last = text.rindex("\n", 0, begin) + 1, text.find("\n", end)
         rest = text[last + 1 :] if last >= 0 else ""
         return text[:colon] + _aligned(f" {new}", 0, text[colon:first]) + rest
-    if begin == end:  # nothing stands there yet; marks of nothing lie wherever something follows
+    if begin == end:  # empty so far; the marks of an empty value lie wherever the next token begins
         return text[:colon] + _aligned(f" {new}", 0, text[colon:])
     return text[:begin] + _aligned(new, end - begin, text[end:])
 
 
 def _ends(node: Node) -> Iterator[int]:
-    """Where a value's text ends: a collection's own mark lies behind the comments that follow it."""
+    """Yield where a value's text ends; a collection's own end mark lies after the comments that follow it."""
     if not isinstance(node, CollectionNode) or node.flow_style:
         yield node.end_mark.index
         return
@@ -46,7 +47,7 @@ def _ends(node: Node) -> Iterator[int]:
 
 
 def _aligned(new: str, before: int, rest: str) -> str:
-    """A value and what follows it; a comment behind it stays in its column as long as there is room."""
+    """Return a value and what follows it; a trailing comment stays in its column as long as there is room."""
     gap = GAP.match(rest)
     if gap is None or not gap[0]:
         return new + rest

@@ -1,4 +1,4 @@
-"""The whole workflow in one call: write the switches to params.yaml, let DVC run what they change, show the result."""
+"""The whole workflow in one call: write settings to params.yaml, let DVC run what they change, show the result."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ PARAMS = Path("params.yaml")
 
 
 def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
-    """Set `knob=value` pairs in params.yaml, whose other lines stay; a wrong one leaves the file as it was.
+    """Set `knob=value` pairs in params.yaml, keeping its other lines; a wrong pair leaves the file unchanged.
 
     Args:
-        look: whether the source has to be here.
+        settings: pairs to set.
+        check_source: whether the source must exist.
 
     Returns:
-        What has changed, in words.
+        The changes, in words.
     """
     params.load(PARAMS)
-    text, told = knobs.put(yaml_text.read_text(PARAMS), settings, str(PARAMS))
+    text, changes = knobs.put(yaml_text.read_text(PARAMS), settings, str(PARAMS))
     tree = yaml_text.parse(text, str(PARAMS))
     chosen = params.parse(tree, str(PARAMS))
     params.check_paths(tree)
@@ -42,13 +43,13 @@ def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
         check(chosen)
     with atomic_file(PARAMS) as part:
         part.write_bytes(text.encode())
-    return told
+    return changes
 
 
 def check(chosen: params.Params) -> None:
-    """Refuse a source, or another file that params.yaml names, that isn't there now, and not after the first stages.
+    """Refuse a missing source, or a missing file named in params.yaml, before rather than after the first stages.
 
-    At a glance, for this is every run's.
+    A quick check, because every run makes it.
     """
     check_files(chosen)
     if Path(chosen.source) != paths.DEMO:
@@ -58,10 +59,10 @@ def check(chosen: params.Params) -> None:
 
 
 def run(settings: list[str]) -> int:
-    """Do `run_alone` where nobody else is at work.
+    """Call `run_alone` if no other run is working here.
 
     Raises:
-        UnderWayError: another run is at work here.
+        UnderWayError: another run is working here.
     """
     require_repository()
     with alone():
@@ -69,7 +70,7 @@ def run(settings: list[str]) -> int:
 
 
 def run_alone(settings: list[str]) -> int:
-    """Check the parameters and the source first, then `dvc repro`, inside of `alone`; 0, or 2 where a stage failed."""
+    """Check the parameters and the source, then run `dvc repro`, inside `alone`; returns 0, or 2 if a stage failed."""
     began, before = time.time(), PARAMS.read_bytes() if PARAMS.exists() else b""
     if settings:
         print("".join(f"{PARAMS}: {line}\n" for line in apply(settings)), end="", flush=True)
@@ -90,12 +91,12 @@ def run_alone(settings: list[str]) -> int:
 
 
 def require_repository() -> None:
-    """Refuse to let DVC work in a project that is no Git repository, unless DVC was told to do without.
+    """Refuse to let DVC work in a project without a Git repository, unless DVC is configured to do without.
 
     Raises:
-        UserError: it is none, or one that Git does not trust.
+        UserError: there is no repository, or Git does not trust it.
     """
-    if not Path(".dvc").is_dir():  # DVC will say so
+    if not Path(".dvc").is_dir():  # DVC will report that
         return
     try:
         git("rev-parse", "--git-dir")
@@ -107,25 +108,25 @@ def require_repository() -> None:
 
 
 def _targets(chosen: params.Params) -> list[str]:
-    """What to hand to `dvc repro`: nothing, which means all stages, or those that a source of one's own asks for."""
+    """Arguments for `dvc repro`: none, which means all stages, or those needed for a user's own source."""
     return [] if Path(chosen.source) == paths.DEMO else [name for name in times.stage_names() if name != "demo"]
 
 
 class UnderWayError(UserError):
-    """Another run is at work in the same folder."""
+    """Another run is working in the same folder."""
 
 
 @contextmanager
 def alone(verb: str = "run") -> Iterator[None]:
-    """Let one run at a time work here. The lock is the kernel's: it is gone with the process, however that ends.
+    """Let one run at a time work here. The kernel holds the lock: it is released with the process, however that ends.
 
     Args:
-        verb: what is under way meanwhile; others are told.
+        verb: name of this activity, shown to others.
 
     Raises:
-        UnderWayError: another one is at work; tells since when.
+        UnderWayError: another run is working here; says since when.
     """
-    if not Path(".dvc").is_dir():  # DVC will say so, and nothing can run
+    if not Path(".dvc").is_dir():  # DVC will report that, and nothing can run
         yield
         return
     folder = Path(".dvc/tmp")
@@ -151,17 +152,17 @@ def dvc() -> str:
 
 
 def number(value: float | None) -> str:
-    """A score as people read it."""
+    """Format a score for people."""
     return "not measured" if value is None else f"{value:.3f}"
 
 
 def summary(since: float | None = None) -> str:
-    """Verdict, headline numbers, seconds of the stages and the report's path of the last run.
+    """Verdict, headline numbers, durations of the stages and path of the report of the last run.
 
     Args:
         since: see `times.last_run`.
     """
-    from components.registry import pushed  # with it comes GTO, whose import closes all log handlers
+    from components.registry import pushed  # it imports GTO, whose import closes all log handlers
 
     metrics = read_json(paths.METRICS)
     verdict = read_json(paths.BLESSING / "verdict.json")
@@ -188,6 +189,6 @@ def _stages(run: times.LastRun) -> Iterator[tuple[str, str]]:
     took = [f"{stage} {seconds:.0f}" for stage, seconds in run.seconds.items()]
     if took:
         took.append(f"all {sum(run.seconds.values()):.0f}")
-    for name, told in (("Stages, seconds", took), ("Unfinished", run.unfinished), ("Up to date", run.up_to_date)):
-        lines = textwrap.wrap(", ".join(told), 94, break_on_hyphens=False)
+    for name, stages in (("Stages, seconds", took), ("Unfinished", run.unfinished), ("Up to date", run.up_to_date)):
+        lines = textwrap.wrap(", ".join(stages), 94, break_on_hyphens=False)
         yield from ((name if line is lines[0] else "", line) for line in lines)

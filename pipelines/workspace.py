@@ -1,7 +1,7 @@
-"""A second workspace of the project, below .dvc/tmp: DVC runs in it, and nothing in the first one changes.
+"""A second workspace of the project, below .dvc/tmp: DVC runs in it, and the first one stays unchanged.
 
 It reads what the first one reads and shares DVC's cache with it. A kill at any moment therefore leaves the first one's
-params.yaml, dvc.lock, outputs and reports alone, and the second one ready to go on.
+params.yaml, dvc.lock, outputs and reports alone, and the second one ready to continue.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from pipelines.workflow import PARAMS, dvc
 
 CODE = ("components", "models", "pipelines")
 LOCK = "dvc.lock"
-# Outputs in it are second names of files in the cache, if possible, unless the project's configuration says otherwise.
+# If possible, its outputs are links to files in the cache, unless the project's configuration says otherwise.
 LINKS = "reflink,hardlink,copy"
 
 
 class Workspace:
-    """A workspace of the project in the current folder; one that was left behind is gone on with.
+    """A workspace of the project in the current folder; one left behind is reused.
 
-    Code is a copy, so that all that runs in it is of one moment. Other dependencies, such as scans, are links. Outputs
-    come from the cache, but for those that persist, such as the ledger: they are copies of the current ones.
+    Its code is a copy, so that everything that runs in it dates from one moment. Other dependencies, such as scans, are
+    links. Outputs come from the cache, except persistent ones, such as the ledger: those are copies of the current
+    ones.
 
     Args:
         top: folder for it, which holds nothing else.
 
     Raises:
-        UserError: dvc.yaml can't be read, or a dependency can't be linked to.
+        UserError: dvc.yaml can't be read, or a dependency can't be linked.
     """
 
     def __init__(self, top: Path) -> None:
         here = Path.cwd()
         self.top = here / top
-        # Below the same path as the project's, because dependencies may be named by paths that lead out of it.
+        # At the same relative path as the project, because dependencies may be named by paths that lead out of it.
         self.folder = self.top.joinpath(*here.parts[1:])
         if not self.folder.is_dir():
             shutil.rmtree(self.top, ignore_errors=True)
@@ -55,7 +56,7 @@ class Workspace:
         )
 
     def set(self, knobs: dict[str, Any]) -> None:
-        """Take the project's params.yaml, with other values of some knobs, named like "split.fold"."""
+        """Copy the project's params.yaml, with other values for some parameters, named as in "split.fold"."""
         from dvc.utils.serialize import modify_yaml
 
         target = self.folder / PARAMS
@@ -69,7 +70,7 @@ class Workspace:
                 place[name] = value
 
     def remove(self) -> None:
-        """Remove it; what ran in it stays in DVC's cache."""
+        """Remove it; results of what ran in it stay in DVC's cache."""
         shutil.rmtree(self.top)
 
     def _copy(self) -> None:
@@ -86,7 +87,7 @@ class Workspace:
             shutil.copyfile(LOCK, self.folder / LOCK)
 
     def _look(self) -> tuple[list[str], list[str]]:
-        """Let it use the project's cache; returns what its stages read that none writes, and outputs that persist."""
+        """Let it use the project's cache; returns its stages' inputs that no stage writes, and persistent outputs."""
         from dvc.config import Config
         from dvc.exceptions import DvcException
         from dvc.repo import Repo
@@ -114,14 +115,14 @@ class Workspace:
         self.run(dvc(), "checkout", "--quiet", "--force", "--allow-missing")
         for name in persistent:
             if Path(name).is_file():
-                # Under a new name first: what lies there may be a name of a file in the cache.
+                # Written under a new name first: the existing file may be a link into the cache.
                 with atomic_file(self.folder / name) as part:
                     shutil.copyfile(name, part)
 
     def _link(self, name: str) -> None:
         target = Path(os.path.normpath(self.folder / name))
         if Path(name).is_absolute() or not Path(name).exists():
-            return  # the same path in both, or for DVC to tell
+            return  # the same path in both, or for DVC to report
         if target in (self.folder, *self.folder.parents):
             raise UserError(f"{name}: holds the project itself; give it by its path from / on")
         if target.is_symlink():
@@ -132,9 +133,9 @@ class Workspace:
 
 
 def _read(path: Path, written: Collection[Path], *, beside: bool = False) -> Iterator[str]:
-    """Of a dependency, what no stage writes: nothing, all of it, or the files that lie beside outputs in it.
+    """Yield the parts of a dependency that no stage writes: nothing, all of it, or the files beside outputs in it.
 
-    DVC looks into a dependency that is a link, and passes over links to folders inside of one.
+    DVC follows a dependency that is a link, but ignores links to folders inside one.
     """
     if {path, *path.parents} & set(written):
         return

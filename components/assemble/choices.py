@@ -1,7 +1,7 @@
 """All choices of a layered model, made on validation patients.
 
-In this order: temperatures, which make probabilities honest; stage 1's threshold; the mask's threshold; the 3-D
-processing; the doubt above which a patient is referred.
+They are made in this order: the temperatures, which calibrate the probabilities; stage 1's threshold; the mask's
+threshold; the 3-D processing; the doubt above which a patient is referred.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from components.metrics.mask_scores import dice
 from components.metrics.temperature import apply_temperature, temperature
 
 MASK_THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
-ROUNDING = 1e-6  # by which one slice's probability differs between runtimes, processors and batches
+ROUNDING = 1e-6  # how much one slice's probability differs between runtimes, processors and batches
 
 
 def tumor_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: float) -> float:
-    """Highest probability threshold at which at least `sensitivity` of the tumour slices are found.
+    """Return the highest probability threshold that still finds at least `sensitivity` of the tumour slices.
 
-    It lies halfway to the next lower probability, so that rounding in another runtime does not flip a slice: what is
-    lower by `ROUNDING` or less counts as the same.
+    The threshold lies halfway to the next lower probability, so that rounding in another runtime does not flip a slice;
+    probabilities within `ROUNDING` of each other count as equal.
     """
     probabilities = np.asarray(probabilities, float)
     positives = np.sort(probabilities[np.asarray(labels, bool)])
@@ -35,7 +35,7 @@ def tumor_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: 
 
 
 def choose(validation: ValidationViews, *, sensitivity: float, refer: float) -> dict[str, Any]:
-    """Make all choices; what layered.json says."""
+    """Make all choices; returns the content of layered.json."""
     temperatures = (
         temperature(validation.probabilities, validation.labels),
         validation.pixels.temperature(),

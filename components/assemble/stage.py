@@ -1,4 +1,4 @@
-"""Assemble: two trained networks and all choices made on validation patients become one layered SavedModel."""
+"""Assemble: two trained networks, and all choices made on validation patients, become one layered SavedModel."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def assemble(
     """Make all choices on the validation patients and write the layered model.
 
     Args:
-        classifier, segmenter: folders that the trainings wrote (network.json, network.weights.h5).
-        layered: folder to write: Format-Serving/, the SavedModel, with layered.json, the choices, among its assets.
+        classifier, segmenter: folders written by the trainings (network.json, network.weights.h5).
+        layered: folder to write: Format-Serving/, the SavedModel, with the choices, layered.json, among its assets.
         sensitivity: share of tumour slices that stage 1 has to find.
         refer: share of the patients that a human should look at first.
-        mirror: both stages look at the mirror image of every slice, too.
-        slices: how volumes were brought to slices, for those who predict.
+        mirror: whether both stages also see the mirror image of every slice.
+        slices: how volumes were resampled to slices, recorded for prediction.
 
     Returns:
-        What layered.json says.
+        The content of layered.json.
     """
     model = Layered(load_network(classifier), load_network(segmenter), mirror=mirror)
     table = read_splits(splits).query("split == 'val'")

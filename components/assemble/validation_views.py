@@ -1,4 +1,4 @@
-"""What the networks give for the validation patients, kept on disk while the choices are made."""
+"""The networks' outputs for the validation patients, kept on disk while the choices are made."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What every room may use: errors, atomic files, parameters, tables, names of files."""
+"""What every package may use: errors, atomic files, parameters, tables, file names."""

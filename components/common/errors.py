@@ -1,8 +1,8 @@
-"""The one error that people see: bad input, said in one line."""
+"""The one error that users see: bad input, reported in one line."""
 
 
 class UserError(Exception):
-    """Something the user can mend. The message names the file, the reason and the remedy, in one line.
+    """Something the user can fix. The message names the file, the reason and the remedy, in one line.
 
-    The command line prints it without a traceback and ends with exit status 2.
+    The command line prints it without a traceback and exits with status 2.
     """

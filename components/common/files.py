@@ -19,12 +19,13 @@ from components.common.system import DiskFullError, is_full, writing
 
 @contextmanager
 def atomic_file(path: str | Path, *, sweep: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it becomes `path` when the block ends well, and vanishes otherwise.
+    """Yield a temporary path beside `path`; it becomes `path` if the block succeeds and is removed otherwise.
 
-    The temporary name keeps the suffixes of `path`, because writers choose their format by them.
+    The temporary name keeps the suffixes of `path`, because writers choose their format by suffix.
 
     Args:
-        sweep: clear what killed processes have left for `path`; to look for it takes longer, the more files lie there.
+        sweep: whether to remove what killed processes left for `path`; the search takes longer in a folder of many
+            files.
     """
     path = Path(path)
     with _made(path):
@@ -42,9 +43,9 @@ def atomic_file(path: str | Path, *, sweep: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; it replaces `path` when the block ends well.
+    """Yield an empty temporary folder beside `path`; it replaces `path` if the block succeeds.
 
-    Whatever moment the process is killed at, `path` is the old folder as a whole, the new one, or absent.
+    Whenever the process is killed, `path` is either the complete old folder, the complete new one, or absent.
     """
     path = Path(path)
     with _made(path):
@@ -69,7 +70,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def _made(path: Path) -> Iterator[None]:
-    """Say of which file or folder it is that nothing can be made beside it."""
+    """Name the file or folder beside which nothing can be created."""
     try:
         yield
     except OSError as error:
@@ -79,12 +80,12 @@ def _made(path: Path) -> Iterator[None]:
 
 
 def _prefix() -> str:
-    """Temporary names tell who writes them, so that those of a killed process can be cleared away."""
+    """Return a prefix that identifies the writing process, so that leftovers of a killed one can be removed."""
     return f".part-{socket.gethostname()}-{os.getpid()}-"
 
 
 def _swept(path: Path, sweep: bool = True) -> Path:
-    """The folder of `path`, made where there is none, without what killed processes left there for `path`."""
+    """Create the folder of `path` if necessary, remove what killed processes left there for `path`, and return it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".part-{socket.gethostname()}-*-{glob.escape(path.name)}") if sweep else ():
         process = left.name.removeprefix(f".part-{socket.gethostname()}-").partition("-")[0]
@@ -104,14 +105,14 @@ def _runs(process: int) -> bool:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as indented JSON with a stable order of keys; NaN and infinity are refused with ValueError."""
+    """Write `value` as indented JSON with a stable key order; NaN and infinity raise ValueError."""
     text = json.dumps(value, indent=2, sort_keys=False, allow_nan=False, ensure_ascii=False) + "\n"
     with atomic_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file that a stage wrote; raises UserError where there is none yet."""
+    """Read a JSON file written by a stage; raises UserError if it does not exist yet."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -119,7 +120,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def must_exist(address: str) -> None:
-    """Refuse a path that is not there; of other addresses nothing is known yet."""
+    """Refuse a local path that does not exist; addresses of other kinds are not checked."""
     if "://" not in address and not Path(address).exists():
         raise UserError(
             f"{address}: no such file or folder; give scans, a folder of them, an archive or a gs:// address"

@@ -2,9 +2,9 @@
 
 SERVING = "Format-Serving"  # where TFX looks for a SavedModel inside an artifact
 REGISTERED = "1"  # where TensorFlow Serving looks for one inside a model's folder
-LAYERED = "assets.extra/layered.json"  # inside a SavedModel, whose loaders pass it over: the choices, their evidence
+LAYERED = "assets.extra/layered.json"  # in a SavedModel, whose loaders ignore it: the choices and their evidence
 HISTORY = "history.csv"  # one row an epoch
-PATIENTS = "patients.csv"  # scores, three rows a test patient: gate on, gate off, on but unprocessed
+PATIENTS = "patients.csv"  # scores, three rows per test patient: gate on, gate off, gate on without 3-D processing
 CHAMPION = "champion.csv"  # PATIENTS of the champion
-SLICES = "slices.csv"  # label and tumour probability, one row a test slice
+SLICES = "slices.csv"  # label and tumour probability, one row per test slice
 PIXELS = "pixels.json"  # pixels counted by mask probability, for calibration

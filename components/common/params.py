@@ -1,7 +1,7 @@
-"""Every knob of params.yaml: its type, its range, and which of its values the chosen scale takes.
+"""Every parameter of params.yaml: its type, its range, and its value at the chosen scale.
 
-A value that depends on the scale is written as one mapping, `{demo: 4, laptop: 20, full: 100}`; `load` picks the one
-that `scale` names, so that there is one copy of the parameters and one switch.
+A value that depends on the scale is written as one mapping, `{demo: 4, laptop: 20, full: 100}`; `load` picks the entry
+that `scale` names, so there is one copy of the parameters and one switch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
-# Stands for no table in params.yaml: the stages that read tables depend on them, and DVC can't depend on nothing.
+# Stands for "no table" in params.yaml: the stages that read tables depend on it, and DVC can't depend on nothing.
 NO_TABLE = "own/none.csv"
 Table = Annotated[str | None, BeforeValidator(lambda path: None if path == NO_TABLE else path)]
 Side = Annotated[int, Field(ge=32, le=1024, multiple_of=16)]
@@ -54,7 +54,7 @@ class Ingest(Group):
     @field_validator("policy")
     @classmethod
     def name_every_kind(cls, policy: dict[str, Action]) -> dict[str, Action]:
-        """Refuse kinds of problems that there are not, and kinds without an action."""
+        """Refuse unknown kinds of problems, and kinds without an action."""
         wrong = sorted(set(policy) ^ set(REMEDIES))
         if wrong:
             raise ValueError(f"{wrong[0]}: {'missing' if wrong[0] in REMEDIES else 'there is no such kind'}")
@@ -62,7 +62,7 @@ class Ingest(Group):
 
     @model_validator(mode="after")
     def know_where_flair_is(self) -> Ingest:
-        """Refuse channels without FLAIR, or with the same sequence twice."""
+        """Refuse channels that lack FLAIR or name a sequence twice."""
         named = [name for name in self.channels if name in ("pre", "flair", "post")]
         if "flair" not in named or len(named) != len(set(named)):
             raise ValueError("channels must name flair once, and pre and post at most once")
@@ -81,7 +81,7 @@ class Split(Group):
 
     @model_validator(mode="after")
     def choose_one_way(self) -> Split:
-        """Refuse two answers to the question of who is tested on."""
+        """Refuse two answers to the question of which patients are tested."""
         if sum([self.fold is not None, bool(self.holdout_sites), self.file is not None]) > 1:
             raise ValueError("fold, holdout_sites and file exclude each other")
         if self.fold is not None and self.fold >= self.folds:
@@ -104,7 +104,7 @@ class Convert(Group):
 
     @property
     def beam_args_here(self) -> list[str]:
-        """Flags for what reads this machine's disk: the same, unless those are for workers elsewhere."""
+        """Return the Beam flags for jobs that read this machine's disk, replacing those that name workers elsewhere."""
         return self.beam_args if self.storage is None else ["--runner=FnApiRunner", "--direct_num_workers=1"]
 
 
@@ -136,7 +136,7 @@ class Training(Group):
 
     @model_validator(mode="after")
     def promise_no_more_than_xla_holds(self) -> Training:
-        """Refuse equal bits from XLA, of which TensorFlow promises none."""
+        """Refuse to promise bit-identical results under XLA, for which TensorFlow does not guarantee them."""
         if self.deterministic and self.xla == "on":
             raise ValueError(
                 "deterministic and xla: on contradict each other; set deterministic to false, or xla to auto"
@@ -145,7 +145,7 @@ class Training(Group):
 
 
 class Recipe(Group):
-    """What both networks' trainings share."""
+    """What the trainings of both networks share."""
 
     image_size: Side
     epochs: Positive
@@ -172,7 +172,7 @@ class Classifier(Recipe):
 
     @model_validator(mode="after")
     def train_what_can_learn(self) -> Classifier:
-        """Refuse strategies of which a phase would not come, or would learn nothing."""
+        """Refuse strategies with a phase that would never start, or would learn nothing."""
         if self.strategy == "frozen_then_finetune" and self.head_epochs >= self.epochs:
             raise ValueError(
                 f"head_epochs is {self.head_epochs}, and there are {self.epochs} epochs in all: none is left to "
@@ -198,14 +198,14 @@ class Segmenter(Recipe):
 
     @model_validator(mode="after")
     def have_a_place_for_weights(self) -> Segmenter:
-        """Refuse pre-trained weights of no backbone, which nothing would take."""
+        """Refuse pre-trained weights without a backbone to load them into."""
         if self.backbone is None and self.weights != "none":
             raise ValueError(f"weights is {self.weights}, and there is no backbone to take them; set backbone, too")
         return self
 
     @model_validator(mode="after")
     def halve_evenly(self) -> Segmenter:
-        """Refuse more poolings than the side can be halved."""
+        """Refuse more pooling steps than the side can be halved."""
         if self.image_size % 2 ** len(self.filters):
             raise ValueError(f"image_size {self.image_size} can't be halved {len(self.filters)} times, once a filter")
         return self
@@ -238,7 +238,7 @@ class Registry(Group):
 
 
 class Params(Group):
-    """The whole of params.yaml, with one value a knob."""
+    """All of params.yaml, with one value per parameter."""
 
     scale: Scale
     source: str
@@ -258,7 +258,7 @@ class Params(Group):
 
 
 def pick(value: Any, scale: str) -> Any:
-    """Replace every mapping whose keys are the names of scales by its value for `scale`."""
+    """Replace every mapping whose keys are scale names with its value for `scale`."""
     if isinstance(value, dict):
         if value and set(value) <= set(SCALES):
             if scale not in value:
@@ -269,7 +269,7 @@ def pick(value: Any, scale: str) -> Any:
 
 
 def parse(tree: Any, name: str = "params.yaml") -> Params:
-    """Check a parsed params.yaml; raises UserError naming the first knob that is wrong, and how many more are."""
+    """Validate a parsed params.yaml; raises UserError naming the first wrong parameter and the number of others."""
     if not isinstance(tree, dict):
         raise UserError(f"{name}: not a mapping of parameters; restore it with `git checkout {name}`")
     scale = tree.get("scale")
@@ -278,7 +278,7 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
     try:
         return Params.model_validate(pick(tree, scale))
     except ValidationError as error:
-        # A misspelt knob is missing under its right name, too: told by what was written.
+        # A misspelt parameter is also missing under its right name: report it as it was written.
         first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         knob, value = ".".join(str(part) for part in first["loc"]), repr(first["input"])
         what = (
@@ -294,7 +294,7 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
 
 
 def _meant(knob: str, others: list[Any]) -> str:
-    """The knob that is missing and sounds like one that there is not."""
+    """Return the missing parameter that most resembles an unknown one."""
     missing = [".".join(map(str, one["loc"])) for one in others if one["type"] == "missing"]
     return "".join(f"; did you mean {near}?" for near in difflib.get_close_matches(knob, missing, 1))
 
@@ -305,11 +305,11 @@ def load(path: str | Path = "params.yaml") -> Params:
 
 
 def check_paths(tree: dict[str, Any], name: str = "params.yaml") -> None:
-    """Refuse knobs that dvc.yaml takes for paths, and that are none; raises UserError.
+    """Refuse parameters that dvc.yaml uses as paths and that are not paths; raises UserError.
 
     Args:
-        tree: a file of parameters that `parse` takes, as it is written.
-        name: of the file.
+        tree: parameters that `parse` accepts, as written in the file.
+        name: name of the file.
     """
     for knob, value in {
         "source": tree["source"],

@@ -1,4 +1,4 @@
-"""Paths for libraries that take a path for a pattern."""
+"""Paths for libraries that interpret a path as a pattern."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import glob
 import tempfile
 from pathlib import Path
 
-_LINKS: list[tempfile.TemporaryDirectory] = []  # each is removed when nothing holds it any more
+_LINKS: list[tempfile.TemporaryDirectory] = []  # each is removed once nothing refers to it
 
 
 def plain_path(path: str | Path) -> str:
-    """The absolute path of a folder as Beam and TensorFlow may have it, for whom brackets and the like make a pattern.
+    """Return a path that is safe for Beam and TensorFlow, which read brackets and the like as patterns.
 
-    Where there are such characters in it, this is that of a link, which is gone when this process ends.
+    The path is absolute. If it contains such characters, it is that of a link, which is removed when this process ends.
     """
     absolute = str(Path(path).resolve())
     if glob.escape(absolute) == absolute:

@@ -1,4 +1,4 @@
-"""Tables of predictions that `evaluate` wrote, as every later step reads them."""
+"""Tables of predictions written by `evaluate`, as every later step reads them."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ def read_slices(predictions: str | Path) -> pd.DataFrame:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as dictionaries, None where a score does not exist, as `summarise_patients` takes them."""
+    """Rows as dictionaries, with None for missing scores, as `summarise_patients` takes them."""
     return table.astype(object).where(table.notna(), None).to_dict("records")

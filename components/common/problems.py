@@ -1,11 +1,11 @@
-"""What can be wrong with a source: one kind a row, each with its remedy. `ingest.policy` says what follows from it."""
+"""What can be wrong with a source: one kind per row, with its remedy. `ingest.policy` decides the consequence."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Kind of problem: what the person who hands over the scans can do about it.
+# Kind of problem: what the person who provides the scans can do about it.
 REMEDIES = {
     "unreadable": "copy it again from its source",
     "shape": "export all pictures of a patient at one size, and masks at the size of their pictures",
@@ -32,15 +32,15 @@ REMEDIES = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding.
+    """One problem.
 
     Attributes:
-        kind: a key of `REMEDIES`.
-        patient: the examination it concerns; "" where it concerns the source as a whole.
-        where: file or slice, relative to the source and without any identity but the patient's chosen one.
-        what: the reason, in words.
-        remedy: what helps here, where that is something else than for most problems of the kind.
-        lost: whether there may be a scan that nothing comes of: a prediction then ends with exit status 1.
+        kind: key of `REMEDIES`.
+        patient: examination concerned; "" if it is the source as a whole.
+        where: file or slice, relative to the source, without any identity except the patient's chosen one.
+        what: reason, in words.
+        remedy: remedy for this case, if it differs from the usual one for the kind.
+        lost: whether a scan may have been lost; a prediction then ends with exit status 1.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Problem:
 
     @property
     def advice(self) -> str:
-        """What the person who hands over the scans can do."""
+        """What the person who provides the scans can do."""
         return self.remedy or REMEDIES[self.kind]
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Problem:
 
 
 def numbers(values: Iterable[int]) -> str:
-    """Write whole numbers shortly: "1-3, 7, 9-10"."""
+    """Format whole numbers compactly: "1-3, 7, 9-10"."""
     runs: list[list[int]] = []
     for value in sorted(values):
         if runs and value == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""What people see of a training: a bar with the time left, a line an epoch, dvclive's plots, TensorBoard on request."""
+"""Progress of a training: a bar with the time left, one line per epoch, dvclive's plots, TensorBoard on request."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from components.common.bars import bar
 
 
 class Progress:
-    """Show a training.
+    """Shows the progress of a training.
 
     Args:
-        name: of the network.
-        steps: of the whole training.
-        epochs: likewise.
+        name: name of the network.
+        steps: steps of the whole training.
+        epochs: epochs of the whole training.
         live: folder for dvclive's metrics and plots; None for none.
         tensorboard: folder for TensorBoard; None for none.
     """
@@ -31,7 +31,7 @@ class Progress:
         self.live_folder, self.tensorboard = live, tensorboard
 
     def start(self, step: int, history: list[dict[str, float]]) -> None:
-        """Begin, or go on after the epochs in `history`."""
+        """Begin, or continue after the epochs in `history`."""
         if step:
             print(f"{self.name}: going on at step {step} of {self.steps}, epoch {len(history) + 1}")
         self.bar: tqdm[Any] = bar(desc=self.name, total=self.steps, initial=step, unit="step")
@@ -52,7 +52,7 @@ class Progress:
         self._log(number, row)
 
     def close(self) -> None:
-        """End what `start` began."""
+        """Close what `start` opened."""
         self.bar.close()
         if self.live:
             self.live.end()
@@ -71,9 +71,9 @@ class Progress:
 
 
 def _live(folder: str) -> Any:
-    """A logger that only writes files; stages and their versions are DVC's own business.
+    """Return a logger that only writes files; stages and their versions are DVC's own business.
 
-    It is made in an empty folder: in a Git repository without a commit dvclive fails, and it asks for none elsewhere.
+    It is created in an empty folder: in a Git repository without commits dvclive fails, and elsewhere it needs none.
     """
     from dvclive import Live
 

@@ -1,4 +1,4 @@
-"""What the machine refuses, a full disk or a file that may not be read, as a line for people."""
+"""Errors of the machine, such as a full disk or an unreadable file, as one line for users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from components.common.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# Beam, SQLite and TensorFlow hand on the words alone.
+# Beam, SQLite and TensorFlow pass on only the message.
 WORDS = (*(os.strerror(number) for number in FULL), "database or disk is full")
 REMEDIES = {
     errno.ENOENT: "it was moved or removed, or what makes it has not run yet",
@@ -22,11 +22,11 @@ REMEDIES = {
 
 
 class DiskFullError(UserError):
-    """Nothing more can be written, so there is no use in going on with the next patient."""
+    """The disk is full, so there is no point in continuing with the next patient."""
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came from, is that of a full disk."""
+    """Return whether an error, or one of its causes, reports a full disk."""
     while error is not None:
         if getattr(error, "errno", None) in FULL or any(words in str(error) for words in WORDS):
             return True
@@ -35,7 +35,7 @@ def is_full(error: BaseException | None) -> bool:
 
 
 def in_words(error: BaseException) -> str | None:
-    """Name the file, the reason and the remedy; None where it is no error of the machine."""
+    """Name the file, the reason and the remedy; returns None if the machine did not cause the error."""
     if is_full(error):
         return f"{_place(error)}{_reason(error)}; make room and start again"
     if isinstance(error, OSError) and error.errno:
@@ -46,14 +46,14 @@ def in_words(error: BaseException) -> str | None:
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Let a full disk be told about `path`, and not about the temporary name beside it.
+    """Report a full disk as a problem of `path` rather than of the temporary name beside it.
 
     Raises:
-        DiskFullError: the block has met one.
+        DiskFullError: the disk filled up inside the block.
     """
     try:
         yield
-    except DiskFullError as error:  # of a file inside
+    except DiskFullError as error:  # raised for a file inside `path`
         raise DiskFullError(_full(path, error.__cause__)) from error.__cause__
     except UserError:
         raise

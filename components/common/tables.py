@@ -16,12 +16,12 @@ MANIFEST_COLUMNS = [
 SPLITS_COLUMNS = ["patient", "subject", "site", "split", "fold"]
 LEDGER_COLUMNS = ["subject", "split", "fold", "recipe"]
 PROBLEM_COLUMNS = ["kind", "action", "patient", "where", "what", "remedy"]
-# Names and hashes may look like numbers ("007", "12e4"); they are not.
+# Names and hashes may look like numbers ("007", "12e4") but must stay text.
 TEXT = dict.fromkeys(("patient", "subject", "site", "pixel_hash", "perceptual_hash", "split", "recipe"), str)
 
 
 def read_manifest(path: str | Path) -> pd.DataFrame:
-    """Read data/manifest.csv; hashes are "" for slices that show too little to tell them apart."""
+    """Read data/manifest.csv; a hash is "" if the slice shows too little to be identified."""
     return _read(path, MANIFEST_COLUMNS, "ingest").fillna({"pixel_hash": "", "perceptual_hash": ""})
 
 
@@ -31,13 +31,13 @@ def read_splits(path: str | Path) -> pd.DataFrame:
 
 
 def read_ledger(path: str | Path) -> pd.DataFrame:
-    """Read data/ledger.csv: who was ever dealt to which side and fold, and by which recipe."""
+    """Read data/ledger.csv: the split and fold that each person was ever assigned, and by which recipe."""
     return _read(path, LEDGER_COLUMNS, "split")
 
 
 def _read(path: str | Path, columns: list[str], stage: str) -> pd.DataFrame:
     try:
-        # A patient may be called "NA" or "None"; only what is empty is missing.
+        # A patient may be called "NA" or "None"; only an empty field is missing.
         table = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not readable as a table; run `dvc repro {stage}`") from error

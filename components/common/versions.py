@@ -21,13 +21,13 @@ PACKAGES = (
         "pydicom",
     ),
 )
-# What a run depends on; its own outputs are not changes of the code.
+# What a run depends on; its own outputs do not count as changes to the code.
 CODE = ("components", "models", "pipelines", "params.yaml", "dvc.yaml", "pyproject.toml", "requirements.lock")
 UNKNOWN = "unknown"
 
 
 def code_version(folder: str | Path = ".") -> str:
-    """Commit of the repository in `folder`, and whether code or parameters differ from it; "unknown" without one."""
+    """Return the commit of the repository in `folder` and whether code or parameters differ; "unknown" without one."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return UNKNOWN
@@ -48,7 +48,7 @@ def _git(folder: str | Path, *arguments: str) -> str | None:
 
 
 def packages() -> dict[str, str]:
-    """Versions of Python and of the packages that are installed."""
+    """Versions of Python and of the installed packages."""
     found = {"Python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""YAML 1.2, as DVC reads it: `on` and `NO` are words, `1e-3` is a number, and a key stands in a mapping once."""
+"""YAML 1.2, as DVC reads it: `on` and `NO` are words, `1e-3` is a number, and keys are unique within a mapping."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ KEY = re.compile(r'duplicate key "(.*?)" with')
 
 
 def read_text(path: str | Path) -> str:
-    """Text of a file, its line ends as they are.
+    """Return the text of a file with its line endings unchanged.
 
     Raises:
-        UserError: it can't be read, or is in another encoding.
-        FileNotFoundError: there is none.
+        UserError: the file can't be read, or is in another encoding.
+        FileNotFoundError: the file does not exist.
     """
     try:
         return Path(path).read_bytes().decode("utf-8")
@@ -33,13 +33,13 @@ def read_text(path: str | Path) -> str:
 
 
 def parse(text: str, name: str) -> Any:
-    """Value of a YAML document.
+    """Parse a YAML document.
 
     Args:
-        name: of its file.
+        name: name of its file, for messages.
 
     Raises:
-        UserError: it is no YAML, or a key stands in it twice.
+        UserError: the text is not YAML, or a key is duplicated.
     """
     try:
         return reader().load(text)
@@ -56,10 +56,10 @@ def read_yaml(path: str | Path, missing: str) -> Any:
 
     Args:
         path: the file.
-        missing: reason and remedy where it is not there.
+        missing: reason and remedy to report if the file does not exist.
 
     Raises:
-        UserError: it isn't there, can't be read, isn't UTF-8 or YAML, or holds a key twice.
+        UserError: the file is missing, unreadable, not UTF-8 or not YAML, or a key is duplicated.
     """
     try:
         return parse(read_text(path), str(path))
@@ -68,8 +68,8 @@ def read_yaml(path: str | Path, missing: str) -> Any:
 
 
 def reader() -> YAML:
-    """A parser of its own state, for values and for nodes."""
-    return YAML(typ="safe", pure=True)  # the other one is libyaml, which reads version 1.1
+    """Return a parser with its own state, for values and for nodes."""
+    return YAML(typ="safe", pure=True)  # the default is libyaml, which implements YAML 1.1
 
 
 def _line(error: YAMLError) -> str:

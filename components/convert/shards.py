@@ -1,4 +1,4 @@
-"""One shard: a gzipped TFRecord file of tf.Examples, one a slice, written by one worker."""
+"""One shard: a TFRecord file of tf.Examples in gzip format, one per slice, written by one worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from components.scans.slice_features import intensities
 
 
 def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
-    """Serialise a scan slice by slice, with so many slices either side; the scan must have a mask."""
+    """Serialise a scan slice by slice, with `neighbors` slices on either side; the scan must have a mask."""
     from models.examples import encode_example
 
     assert scan.mask is not None
@@ -46,7 +46,7 @@ def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
 
 
 def shard_of(patient: str, shards: int) -> int:
-    """The shard a patient belongs to, by its name alone."""
+    """Return the shard of a patient, which depends only on its name."""
     return zlib.crc32(patient.encode()) % shards
 
 
@@ -58,7 +58,7 @@ class WriteShard(beam.DoFn):
         self.neighbors, self.gzip_level = neighbors, gzip_level
 
     def process(self, element: tuple[tuple[str, int], list[tuple[str, str]]]) -> None:
-        """Write the shard on the worker's own disk, then put it where it belongs."""
+        """Write the shard on the worker's own disk, then move it to its destination."""
         import tensorflow as tf
 
         (side, number), patients = element

@@ -1,7 +1,8 @@
-"""Convert: scans to sharded, gzipped TFRecord files of tf.Example, one a slice, with Apache Beam.
+"""Convert: scans to sharded TFRecord files of tf.Examples, one per slice, with Apache Beam.
 
-A shard is written by one worker from a list of patients that depends on their names alone, so its bytes are the same
-for any runner and any number of workers, and no worker holds more than one patient.
+The files are in gzip format, uncompressed at level 0. One worker writes each shard from a list of patients that depends
+only on their names, so the bytes are the same for any runner and any number of workers, and no worker holds more than
+one patient at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from components.io.beam import reachable, run_pipeline
 
 
 def jobs(splits: pd.DataFrame, shards: int) -> list[tuple[tuple[str, int], tuple[str, str]]]:
-    """One entry a patient: `((side, shard), (patient, site))`."""
+    """Return one entry per patient: `((side, shard), (patient, site))`."""
     return [((row.split, shard_of(row.patient, shards)), (row.patient, row.site)) for row in splits.itertuples()]
 
 
@@ -35,14 +36,14 @@ def convert(
     """Write `folder/Split-{train,val,test}/`.
 
     Args:
-        scans: what ingest wrote.
-        splits: CSV, patient to side.
-        folder: replaced as a whole, or left as it was where anything fails.
-        shards: files a side at most; a shard without patients is not written.
-        beam_args: pipeline options, e.g. `--runner=FnApiRunner`; they choose where the pipeline runs.
-        storage: address that all workers reach, e.g. `gs://bucket/prefix`; None where they work on this machine's disk.
-        neighbors: slices either side that each example carries, for networks that see them.
-        gzip_level: 0 reads fastest, 1 to 9 are smaller.
+        scans: folder written by ingest.
+        splits: CSV that maps patients to splits.
+        folder: output folder; replaced as a whole, or unchanged if anything fails.
+        shards: maximum number of files per split; a shard without patients is not written.
+        beam_args: pipeline options, e.g. `--runner=FnApiRunner`; they determine where the pipeline runs.
+        storage: address that all workers reach, e.g. `gs://bucket/prefix`; None if they work on this machine's disk.
+        neighbors: number of slices on either side that each example carries, for networks that see them.
+        gzip_level: compression level; 0 (none) reads fastest, 1 to 9 give smaller files.
     """
     table = read_splits(splits)
     with atomic_folder(folder) as part:

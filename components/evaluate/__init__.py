@@ -1,1 +1,1 @@
-"""Stage evaluate: what the test patients say about a model, and the verdict of the gate."""
+"""Stage evaluate: the model's results on the test patients, and the gate's verdict."""

@@ -24,10 +24,10 @@ NOTES = ("README.md", ".gitignore")
 
 
 def champion_in(folder: str | Path) -> Path | None:
-    """The layered model in the champion's folder; None where nothing but notes lies there.
+    """Return the layered model in the champion's folder; None if the folder holds nothing but notes.
 
     Raises:
-        UserError: there is no such folder, something else lies there, or several models.
+        UserError: the folder does not exist, or holds something else or several models.
     """
     if not Path(folder).is_dir():
         raise UserError(f"{folder}: no such folder; gate.champion names the one for the champion")
@@ -43,7 +43,7 @@ def champion_in(folder: str | Path) -> Path | None:
 
 
 def unfair(champion: Path, tested: Collection[str]) -> list[Check]:
-    """Refuse a comparison that would mean nothing: the champion has learned from patients that are tested today."""
+    """Refuse a meaningless comparison: the champion was trained on patients that are tested today."""
     record = read_record(champion)
     silent = silence(record)
     if silent:
@@ -63,17 +63,17 @@ def unfair(champion: Path, tested: Collection[str]) -> list[Check]:
 def challenge(
     champion: str | Path, tested: Collection[str], candidate: pd.DataFrame, gate: Gate, seed: int, measure: Measure
 ) -> tuple[list[Check], dict[str, Any] | None]:
-    """Hold the candidate against the champion, if there is one.
+    """Compare the candidate with the champion, if there is one.
 
     Args:
-        champion: the champion's folder.
+        champion: folder of the champion.
         tested: fingerprints of the test patients.
-        candidate: its scores, see `compare`.
-        measure: runs a layered model on the test patients and gives its scores.
+        candidate: scores of the candidate, see `compare`.
+        measure: function that runs a layered model on the test patients and returns its scores.
 
     Returns:
-        Checks, none without a champion; and what `compare` found, None without one. A champion that can't be used is a
-        check that failed.
+        Checks, none without a champion; and the result of `compare`, None without one. An unusable champion is reported
+        as a failed check.
     """
     try:
         model = champion_in(champion)
@@ -93,13 +93,13 @@ def compare(
     """Compare volume Dice patient by patient.
 
     Args:
-        candidate, champion: tables of `components.evaluate.summary.read_patients`.
-        gate: `margin` is what the candidate's mean may be worse by.
-        seed: of the test.
+        candidate, champion: tables of `components.common.predictions.read_patients`.
+        gate: limits; `margin` is the loss allowed in the candidate's mean.
+        seed: seed of the test.
 
     Returns:
-        The checks: no patient differs, the loss in the mean is within the margin, and the test at 5 % agrees where
-        there are patients enough for one. And what was found, for the report.
+        The checks: both models have the same patients, the loss in the mean is within the margin, and, given enough
+        patients, the test at the 5 % level agrees. And the measured differences, for the report.
     """
     scores = [dict(zip(table["patient"], table["volume_dice"], strict=True)) for table in (candidate, champion)]
     if set(scores[0]) != set(scores[1]):

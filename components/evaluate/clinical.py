@@ -1,4 +1,4 @@
-"""The clinical table: any CSV with a column `patient`; each other column becomes a cohort."""
+"""The clinical table: any CSV with a column `patient`; every other column defines a cohort."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from components.common.errors import UserError
 from components.scans.identity import subject_of
 
-# As many different numbers, or fewer, are codes (grade 2 or 3, a cluster's number), not a quantity.
+# With at most this many distinct values, numbers are codes (grade 2 or 3, a cluster's number) rather than a quantity.
 CODES = 5
 MISSING = ("", "NA", "N/A", "NaN", "nan", "None", "null")
 
@@ -22,17 +22,17 @@ def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
 
     Args:
         path: CSV. Its column `patient` (in any case) holds the name of the examination or of the person.
-        patients: whom to read.
+        patients: patients to read.
 
     Returns:
-        One row a patient that the table knows, in the order of `patients`: patient, and the other columns as text,
-        missing where empty; see `as_text`.
+        One row per patient that the table lists, in the order of `patients`: patient, and the other columns as text,
+        None if empty; see `as_text`.
 
     Raises:
-        UserError: the file is no table, lacks the column, names one twice, or knows none of the patients.
+        UserError: the file is not a table, lacks the column, repeats a name, or lists none of the patients.
     """
     try:
-        # As text: a patient may be called "007" or "NA".
+        # Read as text, because a patient may be called "007" or "NA".
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not readable as a table; give a CSV with a column `patient`") from error
@@ -43,7 +43,7 @@ def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
     if key.duplicated().any():
         raise UserError(f"{path}: names {key[key.duplicated()].iloc[0]} twice; keep one row a patient")
     rows = {name: at for at, name in enumerate(key)}
-    # An examination's own row comes before one of the person.
+    # A row for the examination takes precedence over one for the person.
     found = {p: rows[name] for p in patients for name in (subject_of(p), p) if name in rows}
     if not found:
         raise UserError(f"{path}: knows none of the {len(patients)} patients; its `patient` must hold the scans' names")
@@ -53,11 +53,12 @@ def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """Bring a column of text to few values; what is missing (see `MISSING`) is None.
+    """Reduce a column of text to a few distinct values; missing ones (see `MISSING`) become None.
 
     Args:
-        values: numbers of more than `CODES` different values become ranges between their quartiles, "20 to <40", which
-            hold the lower bound and not the upper one; numbers of fewer are codes and words are words: they stay.
+        values: text of the column. Numbers with more than `CODES` distinct values become ranges between their
+            quartiles, "20 to <40", which include the lower bound and exclude the upper one. Fewer distinct numbers are
+            codes and stay as they are, as do words.
     """
     values = values.str.strip()
     missing = values.isin(MISSING).to_numpy()

@@ -1,4 +1,4 @@
-"""Cohorts: which patients to look at together. A good mean can hide a site, or all the small tumours."""
+"""Cohorts: which patients to look at together. A good mean can hide one bad site, or all the small tumours."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 COLUMNS = ["patient", "cohort", "value", "patients", "few"]
-# A mean of fewer says more about those patients than about their kind.
+# The mean of fewer patients says more about those patients than about their cohort.
 FEWEST = 3
-# Fixed bounds, in ml of the reference, so that "small" means the same in every run and set. They lie near the
-# terciles of the LGG set (12 and 30), whose pictures carry no geometry and count as 1 mm a step.
+# Fixed bounds, in ml of the reference, so that "small" means the same in every run and data set. They lie near the
+# terciles of the LGG set (12 and 30), whose pictures carry no geometry and count as 1 mm per step.
 SIZES = ((10.0, "small, below 10 ml"), (30.0, "medium, 10 to 30 ml"), (np.inf, "large, above 30 ml"))
 NO_TUMOR, UNKNOWN = "no tumour", "unknown"
 
@@ -25,16 +25,15 @@ def tumor_size(reference_ml: float) -> str:
 
 
 def cohorts(patients: pd.DataFrame, clinical: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Name the cohorts of every patient.
+    """List the cohorts of every patient.
 
     Args:
-        patients: one row a patient: patient, site, missing_sequence, reference_ml.
-        clinical: what `clinical.read_clinical` gave: patient, and one column of text a cohort.
+        patients: one row per patient: patient, site, missing_sequence, reference_ml.
+        clinical: result of `clinical.read_clinical`: patient, and one column of text per cohort.
 
     Returns:
-        One row a patient and cohort: patient, cohort ("site", "missing_sequence", "tumor_size", then the clinical
-        columns), value, patients (how many share the value), few (True below 3 of them). What is not known has the
-        value "unknown".
+        One row per patient and cohort: patient, cohort ("site", "missing_sequence", "tumor_size", then the clinical
+        columns), value, patients (how many share the value), few (True below 3 of them). Unknown values are "unknown".
 
     Raises:
         ValueError: a patient has two rows.

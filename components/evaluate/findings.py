@@ -1,28 +1,28 @@
-"""What a reader must know before any number: leaks, empty masks, false confidence; in words, worst first."""
+"""What a reader must know before any number, in words, worst first: leaks, empty masks, miscalibration."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-# A gap between what is said and what is there that a reader should hear of.
+# The gap between predicted and observed frequencies that a reader should know about.
 GAP = 0.1
 
 
 def known_people(record: dict[str, Any]) -> set[str]:
-    """Fingerprints of the persons that a layered model's networks were trained or chosen on."""
+    """Fingerprints of the persons on whom a layered model's networks were trained or its choices made."""
     return {person for network in record["made_from"].values() for person in network.get("people", ())}
 
 
 def silence(record: dict[str, Any]) -> str | None:
-    """Say where a layered model does not tell whom a network was trained on; None where it tells of both."""
+    """Report that a layered model does not record whom a network was trained on; None if both networks are covered."""
     made_from = record.get("made_from", {})
     silent = [name for name in ("classifier", "segmenter") if "people" not in made_from.get(name, {})]
     return f"does not tell whom its {' and its '.join(silent)} has learned from" if silent else None
 
 
 def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:
-    """Say how many of the tested persons, by fingerprint, the model has seen before; None where there are none."""
+    """Report how many of the tested persons, by fingerprint, the model has seen before; None if it has seen none."""
     silent = silence(record)
     if silent:
         return f"The model {silent}, so a LEAK can't be ruled out. Train it again."
@@ -36,56 +36,56 @@ def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:
 
 
 def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection[str]) -> list[str]:
-    """Sentences for the top of the report; none where there is nothing to warn of.
+    """Sentences for the top of the report; none if there is nothing to warn about.
 
     Args:
-        metrics: what `components.evaluate.summary.summarise` gave.
-        record: the layered model's layered.json.
+        metrics: result of `components.evaluate.summary.summarise`.
+        record: layered.json of the layered model.
         tested: fingerprints of the test patients.
     """
     layered, classifier, calibration = metrics["layered"], metrics["classifier"], metrics["calibration"]
-    told = [leak(record, tested)]
+    sentences = [leak(record, tested)]
     missed, with_tumor = layered["missed_patients"], layered["tumor_patients"]
     if with_tumor and missed == with_tumor:
-        told.append(
+        sentences.append(
             "The model draws NOTHING: every mask of a patient with tumour is empty. Pixel accuracy would still be "
             "near 0.99, which is why it isn't reported."
         )
     elif missed:
-        told.append(f"In {missed} of {with_tumor} patients with tumour nothing is drawn at all.")
+        sentences.append(f"In {missed} of {with_tumor} patients with tumour nothing is drawn at all.")
     if classifier["auroc"] is not None and classifier["auroc"] < 0.5:
-        told.append("The classifier does worse than chance (AUROC below 0.5).")
-    told += [_slices(calibration), _pixels(calibration), _doubt(metrics["doubt"])]
+        sentences.append("The classifier does worse than chance (AUROC below 0.5).")
+    sentences += [_slices(calibration), _pixels(calibration), _doubt(metrics["doubt"])]
     lost = layered["unprocessed_volume_dice_mean"], layered["volume_dice_mean"]
     if None not in lost and lost[0] - lost[1] > 0.01:
-        told.append(
+        sentences.append(
             f"The 3-D processing that validation patients chose costs the test patients volume Dice: {lost[0]:.3f} "
             f"without it, {lost[1]:.3f} with it."
         )
     if layered["volume_dice_note"]:
-        told.append(f"Few patients were tested: {layered['volume_dice_note']}.")
-    return [sentence for sentence in told if sentence]
+        sentences.append(f"Few patients were tested: {layered['volume_dice_note']}.")
+    return [sentence for sentence in sentences if sentence]
 
 
 def _slices(calibration: dict[str, Any]) -> str | None:
-    said, right = calibration["slice_confidence_mean"], calibration["slice_accuracy_at_half"]
-    if said is None or abs(said - right) <= GAP:
+    confidence, accuracy = calibration["slice_confidence_mean"], calibration["slice_accuracy_at_half"]
+    if confidence is None or abs(confidence - accuracy) <= GAP:
         return None
-    kind = "OVER-CONFIDENT" if said > right else "under-confident"
+    kind = "OVER-CONFIDENT" if confidence > accuracy else "under-confident"
     return (
-        f"The classifier is {kind}: on average it is {said:.0%} sure of a slice and right in {right:.0%}. "
+        f"The classifier is {kind}: on average it is {confidence:.0%} sure of a slice and right in {accuracy:.0%}. "
         "Don't read its probabilities as such."
     )
 
 
 def _pixels(calibration: dict[str, Any]) -> str | None:
-    said, there = (calibration[f"mask_pixels_{what}_from_1_percent"] for what in ("said", "found"))
-    if said is None or abs(said - there) <= GAP:
+    mean, observed = (calibration[f"mask_pixels_{what}_from_1_percent"] for what in ("said", "found"))
+    if mean is None or abs(mean - observed) <= GAP:
         return None
-    kind = "OVER-CONFIDENT" if said > there else "under-confident"
+    kind = "OVER-CONFIDENT" if mean > observed else "under-confident"
     return (
-        f"The masks are {kind}: pixels to which they give 1 % or more are tumour with {said:.0%} on average, as they "
-        f"say, and with {there:.0%} in truth."
+        f"The masks are {kind}: pixels to which they give 1 % or more are tumour with {mean:.0%} on average, as they "
+        f"say, and with {observed:.0%} in truth."
     )
 
 

@@ -1,4 +1,4 @@
-"""The gate: floors, cohorts and the champion. What is missing or not a number never passes."""
+"""The gate: floors, cohorts and the champion. A value that is missing or not a number never passes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Check:
     """One question: did `metric` of `subject` reach `floor`?
 
     Attributes:
-        value: what was measured; None where nothing usable was.
-        reason: a sentence; where it is empty, `in_words` makes one of the numbers.
+        value: the measured value; None if there is no usable one.
+        reason: explanation, as a sentence; if empty, `in_words` builds one from the numbers.
     """
 
     subject: str
@@ -41,23 +41,23 @@ class Check:
 
 
 def check(subject: str, metric: str, value: float | None, floor: float) -> Check:
-    """Hold a value against its floor."""
+    """Compare a value with its floor."""
     usable = value is not None and math.isfinite(value)
     return Check(subject, metric, value if usable else None, floor, bool(usable and value >= floor))  # type: ignore[operator]
 
 
 def refusal(subject: str, reason: str) -> Check:
-    """A check that failed for a reason of its own."""
+    """A check that failed for a reason other than a floor."""
     return Check(subject, "", None, None, False, reason)
 
 
 def no_leak(told: str | None) -> list[Check]:
-    """A refusal where `evaluation.findings.leak` has told of one."""
+    """Refuse the model if `components.evaluate.findings.leak` found a leak."""
     return [refusal("layered model", told)] if told else []
 
 
 def floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
-    """All absolute floors; `metrics` is what `components.evaluate.summary.summarise` gave."""
+    """All absolute floors; `metrics` is the result of `components.evaluate.summary.summarise`."""
     layered, segmenter, classifier = metrics["layered"], metrics["segmenter"], metrics["classifier"]
     return [
         check("classifier", "auroc", classifier.get("auroc"), gate.min_auroc),
@@ -69,7 +69,7 @@ def floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
 
 
 def cohort_floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
-    """A floor for the mean volume Dice of every cohort with patients enough to judge it; of no tumour there is none."""
+    """A floor for the mean volume Dice of every cohort with enough patients; "no tumour" has no floor."""
     return [
         check(f"cohort {name}", "volume_dice_mean", cohort["volume_dice_mean"], gate.min_cohort_volume_dice)
         for name, cohort in metrics["cohorts"].items()
@@ -78,7 +78,7 @@ def cohort_floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
 
 
 def verdict(checks: Iterable[Check]) -> dict[str, Any]:
-    """Sum up: blessed only where there are checks and every one has passed."""
+    """Summarise the checks: blessed only if there are any and all passed."""
     every = list(checks)
     blessed = bool(every) and all(c.passed for c in every)
     return {
@@ -90,13 +90,13 @@ def verdict(checks: Iterable[Check]) -> dict[str, Any]:
 
 
 def write_blessing(folder: str | Path, result: dict[str, Any]) -> None:
-    """Write the verdict as TFX does, a file named BLESSED or NOT_BLESSED, with verdict.json beside it."""
+    """Write the verdict as TFX does, as a file named BLESSED or NOT_BLESSED, with verdict.json beside it."""
     with atomic_folder(folder) as part:
         (part / result["verdict"].replace(" ", "_")).touch()
         write_json(part / "verdict.json", result)
 
 
 def is_blessed(folder: str | Path) -> bool:
-    """Tell what `write_blessing` wrote; a folder that holds anything but a plain BLESSED is not blessed."""
+    """Read what `write_blessing` wrote; only a folder with a plain BLESSED is blessed."""
     folder = Path(folder)
     return (folder / "BLESSED").is_file() and not (folder / "NOT_BLESSED").exists()

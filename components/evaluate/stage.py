@@ -1,4 +1,4 @@
-"""Evaluate: the layered model on the test patients, end to end as it will be used, one Beam element a patient."""
+"""Evaluate: run the layered model end to end on the test patients, as in use; one Beam element per patient."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from components.scans.scan_files import image_path, mask_path, read_scan, write_
 
 
 def measure(scan: Scan, seen: Views, found: Prediction) -> dict[str, Any]:
-    """All that is measured of one patient: rows for patients.csv and slices.csv, and counts of pixels."""
+    """Measure one patient: rows for patients.csv and slices.csv, and pixel counts."""
     assert scan.mask is not None
     masks = {"on": found.mask, "off": found.ungated, "unprocessed": found.unprocessed}
     scores: dict[str, Any] = {}
     for gate, mask in masks.items():
-        # Where nothing was removed, nothing has to be measured again.
+        # If processing removed nothing, both masks have the same scores.
         same = [other for other in scores if np.array_equal(mask, masks[other])]
         scores[gate] = scores[same[0]] if same else patient_scores(scan.mask, mask, scan.spacing)
     pixels = PixelCalibration.of(seen.mask_probability, scan.mask)
@@ -59,23 +59,23 @@ def measure(scan: Scan, seen: Views, found: Prediction) -> dict[str, Any]:
 
 
 class EvaluatePatient(beam.DoFn):
-    """Predict and measure `(patient, sites)`: writes `<patient>_mask.nii.gz` and `<patient>.json`.
+    """Predict and measure `(patient, sites)`; writes `<patient>_mask.nii.gz` and `<patient>.json`.
 
     Args:
-        layered, scans, folder: addresses of the model, of what ingest wrote, and of what to write.
+        layered, scans, folder: addresses of the model, of the scans from ingest, and of the output.
     """
 
     def __init__(self, layered: str, scans: str, folder: str) -> None:
         self.layered, self.scans, self.folder = layered, scans, folder
 
     def setup(self) -> None:
-        """Load the model, once a worker."""
+        """Load the model once per worker."""
         self.opened = ExitStack()
         tree = Storage(self.layered)
         self.predict = Predictor(self.opened.enter_context(tree.local(tree.files)))
 
     def teardown(self) -> None:
-        """Remove the worker's own copy of the model, where it had to make one."""
+        """Remove the worker's own copy of the model, if it had to make one."""
         self.opened.close()
 
     def process(self, element: tuple[str, Any]) -> None:
@@ -86,10 +86,10 @@ class EvaluatePatient(beam.DoFn):
             scan = read_scan(near, patient, next(iter(sites)))
         seen, found = self.predict(scan)
         with tempfile.TemporaryDirectory(prefix="glioflow-evaluate-") as folder:
-            drawn, record = mask_path(folder, patient), Path(folder, f"{patient}.json")
-            write_mask(drawn, found.mask, scan.affine)
+            mask_file, record = mask_path(folder, patient), Path(folder, f"{patient}.json")
+            write_mask(mask_file, found.mask, scan.affine)
             record.write_text(json.dumps(measure(scan, seen, found)), encoding="utf-8")
-            for file in (drawn, record):
+            for file in (mask_file, record):
                 Storage(self.folder).put(file, file.name)
 
 
@@ -105,9 +105,9 @@ def evaluate(
     """Run the layered model on every test patient.
 
     Args:
-        layered: what assemble wrote.
-        folder: folder to write: `<patient>_mask.nii.gz`, patients.csv (scores, three rows a patient: stage 1's gate on,
-            off, and on without 3-D processing), slices.csv (one row a slice) and pixels.json (counts by probability).
+        layered: folder written by assemble.
+        folder: output folder: `<patient>_mask.nii.gz`, patients.csv (scores, three rows per patient: stage 1's gate on,
+            off, and on without 3-D processing), slices.csv (one row per slice) and pixels.json (counts by probability).
         beam_args, storage: see `components.convert.stage`.
     """
     table = read_splits(splits).query("split == 'test'")
@@ -120,7 +120,7 @@ def evaluate(
 
 
 def _gather(folder: Path, patients: list[str]) -> None:
-    """Make the tables of the patients' records, in the order of their names."""
+    """Build the tables from the patients' records, in the order of the patients' names."""
     rows: dict[str, list[dict[str, Any]]] = {"patients": [], "slices": []}
     pixels = PixelCalibration()
     for record in bar(list(_records(folder, patients)), desc="evaluate", unit="patient"):

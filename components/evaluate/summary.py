@@ -1,4 +1,4 @@
-"""What the test patients say about a model: reports/details.json, and the headline of it, reports/metrics.json."""
+"""Summary of the test patients' results: reports/details.json, and its headline, reports/metrics.json."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from components.metrics.referral import catches, refer_list
 from components.metrics.risk import aurc, risk_coverage
 from components.metrics.slice_scores import auroc, by_patient, classifier_scores, summarise_slices
 
-# What the gate asks for, and how sure it is: few enough for one line of `dvc metrics show` and `dvc exp show`.
+# What the gate requires, with its uncertainty: short enough for one line of `dvc metrics show` and `dvc exp show`.
 HEADLINE = {
     "classifier": ("auroc", "sensitivity", "specificity"),
     "segmenter": ("pooled_dice",),
@@ -28,7 +28,7 @@ HEADLINE = {
         *("volume_dice_mean", "volume_dice_mean_low95", "volume_dice_mean_high95", "volume_dice_median"),
     ),
 }
-# A mask with less volume Dice is one that a human would draw again.
+# A human would redraw a mask with a lower volume Dice.
 BAD = 0.7
 
 
@@ -39,13 +39,13 @@ def summarise(
     seed: int,
     clinical: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
-    """Metrics of what `evaluate` wrote: classifier, segmenter (gate off), layered (gate on), and how far to trust them.
+    """Metrics of the predictions: classifier, segmenter (gate off), layered (gate on), and how far to trust them.
 
     Args:
-        layered: the model's folder.
-        manifest: of all slices.
-        seed: of the bootstraps.
-        clinical: what `evaluation.clinical.read_clinical` gave, for more cohorts.
+        layered: folder of the model.
+        manifest: manifest of all slices.
+        seed: seed of the bootstraps.
+        clinical: result of `components.evaluate.clinical.read_clinical`, for more cohorts.
     """
     record, slices = read_record(layered), read_slices(predictions)
     described = describe_patients(manifest)
@@ -76,13 +76,13 @@ def summarise(
 
 
 def headline(details: dict[str, Any]) -> dict[str, Any]:
-    """What of the metrics Git keeps: verdict, kind of data, `HEADLINE`; no patient's name, unlike the details."""
-    told = {group: {name: details[group].get(name) for name in names} for group, names in HEADLINE.items()}
-    return {"verdict": details["verdict"], "data": details["data"], **told}
+    """The metrics kept in Git: verdict, kind of data, `HEADLINE`; unlike the details, they name no patient."""
+    kept = {group: {name: details[group].get(name) for name in names} for group, names in HEADLINE.items()}
+    return {"verdict": details["verdict"], "data": details["data"], **kept}
 
 
 def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row a patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post")."""
+    """One row per patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post")."""
     described = manifest.groupby("patient").agg(
         site=("site", "first"), synthetic=("synthetic", "max"), pre=("missing_pre", "max"), post=("missing_post", "max")
     )
@@ -96,7 +96,7 @@ def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:
 def _calibration(
     predictions: str | Path, record: dict[str, Any], labels: np.ndarray, probabilities: np.ndarray
 ) -> dict[str, Any]:
-    """Temperatures, ECE, and how far the probabilities say more, or less, than what is there."""
+    """Temperatures, ECE, and how far the predicted probabilities exceed or fall short of the observed frequencies."""
     pixels = read_pixels(predictions)
     chosen = pixels.reliability(lowest=0.01)
     weight = chosen["count"].to_numpy(float)
@@ -116,9 +116,9 @@ def _calibration(
 
 
 def _doubt(patients: pd.DataFrame, threshold: float) -> dict[str, Any]:
-    """How many to look at first, and whether their list catches the bad masks (volume Dice below `BAD`).
+    """Number of patients to look at first, and whether their list catches the bad masks (volume Dice below `BAD`).
 
-    Not who they are: the metrics lie in Git. The report, which doesn't, names them.
+    The patients stay anonymous, because the metrics are in Git. The report, which is not, names them.
     """
     with_tumor = patients[patients["volume_dice"].notna()]
     doubt, score = (

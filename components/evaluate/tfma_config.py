@@ -1,4 +1,4 @@
-"""Slice-level evaluation with TFMA: what the TFX Evaluator measures for each network, and how to read its verdict."""
+"""Slice-level evaluation with TFMA: what the TFX Evaluator measures for each network, and how to read its results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from components.common.params import Gate
 from components.evaluate.gate import Check
 
-# Every slice of the data that TFMA reports apart, beside the overall one.
+# Every slice of the data that TFMA reports separately, beside the overall one.
 COHORTS = ("site", "missing_pre", "missing_post")
 
 
@@ -31,7 +31,7 @@ def eval_config(network: str, gate: Gate) -> tfma.EvalConfig:
 
 
 def _threshold(class_name: str, floor: float, *, config: str = "", module: str = "") -> str:
-    """Text of a metric with a lower bound on the overall slice alone (`threshold` would apply to every slice)."""
+    """Text proto of a metric with a lower bound on the overall slice only (`threshold` would apply to every slice)."""
     bound = f"value_threshold {{ lower_bound {{ value: {floor} }} }}"
     per_slice = f"per_slice_thresholds {{ slicing_specs {{}} threshold {{ {bound} }} }}"
     where = f"module: '{module}'" if module else ""
@@ -39,9 +39,9 @@ def _threshold(class_name: str, floor: float, *, config: str = "", module: str =
 
 
 def read_metrics(folder: str | Path) -> dict[str, dict[str, float]]:
-    """Metrics of an Evaluator's output, by cohort: {"overall": {"auroc": ..}, "site=DU": {..}}, to six decimals.
+    """Metrics from an Evaluator's output, by cohort: {"overall": {"auroc": ..}, "site=DU": {..}}, to six decimals.
 
-    Beam adds floats up in an order that varies from run to run, which shows in the digits behind those.
+    Beam sums floats in an order that varies between runs, which shows in the later digits.
     """
     result = tfma.load_eval_result(str(folder))
     table = {}
@@ -55,7 +55,7 @@ def read_metrics(folder: str | Path) -> dict[str, dict[str, float]]:
 
 
 def refusals(network: str, folder: str | Path) -> list[Check]:
-    """What the Evaluator's own validation refused, as failed checks; empty where it blessed the network."""
+    """What the Evaluator's own validation rejected, as failed checks; empty if it blessed the network."""
     result = tfma.load_validation_result(str(folder))
     refused = []
     for per_slice in result.metric_validations_per_slice:

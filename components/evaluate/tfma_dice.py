@@ -1,4 +1,4 @@
-"""Dice as a TFMA metric: pixel counts of the segmenter's `evaluate` signature, pooled over a slice of the data."""
+"""Dice as a TFMA metric: pixel counts from the segmenter's `evaluate` signature, pooled over a slice of the data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow_model_analysis as tfma
 
 
 class PooledDice(tfma.metrics.Metric):
-    """2 x intersection / (predicted + reference), in pixels, pooled over all examples; 1 where both are empty."""
+    """2 x intersection / (predicted + reference), in pixels, pooled over all examples; 1 if both are empty."""
 
     def __init__(self, name: str = "pooled_dice") -> None:
         super().__init__(_computations, name=name)
@@ -25,7 +25,7 @@ def _computations(name: str, model_names: Iterable[str] = ("",), **_: Any) -> li
 
 
 class _PoolCounts(beam.CombineFn):
-    """Sum the counts of many examples: accumulator is [intersection, predicted + reference]."""
+    """Sum the counts of many examples; the accumulator is [intersection, predicted + reference]."""
 
     def __init__(self, key: tfma.metrics.MetricKey) -> None:
         self.key = key

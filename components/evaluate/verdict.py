@@ -1,4 +1,4 @@
-"""The verdict: numbers, findings and the gate's decision about a candidate, from what `evaluate` has written."""
+"""The verdict on a candidate: numbers, findings and the gate's decision, from the output of `evaluate`."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def decide_verdict(
     tfma: dict[str, Any],
     refusals: list[gate.Check],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sum up the candidate, let it face the champion, and decide.
+    """Summarise the candidate, compare it with the champion, and decide.
 
     Args:
-        layered, predictions, scans, splits, manifest: of the candidate and of its data.
-        tfma: what the TFX Evaluators measured, network to cohort to metrics.
-        refusals: what they refused.
+        layered, predictions, scans, splits, manifest: paths of the candidate and its data.
+        tfma: metrics from the TFX Evaluators, network to cohort to metrics.
+        refusals: checks that the Evaluators failed.
 
     Returns:
-        Metrics, as reports/details.json holds them, and the verdict.
+        Metrics, as stored in reports/details.json, and the verdict.
     """
     tested = list(read_splits(splits).query("split == 'test'")["patient"])
     people, record = [fingerprint(patient) for patient in tested], read_record(layered)
@@ -76,10 +76,10 @@ def _measure(
     model: Path, *, params: Params, layered: Path, scans: Path, splits: Path, predictions: Path
 ) -> pd.DataFrame:
     """Run the champion on the candidate's test patients; its scores are kept beside the candidate's."""
-    if digest(model) == digest(layered):  # the candidate was promoted: it has just been measured
+    if digest(model) == digest(layered):  # the candidate itself was promoted: it has just been measured
         shutil.copy(predictions / PATIENTS, predictions / CHAMPION)
         return read_patients(predictions)
-    Predictor(model)  # says in one line why it can't be loaded; a Beam worker would need fifty
+    Predictor(model)  # reports in one line why it can't be loaded; a Beam worker would take fifty
     with tempfile.TemporaryDirectory(prefix="glioflow-champion-") as folder:
         target, knobs = Path(folder) / "predictions", params.convert
         evaluate(model, scans, splits, target, beam_args=knobs.beam_args, storage=knobs.storage)

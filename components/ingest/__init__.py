@@ -1,1 +1,1 @@
-"""Stage ingest: scans of any source become one NIfTI a patient and one manifest row a slice."""
+"""Stage ingest: scans from any source become one NIfTI per patient and one manifest row per slice."""

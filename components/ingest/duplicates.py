@@ -1,4 +1,4 @@
-"""Pictures that two persons share."""
+"""Pictures shared by two persons."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from components.scans.slice_checks import Rows
 
 
 class Duplicates:
-    """Finds pictures that two persons share; keeps one hash a slice of those that were taken."""
+    """Finds pictures shared by two persons; keeps one hash per accepted slice."""
 
     def __init__(self) -> None:
         self.seen: dict[str, tuple[str, str]] = {}
 
     def add(self, rows: Rows) -> None:
-        """Remember the rows of a patient that was taken."""
+        """Remember the rows of an accepted patient."""
         for row in rows:
             self.seen.setdefault(row["pixel_hash"], (row["patient"], row["subject"]))
 
     def check(self, rows: Rows) -> list[Problem]:
-        """Compare the rows of one patient with those remembered: at most one problem for each patient shared with."""
+        """Compare one patient's rows with those remembered: at most one problem per patient with shared pictures."""
         shared: dict[tuple[str, str], list[int]] = {}
         for row in rows:
             patient, subject = self.seen.get(row["pixel_hash"], ("", row["subject"]))

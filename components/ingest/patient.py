@@ -1,4 +1,4 @@
-"""Read and check examinations one by one, in as many processes as there are to use."""
+"""Read and check examinations one by one, using all available processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from components.sources.reading import Options
 
 @dataclass(frozen=True)
 class PatientCheck:
-    """What one patient's examination gave: manifest rows (none where no scan could be made) and problems."""
+    """Result of one patient's examination: manifest rows (none if no scan could be built) and problems."""
 
     patient: str
     rows: list[dict[str, object]]
@@ -28,14 +28,14 @@ class PatientCheck:
 
     @property
     def usable(self) -> bool:
-        """Whether there is a scan with a reference mask."""
+        """Whether the patient has a scan with a reference mask."""
         return bool(self.rows) and not any(problem.kind == "missing_mask" for problem in self.problems)
 
 
 def read_and_check(
     patient: str, source: Source, options: Options, folder: Path | None, masks: bool = True
 ) -> PatientCheck:
-    """Read and check one patient, and write its scan into `folder`, if one is given."""
+    """Read and check one patient, and write its scan into `folder` if one is given."""
     reading = source.read(patient, options, masks)
     if reading.scan is None:
         return PatientCheck(patient, [], reading.problems)
@@ -46,7 +46,7 @@ def read_and_check(
 
 
 def check_all(job: Callable[[str], PatientCheck], names: list[str], workers: int | None) -> Iterator[PatientCheck]:
-    """Yield the findings in the order of the names; `workers` None is one a processor, 1 stays in this process."""
+    """Yield the results in the order of the names; `workers` None uses one per processor, 1 stays in this process."""
     count = min(workers or len(os.sched_getaffinity(0)), len(names))
     if count <= 1:
         yield from map(job, names)

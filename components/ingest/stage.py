@@ -1,4 +1,4 @@
-"""Ingest: scans of any source in; one NIfTI a patient and a manifest, one row a slice, out. Formats end here."""
+"""Ingest: convert scans from any source to one NIfTI per patient and a manifest. No later stage sees source formats."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from components.scans.scan_files import image_path, mask_path
 from components.sources import open_source
 from components.sources.reading import Options
 
-SHOWN = 20  # problems on the screen; the table has all
+SHOWN = 20  # problems shown on the screen; the table has all
 
 
 def spread(names: list[str], count: int | None) -> list[str]:
-    """Pick `count` of the sorted names at even distances, so that every site has its share; None picks all."""
+    """Pick `count` of the sorted names at even distances, so that every site is represented; None picks all."""
     if count is None or count >= len(names):
         return names
     return [names[i * len(names) // count] for i in range(count)]
@@ -45,17 +45,17 @@ def ingest(
 
     Args:
         address: folder, archive or `gs://` address of scans in a known format.
-        scans: folder to write; replaced as a whole, or left as it was where anything is refused.
-        manifest: CSV to write, columns `MANIFEST_COLUMNS`. It is written last: where it is, the scans are whole.
-        table: CSV of all problems found, columns `PROBLEM_COLUMNS`; written even where the source is refused.
-        policy: what follows from each kind of problem: "refuse" the source, "quarantine" (leave the patient out), or
-            "warn". A patient that no scan can be made of is left out in any case.
+        scans: output folder; replaced as a whole, or unchanged if anything is refused.
+        manifest: output CSV, columns `MANIFEST_COLUMNS`; written last, so if it is there, the scans are complete.
+        table: output CSV of all problems found, columns `PROBLEM_COLUMNS`; written even if the source is refused.
+        policy: action for each kind of problem: "refuse" the source, "quarantine" (leave the patient out), or "warn". A
+            patient without a usable scan is left out in any case.
         options: size and spacing of the slices.
-        patients: take only so many patients, see `spread`; None takes all.
-        workers: processes that read and write; None is one a processor. The output does not depend on it.
+        patients: number of patients to take, see `spread`; None takes all.
+        workers: processes that read and write; None uses one per processor. The output does not depend on it.
 
     Raises:
-        UserError: the source is refused; all problems are printed and in `table`.
+        UserError: the source is refused; all problems are printed and listed in `table`.
     """
     with atomic_file(manifest) as sheet, open_source(address) as source, atomic_folder(scans) as part:
         names = spread(source.patients, patients)
@@ -68,7 +68,7 @@ def ingest(
             for one in bar(check_all(job, names, workers), desc="ingest", unit="patient", total=len(names)):
                 problems = [*one.problems, *duplicates.check(one.rows)]
                 actions = [policy[problem.kind] for problem in problems]
-                if not one.usable:  # there is nothing to go on with
+                if not one.usable:  # nothing is left to process
                     actions = ["quarantine" if action == "warn" else action for action in actions]
                 found += zip(problems, actions, strict=True)
                 if one.usable and "quarantine" not in actions:
@@ -88,11 +88,11 @@ def ingest(
             raise UserError(
                 f"{address}: {len(taken)} usable patient(s); train, val and test need one each, so 3 or more"
             )
-        Path(manifest).unlink(missing_ok=True)  # it would not be that of the new scans
+        Path(manifest).unlink(missing_ok=True)  # it would not describe the new scans
 
 
 def _tell(address: str | Path, found: list[tuple[Problem, str]], table: str | Path) -> None:
-    """Print and write the problems; raise UserError where one of them refuses the source."""
+    """Print and write the problems; raises UserError if any of them refuses the source."""
     rows = [(p.kind, action, p.patient, p.where, p.what, p.advice) for p, action in found]
     with atomic_file(table) as part:
         pd.DataFrame(rows, columns=PROBLEM_COLUMNS).to_csv(part, index=False)

@@ -1,1 +1,1 @@
-"""Folders and buckets alike, process pools, Beam."""
+"""Uniform access to folders and buckets, process pools, Beam."""

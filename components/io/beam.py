@@ -1,4 +1,4 @@
-"""A Beam job of one element a piece of work, wherever `beam_args` lets it run."""
+"""A Beam job with one element per piece of work, on whichever runner `beam_args` names."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from components.io.storage import Storage, walk
 
 
 def run_pipeline(work: Sequence[tuple[Any, Any]], worker: beam.DoFn, beam_args: list[str]) -> None:
-    """Group `work` by its keys and hand each group, `(key, values)`, to the worker; raises what `job` raises."""
+    """Group `work` by key and pass each group, `(key, values)`, to the worker; raises what `job` raises."""
     with job(beam_args) as pipeline:
         _ = pipeline | "Work" >> beam.Create(work) | "ByKey" >> beam.GroupByKey() | "Do" >> beam.ParDo(worker)
 
 
 def job(beam_args: list[str]) -> beam.Pipeline:
-    """An empty pipeline that runs when its `with` block ends.
+    """Return an empty pipeline that runs when its `with` block ends.
 
     Raises:
-        UserError: Beam does not know a flag, or refuses its value.
+        UserError: Beam does not know a flag, or rejects its value.
     """
     for flag in beam_args:
         if not _is_flag(flag):
@@ -40,15 +40,15 @@ def job(beam_args: list[str]) -> beam.Pipeline:
 
 
 def _is_flag(flag: str) -> bool:
-    """Tell whether Beam knows a flag, `--name` or `--name=value`; raises UserError where it refuses the value."""
-    told = io.StringIO()
+    """Return whether Beam knows a flag, `--name` or `--name=value`; raises UserError if it rejects the value."""
+    messages = io.StringIO()
     try:
-        with redirect_stderr(told):  # where its parser prints pages
+        with redirect_stderr(messages):  # where its parser prints pages of usage
             options = PipelineOptions([flag])
-            # A flag is known by the option's name, or, where it is another name of one, by what it changes.
+            # A flag is known by its option's name or, if it is an alias, by the option that it changes.
             changed, known = options.get_all_options(drop_default=True), options.get_all_options()
     except SystemExit as error:
-        raise _wrong(told.getvalue().rpartition("error: ")[2]) from error
+        raise _wrong(messages.getvalue().rpartition("error: ")[2]) from error
     return bool(changed) or (flag.startswith("--") and flag.partition("=")[0].removeprefix("--") in known)
 
 
@@ -64,9 +64,9 @@ def reachable(
 
     Args:
         inputs: name to folder.
-        folder: what the workers have written is in it when the block ends.
-        storage: address that all workers reach, e.g. gs://bucket/prefix; None where they work on this machine's disk.
-        name: of the job, for its place in the storage.
+        folder: output folder; contains what the workers wrote when the block ends.
+        storage: address that all workers reach, e.g. gs://bucket/prefix; None if they work on this machine's disk.
+        name: name of the job, used for its location in the storage.
     """
     if storage is None:
         yield {name: str(path.resolve()) for name, path in inputs.items()}, str(folder.resolve())

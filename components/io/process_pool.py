@@ -1,4 +1,4 @@
-"""Work in other processes, results in order, never more than a few of them waiting."""
+"""Work in other processes, with results in order and only a few of them waiting at any time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-_job: Callable[[Any], Any]  # in a worker process: what to do with each item
+_job: Callable[[Any], Any]  # in a worker process: the function applied to each item
 
 
 def _start(job: Callable[[Any], Any]) -> None:
-    """Give a worker its job once, and not with every item: it may hold the list of all files."""
+    """Give a worker its job once rather than with every item: the job may hold the list of all files."""
     global _job
     _job = job
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """End when the parent process ends, however it does: a worker of a killed one would else wait for work forever."""
+    """End when the parent process ends, however it does: otherwise a worker of a killed parent would wait forever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
@@ -36,28 +36,28 @@ def _work(item: Any) -> Any:
 def in_order(
     job: Callable[[Any], Any], items: Sequence[Any], workers: int, lost: Callable[[Any], Any] | None = None
 ) -> Iterator[Any]:
-    """Yield `job(item)` of all items, in their order.
+    """Yield `job(item)` for all items, in their order.
 
     Args:
-        job: can be sent to other processes.
-        workers: processes, 1 or more. One result more than that is made ahead of who takes them, so memory does not
-            grow with the number of items.
-        lost: what stands for an item whose process has died of it, e.g. of a decoder's crash.
+        job: picklable function of an item.
+        workers: number of processes, 1 or more. At most one more result than that is computed ahead of the consumer, so
+            memory does not grow with the number of items.
+        lost: function that gives the result for an item whose process died, e.g. because a decoder crashed.
 
     Raises:
-        BrokenProcessPool: a process has died, and there is no `lost`.
+        BrokenProcessPool: a process died, and there is no `lost`.
     """
     left = deque(items)
     while left:
         yield from _with_pool(job, left, workers, lost is None)
-        if left:  # the pool broke at the first of them
+        if left:  # the first of them broke the pool
             assert lost is not None
             yield lost(left.popleft())
 
 
 def _with_pool(job: Callable[[Any], Any], left: deque, workers: int, strict: bool) -> Iterator[Any]:
-    """Work until all is done or, unless `strict`, a process has died; `left` keeps what is not done."""
-    # Spawned and not forked: storage clients have threads, which a fork would break.
+    """Work until everything is done or, unless `strict`, a process dies; `left` holds the remaining items."""
+    # Spawned rather than forked: storage clients have threads, which a fork would break.
     spawn = multiprocessing.get_context("spawn")
     ahead: deque[Future] = deque()
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start, initargs=(job,)) as pool:

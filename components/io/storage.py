@@ -1,4 +1,4 @@
-"""Files in a folder or in a bucket: `gs://bucket/prefix`, or any other address that fsspec knows."""
+"""Files in a folder or in a bucket: `gs://bucket/prefix`, or any other address that fsspec supports."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from components.common.errors import UserError
 
-# It logs the traceback of errors that it raises, too, and that are told in one line here.
+# It also logs the traceback of errors that it raises, which are reported in one line here.
 logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
 
 
 def is_litter(path: str) -> bool:
-    """Tell what desktops leave beside files: a Mac's resource forks and folder settings."""
+    """Return whether a desktop left this file beside others: a Mac's resource fork or folder settings."""
     name = path.rpartition("/")[2]
     return name.startswith("._") or name in (".DS_Store", "Thumbs.db") or "/__MACOSX/" in f"/{path}"
 
@@ -32,11 +32,11 @@ def walk(root: str | Path) -> list[str]:
 
 
 def files_below(root: str | Path) -> Iterator[str]:
-    """Yield the path of each file below a local folder; links are followed: people link patients to a set."""
+    """Yield the path of each file below a local folder; follows links, because people link patients to a set."""
     seen = set()
     for folder, inner, files in os.walk(root, followlinks=True):
         here = os.path.realpath(folder)
-        if here in seen:  # a link in a circle
+        if here in seen:  # a link that leads back to one of its parents
             inner.clear()
             continue
         seen.add(here)
@@ -44,28 +44,28 @@ def files_below(root: str | Path) -> Iterator[str]:
 
 
 class Storage:
-    """Files below an address, listed once, read one patient at a time.
+    """Files below an address, listed once and read one patient at a time.
 
     Args:
-        address: folder, or address that fsspec knows.
-        only: leave out all but this file or folder there.
+        address: folder, or address that fsspec supports.
+        only: the one file or folder there to consider; None considers all.
     """
 
     def __init__(self, address: str | Path, only: str | None = None) -> None:
         self.address = str(address)
         self.only = only
-        # Other tools write to buckets, too: a listing of before is never taken for one of now.
+        # Other tools write to buckets too, so an earlier listing is never reused.
         if "://" in self.address:
             with _in_one_line(self.address):
                 self.fs, root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
-        else:  # a path, though it may look like more to fsspec: "a::b", "file:a"
+        else:  # a path, even if fsspec would read more into it: "a::b", "file:a"
             here = self.address if os.path.lexists(self.address) else os.path.expanduser(self.address)  # noqa: PTH111
             self.fs, root = LocalFileSystem(), os.path.abspath(here)  # noqa: PTH100  keeps links
         self.root = root.rstrip("/")
         self.remote = not isinstance(self.fs, LocalFileSystem)
 
     def check(self) -> None:
-        """Raise UserError where there is nothing at the address, or no access; nothing is read or listed to its end."""
+        """Raise UserError if there is nothing at the address, or no access; lists and reads no contents."""
         with _in_one_line(self.address):
             self.fs.info(self.root)
 
@@ -82,7 +82,7 @@ class Storage:
 
     @cached_property
     def files(self) -> list[str]:
-        """Paths of all files, relative, sorted; raises UserError where there is nothing or no access."""
+        """Relative paths of all files, sorted; raises UserError if the address is missing or inaccessible."""
         with _in_one_line(self.address):
             place = f"{self.root}/{self.only}" if self.only else self.root
             if self.only and self.fs.isfile(place):
@@ -90,16 +90,16 @@ class Storage:
             else:
                 found = self.fs.find(place) if self.remote else walk(place)
         paths = [path[len(self.root) + 1 :] for path in found if path.startswith(f"{self.root}/")]
-        # In a bucket, `folder/` is an empty object that web consoles leave where somebody made a folder.
+        # In a bucket, `folder/` is an empty object that web consoles leave for a folder that somebody created.
         paths = sorted(path for path in paths if path and not path.endswith("/") and not is_litter(path))
         for path in paths:
-            # Buckets take any name, and local copies would be written wherever it leads.
+            # Buckets accept any name, and a local copy would be written wherever it points.
             if not {"", ".", ".."}.isdisjoint(path.split("/")):
                 raise UserError(f"{self.address}: {path!r} is not a path that files can have; rename it")
         return paths
 
     def below(self, folder: str) -> dict[str, list[str]]:
-        """Entries of a sub-folder ("" for the top): name to its files, relative to it; a file's own list is empty."""
+        """Entries of a sub-folder ("" for the top): name to its files, relative to it; a file has an empty list."""
         entries: dict[str, list[str]] = {}
         start = f"{folder}/" if folder else ""
         for path in self.files:
@@ -109,18 +109,18 @@ class Storage:
         return entries
 
     def open(self, path: str) -> BinaryIO:
-        """Open a file to read its bytes; raises UserError where that isn't allowed."""
+        """Open a file for reading bytes; raises UserError if that isn't possible."""
         with _in_one_line(self._place(path)):
             return self.fs.open(f"{self.root}/{path}", "rb")
 
     @contextmanager
     def local(self, paths: list[str]) -> Iterator[Path]:
-        """Yield a local folder that holds `paths`: the folder itself, or copies that are gone when the block ends."""
+        """Yield a local folder that holds `paths`: the folder itself, or copies removed when the block ends."""
         if not self.remote:
             yield Path(self.root)
             return
         with tempfile.TemporaryDirectory(prefix="glioflow-fetched-") as folder:
-            for path in paths:  # one by one: of many at once, some would still write after one has failed
+            for path in paths:  # one by one: in a bulk download, others would still be writing after one fails
                 target = Path(folder) / path
                 with _in_one_line(self._place(path)):
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -133,10 +133,10 @@ class Storage:
 
 @contextmanager
 def _in_one_line(place: str) -> Iterator[None]:
-    """Whatever a storage raises becomes a UserError about `place`."""
+    """Turn any error of a storage into a UserError about `place`."""
     try:
         yield
-    except Exception as error:  # every storage has its own family of errors
+    except Exception as error:  # every storage has its own family of exceptions
         missing = isinstance(error, FileNotFoundError)
         reason = "no such bucket or file" if missing else " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{place}: not accessible ({reason}); check the address and your access") from error

@@ -1,1 +1,1 @@
-"""The layered model, as everything after training meets it: its record, its decisions, the reference model."""
+"""The layered model, as used by everything after training: its record, its decisions, the reference model."""

@@ -1,6 +1,6 @@
-"""From probabilities to a decision: temperatures, thresholds, gate, 3-D processing and doubt, in this one place.
+"""From probabilities to a decision: temperatures, thresholds, gate, 3-D processing and doubt, all in one place.
 
-The graph of the SavedModel decides the same for single slices; tests hold it against this.
+The graph of the SavedModel makes the same decisions for single slices; tests compare the two.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ class Prediction:
 
     Attributes:
         tumor_probability: float [slices].
-        has_tumor: bool [slices], what stage 1 lets through.
-        mask: bool [slices, height, width], the result: stage 2 where stage 1 said yes, after 3-D processing.
+        has_tumor: bool [slices], slices that pass stage 1.
+        mask: bool [slices, height, width], the result: stage 2 on the slices that pass stage 1, after 3-D processing.
         unprocessed: the same before 3-D processing.
-        ungated: what stage 2 alone would draw, after 3-D processing.
-        doubt: of the patient, 0..1: 1 - the Dice that the mask is expected to have, by the mean of both views.
-        slice_doubt: float [slices], 0..1: the entropy of stage 1 in bits, or 1 - the slice's expected Dice, where more.
+        ungated: mask of stage 2 alone, after 3-D processing.
+        doubt: doubt about the patient, 0..1: 1 - the expected Dice of the mask, by the mean of both views.
+        slice_doubt: float [slices], 0..1: the entropy of stage 1 in bits or 1 - the slice's expected Dice, whichever is
+            greater.
     """
 
     tumor_probability: np.ndarray
@@ -40,7 +41,7 @@ class Prediction:
 
 
 def calibrate(seen: Views, tumor_temperature: float, mask_temperature: float) -> Views:
-    """Apply the temperatures to what the stages gave without any."""
+    """Apply the temperatures to uncalibrated outputs of the stages."""
     return Views(
         apply_temperature(seen.tumor_probability, tumor_temperature),
         apply_temperature(seen.mask_probability, mask_temperature),
@@ -49,7 +50,7 @@ def calibrate(seen: Views, tumor_temperature: float, mask_temperature: float) ->
 
 
 def unprocessed(seen: Views, record: dict[str, Any]) -> np.ndarray:
-    """Stage 2 where stage 1 said yes, before 3-D processing: bool [slices, height, width]."""
+    """Stage 2 on the slices that pass stage 1, before 3-D processing: bool [slices, height, width]."""
     has_tumor = seen.tumor_probability >= record["tumor_threshold"]
     return (seen.mask_probability >= record["mask_threshold"]) & has_tumor[:, None, None]
 
@@ -60,12 +61,12 @@ def doubt(seen: Views, spacing: tuple[float, float, float], record: dict[str, An
 
 
 def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> Prediction:
-    """Apply the thresholds and the processing that layered.json holds."""
+    """Apply the thresholds and the processing of layered.json."""
     has_tumor = seen.tumor_probability >= record["tumor_threshold"]
-    drawn = seen.mask_probability >= record["mask_threshold"]
+    predicted = seen.mask_probability >= record["mask_threshold"]
     gated = unprocessed(seen, record)
     mask = keep_components(gated, spacing, **record["processing"])
-    same = np.array_equal(drawn, gated)  # where stage 1 takes nothing away, nothing is processed twice
+    same = np.array_equal(predicted, gated)  # if stage 1 removes nothing, processing one of them is enough
     mean = seen.mean
     p = np.clip(seen.tumor_probability.astype(float), 1e-12, 1 - 1e-12)
     entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
@@ -75,7 +76,7 @@ def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, A
         has_tumor,
         mask,
         gated,
-        mask if same else keep_components(drawn, spacing, **record["processing"]),
+        mask if same else keep_components(predicted, spacing, **record["processing"]),
         1 - expected_dice(mean, mask),
         np.maximum(entropy, of_mask),
     )

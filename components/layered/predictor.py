@@ -1,4 +1,4 @@
-"""A layered model that was saved, run on scans."""
+"""A saved layered model, run on scans."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from components.scans.scan import Scan
 
 
 class Predictor:
-    """A layered model from its folder.
+    """A layered model loaded from its folder.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no model.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -26,10 +26,10 @@ class Predictor:
         try:
             self.model = tf.saved_model.load(plain_path(saved_model(folder)))
             self.stages, self.serve = (self._runs(name) for name in ("stages", "serving_default"))
-            # Models of versions before this signature say more than is asked for.
+            # Models from versions before this signature return more than is needed.
             maps = "maps" if "maps" in self.model.signatures else "stages"
             self.maps = None if self.record.get("mirror") else self._runs(maps)
-        except Exception as error:  # every kind of damage has its own, from IndexError to TensorFlow's
+        except Exception as error:  # every kind of damage raises its own exception, from IndexError to TensorFlow's
             raise UserError(f"{folder}: damaged model; {COPY_AGAIN}") from error
 
     def _runs(self, name: str) -> Stages:
@@ -40,6 +40,6 @@ class Predictor:
         return lambda slices: {output: value.numpy() for output, value in signature(slices=tf.constant(slices)).items()}
 
     def __call__(self, scan: Scan) -> tuple[Views, Prediction]:
-        """Look at a scan and decide."""
+        """Run both stages on a scan and decide."""
         seen = views(self.stages, self.maps, scan, self.record["neighbors"])
         return seen, decide(seen, scan.spacing, self.record)

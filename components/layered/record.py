@@ -1,4 +1,4 @@
-"""What layered.json holds: the choices that were made for a layered model, and where its SavedModel lies."""
+"""What layered.json holds: the choices made for a layered model; and where its SavedModel lies."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from components.common.errors import UserError
 from components.common.files import read_json
 from components.common.layout import LAYERED, REGISTERED, SERVING
 
-# What of layered.json a decision needs.
+# The entries of layered.json that a decision needs.
 CHOICES = ("neighbors", "tumor_threshold", "mask_threshold", "processing")
 COPY_AGAIN = "copy it again, or run `dvc checkout`"
 
 
 def saved_model(folder: str | Path) -> Path:
-    """The SavedModel in a folder that assemble wrote, in one that the registry holds, or the folder itself."""
+    """Return the SavedModel in a folder from assemble or from the registry, or the folder itself."""
     inside = (Path(folder) / name for name in (SERVING, REGISTERED))
     return next((place for place in inside if place.is_dir()), Path(folder))
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:
-    """The choices that were made for a layered model; raises UserError where the folder lacks one of `CHOICES`."""
+    """Read the choices made for a layered model; raises UserError if one of `CHOICES` is missing."""
     try:
         record = read_json(saved_model(folder) / LAYERED)
     except (UserError, OSError) as error:
@@ -39,7 +39,7 @@ def read_record(folder: str | Path) -> dict[str, Any]:
 
 
 def digest(folder: str | Path) -> str:
-    """SHA-256 over a layered model: its weights and its choices. Raises UserError where there is none."""
+    """SHA-256 over a layered model's weights and choices; raises UserError if there is no model."""
     read_record(folder)
     sha = hashlib.sha256()
     for path in sorted([saved_model(folder) / LAYERED, *(saved_model(folder) / "variables").glob("*")]):

@@ -1,4 +1,4 @@
-"""The reference model: weights that come with the project, so that prediction works before anything was trained."""
+"""The reference model: weights that ship with the project, so that prediction works before any training."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ WRITTEN = Path("artifacts/models")
 
 
 def reference_model(folder: Path = FOLDER, written: Path = WRITTEN) -> Path:
-    """The reference model as a layered model; written from its weights once, which takes half a minute.
+    """Return the reference model as a layered model, built from its weights on first use (half a minute).
 
     Args:
-        folder: the networks in half precision, as `models.networks.network_files.halve` writes them, and the choices.
-        written: folder for the layered model.
+        folder: networks in half precision, as written by `models.networks.network_files.halve`, and the choices.
+        written: output folder for the layered model.
 
     Raises:
-        UserError: the weights are not there, or damaged.
+        UserError: the weights are missing or damaged.
     """
     parts = [folder / network for network in NETWORKS]
     if not all(part.is_dir() for part in parts):

@@ -15,13 +15,13 @@ Stages = Callable[[np.ndarray], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Views:
-    """What both stages say about every slice of a scan, calibrated, before any decision.
+    """The calibrated outputs of both stages for every slice of a scan, before any decision.
 
     Attributes:
         tumor_probability: float [slices], 0..1.
         mask_probability: float [slices, height, width], 0..1.
-        mirrored: the same of the mirror image (left and right), turned back; None where `mask_probability` is the mean
-            of both looks already.
+        mirrored: the same for the left-right mirror image, flipped back; None if `mask_probability` is already the mean
+            of both views.
     """
 
     tumor_probability: np.ndarray
@@ -30,16 +30,16 @@ class Views:
 
     @property
     def mean(self) -> np.ndarray:
-        """What both looks say about every pixel, on average; what doubt is measured by."""
+        """Mean probability of every pixel over both views, from which doubt is computed."""
         return self.mask_probability if self.mirrored is None else (self.mask_probability + self.mirrored) / 2
 
 
 def views(stages: Stages, maps: Stages | None, scan: Scan, neighbors: int) -> Views:
-    """Run both stages on a scan, and the second one on its mirror image.
+    """Run both stages on a scan, and stage 2 on its mirror image.
 
     Args:
-        stages: gives `tumor_probability` and `mask_probability` of slices.
-        maps: gives `mask_probability` alone; None where `stages` looks at the mirror image itself.
+        stages: function that gives `tumor_probability` and `mask_probability` of slices.
+        maps: function that gives `mask_probability` alone; None if `stages` already sees the mirror image.
     """
     probability, masks, mirrored = [], [], []
     for batch in scan.batches(neighbors=neighbors):

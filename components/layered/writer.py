@@ -11,7 +11,7 @@ from models.serving.layered_model import Layered
 
 
 def write(model: Layered, record: dict[str, Any], layered: str | Path) -> None:
-    """Give a layered model the choices of `record` and write it to the folder `layered`."""
+    """Set the choices of a layered model to those of `record` and write it to the folder `layered`."""
     for name in ("tumor_threshold", "mask_threshold", "tumor_temperature", "mask_temperature"):
         getattr(model, name).assign(record[name])
     with atomic_folder(layered) as part:

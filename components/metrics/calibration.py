@@ -1,9 +1,9 @@
 """Does a probability mean what it says? Reliability tables, and the expected calibration error (ECE) from them.
 
-ECE is the mean distance between what was said and what was seen, over bins, each weighing as many samples as it
-holds (Guo 2017, equation 3). Two traps: a model that always says the overall share of positives has an ECE of 0 and
-knows nothing, so read it with AUROC; and a perfectly calibrated one has an ECE above 0 on any finite sample, see
-`ece_if_calibrated`.
+ECE is the mean distance between predicted probability and observed frequency over bins, weighted by the number of
+samples in each (Guo 2017, equation 3). Two traps: a model that always predicts the overall share of positives has an
+ECE of 0 and knows nothing, so read it with AUROC; and a perfectly calibrated one has an ECE above 0 on any finite
+sample, see `ece_if_calibrated`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BINS = 15
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """Distinct probabilities, ascending, how often each was said, how often it came true; each float [distinct]."""
+    """Distinct probabilities, ascending, with how often each was predicted and came true; each float [distinct]."""
 
     probability: np.ndarray
     count: np.ndarray
@@ -42,26 +42,25 @@ def reliability(
     weights: np.ndarray | None = None,
     by: str = "mass",
 ) -> pd.DataFrame:
-    """What was said against what was seen, bin by bin.
+    """Predicted against observed, bin by bin.
 
     Args:
         probabilities, labels: 0..1 and {0, 1}, each [n].
-        by: "mass", bins of as equal a number of samples as ties allow. Slice probabilities crowd at 0 and 1; bins of
-            equal width would hold a handful of samples in between, whose frequencies are noise (Nixon 2019,
-            Roelofs 2022). "width", bins of equal width, for histograms of pixels: there every mass bin but one would
-            lie at 0.
+        by: "mass", bins with as equal numbers of samples as ties allow. Slice probabilities crowd at 0 and 1; bins of
+            equal width would hold a handful of samples in between, whose frequencies are noise (Nixon 2019, Roelofs
+            2022). "width", bins of equal width, for histograms of pixels: with mass bins, all but one would lie at 0.
 
     Returns:
-        One row a bin that holds something, ascending: low, high (of the probabilities in it), count,
-        mean_probability, observed_frequency. No rows without samples.
+        One row per non-empty bin, ascending: low, high (of the probabilities in it), count, mean_probability,
+        observed_frequency. No rows without samples.
     """
     return table_of(tally(probabilities, labels, weights), bins, by)
 
 
 def table_of(counted: Tally, bins: int = BINS, by: str = "mass") -> pd.DataFrame:
-    """`reliability` of what was counted."""
+    """`reliability` of tallied samples."""
     counted = Tally(*(column[counted.count > 0] for column in (counted.probability, counted.count, counted.positives)))
-    # Probabilities ascend, so bins do, and each starts where its number first appears.
+    # Probabilities ascend, so bin numbers do too, and each bin starts where its number first appears.
     used, first, at = np.unique(bin_numbers(counted, bins, by), return_index=True, return_inverse=True)
     count = np.bincount(at, counted.count, len(used))
     return pd.DataFrame(
@@ -78,7 +77,7 @@ def table_of(counted: Tally, bins: int = BINS, by: str = "mass") -> pd.DataFrame
 def bin_numbers(counted: Tally, bins: int, by: str) -> np.ndarray:
     """Bin of each distinct probability, int [distinct], from 0; a tie never straddles two."""
     if by == "mass":
-        # Where the middle of each tie lies along all samples, 0..1.
+        # Position of the middle of each tie among all samples, 0..1.
         place = (np.cumsum(counted.count) - counted.count / 2) / max(counted.count.sum(), 1e-300)
     elif by == "width":
         place = counted.probability
@@ -88,9 +87,9 @@ def bin_numbers(counted: Tally, bins: int, by: str) -> np.ndarray:
 
 
 def ece(table: pd.DataFrame) -> float | None:
-    """Expected calibration error, 0..1, of a table of `reliability`; None for one without rows.
+    """Expected calibration error, 0..1, of a table of `reliability`; None if it has no rows.
 
-    A model that says 0 for everything scores the share of positives: excellent on pixels, of which 1 % are tumour.
+    A model that predicts 0 everywhere scores the share of positives: excellent on pixels, of which 1 % are tumour.
     """
     if table.empty:
         return None
@@ -99,9 +98,9 @@ def ece(table: pd.DataFrame) -> float | None:
 
 
 def ece_if_calibrated(probabilities: np.ndarray, bins: int = BINS, *, seed: int = 0, draws: int = 100) -> float | None:
-    """Mean ECE of labels drawn from the probabilities themselves: what chance alone makes of a calibrated model.
+    """Mean ECE of labels drawn from the probabilities themselves: what chance alone gives a calibrated model.
 
-    A lower bound, because slices of one patient resemble each other. None without samples.
+    It is a lower bound, because slices of one patient resemble each other. None without samples.
     """
     if not len(probabilities):
         return None

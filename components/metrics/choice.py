@@ -1,7 +1,7 @@
-"""Choose the 3-D processing by validation patients, one patient at a time.
+"""Choose the 3-D processing on validation patients, one patient at a time.
 
-Keeping only the largest component is customary for this data, and a risk: where a false blob outgrows the tumour,
-the patient's Dice falls to 0. So the data decide, and doing nothing wins a tie.
+Keeping only the largest component is customary for this data, but risky: if a false blob outgrows the tumour, the
+patient's Dice falls to 0. So the data decide, and doing nothing wins ties.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from components.metrics.components3d import Processing, label_components
 from components.metrics.surface import Spacing
 
-# From the least processing to the most: the first of the best is taken.
+# From the least processing to the most: the first of the best wins.
 CANDIDATES = tuple(
     Processing(largest, min_ml) for largest in (False, True) for min_ml in (0.0, 0.05, 0.1, 0.25, 0.5, 1.0)
 )
@@ -23,7 +23,7 @@ CANDIDATES = tuple(
 def candidate_dice(reference: np.ndarray, prediction: np.ndarray, spacing: Spacing) -> np.ndarray:
     """Volume Dice, 0..1 [len(CANDIDATES)], of a patient after each processing; the reference must not be empty.
 
-    The components are found once; sizes and overlaps give every candidate's Dice.
+    The components are labelled once; their sizes and overlaps give every candidate's Dice.
     """
     labels, sizes = label_components(prediction)
     overlaps = np.bincount(labels[reference], minlength=len(sizes) + 1)[1:]
@@ -33,12 +33,12 @@ def candidate_dice(reference: np.ndarray, prediction: np.ndarray, spacing: Spaci
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What the patients so far say about each of `CANDIDATES`; `+` merges two.
+    """Evidence about each of `CANDIDATES` from the patients so far; `+` merges two.
 
     Attributes:
-        patients: with a tumour in the reference; others say nothing about volume Dice.
+        patients: number of patients with a tumour in the reference; others say nothing about volume Dice.
         total: sum of their volume Dice [candidates].
-        lost: how many of them score 0 [candidates].
+        lost: number of them that score 0 [candidates].
     """
 
     patients: int = 0
@@ -47,7 +47,7 @@ class Choice:
 
     @classmethod
     def of(cls, reference: np.ndarray, prediction: np.ndarray, spacing: Spacing) -> Choice:
-        """What one patient says: bool masks [slices, height, width], millimetres between (slices, rows, columns)."""
+        """One patient's evidence: bool masks [slices, height, width], millimetres between (slices, rows, columns)."""
         if not reference.any():
             return cls()
         dice = candidate_dice(reference, prediction, spacing)
@@ -57,12 +57,12 @@ class Choice:
         return Choice(self.patients + other.patients, self.total + other.total, self.lost + other.lost)
 
     def best(self) -> Processing:
-        """The candidate of the highest mean volume Dice; the least processing of a tie, and of no patients."""
-        # Sums in another order differ in the last digits; that must not decide.
+        """The candidate with the highest mean volume Dice; the least processing among ties, and without patients."""
+        # Sums in a different order differ in the last digits, which must not decide.
         return CANDIDATES[int(np.flatnonzero(self.total >= self.total.max() - 1e-9 * max(self.patients, 1))[0])]
 
     def table(self) -> pd.DataFrame:
-        """The evidence, one row a candidate: largest, min_ml, volume_dice_mean, patients_at_zero, patients."""
+        """The evidence, one row per candidate: largest, min_ml, volume_dice_mean, patients_at_zero, patients."""
         return pd.DataFrame(
             {
                 "largest": [candidate.largest for candidate in CANDIDATES],

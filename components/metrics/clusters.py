@@ -1,4 +1,4 @@
-"""Intervals of numbers made of slices: slices of one patient resemble each other, so whole patients are drawn."""
+"""Intervals of slice-level statistics: slices of one patient resemble each other, so whole patients are resampled."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def cluster_interval(
     seed: int,
     draws: int = 1000,
 ) -> Interval:
-    """95 % percentile interval of a statistic of slices, drawing patients with all their slices (Field & Welsh 2007).
+    """95 % percentile interval of a statistic of slices, resampling whole patients (Field & Welsh 2007).
 
     Args:
-        statistic: of the columns, in their order, for instance AUROC of labels and probabilities; None where it
-            does not exist. Draws in which it does not are left out.
-        patients: whose slice it is [slices].
-        columns: one number a slice, each [slices].
+        statistic: function of the columns, in their order, for instance AUROC of labels and probabilities; returns None
+            if undefined. Draws for which it is undefined are left out.
+        patients: patient of each slice [slices].
+        columns: one number per slice, each [slices].
 
     Returns:
-        No ends below two patients, or where the statistic exists in fewer than half of the draws.
+        An interval; without ends below two patients, or if the statistic is defined in fewer than half of the draws.
     """
     names, inverse = np.unique(patients, return_inverse=True)
     value = statistic(*columns) if len(names) else None

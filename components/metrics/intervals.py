@@ -1,15 +1,15 @@
-"""95 % intervals by bootstrap, drawing patients with replacement (Efron 1979): patients are what we have few of.
+"""95 % intervals by bootstrap, resampling patients with replacement (Efron 1979), because patients are the scarce unit.
 
 The mean gets the bias-corrected and accelerated interval (BCa, Efron 1987), median and 10th percentile the plain
-percentile one. Measured on samples shaped like volume Dice (most near 0.9, a tenth far below), nominal 95 %:
+percentile one. Measured coverage on samples shaped like volume Dice (most near 0.9, a tenth far below), nominal 95 %:
 
     patients        9      22      88
     mean, BCa       81 %   91 %    97 %      (percentile: 77, 90, 91 %)
     median          95 %   95 %    96 %
     p10             63 %   86 %    96 %
 
-So below 20 patients an interval covers less than it says: a sample that small rarely holds a bad patient. `note`
-says so.
+So below 20 patients an interval covers less than it claims, because a sample that small rarely holds a bad patient.
+`note` says so.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ ENOUGH = 20
 
 @dataclass(frozen=True)
 class Interval:
-    """A number and where it may lie.
+    """A number and its interval.
 
     Attributes:
         value: the statistic of the sample; None without values.
         low, high: ends of the 95 % interval; None below two patients.
-        patients: how many values there are.
-        note: why there is no interval, or why to mistrust it; "" where all is well.
+        patients: number of values.
+        note: why there is no interval, or why to mistrust it; "" if there is nothing to note.
     """
 
     value: float | None
@@ -55,8 +55,8 @@ def interval(
     """Bootstrap a statistic over patients; the same seed gives the same ends.
 
     Args:
-        values: one finite number a patient; leave out patients that have none.
-        statistic: a key of `STATISTICS`.
+        values: one finite number per patient; leave out patients without one.
+        statistic: key of `STATISTICS`.
 
     Raises:
         ValueError: a value is not finite.
@@ -72,11 +72,11 @@ def interval(
 
 
 def ends(numbers: np.ndarray, statistic: str, level: float, seed: int, draws: int = DRAWS) -> tuple[float, float]:
-    """Ends of the two-sided interval that should cover the truth with probability `level`, of two values or more."""
+    """Ends of the two-sided interval that should cover the truth with probability `level`, from at least two values."""
     function = STATISTICS[statistic]
     methods = ("BCa", "percentile") if statistic == "mean" else ("percentile",)
     for method in methods:
-        # BCa divides 0 by 0 where values are equal to the last digits; the percentiles always exist.
+        # BCa divides 0 by 0 when values are nearly equal; the percentiles always exist.
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", stats.DegenerateDataWarning)
             low, high = stats.bootstrap(
@@ -94,5 +94,5 @@ def ends(numbers: np.ndarray, statistic: str, level: float, seed: int, draws: in
 
 
 def few(patients: int) -> str:
-    """What to add to an interval from so many patients; "" where they are enough."""
+    """Caveat for an interval from this many patients; "" if they are enough."""
     return f"only {patients} patients: the interval covers less than it says" if patients < ENOUGH else ""

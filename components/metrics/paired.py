@@ -1,12 +1,12 @@
-"""Candidate against champion on the same patients: is it no worse than by a margin?
+"""Candidate against champion on the same patients: is it worse by no more than a margin?
 
-The test flips signs: were the candidate worse by exactly the margin, and deviations from that as likely up as down,
-then each patient's difference plus the margin could as well have had the other sign. The p-value is the share of all
-sign patterns whose mean is at least the one seen (Fisher 1935; exact up to 13 patients, else drawn with a seed). It
-needs no normal distribution and no large sample.
+The test flips signs: if the candidate were worse by exactly the margin, and deviations from that as likely up as down,
+each patient's difference plus the margin could just as well have had the other sign. The p-value is the share of all
+sign patterns whose mean is at least the observed one (Fisher 1935; exact up to 13 patients, else sampled with a seed).
+It assumes neither a normal distribution nor a large sample.
 
-No test sees what no patient shows. Where the whole loss is one patient in forty whose Dice falls by 0.8, samples of
-22 mostly hold none, and half of them pass (13 % of those of 88), not 5 %: look at `worst`, too.
+No test sees what no patient shows. If the whole loss is one patient in forty whose Dice falls by 0.8, most samples of
+22 contain none, and half of them pass (13 % of those of 88) instead of 5 %: look at `worst`, too.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ PATTERNS = 2**EXACT_UP_TO
 
 @dataclass(frozen=True)
 class Paired:
-    """Candidate less champion, over patients.
+    """Candidate minus champion, over patients.
 
     Attributes:
-        patients: how many were compared.
-        mean: of the differences; above 0 the candidate is better (for metrics of which more is better).
+        patients: number of patients compared.
+        mean: mean difference; above 0 the candidate is better (for metrics where higher is better).
         low95, high95: two-sided 95 % interval, bootstrap over patients (BCa); None below two patients.
-        low95_one_sided: the candidate is worse than this with a probability of 5 %; None below two patients.
-        worst, worst_patient: the lowest difference and whose it is; None without patients.
-        margin: what it may be worse by.
-        p_value: of "worse by the margin or more"; small speaks for the candidate. None below five patients.
+        low95_one_sided: lower end of the one-sided 95 % interval; None below two patients.
+        worst, worst_patient: lowest difference and its patient; None without patients.
+        margin: loss allowed.
+        p_value: p-value of "worse by the margin or more"; small values favour the candidate. None below five patients.
         test: "exact", "monte carlo" or "too few patients".
-        note: why there is no p-value or why to mistrust the intervals; "" where all is well.
+        note: why there is no p-value or why to mistrust the intervals; "" if there is nothing to note.
     """
 
     patients: int
@@ -55,18 +55,18 @@ class Paired:
 
     @property
     def not_inferior(self) -> bool:
-        """Whether the test at 5 % finds the candidate no worse than by the margin; False where it can't tell."""
+        """Whether the test at 5 % finds the candidate no worse than by the margin; False if it can't decide."""
         return self.p_value is not None and self.p_value <= 0.05
 
 
 def paired_difference(
     candidate: Mapping[str, float], champion: Mapping[str, float], *, margin: float, seed: int
 ) -> Paired:
-    """Compare two models patient by patient, by a metric of which more is better.
+    """Compare two models patient by patient, by a metric where higher is better.
 
     Args:
         candidate, champion: patient to score, the same patients in both.
-        margin: 0 or more; at 0 the test asks whether the candidate is better.
+        margin: loss allowed, 0 or more; at 0 the test asks whether the candidate is better.
 
     Raises:
         ValueError: the patients differ, a score is not finite, or the margin is negative.
@@ -76,7 +76,7 @@ def paired_difference(
         raise ValueError(f"candidate and champion were not scored on the same patients: {', '.join(odd[:3])}")
     if not margin >= 0:
         raise ValueError(f"the margin is {margin}; it can't be negative")
-    # Sorted, so that the order in which patients come can't change a drawn number.
+    # Sorted, so that the order of the patients can't change the random draws.
     names = sorted(candidate)
     difference = np.array([float(candidate[name]) - float(champion[name]) for name in names])
     if not np.isfinite(difference).all():

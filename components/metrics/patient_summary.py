@@ -1,4 +1,4 @@
-"""Many patients in a few numbers: each patient weighs the same, however large the tumour or long the scan."""
+"""Many patients in a few numbers: each patient has the same weight, however large the tumour or long the scan."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ MEANS = (
 
 
 def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, float | int | str | None]:
-    """Pool what `masks.patient_scores` gave for each patient; a number is None where no patient has it.
+    """Pool the patients' `mask_scores.patient_scores`; a number is None if no patient has it.
 
     Returns:
-        patients: all that were scored; tumor_patients: those with a tumour in the reference, over whom most of the
-            rest is taken.
-        missed_patients: tumour patients in whom nothing was predicted.
-        volume_dice_mean, _median, _p10, each with _low95 and _high95 (see `intervals`), and volume_dice_floor, 0.
-        volume_dice_note: why not to trust those intervals; "" where they are sound.
-        hd95_mm_median: over the patients in whom both masks hold something.
-        hd95_mm_missed_as_diagonal_median, and the means of `MEANS`, under their own names.
-        volume_error_mean: bias, above 0 where too much is drawn. volume_error_abs_mean: floor 1.
+        patients: all scored patients; tumor_patients: those with a tumour in the reference, over whom most of the other
+            numbers are taken.
+        missed_patients: tumour patients in whom nothing was predicted. volume_dice_mean, _median, _p10, each with
+        _low95 and _high95 (see `intervals`), and volume_dice_floor, 0.
+        volume_dice_note: why not to trust those intervals; "" if they are sound.
+        hd95_mm_median: over the patients in whom neither mask is empty. hd95_mm_missed_as_diagonal_median, and the
+        means of `MEANS`, under their own names.
+        volume_error_mean: bias, above 0 if too much is predicted. volume_error_abs_mean: floor 1.
     """
     volume = column(scores, "volume_dice")
     found = {name: interval(volume, name, seed=seed) for name in STATISTICS}

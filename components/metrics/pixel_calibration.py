@@ -1,7 +1,7 @@
-"""Calibration of mask pixels without keeping them: a histogram a patient, which adds up to one of all patients.
+"""Calibration of mask pixels without storing them: one histogram per patient, which add up to that of all patients.
 
-A set has hundreds of millions of pixels. The bins are of equal width in log odds, not in probability: 99 % of the
-pixels have a probability near 0, where bins of probability would take 1e-7 and 1e-3 for the same and spoil the
+A data set has hundreds of millions of pixels. The bins have equal width in log odds, not in probability: 99 % of the
+pixels have a probability near 0, where equal-width bins of probability would merge 1e-7 and 1e-3 and spoil the
 temperature.
 """
 
@@ -33,7 +33,7 @@ class PixelCalibration:
     Attributes:
         count: pixels in each of `FINE` bins of log odds, -16.1 to 16.1.
         positives: those of them that are tumour in the reference.
-        said: sum of their probabilities, so that a bin's mean is exact.
+        said: sum of their predicted probabilities, so that a bin's mean is exact.
     """
 
     count: np.ndarray = field(default_factory=_zeros)
@@ -58,7 +58,7 @@ class PixelCalibration:
 
     @property
     def prevalence(self) -> float | None:
-        """Share of tumour pixels, 0..1: also the ECE of a model that says 0 everywhere. None without pixels."""
+        """Share of tumour pixels, 0..1: also the ECE of a model that predicts 0 everywhere. None without pixels."""
         return float(self.positives.sum() / self.count.sum()) if self.count.any() else None
 
     def reliability(self, bins: int = BINS, lowest: float = 0.0) -> pd.DataFrame:
@@ -66,15 +66,15 @@ class PixelCalibration:
         return table_of(self._tally(lowest), bins, "width")
 
     def ece(self, bins: int = BINS, lowest: float = 0.0) -> float | None:
-        """ECE over pixels of probability `lowest` or more; None where there are none.
+        """ECE over pixels of probability `lowest` or more; None if there are none.
 
-        Over all pixels the background drowns the rest; from `lowest` = 0.01 on, only pixels count of which the model
-        thinks that they could be tumour.
+        Over all pixels the background drowns out the rest; with `lowest` = 0.01 only pixels count that the model
+        considers possible tumour.
         """
         return ece(self.reliability(bins, lowest))
 
     def temperature(self) -> float:
-        """Temperature of the pixels; 1 where they can't tell, see `temperature.temperature`."""
+        """Temperature of the pixels; 1 if they don't determine it, see `temperature.temperature`."""
         counted = self._tally()
         return temperature(
             np.tile(counted.probability, 2),
@@ -90,5 +90,5 @@ class PixelCalibration:
 
 
 def read_pixels(predictions: str | Path) -> PixelCalibration:
-    """Counts of the test patients' pixels by probability."""
+    """Read the counts of the test patients' pixels by probability."""
     return PixelCalibration(**{name: np.array(v) for name, v in read_json(Path(predictions) / PIXELS).items()})

@@ -1,4 +1,4 @@
-"""The refer list: whom a human should look at first, and whether the list catches the errors."""
+"""The refer list: patients whom a human should look at first, and whether the list catches the errors."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scipy import stats
 
 
 def refer_list(doubt: Mapping[str, float], threshold: float) -> list[str]:
-    """Patients to refer, the most doubtful first; equal doubt by name.
+    """Patients to refer, the most doubtful first; ties by name.
 
     Args:
-        doubt: patient to doubt. One that is not a number is doubted most.
+        doubt: patient to doubt; NaN ranks as the greatest doubt.
         threshold: lowest doubt that is referred.
     """
     known = {name: math.inf if math.isnan(value) else value for name, value in doubt.items()}
@@ -22,12 +22,13 @@ def refer_list(doubt: Mapping[str, float], threshold: float) -> list[str]:
 
 @dataclass(frozen=True)
 class Catch:
-    """How many of the errors a refer list holds.
+    """How many of the errors a refer list contains.
 
     Attributes:
         patients, referred, errors, caught: counts.
         share: caught / errors, 0..1; None without errors.
-        chance: what a random list of that length would catch on average, referred / patients; None without patients.
+        chance: share that a random list of that length would catch on average, referred / patients; None without
+            patients.
         p_value: probability that a random list of that length catches as many or more (hypergeometric, exact); None
             without errors.
     """
@@ -42,7 +43,7 @@ class Catch:
 
 
 def catches(referred: Collection[str], errors: Collection[str], patients: Collection[str]) -> Catch:
-    """Count how many of the errors are among the referred, against chance.
+    """Count the errors among the referred patients, and compare with chance.
 
     Raises:
         ValueError: a referred patient or an error is not one of the patients.

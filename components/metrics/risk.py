@@ -1,7 +1,7 @@
 """Does doubt know where the errors are? Risk-coverage curves (El-Yaniv & Wiener 2010; AURC: Geifman 2019).
 
-Patients are kept from the least doubt on; risk is the mean of 1 - volume Dice of those kept. Doubt that knows nothing
-gives a flat line; an oracle that keeps by true Dice gives the lowest curve there is.
+Patients are kept in order of increasing doubt; risk is the mean of 1 - volume Dice of those kept. Uninformative doubt
+gives a flat line; an oracle that ranks by true Dice gives the lowest possible curve.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import pandas as pd
 
 
 def risk_coverage(doubt: np.ndarray, dice: np.ndarray) -> pd.DataFrame:
-    """Curve of the risk as ever more doubtful patients are kept.
+    """Risk as ever more doubtful patients are kept.
 
     Args:
-        doubt: any scale, higher is more doubtful; dice: volume Dice 0..1; both [patients], finite.
+        doubt: any scale, higher is more doubtful; finite, [patients].
+        dice: volume Dice, 0..1; finite, [patients].
 
     Returns:
-        One row for 1, 2, .. all patients kept: coverage (their share), risk, random (of keeping at random),
-        oracle; all 0..1. Patients of equal doubt count as their mean, so their order can't matter. No rows without
-        patients.
+        One row for each number of patients kept, 1, 2, .., all: coverage (their share), risk, random (of keeping at
+        random), oracle; all 0..1. Patients of equal doubt count as their mean, so their order can't matter. No rows
+        without patients.
 
     Raises:
         ValueError: the lengths differ or a number is not finite.
@@ -46,9 +47,9 @@ def aurc(curve: pd.DataFrame) -> dict[str, float | None]:
     """Areas under the curves of `risk_coverage`: means over its rows.
 
     Returns:
-        aurc, aurc_random (its floor), aurc_oracle (the least possible), each 0..1; gain: how much of the way from
-        random to oracle, 1 at the oracle, 0 at chance, below 0 where doubt misleads; None where all Dice are equal.
-        All None without patients.
+        aurc, aurc_random (its floor), aurc_oracle (the least possible), each 0..1; gain: share of the way from random
+        to oracle, 1 at the oracle, 0 at chance, below 0 if doubt misleads; None if all Dice are equal. All None without
+        patients.
     """
     if curve.empty:
         return dict.fromkeys(("aurc", "aurc_random", "aurc_oracle", "gain"))

@@ -1,4 +1,4 @@
-"""Metrics of the slice classifier, by slice and by patient; no accuracy, since most slices are empty."""
+"""Metrics of the slice classifier, by slice and by patient; no accuracy, because most slices are empty."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def classifier_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: 
     Args:
         labels: {0, 1} [slices].
         probabilities: 0..1 [slices].
-        threshold: positive at this probability or more.
+        threshold: lowest probability that counts as positive.
 
     Returns:
         auroc (floor 0.5), pr_auc (average precision; floor: share of positives), sensitivity and specificity at the
-        threshold, sensitivity at 95 % specificity; None where one of the two classes that it needs is missing.
-        ece (15 bins of equal mass; floor: share of positives) and ece_if_calibrated, what chance alone would give;
-        None without slices.
+        threshold, sensitivity at 95 % specificity; None if a class that it needs is missing. ece (15 bins of equal
+        mass;
+        floor: share of positives) and ece_if_calibrated, what chance alone would give; None without slices.
     """
     labels, positive = np.asarray(labels, bool), np.asarray(probabilities) >= threshold
     both = bool(labels.any() and not labels.all())
@@ -44,10 +44,10 @@ def classifier_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: 
 
 
 def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
-    """Area under the ROC curve, 0..1, chance 0.5; None where one of the two classes is missing.
+    """Area under the ROC curve, 0..1, chance 0.5; None if one of the two classes is missing.
 
-    By ranks (Mann & Whitney 1947), which a bootstrap can afford a thousand times: the share of pairs of a slice with
-    tumour and one without in which the former has the higher probability, ties counting half.
+    Computed from ranks (Mann & Whitney 1947), fast enough for a thousand bootstrap draws: the share of pairs of a slice
+    with tumour and one without in which the former has the higher probability, ties counting half.
     """
     with_tumor = np.asarray(labels, bool)
     positive, negative = int(with_tumor.sum()), int((~with_tumor).sum())
@@ -58,7 +58,7 @@ def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
 
 
 def sensitivity_at(labels: np.ndarray, probabilities: np.ndarray, specificity: float) -> float:
-    """Highest sensitivity of any threshold whose specificity is at least the given one."""
+    """Highest sensitivity among the thresholds whose specificity is at least the given one."""
     false_positive_rate, true_positive_rate, _ = roc_curve(labels, probabilities, drop_intermediate=False)
     return float(true_positive_rate[false_positive_rate <= 1 - specificity + 1e-12].max())
 
@@ -67,11 +67,15 @@ def by_patient(patients: np.ndarray, labels: np.ndarray, probabilities: np.ndarr
     """Count what the classifier finds in each patient.
 
     Args:
-        patients: whose slice it is; labels {0, 1}; probabilities 0..1; each [slices].
+        patients: patient of each slice [slices].
+        labels: {0, 1} [slices].
+        probabilities: 0..1 [slices].
+        threshold: lowest probability that counts as positive.
 
     Returns:
-        One row a patient, sorted by name: patient, slices, tumor_slices, found (of them, at the threshold or above),
-        false_alarms (empty slices there), sensitivity and specificity (NaN without slices of their class).
+        One row per patient, sorted by name: patient, slices, tumor_slices, found (tumour slices at the threshold or
+        above), false_alarms (empty slices at the threshold or above), sensitivity and specificity (NaN without slices
+        of their class).
     """
     truth, positive = np.asarray(labels, bool), np.asarray(probabilities) >= threshold
     rows = pd.DataFrame(
@@ -90,11 +94,11 @@ def by_patient(patients: np.ndarray, labels: np.ndarray, probabilities: np.ndarr
 
 
 def summarise_slices(table: pd.DataFrame) -> dict[str, float | int | None]:
-    """Sum up a table of `by_patient`, each patient weighing the same.
+    """Summarise a table of `by_patient`, with the same weight for each patient.
 
     Returns:
-        patients; patients_missed: tumour patients without one slice found; sensitivity_by_patient_mean (floor 0) and
-        _min; specificity_by_patient_mean (floor 1); each mean over the patients that have it, None where none has.
+        patients; patients_missed: tumour patients without a single slice found; sensitivity_by_patient_mean (floor 0)
+        and _min; specificity_by_patient_mean (floor 1); each mean over the patients that have it, None if none has.
     """
     tumor = table[table["tumor_slices"] > 0]
     sensitivity, specificity = tumor["sensitivity"], table["specificity"].dropna()

@@ -1,8 +1,8 @@
-"""Temperature scaling: one number that makes probabilities as sure as they should be.
+"""Temperature scaling: one number that makes probabilities as confident as they should be.
 
-A logit is divided by T: above 1 softens, below 1 sharpens, and 0.5 stays 0.5 (Guo 2017, arXiv 1706.04599, section
-4.2). The order of probabilities stays, so AUROC does too, and a threshold t moves to `apply_temperature(t, T)`. One
-number can't mend a wrong share of positives.
+A logit is divided by T: above 1 softens, below 1 sharpens, and 0.5 stays 0.5 (Guo 2017, arXiv 1706.04599, section 4.2).
+The order of probabilities stays, so AUROC does too, and a threshold t moves to `apply_temperature(t, T)`. One number
+can't correct a wrong share of positives.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
-# Beyond these a fit says that there was too little to learn from, not how sure to be.
+# A fit beyond these limits shows that the data were insufficient, not how confident to be.
 RANGE = (0.1, 10.0)
-# float32 rounds a probability to exactly 1 beyond this; a logit must stay finite.
+# Beyond this, float32 rounds a probability to exactly 1; a logit must stay finite.
 SMALLEST = 1e-7
 
 
@@ -23,7 +23,7 @@ def logits(probabilities: np.ndarray | float) -> np.ndarray:
 
 
 def apply_temperature(probabilities: np.ndarray | float, temperature: float) -> np.ndarray:
-    """Probabilities 0..1, any shape, after their logits were divided by the temperature."""
+    """Probabilities 0..1, any shape, with their logits divided by the temperature."""
     return expit(logits(probabilities) / temperature)
 
 
@@ -36,16 +36,16 @@ def nll(
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Temperature, within `RANGE`, of the least negative log-likelihood.
+    """Temperature within `RANGE` that minimises the negative log-likelihood.
 
     Args:
-        probabilities: 0..1 [n], of a sigmoid; of validation patients, never of those that are then reported.
+        probabilities: 0..1 [n], from a sigmoid; of validation patients, never of those that are then reported.
         labels: {0, 1} [n].
-        weights: how often each sample counts [n]; once without them.
+        weights: weight of each sample [n]; None weighs them equally.
 
     Returns:
-        1, which changes nothing, where the samples can't tell: one of the classes is missing, or every one lies on
-        its right side of 0.5, so that the sharper always looks the better.
+        1, which changes nothing, if the samples can't determine it: a class is missing, or every sample lies on the
+        right side of 0.5, so that sharper always looks better.
     """
     probabilities, labels = np.asarray(probabilities, float), np.asarray(labels, bool)
     if weights is not None:
@@ -55,7 +55,7 @@ def temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarr
         return 1.0
     if probabilities[labels].min() >= 0.5 >= probabilities[~labels].max():
         return 1.0
-    # The loss is convex in 1 / T, so it has one valley in log T, too.
+    # The loss is convex in 1 / T, so it also has a single valley in log T.
     found = minimize_scalar(
         lambda log_t: nll(probabilities, labels, weights, float(np.exp(log_t))),
         bounds=np.log(RANGE),

@@ -1,4 +1,4 @@
-"""The same prediction as a Beam job: RunInference with one model a worker, on whatever runner the flags name."""
+"""The same prediction as a Beam job: RunInference with one model per worker, on whichever runner the flags name."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Read(beam.DoFn):
 
 
 class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
-    """Run the model on readings, and write what comes of them.
+    """Run the model on readings, and write the results.
 
     Args:
-        layered, folder: addresses of the model, and of what to write.
-        sources: the inputs, for the format of the masks.
+        layered, folder: addresses of the model and of the output.
+        sources: inputs, which determine the format of the masks.
     """
 
     def __init__(self, layered: str, folder: str, sources: list[Source], *, doubt: bool, overlays: bool) -> None:
@@ -46,7 +46,7 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
         self.doubt, self.overlays = doubt, overlays
 
     def load_model(self) -> Detector:
-        """Load the model, once a worker process."""
+        """Load the model once per worker process."""
         with ExitStack() as stack:
             tree = Storage(self.layered)
             return Detector(stack.enter_context(tree.local(tree.files)), self.doubt)
@@ -54,20 +54,20 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
     def run_inference(
         self, batch: Sequence[tuple[int, Reading]], model: Detector, inference_args: dict[str, Any] | None = None
     ) -> Iterable[str]:
-        """Predict and write; yields the names of the patients."""
+        """Predict and write; yields the patients' names."""
         for number, reading in batch:
             with tempfile.TemporaryDirectory(prefix="glioflow-predict-") as near:
                 local_run.write(
                     Path(near), self.sources[number], local_run.predict_patient(reading, model), overlays=self.overlays
                 )
                 target = Storage(self.folder)
-                # The record goes last: where it is, the rest is whole.
+                # The record goes last: its presence means that the rest is complete.
                 for file in sorted(Storage(near).files, key=lambda name: name.endswith(".json")):
                     target.put(Path(near) / file, file)
             yield reading.patient
 
     def batch_elements_kwargs(self) -> dict[str, Any]:
-        """A scan is a batch of slices already."""
+        """Disable batching of elements: a scan already is a batch of slices."""
         return {"min_batch_size": 1, "max_batch_size": 1}
 
 
@@ -81,11 +81,11 @@ def predict(
     doubt: bool,
     overlays: bool,
 ) -> None:
-    """Predict on the runner that `beam_args` name; see `components.io.beam.reachable` for `storage`."""
+    """Predict on the runner named in `beam_args`; see `components.io.beam.reachable` for `storage`."""
     options = local_run.options_of(read_record(model))
     with reachable({"layered": model}, out, storage, "predict") as (near, target):
         handler = Predict(near["layered"], target, work.sources, doubt=doubt, overlays=overlays)
-        with job(beam_args) as pipeline:  # refuses flags before anything is written
+        with job(beam_args) as pipeline:  # rejects bad flags before anything is written
             local_run.claim(out, model)
             _ = (
                 pipeline

@@ -1,4 +1,4 @@
-"""Scans to predict, read one after the other; light enough for a process of its own."""
+"""Read the scans to predict one by one; light enough for a separate process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_one(job: Job, sources: list[Source], options: Options) -> Reading:
     number, patient = job
     try:
         reading = sources[number].read(patient, options, masks=False)
-    except UserError as error:  # a bucket, a file that is gone
+    except UserError as error:  # an inaccessible bucket, a vanished file
         reading = Reading(patient)
         reading.add("unreadable", patient, str(error))
     if reading.scan is not None:
@@ -25,5 +25,5 @@ def read_one(job: Job, sources: list[Source], options: Options) -> Reading:
 
 
 def lost(job: Job) -> Reading:
-    """What stands for a patient whose files have ended the process that read them."""
+    """Return a stand-in for a patient whose files crashed the process that read them."""
     return Reading(job[1], None, [Problem("unreadable", job[1], job[1], "reading it crashed")])

@@ -1,4 +1,4 @@
-"""The layered model on one scan, as fast as it goes; with doubt, if that is worth twice the time."""
+"""The layered model on one scan, as fast as possible; optionally with doubt, at twice the time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Found:
-    """What the model says about a scan.
+    """The model's result for a scan.
 
     Attributes:
         tumor_probability: float32 [slices], 0..1.
-        has_tumor: bool [slices], what stage 1 lets through.
+        has_tumor: bool [slices], slices that pass stage 1.
         mask: bool [slices, height, width], after 3-D processing.
-        doubt: 0..1, see `components.layered.predictor.Prediction`; None where it was not asked for.
+        doubt: 0..1, see `components.layered.decision.Prediction`; None if it was not requested.
     """
 
     tumor_probability: np.ndarray
@@ -32,17 +32,17 @@ class Found:
 
 
 class Detector:
-    """A layered model from its folder.
+    """A layered model loaded from its folder.
 
     Args:
-        folder: of the model.
-        doubt: look at the mirror image, too, at every slice with both networks: what evaluation does.
+        folder: folder of the model.
+        doubt: whether to run both networks on every slice and its mirror image, as evaluation does.
 
     Attributes:
-        refer_at: the doubt from which a human looks first.
+        refer_at: lowest doubt at which a human should look first.
 
     Raises:
-        UserError: there is no model, or it is damaged.
+        UserError: the model is missing or damaged.
     """
 
     def __init__(self, folder: str | Path, doubt: bool = False) -> None:
@@ -51,10 +51,10 @@ class Detector:
         self.refer_at = self.record.get("refer_at_doubt", 0.0) if doubt else 0.0
 
     def __call__(self, scan: Scan) -> Found:
-        """Look at a scan; equal to `Predictor` but for the doubt."""
+        """Predict a scan; equal to `Predictor` but for the doubt."""
         if self.with_doubt:
-            _, said = self.predictor(scan)
-            return Found(said.tumor_probability, said.has_tumor, said.mask, said.doubt)
+            _, prediction = self.predictor(scan)
+            return Found(prediction.tumor_probability, prediction.has_tumor, prediction.mask, prediction.doubt)
         batches = [self.predictor.serve(batch) for batch in scan.batches(BATCH, self.record["neighbors"])]
         probability, has_tumor, mask = (
             np.concatenate([batch[name] for batch in batches]) for name in ("tumor_probability", "has_tumor", "mask")

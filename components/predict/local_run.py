@@ -1,4 +1,4 @@
-"""Predict on this machine: one process reads ahead, this one runs the model, and a thread of it writes."""
+"""Predict on this machine: one process reads ahead, this one runs the model, and one of its threads writes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from components.sources.reading import Reading
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of a patient.
+    """Result for a patient.
 
     Attributes:
-        found: None where the scan could not be read, or the model failed on it; `notes` tell why.
-        refer_at: the doubt from which a human looks first.
+        found: prediction; None if the scan could not be read, or the model failed on it; `notes` say why.
+        refer_at: lowest doubt at which a human should look first.
     """
 
     reading: Reading
@@ -39,10 +39,10 @@ class Seen:
 
 
 def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) -> None:
-    """Predict patient by patient. What can't be read or predicted is recorded as failed, and the next one follows.
+    """Predict patient by patient; one that can't be read or predicted is recorded as failed, and the next one follows.
 
-    While the model looks at one patient, the next is being read in another process, and the one before written in
-    another thread; no more than that wait, so memory does not grow with the number of patients.
+    While the model runs on one patient, another process reads the next, and another thread writes the previous one; no
+    more than that is queued, so memory does not grow with the number of patients.
     """
     with ThreadPoolExecutor(1) as aside:
         loading = aside.submit(Detector, model, doubt)
@@ -63,7 +63,7 @@ def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) 
 
 
 def predict_patient(reading: Reading, detector: Detector) -> Seen:
-    """Let the model look at a scan that was read."""
+    """Run the model on a scan that was read."""
     notes = [str(problem) for problem in reading.problems]
     if reading.scan is None:
         return Seen(reading, None, notes)
@@ -74,14 +74,14 @@ def predict_patient(reading: Reading, detector: Detector) -> Seen:
 
 
 def write(out: Path, source: Source, seen: Seen, *, overlays: bool) -> None:
-    """Write what the model said about a patient, or record why it said nothing."""
+    """Write the prediction for a patient, or record why there is none."""
     scan, found = seen.reading.scan, seen.found
     if scan is None or found is None:
         results.write_failure(out, seen.reading.patient, seen.notes)
         return
     try:
         results.write_patient(out, source, scan, found, notes=seen.notes, refer_at=seen.refer_at, overlays=overlays)
-    except DiskFullError:  # the next one could not be written either
+    except DiskFullError:  # the next patient could not be written either
         raise
     except UserError as error:
         results.write_failure(out, seen.reading.patient, [*seen.notes, str(error)])

@@ -1,4 +1,4 @@
-"""Masks in the form that the scan came in: pictures beside pictures, NIfTI for NIfTI, DICOM SEG for DICOM."""
+"""Masks in the format of the scan: pictures for pictures, NIfTI for NIfTI, DICOM SEG for DICOM."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Writer = Callable[[Path, Source, Scan, np.ndarray], list[str] | None]
 def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
     """Write a patient's mask, bool [slices, height, width], into `folder`, in the source's own format and geometry.
 
-    kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one a picture. A single picture: `<picture>_mask` with its
+    kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one per picture. A single picture: `<picture>_mask` with its
     suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
-    `<patient>_seg.dcm`, or NIfTI where the headers don't allow that. Formats without a writer get NIfTI.
+    `<patient>_seg.dcm`, or NIfTI if the headers don't allow that. Formats without a writer get NIfTI.
 
     Returns:
-        Notes on what was written in another form.
+        Notes on what was written in another format.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return WRITERS.get(source.reader, _nifti)(folder, source, scan, mask) or []
@@ -37,8 +37,8 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> l
 def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
     files = kaggle_3m.pictures_of(source.entries[scan.patient].files)
     (folder / scan.patient).mkdir(exist_ok=True)
-    for file, drawn in zip(files, mask, strict=True):
-        _write_picture(folder / scan.patient / f"{Path(file).stem}_mask.tif", drawn)
+    for file, one in zip(files, mask, strict=True):
+        _write_picture(folder / scan.patient / f"{Path(file).stem}_mask.tif", one)
 
 
 def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
@@ -47,11 +47,11 @@ def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None
     _write_picture(folder / f"{scan.patient}_mask{'.png' if suffix.startswith('.jp') else suffix}", mask[0])
 
 
-def _write_picture(path: Path, drawn: np.ndarray) -> None:
-    # Every reader of tif knows PackBits; it shrinks masks thirtyfold and costs next to nothing.
+def _write_picture(path: Path, mask: np.ndarray) -> None:
+    # Every tif reader supports PackBits; it shrinks masks thirtyfold and costs next to nothing.
     options = {"compression": "packbits"} if path.suffix.startswith(".tif") else {}
-    encoded = BytesIO()  # libtiff would hide why it can't write
-    Image.fromarray(drawn.astype(np.uint8) * 255).save(encoded, Image.registered_extensions()[path.suffix], **options)
+    encoded = BytesIO()  # libtiff would hide the reason for a failed write
+    Image.fromarray(mask.astype(np.uint8) * 255).save(encoded, Image.registered_extensions()[path.suffix], **options)
     with atomic_file(path) as part:
         part.write_bytes(encoded.getvalue())
 

@@ -1,4 +1,4 @@
-"""A mask as NIfTI, which every viewer puts where it puts the scan: its header is that of the FLAIR file."""
+"""A mask as NIfTI, with FLAIR's header, so that every viewer places it exactly over the scan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.common.files import atomic_file
 from components.scans.scan import Scan
 
 NAME = b"glioflow"
-# Fields in which programs keep names and dates of people, and what is true of FLAIR's values alone.
+# Fields in which programs keep people's names and dates, and those that describe only FLAIR's values.
 _CLEARED = (
     "db_name",
     "data_type",
@@ -24,25 +24,25 @@ _CLEARED = (
     "toffset",
     "cal_min",
 )
-LABEL = 1002  # NIfTI's intent of a volume of labels
+LABEL = 1002  # NIfTI's intent code for a label volume
 
 
 def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
     """Write a mask, bool [slices, height, width], as 0 and 1 in the voxels of FLAIR.
 
-    Position and voxel size, in all forms that NIfTI has for them, are the bytes of FLAIR's header. Programs differ in
-    which form they believe, and in what they take where there is none.
+    Position and voxel size are copied byte for byte from FLAIR's header, in every form that NIfTI has for them:
+    programs differ in the form that they trust, and in what they assume if there is none.
     """
     assert scan.source is not None
-    drawn = scan.to_source(mask).astype(np.uint8)
+    voxels = scan.to_source(mask).astype(np.uint8)
     if scan.header is None:
-        picture = nib.Nifti1Image(drawn, scan.source.affine)
+        picture = nib.Nifti1Image(voxels, scan.source.affine)
         picture.set_qform(scan.source.affine, 1)
         picture.set_sform(scan.source.affine, 1)
     else:
         header = _header(scan.header)
         kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
-        picture = kind(drawn, None, header)
+        picture = kind(voxels, None, header)
         picture.header.set_data_dtype(np.uint8)
         picture.header.set_slope_inter(1, 0)
         for field in set(_CLEARED) & set(picture.header.keys()):
@@ -54,6 +54,6 @@ def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
 
 
 def _header(block: bytes) -> Any:
-    """A header from its bytes, of either version of NIfTI and either order of bytes."""
+    """Parse a header from its bytes, in either version of NIfTI and either byte order."""
     kind = nib.Nifti1Header if len(block) == nib.Nifti1Header.template_dtype.itemsize else nib.Nifti2Header
     return kind(block)

@@ -1,4 +1,4 @@
-"""Pictures to look at: FLAIR with the predicted outline, one PNG a slice in which there is one."""
+"""Pictures to look at: FLAIR with the predicted outline, one PNG per slice with a tumour."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from components.common.files import atomic_file
 from components.scans.scan import FLAIR, Scan
 
 RED = (255, 40, 40)
-SCALE = 2  # so that the outline hides little of what it runs around
+SCALE = 2  # enlarged, so that the outline hides little of what it surrounds
 
 
 def write_overlays(folder: Path, scan: Scan, mask: np.ndarray) -> None:
-    """Write `<patient>_<slice>.png` for each slice of a mask, bool [slices, height, width], that holds something."""
+    """Write `<patient>_<slice>.png` for each non-empty slice of a mask, bool [slices, height, width]."""
     if not mask.any():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def write_overlays(folder: Path, scan: Scan, mask: np.ndarray) -> None:
 
 
 def overlay(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A slice, uint8 [height, width], `SCALE` times as large, the mask's outermost ring in red: uint8 [.., .., 3]."""
+    """Return a slice, uint8 [height, width], `SCALE` times larger, with the mask's outermost ring in red."""
     large = [np.kron(one, np.ones((SCALE, SCALE), one.dtype)) for one in (grey, mask)]
     picture = np.repeat(large[0][..., None], 3, axis=-1)
     picture[large[1] & ~binary_erosion(large[1])] = RED

@@ -1,4 +1,4 @@
-"""What can be told of a prediction's arguments at once, before anything that takes long to import."""
+"""Early checks of a prediction's arguments, before anything that takes long to import."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from components.common.errors import UserError
 
 
 def check_empty(out: Path, resume: bool) -> None:
-    """Refuse what can't become a folder of results, or holds some already that are not to be gone on with."""
+    """Refuse an `out` that can't become a folder of results, or that is not empty, unless `resume` is set."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; give a folder with --out")
     if out.is_dir() and any(out.iterdir()) and not resume:

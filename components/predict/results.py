@@ -1,4 +1,4 @@
-"""What a prediction leaves behind: a patient's files as soon as it is done, the tables of all at the end."""
+"""The output of a prediction: a patient's files as soon as it is done, the tables of all patients at the end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAMELESS = "unnamed-"
 def write_patient(
     folder: Path, source: Source, scan: Scan, found: Found, *, notes: list[str], refer_at: float, overlays: bool
 ) -> None:
-    """Write masks, overlays and rows of a patient; its record comes last and says that the rest is whole."""
+    """Write a patient's masks, overlays and rows; the record comes last and marks the rest as complete."""
     notes = [*notes, *write_masks(folder / "masks", source, scan, found.mask)]
     if overlays:
         write_overlays(folder / "overlays" / scan.patient, scan, found.mask)
@@ -46,7 +46,7 @@ def write_patient(
         "slices": len(found.mask),
         "tumor_slices": int(found.mask.any(axis=(1, 2)).sum()),
         "tumor_voxels": voxels,
-        # Pictures don't tell how large their pixels are.
+        # Pictures don't record the size of their pixels.
         "tumor_ml": None if scan.source is None else round(voxels * float(np.prod(scan.spacing)) / 1000, 3),
         "doubt": None if found.doubt is None else round(found.doubt, 6),
         "refer": None if found.doubt is None else found.doubt >= refer_at,
@@ -61,7 +61,7 @@ def write_failure(folder: Path, patient: str, reasons: list[str]) -> None:
 
 
 def write_lost(folder: Path, problems: Iterable[Problem]) -> None:
-    """Record scans of nobody as failed, "unnamed-1" and so on; such records of an earlier run are taken back."""
+    """Record scans without a patient as failed, named "unnamed-1" and so on, replacing those of an earlier run."""
     for path in (folder / "patients").glob(f"{NAMELESS}*.json"):
         if read_json(path)["status"] == FAILED:
             path.unlink()
@@ -70,13 +70,13 @@ def write_lost(folder: Path, problems: Iterable[Problem]) -> None:
 
 
 def is_done(folder: Path, patient: str) -> bool:
-    """Tell whether a patient was predicted before; failed ones were not."""
+    """Return whether a patient was predicted before; failed ones were not."""
     path = _record(folder, patient)
     return path.exists() and read_json(path)["status"] == DONE
 
 
 def gather(folder: Path) -> list[dict[str, Any]]:
-    """Write predictions.csv and patients.csv from the patients' files, one patient after the other.
+    """Write predictions.csv and patients.csv from the patients' files, one patient at a time.
 
     Returns:
         The rows of patients.csv, by name.

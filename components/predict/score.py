@@ -1,4 +1,4 @@
-"""Score: predictions.csv, of `glioflow predict` or of any other tool, against reference masks."""
+"""Score: predictions.csv, from `glioflow predict` or any other tool, against reference masks."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dic
     """Compare predictions with the masks beside the scans at `truth`.
 
     Args:
-        predictions: the table, or the folder that holds it; EncodedPixels are of the scan's own slices.
+        predictions: table, or the folder that holds it; EncodedPixels refer to the scan's own slices.
         truth: scans with reference masks, see `open_input`.
-        options: how volumes are brought to slices; as for the predictions.
-        seed: of the bootstraps.
+        options: how volumes were resampled to slices for the predictions.
+        seed: seed of the bootstraps.
 
     Returns:
         classifier, layered: see `classifier_scores` and `summarise_patients`; patients: scores of each; unscored:
-        patients on one side only, "without_truth" and "without_prediction".
+        patients with only one of scan and prediction, "without_truth" and "without_prediction".
 
     Raises:
-        UserError: no table or a broken one, a patient's slices that don't match its scan, nothing in common.
+        UserError: the table is missing or malformed, a patient's slices don't match its scan, or no patient is in both.
     """
     table = read_predictions(predictions)
     with open_input(truth) as source:
@@ -51,7 +51,7 @@ def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dic
         np.concatenate(column) for column in zip(*(one[1] for one in scored), strict=True)
     )
     rows = [one[0] for one in scored]
-    # Which threshold was used, the table does not say; what passed it, it does.
+    # The table does not record the threshold, only which slices passed it.
     passed = probabilities[positive]
     threshold = float(passed.min()) if len(passed) else float(np.nextafter(probabilities.max(), 2))
     return {
@@ -66,7 +66,7 @@ def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dic
 
 
 def read_predictions(path: Path) -> Any:
-    """Read a table of predictions, grouped by patient; raises UserError where it is none."""
+    """Read a table of predictions, grouped by patient; raises UserError if it isn't one."""
     file = path / PREDICTIONS if path.is_dir() else path
     try:
         table = pd.read_csv(file, dtype={"patient": str, "EncodedPixels": str}, keep_default_na=False)
@@ -84,7 +84,7 @@ def read_predictions(path: Path) -> Any:
 
 
 def _scored(table: Any, source: Source, patients: list[str], options: Options) -> Iterator[tuple[dict, tuple]]:
-    """Scores of each patient, and of its slices label, probability, what was called tumour, and whose they are."""
+    """Yield each patient's scores and, by slice, label, probability, whether called tumour, and the patient."""
     for patient in patients:
         reading = source.read(patient, options)
         scan = reading.scan
@@ -92,10 +92,10 @@ def _scored(table: Any, source: Source, patients: list[str], options: Options) -
             reason = str(reading.problems[0]) if reading.problems else "no reference mask"
             raise UserError(f"{patient}: can't be scored: {reason}")
         rows = table.get_group(patient)
-        drawn = _masks(rows, scan)
+        predicted = _masks(rows, scan)
         truth = scan.mask.any(axis=(1, 2))
         yield (
-            {"patient": patient, **patient_scores(scan.mask, drawn, scan.spacing)},
+            {"patient": patient, **patient_scores(scan.mask, predicted, scan.spacing)},
             (
                 truth,
                 rows["tumor_probability"].to_numpy(),

@@ -1,6 +1,7 @@
-"""What a DICOM SEG repeats of the images it belongs to: only that, filled and blanked so that every viewer takes it.
+"""The headers that a DICOM SEG repeats from its source images, completed or blanked so that every viewer accepts it.
 
-De-identifiers delete what the standard wants to be there, if empty; and people write years into birth dates.
+De-identifiers delete elements that the standard requires to be present, if only empty; and people write years into
+birth dates.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from components.sources.dicom.datasets import file_identity
 
-# Without one of these it would not belong to the images.
+# Without any one of these, a SEG could not refer to the images.
 NEEDED = ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 GEOMETRY = (
     *("Rows", "Columns", "PixelSpacing", "SliceThickness", "ImageOrientationPatient", "ImagePositionPatient"),
@@ -25,16 +26,16 @@ GEOMETRY = (
 
 
 def source_headers(headers: Sequence[Dataset], thickness: float) -> tuple[list[Dataset], list[str]]:
-    """Headers to hand to highdicom, and the tags for want of which no SEG can be made.
+    """Return headers to pass to highdicom, and the missing tags that make a SEG impossible.
 
     Args:
-        headers: of the images, see `components.sources.dicom.flair_headers`.
-        thickness: distance of slices, millimetres, for images that don't tell their own.
+        headers: headers of the images, see `components.sources.dicom.flair_headers`.
+        thickness: slice distance, millimetres, for images that don't give their own.
     """
     made = [_source_header(header, thickness) for header in headers]
     missing = [name for name in NEEDED if any(not header.get(name) for header in made)]
     if not missing and len({header.SOPInstanceUID for header in made}) < len(made):
-        missing = ["SOPInstanceUID"]  # the same on all of them refers to none
+        missing = ["SOPInstanceUID"]  # if they all share one, it identifies none
     return made, [f"{name} {tag}" for name in missing if (tag := _tag(name))]
 
 
@@ -42,7 +43,7 @@ def _source_header(header: Dataset, thickness: float) -> Dataset:
     made = Dataset()
     for name, blank in BLANKED.items():
         setattr(made, name, blank(str(header.get(name) or "").strip()))
-    made.SpecificCharacterSet = "ISO_IR 192"  # texts were decoded when they were read, and are written as UTF-8
+    made.SpecificCharacterSet = "ISO_IR 192"  # texts were decoded on reading, and are written as UTF-8
     made.Modality = "MR"
     for name in (*NEEDED, *GEOMETRY):
         if (value := header.get(name)) not in (None, ""):
@@ -61,7 +62,7 @@ def _tag(name: str) -> str:
 
 
 def _date(text: str) -> str:
-    """A date of DICOM, eight digits; "" for anything else."""
+    """Return a DICOM date, eight digits; "" for anything else."""
     try:
         if re.fullmatch(r"\d{8}", text):
             datetime.date(int(text[:4]), int(text[4:6]), int(text[6:]))
@@ -72,7 +73,7 @@ def _date(text: str) -> str:
 
 
 def _time(text: str) -> str:
-    """A time of DICOM, HHMMSS with a fraction; "" for anything else."""
+    """Return a DICOM time, HHMMSS with a fraction; "" for anything else."""
     match = re.fullmatch(r"([01]\d|2[0-3])([0-5]\d)?([0-5]\d)?(\.\d{1,6})?", text)
     return text if match and (match[4] is None or match[3]) else ""
 
@@ -82,7 +83,7 @@ def _sex(text: str) -> str:
 
 
 def _short(most: int) -> Callable[[str], str]:
-    """Text of one line, in the length that its type may have, without what DICOM reads as the end of a value."""
+    """Return a function that makes text one line of at most `most` characters, without what ends a value in DICOM."""
     return lambda text: "".join(c for c in text if c.isprintable() and c != "\\")[:most]
 
 

@@ -1,4 +1,4 @@
-"""A mask as DICOM SEG, which reading rooms open over the series that it was drawn on."""
+"""A mask as DICOM SEG, which reading rooms open over the series that it outlines."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
     """Write a binary segment that refers to the FLAIR images.
 
     Args:
-        path: file to write.
-        scan: with the geometry of FLAIR as it came.
+        path: output file.
+        scan: scan with the original geometry of FLAIR.
         mask: bool [slices, height, width], on the scan's own slices.
-        headers: of the FLAIR images, see `components.sources.dicom.flair_headers`.
+        headers: headers of the FLAIR images, see `components.sources.dicom.flair_headers`.
 
     Raises:
-        UserError: the headers lack what a segmentation has to repeat.
+        UserError: the headers lack elements that a segmentation has to repeat.
     """
     assert scan.source is not None
-    drawn = scan.to_source(mask)
+    voxels = scan.to_source(mask)
     sources, missing = source_headers(headers, scan.spacing[0])
     if missing:
         raise UserError(
             f"no DICOM SEG without {', '.join(missing)}, of one's own on each image; write it into FLAIR's files"
         )
     series = {str(source.SOPInstanceUID): source.SeriesInstanceUID for source in sources}
-    for source in sources:  # slices may have a series each
+    for source in sources:  # each slice may have its own series
         source.SeriesInstanceUID = sources[0].SeriesInstanceUID
     try:
-        outlined = _segmentation(sources, drawn, TO_RAS @ scan.source.affine)
+        outlined = _segmentation(sources, voxels, TO_RAS @ scan.source.affine)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        kind = type(error).__name__  # its words may quote headers
+        kind = type(error).__name__  # its message may quote headers
         raise UserError(f"the headers of FLAIR don't allow a DICOM SEG ({kind}); export them again") from error
     if len(set(series.values())) > 1:
         outlined.ReferencedSeriesSequence = _by_series(outlined.SourceImageSequence, series)
@@ -56,10 +56,10 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
         outlined.save_as(part)
 
 
-def _segmentation(sources: list[Dataset], drawn: np.ndarray, affine: np.ndarray) -> hd.seg.Segmentation:
-    """One segment, drawn on the volume of `sources` whose affine, LPS, is given."""
+def _segmentation(sources: list[Dataset], mask: np.ndarray, affine: np.ndarray) -> hd.seg.Segmentation:
+    """Build one segment on the volume of `sources`, whose affine in LPS is given."""
     volume = hd.Volume(
-        drawn.astype(np.uint8),
+        mask.astype(np.uint8),
         affine,
         coordinate_system="PATIENT",
         frame_of_reference_uid=sources[0].FrameOfReferenceUID,
@@ -88,12 +88,12 @@ def _segmentation(sources: list[Dataset], drawn: np.ndarray, affine: np.ndarray)
         software_versions=release,
         device_serial_number="none",
         series_description="tumour, for research, not for diagnosis",
-        omit_empty_frames=bool(drawn.any()),  # a segmentation without any frame is none
+        omit_empty_frames=bool(mask.any()),  # a segmentation must have at least one frame
     )
 
 
 def _by_series(images: Iterable[Dataset], series: dict[str, str]) -> list[Dataset]:
-    """References to images, sorted by the series that each is in."""
+    """References to images, sorted by the series of each."""
     items: dict[str, Dataset] = {}
     for image in images:
         name = series[str(image.ReferencedSOPInstanceUID)]

@@ -1,4 +1,4 @@
-"""What a prediction is asked to do: inputs that are opened, and a folder for results. TensorFlow is not needed yet."""
+"""The task of a prediction: opened inputs and an output folder. Does not need TensorFlow."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Work:
     """Opened inputs, and the patients to predict.
 
     Attributes:
-        sources: the inputs.
-        jobs: patients that are not done yet.
-        skipped: patients that were done before.
+        sources: opened inputs.
+        jobs: patients still to predict.
+        skipped: patients predicted before.
     """
 
     sources: list[Source]
@@ -40,8 +40,8 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
     """Open the inputs and the folder `out`.
 
     Raises:
-        UserError: an input that can't be opened, a patient in two of them, results in `out` that are not to be gone
-            on with, or are another model's.
+        UserError: an input can't be opened, two inputs share a patient, or `out` holds results of another model, or
+            results without `resume`.
     """
     _check(out, model, resume)
     with ExitStack() as stack, _resumable(out):
@@ -60,7 +60,7 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
 
 @contextmanager
 def _resumable(out: Path) -> Iterator[None]:
-    """On a full disk, say that what is done stays done."""
+    """If the disk is full, report that completed patients are kept."""
     try:
         yield
     except Exception as error:
@@ -70,7 +70,7 @@ def _resumable(out: Path) -> Iterator[None]:
 
 
 def _check(out: Path, model: Path, resume: bool) -> None:
-    """Refuse a folder `out` that can't become, or isn't, that of this model's results."""
+    """Refuse a folder `out` that can't become, or isn't, this model's output folder."""
     check_empty(out, resume)
     mine = {"model": digest(model)}
     if out.is_dir() and any(out.iterdir()):
@@ -80,12 +80,12 @@ def _check(out: Path, model: Path, resume: bool) -> None:
 
 
 def claim(out: Path, model: Path) -> None:
-    """Make the folder `out` that of this model's results, which name patients: Git is told to leave it alone."""
+    """Mark `out` as this model's output folder; results name patients, so Git is told to ignore it."""
     out.mkdir(parents=True, exist_ok=True)
     (out / ".gitignore").write_text("*\n", encoding="utf-8")
     write_json(out / results.RUN, {"model": digest(model)})
 
 
 def options_of(record: dict[str, Any]) -> Options:
-    """How volumes are brought to slices: as they were for the model's training."""
+    """How to resample volumes to slices, as for the model's training."""
     return Options(**record.get("slices", {}))

@@ -1,4 +1,4 @@
-"""The dossier: what travels with an approved model, so that an auditor needs nothing else."""
+"""The dossier: the documents that travel with an approved model, so that an auditor needs nothing else."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ HEADLINE = {
 
 @dataclass(frozen=True)
 class Record:
-    """Where a run left what the dossier is made of.
+    """Where a run left the parts of the dossier.
 
     Attributes:
-        model: the layered model's folder; predictions: what `evaluate` wrote.
+        model: folder of the layered model.
+        predictions: folder written by `evaluate`.
         metrics, details, verdict, card, params: metrics.json, details.json, verdict.json, model_card.md, params.yaml.
     """
 
@@ -61,9 +62,9 @@ def write_dossier(folder: Path, run: Record) -> None:
 
 
 def summary(run: Record) -> dict[str, Any]:
-    """What of the dossier the table and promotion need: digest, verdict, headline numbers, scores of the test patients.
+    """The part of the dossier that the table and promotion need: digest, verdict, headline numbers, test scores.
 
-    Patients go by their fingerprints: this file lies in Git.
+    Patients appear by fingerprint, because this file is kept in Git.
     """
     metrics, verdict, record = read_json(run.metrics), read_json(run.verdict), read_record(run.model)
     table = read_patients(run.predictions)
@@ -82,14 +83,14 @@ def summary(run: Record) -> dict[str, Any]:
 
 
 def scores(summary: dict[str, Any]) -> pd.DataFrame:
-    """The scores of a summary, as `components.evaluate.champion.compare` takes them."""
+    """Return the scores of a summary, as `components.evaluate.champion.compare` takes them."""
     known = summary.get("scores", {})
     return pd.DataFrame({"patient": list(known), "volume_dice": [math.nan if s is None else s for s in known.values()]})
 
 
 def sbom() -> dict[str, Any]:
-    """Software bill of materials of this environment, CycloneDX 1.6, by cyclonedx-py; no path of this machine in it."""
-    # Without a second look at the specification, which takes half a minute.
+    """Software bill of materials of this environment, CycloneDX 1.6, by cyclonedx-py; without local paths."""
+    # Skips validation against the specification, which takes half a minute.
     flags = ["--of", "JSON", "--output-reproducible", "--no-validate", "-o", "-"]
     result = subprocess.run(
         [sys.executable, "-m", "cyclonedx_py", "environment", *flags, sys.executable],
@@ -107,5 +108,5 @@ def sbom() -> dict[str, Any]:
 
 
 def _versions(made: dict[str, Any]) -> dict[str, Any]:
-    """What a network was made from, less the list of people, which travels with the model alone."""
+    """What a network was trained from, less the list of people, which stays inside the model."""
     return {name: value for name, value in made.items() if name != "people"}

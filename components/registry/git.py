@@ -1,4 +1,4 @@
-"""Git, by its own command: what GTO and DVC have no call for."""
+"""Git, through its command line, for what GTO and DVC have no call for."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ NO_REPOSITORY = (
 
 
 class GitError(UserError):
-    """Git refused; the message is its own, in one line."""
+    """A Git error; the message is Git's own, in one line."""
 
 
 class NoRepositoryError(GitError):
-    """There is no Git repository around the working folder."""
+    """The working folder is not in a Git repository."""
 
 
 def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
-    """Run Git in the working folder; returns what it printed.
+    """Run Git in the working folder and return its output.
 
     Args:
-        more: environment variables beside those that are set.
+        more: additional environment variables.
 
     Raises:
-        GitError: it failed.
+        GitError: the command failed.
     """
-    # Its messages in English, and no question that nobody would answer.
+    # Messages in English, and no prompts that nobody would answer.
     environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(more or {})}
     try:
         result = subprocess.run(
@@ -46,15 +46,15 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
     except OSError as error:
         raise GitError(f"git: can't be run ({error.strerror}); install it") from error
     if result.returncode:
-        said = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
+        lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
         if "not a git repository" in result.stderr:
             raise NoRepositoryError(NO_REPOSITORY)
-        raise GitError(f"git {arguments[0]}: {' '.join(said) or f'exit status {result.returncode}'}")
+        raise GitError(f"git {arguments[0]}: {' '.join(lines) or f'exit status {result.returncode}'}")
     return result.stdout.strip()
 
 
 def has_commit() -> bool:
-    """Whether this is a repository with at least one commit; raises GitError where Git does not trust its owner."""
+    """Return whether this is a repository with at least one commit; raises GitError if Git does not trust its owner."""
     try:
         git("rev-parse", "--verify", "--quiet", "HEAD")
     except GitError as error:
@@ -74,16 +74,16 @@ def locked() -> Iterator[None]:
 
 
 def fetch_tags(remote: str | None) -> None:
-    """Bring the registry's tags from the remote; those of others are none of its business.
+    """Fetch the registry's tags from the remote; other tags are none of its business.
 
     Raises:
-        GitError: the remote can't be reached, or a tag there is not the one here: two clones registered or promoted
-            apart, so one name would mean two things.
+        GitError: the remote is unreachable, or one of its tags differs from the local one: two clones registered or
+            promoted independently, so that one name would mean two things.
     """
     if not remote:
         return
     try:
-        # Not --quiet, which keeps back the lines that say which tag was refused.
+        # Not --quiet, which suppresses the lines that say which tag was rejected.
         git("fetch", remote, *(f"refs/tags/{ARTIFACT}{sign}*:refs/tags/{ARTIFACT}{sign}*" for sign in "@#"))
     except GitError as error:
         differ = re.findall(r"! \[rejected\]\s+(\S+)", str(error))
@@ -99,13 +99,13 @@ def fetch_tags(remote: str | None) -> None:
 
 
 def publish_tag(remote: str | None, tag: str) -> bool:
-    """Push a tag. The remote lets nobody replace one; where it has this one already, it is taken back here.
+    """Push a tag. The remote never lets a tag be replaced; if it has this one already, the local tag is deleted.
 
     Returns:
-        Whether the tag stands; False where somebody was faster.
+        Whether the tag was pushed; False if somebody else was faster.
 
     Raises:
-        GitError: anything else went wrong; the tag is taken back, too.
+        GitError: anything else went wrong; the local tag is deleted, too.
     """
     if not remote:
         return True

@@ -1,4 +1,4 @@
-"""Promotion: who may stand in a stage, and how to go back."""
+"""Promotion: which version may stand in a stage, and how to go back."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from components.registry.state import ROLLBACK, State, Version, read_state
 def promote(
     version: str, stage: str, gate: Gate, *, seed: int, remote: str | None, reason: str | None = None
 ) -> Version:
-    """Let a version stand in a stage.
+    """Promote a version to a stage.
 
     Args:
-        gate: `margin` is what its mean volume Dice may be less by than that of the version standing there.
-        seed: of the comparison's test.
-        remote: Git remote that others promote on, too; None for this repository alone.
-        reason: overrides what speaks against it; both are recorded in the tag.
+        version: name of the version.
+        stage: name of the stage.
+        gate: limits; `margin` is the loss in mean volume Dice allowed against the version in the stage.
+        seed: seed of the comparison's test.
+        remote: Git remote on which others promote, too; None for this repository alone.
+        reason: justification for overriding objections; both are recorded in the tag.
 
     Raises:
-        UserError: no such version, it stands there already, something speaks against it, or somebody was faster; or,
-            whatever the reason, its files can't be had, or are not those that it was registered with.
+        UserError: there is no such version, it already stands there, there are objections, or somebody was faster; or,
+            whatever the reason, its files can't be obtained, or differ from those registered.
     """
     with locked():
         fetch_tags(remote)
@@ -56,13 +58,14 @@ def promote(
 
 
 def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
-    """Let the version before stand in a stage again; a second call goes one further back.
+    """Return a stage to its previous version; a second call goes back one more.
 
     Returns:
         The version that stood there, and the one that stands there now.
 
     Raises:
-        UserError: there was none before, its files can't be had, or somebody changed the stage at the same moment.
+        UserError: there is no previous version, its files can't be obtained, or somebody changed the stage at the same
+            moment.
     """
     with locked():
         fetch_tags(remote)
@@ -76,7 +79,7 @@ def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
 
 
 def objections(state: State, candidate: Version, stage: str, gate: Gate, seed: int) -> list[str]:
-    """What speaks against a promotion, in words."""
+    """Objections to a promotion, in words."""
     found = []
     verdict = candidate.summary.get("verdict", "unknown")
     if verdict != BLESSED:

@@ -1,4 +1,4 @@
-"""Registering: an approved model and its dossier become the next version."""
+"""Registration: an approved model and its dossier become the next version."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from components.registry.pushed import check_tags, in_experiment
 from components.registry.snapshot import snapshot, tagger
 from components.registry.state import State, number, read_state, registered
 
-ATTEMPTS = 5  # where others register at the same moment
+ATTEMPTS = 5  # if others register at the same moment
 
 
 @dataclass(frozen=True)
 class Registered:
-    """What registering came to.
+    """Result of registering.
 
     Attributes:
-        version: name; None in an experiment, and where there was no repository to register in.
-        new: False where the very same model was registered before.
+        version: name; None in an experiment, or without a repository to register in.
+        new: whether the version is new; False if the same model was registered before.
     """
 
     version: str | None
@@ -44,8 +44,8 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
 
     Args:
         pushed: the SavedModel.
-        run: what the dossier is made of.
-        remote: Git remote for the version's tag, None to keep it here.
+        run: sources of the dossier.
+        remote: Git remote for the version's tag; None keeps it local.
     """
     if in_experiment():
         return Registered(None, False)
@@ -59,18 +59,18 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
             return Registered(known, False)
         check_tags(read_state())
         _compose(pushed, run)
-        told = summary(run)
-        write_json(SUMMARY, told)
+        dossier = summary(run)
+        write_json(SUMMARY, dossier)
         dvc("add", "--quiet", str(MODEL))
         if dvc("config", "core.remote", missing="").strip():
             dvc("push", "--quiet", str(POINTER))
         for _ in range(ATTEMPTS):
             state = read_state()
-            name = next_version(state, told)
+            name = next_version(state, dossier)
             kept = [POINTER, SUMMARY, FOLDER / ".gitignore", Path("dvc.lock"), run.metrics, run.card]
             commit = snapshot(kept, f"{ARTIFACT} {name}")
             after(state.last_change)
-            gto.api.register(".", ARTIFACT, commit, version=name, message=headline(told), **tagger())
+            gto.api.register(".", ARTIFACT, commit, version=name, message=headline(dossier), **tagger())
             if publish_tag(remote, f"{ARTIFACT}@{name}"):
                 return Registered(name, True)
             fetch_tags(remote)
@@ -83,37 +83,37 @@ def _compose(pushed: Path, run: Record) -> None:
         write_dossier(part / DOSSIER, run)
 
 
-def next_version(state: State, told: dict[str, Any]) -> str:
+def next_version(state: State, dossier: dict[str, Any]) -> str:
     """Name the version after the newest one.
 
-    Major where the slices that the model takes have other channels, minor where a network was trained anew, patch
-    where only thresholds were chosen anew.
+    Major if the slices that the model takes have other channels, minor if a network was retrained, patch if only
+    thresholds were chosen anew.
     """
     if not state.versions:
         return "v1.0.0"
     last = state.versions[-1]
-    if last.summary.get("neighbors") != told["neighbors"]:
+    if last.summary.get("neighbors") != dossier["neighbors"]:
         return f"v{number(last.name).bump_major()}"
-    if last.summary.get("made_from") != told["made_from"]:
+    if last.summary.get("made_from") != dossier["made_from"]:
         return f"v{number(last.name).bump_minor()}"
     return f"v{number(last.name).bump_patch()}"
 
 
-def headline(told: dict[str, Any]) -> str:
+def headline(dossier: dict[str, Any]) -> str:
     """One line about a version, for its tag."""
-    dice, auroc = (told["headline"][name] for name in ("volume_dice_mean", "auroc"))
+    dice, auroc = (dossier["headline"][name] for name in ("volume_dice_mean", "auroc"))
     score = "not measured" if dice is None else f"{dice:.3f}"
-    return f"{told['verdict']}: volume Dice {score}, AUROC {'not measured' if auroc is None else f'{auroc:.3f}'}"
+    return f"{dossier['verdict']}: volume Dice {score}, AUROC {'not measured' if auroc is None else f'{auroc:.3f}'}"
 
 
 def after(moment: int) -> None:
-    """Wait until the second of `moment` is over: Git keeps seconds, and DVC takes the latest tag of a stage."""
+    """Wait until the second of `moment` is over: Git stores whole seconds, and DVC takes the latest tag of a stage."""
     while int(time.time()) <= moment:
         time.sleep(0.05)
 
 
 def dvc(*arguments: str, missing: str | None = None) -> str:
-    """Run DVC of this environment; where it fails, `missing` is returned instead, if there is one."""
+    """Run the DVC of this environment; if it fails, return `missing` if given."""
     result = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
     if result.returncode and missing is None:
         raise UserError(f"dvc {arguments[0]}: {' '.join(result.stderr.split())}")

@@ -1,4 +1,4 @@
-"""From what people write for a model to the folder it lies in."""
+"""From a model's address, as users write it, to its folder."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FETCHED = Path("artifacts/models")
 
 
 def model_folder(address: str) -> Path:
-    """The folder of a model: a path as it is; "registry:prod" or "registry:v1.2.0" is fetched with DVC, once a version.
+    """Return the folder of a model: a path as it is; "registry:prod" or "registry:v1.2.0" is fetched once per version.
 
-    "reference" is the model that comes with the project.
+    "reference" is the model that comes with the project. DVC does the fetching.
 
     Raises:
-        UserError: no such version, nothing stands in the stage, or its files are neither here nor on a remote.
+        UserError: there is no such version, the stage is empty, or the files are neither here nor on a remote.
     """
     if address == reference.NAME:
         return reference.reference_model()
@@ -38,7 +38,7 @@ def model_folder(address: str) -> Path:
         return Path(address)
     version = _version(address.removeprefix(SCHEME))
     target = FETCHED / version.name
-    # One of this name may have been another model: a clone's own, before the tags of others came.
+    # The name may have belonged to another model: a clone's own, before others' tags were fetched.
     if not (target / REGISTERED).is_dir() or _differs(target, version):
         fetch(version)
     return target
@@ -48,7 +48,7 @@ def _version(name: str) -> Version:
     from components.registry.state import (
         none_here,
         read_state,
-    )  # with it comes GTO, whose import closes all log handlers
+    )  # it imports GTO, whose import closes all log handlers
 
     state = read_state()
     if name not in STAGES:
@@ -61,10 +61,10 @@ def _version(name: str) -> Version:
 
 
 def fetch(version: Version) -> None:
-    """Bring a version's files here anew, from DVC's cache or the default remote.
+    """Fetch a version's files anew, from DVC's cache or the default remote.
 
     Raises:
-        UserError: they are in neither, or not those that the version was registered with.
+        UserError: the files are in neither, or differ from those registered.
     """
     from dvc.repo import Repo
 
@@ -73,7 +73,7 @@ def fetch(version: Version) -> None:
         try:
             with Repo(config=_remotes()) as repo:
                 repo.artifacts.download(ARTIFACT, version=version.name, out=str(part))
-        except Exception as error:  # every storage has its own family of errors
+        except Exception as error:  # every storage has its own family of exceptions
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
                 f"registry: {version.name} can't be fetched ({reason}); its files are neither in DVC's cache nor on "
@@ -90,7 +90,7 @@ def fetch(version: Version) -> None:
 
 
 def _remotes() -> dict[str, Any]:
-    """DVC's remotes as they are set now: the commit of a version may be older than they are."""
+    """DVC's remotes as currently configured: the commit of a version may be older than the configuration."""
     from dvc.repo import Repo
 
     with Repo() as repo:
@@ -99,9 +99,9 @@ def _remotes() -> dict[str, Any]:
 
 
 def _differs(folder: Path, version: Version) -> bool:
-    """Whether a folder holds another model than the version's tag tells of; one without a dossier tells of none."""
-    told = version.summary.get("model")
+    """Return whether a folder holds another model than the version's tag records; False for a tag without a dossier."""
+    recorded = version.summary.get("model")
     try:
-        return told is not None and digest(folder) != told
-    except UserError:  # no model at all
+        return recorded is not None and digest(folder) != recorded
+    except UserError:  # not a model at all
         return True

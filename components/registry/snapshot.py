@@ -1,4 +1,4 @@
-"""A Git commit of a finished run, made without touching branch, index or files of the person who runs it."""
+"""A Git commit of a finished run, made without touching the user's branch, index or files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOBODY = ("glioflow", "glioflow@localhost")
 
 
 def committer() -> tuple[str, str]:
-    """Name and address by Git's own rules; `NOBODY` on a bare machine, where nobody has told Git a name."""
+    """Name and address by Git's own rules; `NOBODY` on a bare machine without a Git identity."""
     try:
         name, _, rest = git("var", "GIT_COMMITTER_IDENT").rpartition(" <")
     except GitError:
@@ -22,14 +22,14 @@ def committer() -> tuple[str, str]:
 
 
 def tagger() -> dict[str, Any]:
-    """Who sets a tag, as GTO's arguments: left alone, it refuses where Git would only guess."""
+    """Author of a tag, as GTO's arguments: by itself, GTO refuses if Git would only guess."""
     return dict(zip(("author", "author_email"), committer(), strict=True))
 
 
 def snapshot(paths: Iterable[Path], message: str, parents: Sequence[str] = ("HEAD",)) -> str:
-    """Commit HEAD, changes of files that Git knows, and `paths`, ignored or not; returns the commit.
+    """Commit HEAD, changes to tracked files, and `paths`, ignored or not; returns the commit.
 
-    No branch holds it; a tag has to, or a push.
+    The commit is on no branch; a tag or a push has to keep it.
     """
     with tempfile.TemporaryDirectory(prefix="glioflow-index-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}

@@ -1,4 +1,4 @@
-"""What the registry holds, read from its Git tags: versions, and who stands in which stage."""
+"""The registry's state, read from its Git tags: versions, and which of them stands in which stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.common.errors import UserError
 from components.registry.git import GitError, git, has_commit
 from components.registry.names import ARTIFACT, STAGES, SUMMARY
 
-ROLLBACK = "rollback from"  # a stage's tag begins with it where it takes the last one back
+ROLLBACK = "rollback from"  # begins a stage's tag that reverts the previous one
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Version:
     Attributes:
         name: semantic version, as "v1.0.0".
         commit: Git commit that holds its code, parameters and pointers to its files.
-        summary: dossier.json of it, see `components.registry.dossier.summary`.
+        summary: content of dossier.json, see `components.registry.dossier.summary`.
     """
 
     name: str
@@ -38,9 +38,9 @@ class State:
     """The registry.
 
     Attributes:
-        versions: oldest first.
-        stacks: stage to the versions that were promoted to it and not taken back; the last one stands there now.
-        last_change: of all tags, seconds since 1970.
+        versions: all versions, oldest first.
+        stacks: stage to the versions that were promoted to it and not rolled back; the last one stands there now.
+        last_change: time of the latest tag, seconds since 1970.
     """
 
     versions: list[Version] = field(default_factory=list)
@@ -48,11 +48,11 @@ class State:
     last_change: int = 0
 
     def standing(self, stage: str) -> Version | None:
-        """The version that stands in a stage."""
+        """Return the version that stands in a stage."""
         return self.stacks[stage][-1] if self.stacks[stage] else None
 
     def version(self, name: str) -> Version:
-        """A version by its name, with or without "v"; raises UserError where there is none."""
+        """Return a version by its name, with or without "v"; raises UserError if there is none."""
         for version in self.versions:
             if version.name.lstrip("v") == name.lstrip("v"):
                 return version
@@ -61,18 +61,18 @@ class State:
         raise UserError(f"registry: no version {name}; there are: {', '.join(one.name for one in self.versions)}")
 
     def ever(self, stage: str) -> set[str]:
-        """Names of the versions that stand in the stage or wait below."""
+        """Names of the versions that stand in the stage or are below on its stack."""
         return {version.name for version in self.stacks[stage]}
 
 
 def registered(model: str | None) -> str | None:
-    """Name of the version that a model is, by its digest; None where it is none here."""
+    """Name of the version with a model's digest; None if it has none here."""
     versions = read_state().versions if model and has_commit() else []
     return next((version.name for version in versions if version.summary.get("model") == model), None)
 
 
 def none_here() -> str:
-    """What to do where there is no version at all."""
+    """What to do if there is no version at all."""
     if git("remote"):
         return (
             "no version here. Versions are Git tags, which a clone may lack: `git fetch --tags` brings those of the "
@@ -82,7 +82,7 @@ def none_here() -> str:
 
 
 def number(version: str) -> semver.Version:
-    """The version as what it is compared by; "v1.2.0-rc.1" comes before "v1.2.0"."""
+    """Parse a version for comparison; "v1.2.0-rc.1" comes before "v1.2.0"."""
     return semver.Version.parse(version.lstrip("v"))
 
 
@@ -105,7 +105,7 @@ def read_state() -> State:
             state.versions.append(Version(event.version, event.tag.target, _summary(event.tag.target)))
     state.versions.sort(key=lambda version: number(version.name))
     of_commit = {version.commit: version for version in state.versions}
-    # The number at a tag's end says what came after what; times of two machines, or within a second, do not.
+    # The number at a tag's end gives the order; timestamps of two machines, or within a second, do not.
     moves = [event for event in events if event.action == Action.ASSIGN and event.stage in STAGES]
     for event in sorted(moves, key=lambda event: (parse_name(event.tag.name).get(COUNTER, 0), event.tag.tag_time)):
         if event.tag.target not in of_commit:
@@ -119,7 +119,7 @@ def read_state() -> State:
 
 
 def _summary(commit: str) -> dict[str, Any]:
-    """dossier.json of a commit; empty for a version that was registered by other means."""
+    """Return dossier.json of a commit; empty for a version registered by other means."""
     try:
         return json.loads(git("show", f"{commit}:./{SUMMARY.as_posix()}"))
     except (GitError, ValueError):

@@ -10,7 +10,7 @@ COLUMNS = ("version", "stage", "verdict", "volume Dice", "95 % interval", "AUROC
 
 
 def rows(state: State) -> list[dict[str, Any]]:
-    """One a version, newest first: version, stages, verdict, data, headline numbers, commit."""
+    """One row per version, newest first: version, stages, verdict, data, headline numbers, commit."""
     return [
         {
             "version": version.name,
@@ -25,7 +25,7 @@ def rows(state: State) -> list[dict[str, Any]]:
 
 
 def in_words(state: State) -> str:
-    """The table for a terminal."""
+    """The table formatted for a terminal."""
     lines = [COLUMNS, *(_line(row) for row in rows(state))]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     return "\n".join(

@@ -1,4 +1,4 @@
 """The report of a finished run: a page for people, a model card for the registry, curves for `dvc plots show`.
 
-Everything is read from what the stages before have written; nothing is measured again but curves and tables of it.
+Everything is read from the output of earlier stages; only curves and tables are computed here.
 """

@@ -10,7 +10,7 @@ from components.report.words import count, number, p_value, span
 
 
 def champion_words(run: Run) -> list[str]:
-    """What the comparison says; why there is none where there is none."""
+    """The result of the comparison, or why there is none."""
     found, refused = run.metrics["champion"], _refused(run)
     if not found:
         return refused or [
@@ -18,13 +18,13 @@ def champion_words(run: Run) -> list[str]:
             f"named {run.params.gate.champion}, and the next run is compared with it."
         ]
     relation = "higher" if found["mean"] >= 0 else "lower"
-    said = [
+    sentences = [
         f"On the same {count(found['patients'], 'patient')} with tumour, the candidate's volume Dice is "
         f"{number(abs(found['mean']))} {relation} on average than the champion's (95 % interval of the difference "
         f"{span(found['low95'], found['high95'])}). It may be lower by {found['margin']:g} at most.",
         _test(found),
     ]
-    return [*said, *refused]
+    return [*sentences, *refused]
 
 
 def _test(found: dict[str, Any]) -> str:
@@ -40,7 +40,7 @@ def _test(found: dict[str, Any]) -> str:
 
 
 def champion_rows(run: Run) -> list[dict[str, str]]:
-    """Means and medians of both, and on how many patients each is the better one; none without a champion's scores."""
+    """Means and medians of both, and on how many patients each is better; no rows without a champion's scores."""
     if run.champion is None or not run.metrics["champion"]:
         return []
     both = run.with_tumor.merge(run.champion[["patient", "volume_dice"]], on="patient", suffixes=("", "_champion"))
@@ -58,7 +58,7 @@ def champion_rows(run: Run) -> list[dict[str, str]]:
 
 
 def _refused(run: Run) -> list[str]:
-    """Why the gate refused the comparison, where it did so in words."""
+    """Reasons in words why the gate refused the comparison, if it did."""
     return [
         f"{check['reason'][0].upper()}{check['reason'][1:]}."
         for check in run.verdict["checks"]

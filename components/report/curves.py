@@ -1,4 +1,4 @@
-"""The tables behind the curves of the test patients: the page draws them, and `dvc plots show` does."""
+"""The tables behind the curves of the test patients, drawn by the page and by `dvc plots show`."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def risk_table(run: Run) -> pd.DataFrame:
 
 
 def _calibrated(table: pd.DataFrame) -> pd.DataFrame:
-    """A reliability table with the frequency that would be seen if the probabilities were true."""
+    """Return a reliability table with the frequency expected of calibrated probabilities."""
     return table.assign(calibrated=table["mean_probability"])
 
 
 def write_plots(folder: str | Path, run: Run) -> None:
-    """Write one CSV a curve into `folder`: roc, patients, reliability_slices, reliability_pixels, risk_coverage.
+    """Write one CSV per curve into `folder`: roc, patients, reliability_slices, reliability_pixels, risk_coverage.
 
-    Patients are numbered, from the best on: `dvc exp save` puts what is plotted into a commit, though Git ignores it.
+    Patients are numbered, best first, rather than named: `dvc exp save` commits plotted files even if Git ignores them.
     """
     numbered = run.with_tumor.assign(patient=[f"patient {number}" for number in range(1, len(run.with_tumor) + 1)])
     tables = {

@@ -1,4 +1,4 @@
-"""The data card: who is on which side, and what ingest and the drift check found."""
+"""The data card: which patients are in which split, and what ingest and the drift check found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.report.words import count
 
 
 def sides(run: Run) -> list[dict[str, Any]]:
-    """Counts a side, and of all: patients, persons, sites, slices, tumour slices, missing sequences."""
+    """Counts per split and in total: patients, persons, sites, slices, tumour slices, missing sequences."""
     slices = run.manifest.merge(run.splits[["patient", "split"]], on="patient")
     parts = [(side, slices[slices["split"] == side]) for side in SPLIT_NAMES]
     return [_side(name, part) for name, part in [*parts, ("all", slices)]]
@@ -35,7 +35,7 @@ def _side(name: str, part: pd.DataFrame) -> dict[str, Any]:
 
 
 def problems(run: Run) -> list[dict[str, Any]]:
-    """What ingest found, by kind and by what followed from it; most frequent first."""
+    """What ingest found, by kind and consequence; most frequent first."""
     return [
         {
             "kind": str(kind).replace("_", " "),
@@ -51,7 +51,7 @@ def problems(run: Run) -> list[dict[str, Any]]:
 
 
 def drift_words(run: Run) -> str:
-    """Whether validation or test patients look unlike those of train."""
+    """Whether validation or test patients look unlike the training patients."""
     if run.drift is None:
         return "Drift between the sides was not measured."
     found = run.drift[run.drift["drift"] == "yes"]
@@ -69,7 +69,7 @@ def drift_words(run: Run) -> str:
 
 
 def data_versions(run: Run) -> list[tuple[str, str, str]]:
-    """What each network was made from: network, what, SHA-256."""
+    """What each network was made from: network, name of the input, SHA-256."""
     return [
         (network, what, str(made[what]) if made.get(what) else "none")
         for network, made in run.record["made_from"].items()

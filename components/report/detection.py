@@ -1,4 +1,4 @@
-"""Charts of stage 1 and of honesty: ROC, reliability of slices and of mask pixels, risk over coverage."""
+"""Charts of stage 1 and of calibration: ROC, reliability of slices and of mask pixels, risk over coverage."""
 
 from __future__ import annotations
 
@@ -62,15 +62,17 @@ def _pixels(run: Run) -> Panel:
 def _reliability(title: str, things: str, table: pd.DataFrame, ece: float | None, note: str) -> Panel:
     if table.empty:
         return Panel(title, f"Not measured: there are no such {things}.")
-    said, there, weight = (table[name].to_numpy(float) for name in ("mean_probability", "observed_frequency", "count"))
+    mean, observed, weight = (
+        table[name].to_numpy(float) for name in ("mean_probability", "observed_frequency", "count")
+    )
     chart = Chart((0, 1), (0, 1), "probability that was said", "share with tumour in truth")
     chart.line([0, 1], [0, 1], "pale")
-    chart.line(said.tolist(), there.tolist(), "one")
-    chart.dots(said.tolist(), there.tolist(), "one", (2 + 6 * np.sqrt(weight / weight.max())).round(1).tolist())
-    more = float(np.average(said - there, weights=weight))
+    chart.line(mean.tolist(), observed.tolist(), "one")
+    chart.dots(mean.tolist(), observed.tolist(), "one", (2 + 6 * np.sqrt(weight / weight.max())).round(1).tolist())
+    more = float(np.average(mean - observed, weights=weight))
     words = (
         f"Reliability of the probabilities of {things} in {count(len(table), 'bin')}: on average they say "
-        f"{percent(np.average(said, weights=weight))} and {percent(np.average(there, weights=weight))} is true; "
+        f"{percent(np.average(mean, weights=weight))} and {percent(np.average(observed, weights=weight))} is true; "
         f"expected calibration error {number(ece)}."
     )
     where = "Below the dotted line it says more than is true, above it less"
@@ -82,7 +84,7 @@ def _reliability(title: str, things: str, table: pd.DataFrame, ece: float | None
 
 
 def honesty_words(run: Run) -> list[str]:
-    """What the reliability diagrams say, and what was done for it."""
+    """What the reliability diagrams show, and how the probabilities were calibrated."""
     found = run.metrics["calibration"]
     return [
         f"On a slice, the classifier is {percent(found['slice_confidence_mean'])} sure on average, and right in "
@@ -97,7 +99,7 @@ def honesty_words(run: Run) -> list[str]:
 
 
 def risk_panel(run: Run) -> Panel:
-    """Risk over coverage: what doubt is worth, against chance and an oracle."""
+    """Risk over coverage: the value of doubt, against chance and an oracle."""
     title, table, doubt = "What the doubt is worth", risk_table(run), run.metrics["doubt"]
     if table.empty:
         return Panel(title, "Not measured: no test patient has a tumour in the reference.")

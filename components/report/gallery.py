@@ -1,4 +1,4 @@
-"""The gallery: FLAIR slices with the outlines of reference and prediction, of the patients worth a look."""
+"""The gallery: FLAIR slices with reference and predicted outlines, of the patients worth a look."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MARGIN = 8  # pixels around the head
 
 @dataclass(frozen=True)
 class Picture:
-    """One slice: why it is shown, whose it is, and the <svg> of it."""
+    """One slice: why it is shown, its patient, and its <svg>."""
 
     title: str
     patient: str
@@ -39,7 +39,7 @@ def gallery(run: Run) -> list[Picture]:
 
 
 def picks(run: Run) -> dict[str, list[str]]:
-    """Patients to show, `MOST` at most, and why."""
+    """Patients to show, at most `MOST`, and why."""
     with_tumor, doubtful = run.with_tumor["patient"].tolist(), referred(run)["patient"].tolist()
     wanted = []
     if with_tumor:
@@ -55,39 +55,39 @@ def picks(run: Run) -> dict[str, list[str]]:
 def _picture(run: Run, patient: str, reasons: list[str]) -> Picture:
     scores: pd.Series = run.patients.set_index("patient").loc[patient]
     scan = read_scan(run.scans, patient)
-    drawn = read_mask(mask_path(run.predictions, patient))
-    truth = np.zeros_like(drawn) if scan.mask is None else scan.mask
-    at, why = shown(truth, drawn)
+    prediction = read_mask(mask_path(run.predictions, patient))
+    truth = np.zeros_like(prediction) if scan.mask is None else scan.mask
+    at, why = shown(truth, prediction)
     dice = scores["volume_dice"]
     score = f"volume Dice {number(dice)}" if measured(dice) else "no tumour in the reference"
     doubt = f"doubt\N{NO-BREAK SPACE}{number(scores['doubt'])}"
     title = ", ".join(reasons).capitalize()
-    reference, predicted, both = (int(mask[at].sum()) for mask in (truth, drawn, truth & drawn))
+    reference, predicted, both = (int(mask[at].sum()) for mask in (truth, prediction, truth & prediction))
     words = (
-        f"{title}: FLAIR slice {at + 1} of {len(drawn)} of patient {patient}, {why}. The reference outlines "
+        f"{title}: FLAIR slice {at + 1} of {len(prediction)} of patient {patient}, {why}. The reference outlines "
         f"{reference} pixels here, the model {predicted}, {both} of them the same; {score}, {doubt}."
     )
-    caption = f"slice {at + 1} of {len(drawn)}, {score}, {doubt}"
-    return Picture(title, patient, caption, overlay(scan.image[at, ..., FLAIR], truth[at], drawn[at], words))
+    caption = f"slice {at + 1} of {len(prediction)}, {score}, {doubt}"
+    return Picture(title, patient, caption, overlay(scan.image[at, ..., FLAIR], truth[at], prediction[at], words))
 
 
-def shown(truth: np.ndarray, drawn: np.ndarray) -> tuple[int, str]:
-    """The slice with most tumour in the reference, else with most in the prediction, else the middle one; and why."""
-    for mask, why in ((truth, "the one with most tumour"), (drawn, "the one in which the model draws most")):
+def shown(truth: np.ndarray, prediction: np.ndarray) -> tuple[int, str]:
+    """The slice with the most tumour in the reference, else in the prediction, else the middle one; and why."""
+    for mask, why in ((truth, "the one with most tumour"), (prediction, "the one in which the model draws most")):
         if mask.any():
             return int(mask.sum(axis=(1, 2)).argmax()), why
     return len(truth) // 2, "the middle one"
 
 
-def overlay(image: np.ndarray, truth: np.ndarray, drawn: np.ndarray, words: str) -> Markup:
-    """A slice with both outlines, cropped to a square around the head.
+def overlay(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, words: str) -> Markup:
+    """Draw a slice with both outlines, cropped to a square around the head.
 
     Args:
         image: uint8 [height, width], one channel.
-        truth, drawn: bool [height, width].
-        words: what the picture shows.
+        truth, prediction: bool [height, width].
+        words: description of the picture.
     """
-    rows, columns, side = square((image > 0.08 * image.max()) | truth | drawn)
+    rows, columns, side = square((image > 0.08 * image.max()) | truth | prediction)
     bright = max(1.0, float(np.percentile(image, 99.8)))
     scaled = _crop(np.clip(image * (255 / bright), 0, 255).astype(np.uint8), rows, columns, side)
     png = io.BytesIO()
@@ -95,7 +95,7 @@ def overlay(image: np.ndarray, truth: np.ndarray, drawn: np.ndarray, words: str)
     picture = base64.b64encode(png.getvalue()).decode()
     lines = "".join(
         f'<path class="{kind}" d="{outline(_crop(mask, rows, columns, side))}"/>'
-        for mask, kind in ((truth, "reference"), (drawn, "predicted"))
+        for mask, kind in ((truth, "reference"), (prediction, "predicted"))
         if mask.any()
     )
     return Markup(  # noqa: S704  `words` are escaped, the rest is numbers
@@ -105,7 +105,7 @@ def overlay(image: np.ndarray, truth: np.ndarray, drawn: np.ndarray, words: str)
 
 
 def square(inside: np.ndarray) -> tuple[int, int, int]:
-    """First row, first column and side of the square around what is inside, with a margin; it may pass the borders."""
+    """First row, first column and side of the square around the True pixels, with a margin; may exceed the picture."""
     if not inside.any():
         inside = np.ones_like(inside)
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
@@ -115,12 +115,12 @@ def square(inside: np.ndarray) -> tuple[int, int, int]:
 
 
 def _crop(picture: np.ndarray, row: int, column: int, side: int) -> np.ndarray:
-    """Cut a square out; what lies outside the picture is 0."""
+    """Cut out a square; pixels outside the picture are 0."""
     wide = np.pad(picture, side)
     return wide[row + side : row + 2 * side, column + side : column + 2 * side]
 
 
 def outline(mask: np.ndarray) -> str:
-    """The outlines of a mask as an SVG path; pixel centres lie at half numbers."""
+    """The outlines of a mask as an SVG path; pixel centres lie at half-integer coordinates."""
     lines: Any = contour_generator(z=np.pad(mask, 1).astype(float)).lines(0.5)
     return "".join("M" + "L".join(f"{x - 0.5:g},{y - 0.5:g}" for x, y in line[:-1]) + "Z" for line in lines)

@@ -1,4 +1,4 @@
-"""Tables of groups: cohorts, end to end with and without its parts, and the slices of TFX."""
+"""Tables of groups: cohorts, end-to-end scores with and without parts of the model, and TFX's slices of the data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from components.metrics.patient_summary import summarise_patients
 from components.report.run_data import Run
 from components.report.words import MM, cohort, number, score, span
 
-# What each row of "end to end" shows: a key of `summarise_patients`, its name, digits, unit, and what finding nothing
-# scores: another key, or the number itself.
+# Rows of "end to end": a key of `summarise_patients`, its name, digits, unit, and the score of a model that finds
+# nothing: another key, or the number itself.
 PARTS = (
     ("volume_dice_mean", "Volume Dice, mean", 3, "", "0"),
     ("volume_dice_median", "Volume Dice, median", 3, "", "0"),
@@ -25,7 +25,7 @@ FLAGS = {(f"missing_{name}", flag): word for name in ("pre", "post") for flag, w
 
 
 def cohort_groups(run: Run) -> dict[str, list[dict[str, Any]]]:
-    """Cohorts by kind; each with its number, interval, and the gate's floor where the gate judges it."""
+    """Cohorts by kind; each with its number and interval, and the gate's floor if the gate applies one."""
     gate = run.params.gate
     found: dict[str, list[dict[str, Any]]] = {}
     for name, values in run.metrics["cohorts"].items():
@@ -61,7 +61,7 @@ def end_to_end(run: Run) -> list[dict[str, str]]:
 
 
 def tfma_rows(run: Run) -> tuple[list[str], list[dict[str, str]]]:
-    """Names of the scores that the TFX Evaluators gave, and one row a slice of the data."""
+    """Names of the scores from the TFX Evaluators, and one row per slice of the data."""
     tfma = run.metrics["tfma"]
     columns = {
         (network, name): f"{network}, {score(name)}"

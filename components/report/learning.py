@@ -9,7 +9,7 @@ from components.report.panels import Panel
 from components.report.svg import Chart
 from components.report.words import NETWORKS, count, number, score
 
-# Network to its score in training and the one on validation patients that decides which epoch is kept.
+# Network to its training score, and to the validation score that decides which epoch is kept.
 SCORES = {"classifier": ("auroc", "val_auroc"), "segmenter": ("pooled_dice", "val_volume_dice")}
 
 
@@ -55,7 +55,7 @@ def _panel(network: str, history: pd.DataFrame, training: str, validation: str, 
 
 
 def _kept(network: str, history: pd.DataFrame) -> int | None:
-    """Row of the epoch whose weights the network has: the best by the validation score; None where there is none."""
+    """Row of the epoch whose weights were kept: the best validation score; None if there is none."""
     name = SCORES[network][1]
     if name not in history or not history[name].notna().any():
         return None

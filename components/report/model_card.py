@@ -1,7 +1,7 @@
-"""The model card: what a model is, what it is for, and what it is not; Markdown that travels with it.
+"""The model card: what a model is, what it is for, and what it is not for; Markdown that travels with it.
 
-It holds no date and no address, so that the same run gives the same bytes. Without its headline numbers a card would
-be an advertisement, so a missing one is an error.
+It contains no date and no address, so the same run gives the same bytes. Without its headline numbers a card would be
+an advertisement, so a missing one is an error.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from components.report import champion_section, data_card, detection, groups, nu
 from components.report.page import environment
 from components.report.run_data import NETWORKS, Run
 
-# What the card must say: group and name in reports/details.json.
+# What the card must state: group and name in reports/details.json.
 HEADLINE = (
     *(("layered", f"volume_dice_mean{end}") for end in ("", "_low95", "_high95")),
     *(("classifier", name) for name in ("auroc", "sensitivity", "specificity", "ece")),
 )
-# Names of kaggle_3m: TCGA_DU_7298_19910324. Those of the TCIA itself have hyphens.
+# Names as in kaggle_3m: TCGA_DU_7298_19910324. TCIA's own have hyphens.
 KAGGLE = re.compile(r"TCGA_(CS|DU|EZ|FG|HT)_[A-Za-z0-9]+_\d{8}")
 
 
 def missing(metrics: dict[str, Any]) -> list[str]:
-    """Headline numbers that there are not, as "layered.volume_dice_mean"."""
+    """Missing headline numbers, as "layered.volume_dice_mean"."""
     return [f"{group}.{name}" for group, name in HEADLINE if not words.measured(metrics.get(group, {}).get(name))]
 
 
@@ -37,7 +37,7 @@ def write_card(path: str | Path, run: Run) -> None:
     """Write the model card of a run.
 
     Raises:
-        UserError: a headline number is missing; names it.
+        UserError: a headline number is missing; the message names it.
     """
     lacking = missing(run.metrics)
     if lacking:
@@ -51,7 +51,7 @@ def write_card(path: str | Path, run: Run) -> None:
 
 
 def contents(run: Run) -> dict[str, Any]:
-    """All that the card says."""
+    """The card's content."""
     trained = run.manifest.merge(run.splits.query("split == 'train'")[["patient"]], on="patient")
     with_tumor = trained.groupby("patient")["has_tumor"].max()
     return {
@@ -87,7 +87,7 @@ def source(run: Run) -> str:
 
 
 def _network(folder: Path) -> dict[str, Any]:
-    """Arguments of a network, and how many numbers it holds (weights, biases, moving averages)."""
+    """Arguments of a network, and its number of values (weights, biases, moving averages)."""
     arguments = read_json(folder / "network.json")["arguments"]
     sizes: list[int] = []
     with h5py.File(folder / "network.weights.h5", "r") as file:

@@ -1,4 +1,4 @@
-"""The headline numbers: each with its interval, what finding nothing scores, and what the gate asks for."""
+"""The headline numbers: each with its interval, the score of a model that finds nothing, and the gate's requirement."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ class Row:
     """A number of the run.
 
     Attributes:
-        what: its name, which says how empties count.
-        value: as written; bar: on a scale of 0..1, None where it has none.
-        interval, low, high: its 95 % interval, as written and as numbers; "" where none is taken.
-        nothing: what a model that finds nothing scores, as written.
-        gate: the least that the gate accepts.
+        what: name, which says how empty masks count.
+        value: formatted value.
+        bar: value on a scale of 0..1; None if it has none.
+        interval, low, high: 95 % interval, formatted and as numbers; "" if there is none.
+        nothing: formatted score of a model that finds nothing.
+        gate: lowest value that the gate accepts.
     """
 
     what: str
@@ -40,7 +41,7 @@ def _score(group: dict[str, Any], key: str, what: str, nothing: str, gate: float
 
 
 def headline(run: Run) -> dict[str, list[Row]]:
-    """All numbers of the model as it is used, group by group."""
+    """All numbers of the model as used, group by group."""
     metrics, gate = run.metrics, run.params.gate
     layered, classifier, calibration = metrics["layered"], metrics["classifier"], metrics["calibration"]
     with_tumor, missed = layered["tumor_patients"], f"{layered['missed_patients']} of {layered['tumor_patients']}"
@@ -100,7 +101,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
 
 @dataclass(frozen=True)
 class Card:
-    """A number in large print: title, value, and lines below; whether the gate is content with it."""
+    """A number in large print: title, value, and lines below it; whether it satisfies the gate."""
 
     title: str
     value: str
@@ -134,7 +135,7 @@ def cards(run: Run) -> list[Card]:
 
 
 def tested(run: Run) -> str:
-    """How much was tested, in words."""
+    """Size of the test set, in words."""
     tumor = int(run.slices["has_tumor"].sum())
     layered = run.metrics["layered"]
     return (

@@ -1,4 +1,4 @@
-"""The page: one HTML file that loads nothing, for people."""
+"""The page: one self-contained HTML file for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def environment(*, html: bool) -> jinja2.Environment:
-    """Templates of this room; a name that is missing is an error, and HTML is escaped."""
+    """Templates of this package; an undefined name is an error, and HTML is escaped."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=html,  # noqa: S701  the model card is Markdown
@@ -42,7 +42,7 @@ def write_page(path: str | Path, run: Run) -> None:
 
 
 def contents(run: Run) -> dict[str, Any]:
-    """All that the page shows."""
+    """The page's content."""
     columns, rows = groups.tfma_rows(run)
     return {
         "run": run,

@@ -1,4 +1,4 @@
-"""A chart with all that belongs to it."""
+"""A chart with its title, note and legend."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class Panel:
-    """What a figure of the page holds.
+    """A figure of the page.
 
     Attributes:
-        title: its heading.
+        title: heading.
         note: how to read it; or, without a chart, why there is none.
-        svg: the chart; None where nothing was measured.
-        legend: kind of line or dot (a CSS class) and what it is.
+        svg: chart; None if nothing was measured.
+        legend: kind of line or dot (a CSS class) and its meaning.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Patient by patient: bars from best to worst, and whom to look at first."""
+"""Patient by patient: bars from best to worst, and which patients to look at first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.report.words import count, measured, number, p_value, percent
 
 
 def bars(run: Run) -> list[dict[str, Any]]:
-    """One bar a patient with tumour, best first: name, dice, referred, and the champion's dice or None."""
+    """One bar per patient with tumour, best first: name, dice, referred, and the champion's dice or None."""
     other = {} if run.champion is None else dict(zip(run.champion["patient"], run.champion["volume_dice"], strict=True))
     return [
         {
@@ -27,7 +27,7 @@ def bars(run: Run) -> list[dict[str, Any]]:
 
 
 def in_words(run: Run) -> str:
-    """What the bars show, with their key numbers."""
+    """The key numbers of the bars, in words."""
     with_tumor = run.with_tumor
     if with_tumor.empty:
         return "Not measured: no test patient has a tumour in the reference."
@@ -42,7 +42,7 @@ def in_words(run: Run) -> str:
 
 
 def healthy(run: Run) -> list[dict[str, Any]]:
-    """Patients without a tumour in the reference, and what the model draws in them."""
+    """Patients without a tumour in the reference, and what the model predicts in them."""
     table = run.patients
     none = table[table["volume_dice"].isna()].sort_values("predicted_ml", ascending=False, kind="stable")
     return [{"patient": row.patient, "ml": row.predicted_ml} for row in none.itertuples()]
@@ -76,22 +76,22 @@ def refer_rows(run: Run) -> list[dict[str, Any]]:
 
 
 def refer_words(run: Run) -> list[str]:
-    """Does the refer list catch the errors? In words."""
+    """Whether the refer list catches the errors, in words."""
     doubt = run.metrics["doubt"]
     bad, errors = doubt["bad_below_volume_dice"], doubt["errors"]
-    said = [
+    sentences = [
         f"{count(len(referred(run)), 'patient')} of {len(run.patients)} with a doubt of {number(_threshold(run))} or "
         "more: a human should look at them first. Doubt runs from 0 (sure) to 1 (lost) and needs no reference; its "
         f"threshold was chosen on validation patients, to refer {percent(run.params.assemble.refer)} of them."
     ]
     if not doubt["patients"]:
-        return [*said, "Whether the list catches the errors was not measured: no test patient has a tumour."]
+        return [*sentences, "Whether the list catches the errors was not measured: no test patient has a tumour."]
     if not errors:
-        return [*said, f"No patient has a volume Dice below {bad:g}, so there was no error to catch."]
+        return [*sentences, f"No patient has a volume Dice below {bad:g}, so there was no error to catch."]
     if not doubt["referred"]:
-        return [*said, f"The list holds none of {count(errors, 'patient')} with a volume Dice below {bad:g}."]
+        return [*sentences, f"The list holds none of {count(errors, 'patient')} with a volume Dice below {bad:g}."]
     return [
-        *said,
+        *sentences,
         f"The list holds {doubt['caught']} of {count(errors, 'patient')} with a volume Dice below {bad:g}. "
         f"A list of that length drawn at random would hold {percent(doubt['chance'])} of them, and as many as this "
         f"with p {p_value(doubt['p_value'])}.",

@@ -1,4 +1,4 @@
-"""A finished run, as the stages before left it behind: all that the page, the card and the curves are made of."""
+"""A finished run, read from the output of earlier stages: the source of the page, the card and the curves."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ from components.metrics.calibration import reliability
 from components.metrics.pixel_calibration import PixelCalibration, read_pixels
 
 NETWORKS = ("classifier", "segmenter")
-# Only of pixels that the model thinks could be tumour: the background would drown them.
+# Only pixels that the model considers possible tumour: the background would drown out the rest.
 LOWEST = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a run left behind.
+    """The results of a run.
 
     Attributes:
         metrics: reports/details.json.
         verdict: the gate's verdict.json.
         record: the layered model's layered.json.
-        scores: patients.csv by its column `gate`: "on", "off", "unprocessed"; one row a test patient each.
-        champion: the champion's scores, "on"; None where there was none.
-        slices: slices.csv; pixels: pixels.json.
-        manifest, splits: tables of all patients; problems: what ingest found; drift: None where it was not measured.
-        histories: network to its table of epochs, without rows where there is none.
+        scores: patients.csv by its column `gate`: "on", "off", "unprocessed"; one row per test patient each.
+        champion: the champion's scores, "on"; None if there was none.
+        slices: slices.csv.
+        pixels: pixels.json.
+        manifest, splits: tables of all patients.
+        problems: problems found by ingest.
+        drift: drift table; None if it was not measured.
+        histories: network to its table of epochs, without rows if there is none.
         scans, predictions, artifacts: folders.
     """
 
@@ -57,19 +60,19 @@ class Run:
 
     @property
     def synthetic(self) -> bool:
-        """Whether the scans are generated."""
+        """Whether the scans are synthetic."""
         return bool(self.metrics["data"] == "synthetic")
 
     @property
     def patients(self) -> pd.DataFrame:
-        """Scores of the model as it is used, test patients by name, with the column `referred`."""
+        """Scores of the model as used, test patients by name, with the column `referred`."""
         table = self.scores["on"]
-        # A doubt that is not a number is doubted most.
+        # NaN ranks as the greatest doubt.
         return table.assign(referred=~(table["doubt"] < self.metrics["doubt"]["refer_at_doubt"]))
 
     @property
     def with_tumor(self) -> pd.DataFrame:
-        """`patients` with a tumour in the reference, best first; equal ones by name."""
+        """`patients` with a tumour in the reference, best first; ties by name."""
         table = self.patients
         return table[table["volume_dice"].notna()].sort_values(
             ["volume_dice", "patient"], ascending=[False, True], ignore_index=True
@@ -80,7 +83,7 @@ class Run:
         return reliability(self.slices["tumor_probability"].to_numpy(), self.slices["has_tumor"].to_numpy())
 
     def reliability_of_pixels(self) -> pd.DataFrame:
-        """Reliability table of mask pixels to which the model gives `LOWEST` or more."""
+        """Reliability table of mask pixels with a probability of at least `LOWEST`."""
         return self.pixels.reliability(lowest=LOWEST)
 
 
@@ -97,7 +100,7 @@ def read_run(
     problems: Path,
     drift: Path,
 ) -> Run:
-    """Read a run; raises UserError where a stage has not written its part yet."""
+    """Read a run; raises UserError if a stage has not written its part yet."""
     has_champion = (predictions / CHAMPION).exists()
     return Run(
         params=params,
@@ -120,7 +123,7 @@ def read_run(
 
 
 def _table(path: Path, *numbers: str) -> pd.DataFrame:
-    """Read a table; an empty field is missing in the columns of `numbers`, and "" elsewhere."""
+    """Read a table; an empty field is NaN in the columns of `numbers`, and "" elsewhere."""
     return pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values={name: [""] for name in numbers})
 
 

@@ -1,4 +1,4 @@
-"""Line charts as SVG that takes its colours from the page: light and dark, no network, the same bytes for the same run.
+"""Line charts as SVG with colours from the page: light and dark, no network access, reproducible bytes.
 
 Series differ by dashes as well as by colour. CSS classes: `one`, `two`, `pale` for series, `grid`, `axis` for the rest.
 """
@@ -17,10 +17,10 @@ Ends = tuple[float, float]
 
 
 def ticks(low: float, high: float, *, most: int = 6, whole: bool = False) -> list[float]:
-    """Round numbers from `low` to `high`, `most` of them at most, a step of 1, 2 or 5 (times a power of 10) apart.
+    """Round numbers from `low` to `high`, at most `most` of them, in steps of 1, 2 or 5 (times a power of 10).
 
     Args:
-        whole: only whole numbers.
+        whole: whether to return only whole numbers.
     """
     if not high > low:
         return [low]
@@ -37,8 +37,8 @@ class Chart:
 
     Args:
         x, y: ends of the axes.
-        x_label, y_label: what they show; the y label stands above its axis.
-        whole: x counts something.
+        x_label, y_label: labels; the y label stands above its axis.
+        whole: whether x counts something.
     """
 
     def __init__(self, x: Ends, y: Ends, x_label: str, y_label: str, *, whole: bool = False) -> None:
@@ -56,20 +56,20 @@ class Chart:
         self._text(4, 14, y_label, "start")
 
     def line(self, xs: Sequence[float], ys: Sequence[float], kind: str) -> None:
-        """A line through the points."""
+        """Draw a line through the points."""
         points = self._points(xs, ys)
         path = " ".join(f"{x},{y}" for x, y in points)
         self.parts.append(f'<polyline class="{kind}" stroke-dasharray="{DASHES[kind]}" points="{path}"/>')
-        if len(points) == 1:  # a line of one point would be invisible
+        if len(points) == 1:  # a line through one point would be invisible
             self.dots(xs, ys, kind)
 
     def dots(self, xs: Sequence[float], ys: Sequence[float], kind: str, radii: Sequence[float] | None = None) -> None:
-        """Dots, of radius 4 or of their own."""
+        """Draw dots, of radius 4 or of the given radii."""
         for at, (x, y) in enumerate(self._points(xs, ys)):
             self.parts.append(f'<circle class="{kind}" cx="{x}" cy="{y}" r="{radii[at] if radii else 4}"/>')
 
     def draw(self, words: str) -> Markup:
-        """The <svg> element; `words` say what it shows to who can't see it."""
+        """Return the <svg> element; `words` describe it to people who can't see it."""
         head = f'<svg class="chart" role="img" aria-label="{escape(words)}" viewBox="0 0 {WIDTH} {HEIGHT}">'
         return Markup(head + "".join(self.parts) + "</svg>")  # noqa: S704  all text in it is escaped
 

@@ -26,36 +26,36 @@ SCORES = {
 
 
 def measured(value: Any) -> bool:
-    """Tell whether there is a finite number."""
+    """Return whether the value is a finite number."""
     return value is not None and math.isfinite(value)
 
 
 def number(value: Any, digits: int = 3, unit: str = "") -> str:
-    """A number with so many digits after the point, or that there is none; minus is a minus sign."""
+    """Format a number with this many decimals, or say that there is none; minus is a true minus sign."""
     if not measured(value):
         return NOT_MEASURED
     return f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}") + unit
 
 
 def percent(value: Any) -> str:
-    """A share as a percentage."""
+    """Format a share as a percentage."""
     return NOT_MEASURED if not measured(value) else number(100 * value, 0, "\N{NO-BREAK SPACE}%")
 
 
 def p_value(value: float) -> str:
-    """A p-value: "= 0.012", or "below 0.001", because it is never 0."""
+    """Format a p-value: "= 0.012", or "below 0.001", because it is never 0."""
     return "below 0.001" if value < 0.001 else f"= {number(value)}"
 
 
 def span(low: Any, high: Any, digits: int = 3) -> str:
-    """An interval, or that there is none."""
+    """Format an interval, or say that there is none."""
     if not (measured(low) and measured(high)):
         return NOT_MEASURED
     return f"{number(low, digits)} to {number(high, digits)}"
 
 
 def count(how_many: int, thing: str) -> str:
-    """A count with its thing: "1 patient", "9 patients", "1,373 slices"."""
+    """Format a count with its noun: "1 patient", "9 patients", "1,373 slices"."""
     return f"{how_many:,} {thing}{'' if how_many == 1 else 's'}"
 
 
@@ -65,12 +65,12 @@ def score(name: str) -> str:
 
 
 def cohort(name: str) -> str:
-    """A cohort's name for people: clinical columns keep their own."""
+    """A cohort's name for people: clinical columns keep their own names."""
     return COHORTS.get(name, name.replace("_", " "))
 
 
 def processing(chosen: dict[str, Any]) -> str:
-    """The 3-D processing that validation patients chose, in words."""
+    """The 3-D processing chosen on validation patients, in words."""
     parts = []
     if chosen["largest"]:
         parts.append("only the largest connected component of a patient is kept")
@@ -80,5 +80,5 @@ def processing(chosen: dict[str, Any]) -> str:
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a Markdown table."""
+    """Escape text for a cell of a Markdown table."""
     return " ".join(str(text).replace("|", "\\|").split())

@@ -1,1 +1,1 @@
-"""What a scan is: pictures, who is on them, where they lie, and the files that hold them."""
+"""What a scan is: its pictures, its subject, its geometry, and its files."""

@@ -1,4 +1,4 @@
-"""Where a volume lies in the patient, the grid that slices are brought to, and the way there and back.
+"""Where a volume lies in the patient, the grid to which slices are resampled, and the mapping in both directions.
 
 Affines are NIfTI's: from voxel indices to millimetres, x growing towards the patient's right, y towards the front, z
 towards the head (RAS+). A grid's own axes are columns towards the left, rows towards the back, slices towards the head
@@ -16,7 +16,7 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, 
 from nibabel.processing import resample_from_to
 from scipy.ndimage import gaussian_filter
 
-# Pictures that come without a geometry: one millimetre a step, in the grid's orientation.
+# Pictures without a geometry: one millimetre per step, in the grid's orientation.
 PLAIN = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -28,14 +28,14 @@ class Geometry:
     affine: np.ndarray
 
     def same_as(self, other: Geometry) -> bool:
-        """Tell whether both are the same voxels, to a thousandth of a millimetre."""
+        """Return whether both have the same voxels, to a thousandth of a millimetre."""
         return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=1e-3))
 
     def turned(self, axes: np.ndarray) -> tuple[np.ndarray, Geometry]:
-        """Flip and swap axes until they run as `axes`, a nibabel orientation.
+        """Flip and swap axes to match `axes`, a nibabel orientation.
 
         Returns:
-            The turn, for `apply_orientation`, and the geometry after it.
+            The transform, for `apply_orientation`, and the geometry after it.
         """
         turn = ornt_transform(io_orientation(self.affine), axes)
         shape = tuple(int(self.shape[axis]) for axis in np.argsort(turn[:, 0]))
@@ -43,7 +43,7 @@ class Geometry:
 
 
 def is_usable(affine: np.ndarray) -> bool:
-    """Tell whether an affine can be a scan's: voxels of 0.01 to 100 mm, and axes not far from at right angles."""
+    """Return whether an affine is plausible for a scan: voxels of 0.01 to 100 mm, and axes nearly at right angles."""
     if not np.isfinite(affine).all():
         return False
     sizes = voxel_sizes(affine)
@@ -55,7 +55,7 @@ def is_usable(affine: np.ndarray) -> bool:
 def model_grid(source: Geometry, size: int, spacing: float) -> Geometry:
     """Grid of slices of `size` x `size` pixels, `spacing` millimetres apart, centred on the source's field of view.
 
-    Slices stay where they were acquired, oblique ones too: nothing is interpolated between them.
+    Slices, even oblique ones, stay where they were acquired: nothing is interpolated between them.
     """
     _, axial = source.turned(axcodes2ornt(("L", "P", "S")))
     affine = axial.affine.copy()
@@ -67,11 +67,11 @@ def model_grid(source: Geometry, size: int, spacing: float) -> Geometry:
 
 
 def resample(volume: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
-    """Bring a volume, `source.shape`, to `target.shape`; outside the source lies 0.
+    """Resample a volume of `source.shape` to `target.shape`, with 0 outside the source.
 
     Returns:
-        The same values and type where both are the same voxels in another order; else float32, linearly interpolated
-        after smoothing over the axes whose voxels grow (a Gaussian of half the growth in excess of 1, in voxels).
+        The same values and type if both have the same voxels in another order; else float32, linearly interpolated
+        after smoothing along the axes whose voxels grow (a Gaussian of half the growth in excess of 1, in voxels).
     """
     turn, aligned = source.turned(io_orientation(target.affine))
     turned = apply_orientation(volume, turn)
@@ -79,7 +79,7 @@ def resample(volume: np.ndarray, source: Geometry, target: Geometry) -> np.ndarr
         return np.ascontiguousarray(turned)
     growth = voxel_sizes(target.affine) / voxel_sizes(aligned.affine)
     smooth = gaussian_filter(turned.astype(np.float32), np.maximum(0, (growth - 1) / 2))
-    # "grid-constant" interpolates across the edge, so that a rounding error doesn't cut the outermost voxels off.
+    # "grid-constant" interpolates across the edge, so that a rounding error doesn't cut off the outermost voxels.
     moved = resample_from_to(
         nib.Nifti1Image(smooth, aligned.affine), (target.shape, target.affine), order=1, mode="grid-constant"
     )
@@ -87,12 +87,12 @@ def resample(volume: np.ndarray, source: Geometry, target: Geometry) -> np.ndarr
 
 
 def resample_mask(mask: np.ndarray, source: Geometry, target: Geometry) -> np.ndarray:
-    """Bring a mask, bool `source.shape`, to bool `target.shape`: tumour is where at least half of a voxel is."""
+    """Resample a mask, bool `source.shape`, to bool `target.shape`: tumour if it covers at least half of a voxel."""
     return resample(mask.astype(np.uint8), source, target) >= 0.5
 
 
 def voxels_outside(mask: np.ndarray, source: Geometry, target: Geometry) -> int:
-    """Count the voxels of a mask whose centres lie outside `target`, where they would be lost."""
+    """Count the mask voxels that would be lost because their centres lie outside `target`."""
     there = apply_affine(np.linalg.inv(target.affine) @ source.affine, np.argwhere(mask))
     inside = (there >= -0.5) & (there <= np.array(target.shape) - 0.5)
     return int((~inside.all(axis=1)).sum())

@@ -1,4 +1,4 @@
-"""Who is on a scan: the subject and the site that a name tells, and names that are safe as file names."""
+"""Identity of a scan: the subject and the site in its name, and names that are safe as file names."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import re
 
 # TCGA_DU_7298_19910324: project, site, case, date of the examination.
 _DATED = re.compile(r"(?P<subject>[A-Za-z]+_(?P<site>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}")
-# TCGA-DU-7298, as the TCIA writes it.
+# TCGA-DU-7298, in TCIA's notation.
 _TCIA = re.compile(r"(?P<subject>TCGA-(?P<site>[A-Z0-9]{2})-[A-Z0-9]{4})")
-# Any other name with the date of an examination, or the number of a session, at its end.
+# Any other name that ends in the date of an examination or the number of a session.
 _VISIT = re.compile(r"(?P<subject>.+?)[_-]((19|20)\d\d-?[01]\d-?[0-3]\d|ses-[A-Za-z0-9]+)")
-# Names of public sets that count the examinations of one person.
+# Names of public data sets that number the examinations of a person.
 _COUNTED = re.compile(r"(?P<subject>BraTS-[A-Z]+-\d{4,5}(?=-\d{3})|UPENN-GBM-\d{5}(?=_)|UCSF-PDGM-\d+(?=_FU)).+")
-REPEATED = "_exam"  # X_exam2: a second examination that a source found for X
+REPEATED = "_exam"  # X_exam2: a second examination found for X in a source
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def subject_of(patient: str) -> str:
-    """The person behind an examination's name: the name without its date or count, where it has one.
+    """Return the person behind an examination's name: the name without its date or number, if any.
 
-    Examinations of one subject stay on one side of every split.
+    All examinations of one subject stay in the same split.
     """
     patient = _without_repeat(patient)
     for pattern in (_DATED, _TCIA, _COUNTED, _VISIT):
@@ -30,7 +30,7 @@ def subject_of(patient: str) -> str:
 
 
 def site_of(patient: str) -> str:
-    """Site code of a TCGA-style name: "DU" of "TCGA_DU_7298_19910324"; "unknown" where there is none."""
+    """Return the site code of a TCGA-style name: "DU" of "TCGA_DU_7298_19910324"; "unknown" for other names."""
     patient = _without_repeat(patient)
     match = _DATED.fullmatch(patient) or _TCIA.fullmatch(patient)
     return match["site"] if match else "unknown"
@@ -41,12 +41,12 @@ def _without_repeat(patient: str) -> str:
 
 
 def fingerprint(patient: str) -> str:
-    """16 hexadecimal digits that tell a person apart without telling who it is: what a model keeps of its patients."""
+    """16 hexadecimal digits that identify a person without naming them: all that a model keeps of its patients."""
     return hashlib.sha256(f"glioflow {subject_of(patient)}".encode()).hexdigest()[:16]
 
 
 def file_name(identity: str) -> str:
-    """`identity` if it is safe as a file name, else its safe characters and a hash that keeps names apart."""
+    """Return `identity` if it is safe as a file name, else its safe characters and a hash that keeps names distinct."""
     if _SAFE.fullmatch(identity) and not identity.endswith("_mask"):
         return identity
     kept = re.sub(r"[^A-Za-z0-9.-]+", "-", identity).strip("-.")[:60]

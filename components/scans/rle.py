@@ -1,4 +1,4 @@
-"""Masks as text: the run-length encoding of Kaggle's competitions.
+"""Masks as text: the run-length encoding of Kaggle competitions.
 
 Pixels are numbered from 1, column by column: top to bottom, then left to right. A mask is the pairs "start length" of
 its runs, "1 3 10 5" for the pixels 1, 2, 3, 10, 11, 12, 13 and 14; the empty mask is the empty string.
@@ -20,7 +20,7 @@ def decode(text: str, height: int, width: int) -> np.ndarray:
     """Decode to a mask, bool [height, width]; runs may come in any order.
 
     Raises:
-        ValueError: not pairs of whole numbers from 1 on, runs that overlap, or one that leaves the picture.
+        ValueError: the text is not pairs of whole numbers from 1 on, runs overlap, or a run leaves the picture.
     """
     words = text.split()
     if len(words) % 2 or not all(word.isascii() and word.isdigit() and len(word) < 16 for word in words):

@@ -16,12 +16,12 @@ FLAIR = CHANNELS.index("flair")
 
 
 def neighborhood(slices: int, neighbors: int) -> np.ndarray:
-    """Numbers of the slices around each of a scan's, int [slices, 2 neighbors + 1]; its ends repeat themselves."""
+    """Indices of each slice and its neighbours in a scan, int [slices, 2 neighbors + 1]; end slices are repeated."""
     return np.clip(np.arange(slices)[:, None] + np.arange(-neighbors, neighbors + 1), 0, slices - 1)
 
 
 def stack_neighbors(images: np.ndarray) -> np.ndarray:
-    """Lay neighbours [batch, n, height, width, 3] beside each other along the channels: [batch, height, width, 3 n]."""
+    """Stack neighbours [batch, n, height, width, 3] along the channels: [batch, height, width, 3 n]."""
     if images.shape[1] == 1:
         return images[:, 0]
     return np.concatenate(np.moveaxis(images, 1, 0), axis=-1)
@@ -33,12 +33,12 @@ class Scan:
 
     Attributes:
         patient: the source's own name for it (folder name, DICOM PatientID); unique, and safe as a file name.
-        site: the institution, or "unknown".
+        site: institution, or "unknown".
         image: uint8 array [slices, height, width, 3], the channels in the order of `CHANNELS`, 0..255.
-        mask: bool array [slices, height, width], True where there is tumour; None where there is no reference.
+        mask: bool array [slices, height, width], True for tumour; None if there is no reference.
         affine: 4 x 4, from (column, row, slice) to millimetres, see `components.scans.geometry`.
-        source: geometry of the FLAIR volume as it came, for the way back; None where it came as plain pictures.
-        header: of the NIfTI file that FLAIR came in, for masks drawn on it; None where it was none, or is not known.
+        source: original geometry of the FLAIR volume, to map results back; None for plain pictures.
+        header: header of FLAIR's NIfTI file, for masks drawn on it; None if FLAIR was not NIfTI, or it is unknown.
     """
 
     patient: str
@@ -51,7 +51,7 @@ class Scan:
 
     @property
     def subject(self) -> str:
-        """The person: one for all of a person's examinations."""
+        """The person, shared by all of a person's examinations."""
         return subject_of(self.patient)
 
     @property
@@ -62,11 +62,11 @@ class Scan:
 
     @property
     def geometry(self) -> Geometry:
-        """Where the image lies, axes (columns, rows, slices)."""
+        """Geometry of the image, axes (columns, rows, slices)."""
         return Geometry(self.image.shape[2:0:-1] + self.image.shape[:1], self.affine)
 
     def to_source(self, mask: np.ndarray) -> np.ndarray:
-        """Bring a mask, bool [slices, height, width], to the voxels that the source had, in the order of its own axes.
+        """Resample a mask, bool [slices, height, width], to the source's voxels, in the order of the source's axes.
 
         Raises:
             ValueError: the source had no geometry; its slices are the scan's.
@@ -76,7 +76,7 @@ class Scan:
         return resample_mask(mask.transpose(2, 1, 0), self.geometry, self.source)
 
     def neighbor_indices(self, at: int, neighbors: int) -> list[int]:
-        """Numbers (from 0) of a slice and of `neighbors` either side, in order; a scan's ends repeat themselves."""
+        """Indices (from 0) of a slice and of `neighbors` slices on either side, in order; end slices are repeated."""
         return neighborhood(len(self.image), neighbors)[at].tolist()
 
     def batches(self, size: int = 16, neighbors: int = 0) -> Iterator[np.ndarray]:
@@ -90,6 +90,6 @@ class Scan:
             yield stack_neighbors(self.image[neighbor_indices[start : start + size]])
 
     def missing_sequences(self) -> dict[str, bool]:
-        """Tell which sequences are a copy of FLAIR, which is how kaggle_3m fills the gap of a missing one."""
+        """Return which sequences are a copy of FLAIR, which is how kaggle_3m fills in a missing one."""
         flair = self.image[..., FLAIR]
         return {name: bool(np.array_equal(self.image[..., i], flair)) for i, name in enumerate(CHANNELS) if i != FLAIR}

@@ -1,4 +1,4 @@
-"""Scans as files: gzipped NIfTI, which any neuro-imaging viewer opens. The bytes depend on the content alone."""
+"""Scans as files: gzipped NIfTI, which any neuro-imaging viewer opens. The bytes depend only on the content."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from components.common.errors import UserError
 from components.scans.geometry import Geometry
 from components.scans.scan import Scan
 
-COMMENT = 6  # NIfTI's code for an extension of plain text; it holds the source's geometry, as JSON
+COMMENT = 6  # NIfTI's code for a plain-text extension; it holds the source's geometry, as JSON
 
 
 def image_path(folder: str | Path, patient: str) -> Path:
-    """Where a patient's pictures lie in a scans folder."""
+    """Path of a patient's pictures in a scans folder."""
     return Path(folder) / f"{patient}.nii.gz"
 
 
 def mask_path(folder: str | Path, patient: str) -> Path:
-    """Where a patient's reference mask lies in a scans folder."""
+    """Path of a patient's reference mask in a scans folder."""
     return Path(folder) / f"{patient}_mask.nii.gz"
 
 
@@ -44,12 +44,12 @@ def write_mask(path: str | Path, mask: np.ndarray, affine: np.ndarray) -> None:
 
 
 def read_mask(path: str | Path) -> np.ndarray:
-    """Read a mask that `write_mask` wrote: bool [slices, height, width]."""
+    """Read a mask written by `write_mask`: bool [slices, height, width]."""
     return np.asarray(nib.load(path).dataobj).transpose(2, 1, 0) > 0
 
 
 def read_scan(folder: str | Path, patient: str, site: str = "unknown") -> Scan:
-    """Read back what `write_scan` wrote; raises UserError where the file is missing or damaged."""
+    """Read a scan written by `write_scan`; raises UserError if the file is missing or damaged."""
     path = image_path(folder, patient)
     try:
         picture = nib.load(path)

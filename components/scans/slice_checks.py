@@ -1,4 +1,4 @@
-"""Checks of the slices of one examination, whatever format it came in."""
+"""Checks of the slices of one examination, whatever its original format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Rows = Iterable[Mapping[str, Any]]
 
 
 def check_slices(patient: str, rows: Rows) -> list[Problem]:
-    """Find blank slices, and slices that are there twice, among the manifest rows of one patient."""
+    """Find blank and duplicate slices among the manifest rows of one patient."""
     seen: dict[str, int] = {}
     blank, problems = [], []
     for row in rows:
@@ -29,6 +29,6 @@ def check_slices(patient: str, rows: Rows) -> list[Problem]:
 
 
 def check_scan(scan: Scan) -> list[Problem]:
-    """The same of a scan that no manifest rows were made of."""
+    """Run the same checks on a scan without manifest rows."""
     rows = [{"slice": number, "pixel_hash": pixel_hash(image)} for number, image in enumerate(scan.image, start=1)]
     return check_slices(scan.patient, rows)

@@ -1,4 +1,4 @@
-"""What each slice of a scan is, in numbers: the rows of the manifest."""
+"""Each slice of a scan in numbers: the rows of the manifest."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def intensities(image: np.ndarray) -> dict[str, float]:
 
 
 def is_blank(image: np.ndarray) -> bool:
-    """Tell whether every pixel of a slice is the same."""
+    """Return whether all pixels of a slice are equal."""
     return bool((image == image[0, 0]).all())
 
 
 def pixel_hash(image: np.ndarray) -> str:
-    """First half of the SHA-256 of a slice's pixels, hexadecimal; "" for a blank one, which any patient may have."""
+    """First half of the SHA-256 of a slice's pixels, hexadecimal; "" for a blank slice, which any patient may have."""
     if is_blank(image):
         return ""
     return hashlib.sha256(f"{image.shape}".encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[:32]
 
 
 def describe(scan: Scan, synthetic: bool) -> Iterator[dict[str, object]]:
-    """Yield one row a slice, columns `tables.MANIFEST_COLUMNS`; without a mask its columns are None."""
+    """Yield one row per slice, columns `tables.MANIFEST_COLUMNS`; without a mask its columns are None."""
     missing = scan.missing_sequences()
     for number, image in enumerate(scan.image, start=1):
         mask = None if scan.mask is None else scan.mask[number - 1]

@@ -1,1 +1,1 @@
-"""The server of one layered model; runs in an environment of its own, so it imports nothing of the other rooms."""
+"""The server of one layered model; it runs in its own environment, so it imports no other package of the project."""

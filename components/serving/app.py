@@ -1,4 +1,4 @@
-"""The REST API: paths, limits, and a reason in JSON for whatever is refused."""
+"""The REST API: paths, limits, and a JSON reason for every refusal."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FIXED = {
     "/v2/health/live": {"live": True},
     "/v2/health/ready": {"ready": True},
 }
-WAITING = 64  # predictions; more are answered with 503
-AT_ONCE = 2  # of them; TensorFlow itself spreads each over all processors
+WAITING = 64  # accepted requests; further ones are answered with 503
+AT_ONCE = 2  # predictions at once; TensorFlow itself spreads each over all processors
 SECONDS = Histogram("request_predict_seconds", "predict request latency", ["model_name"]).labels(NAME)
 LOG = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ class Predictions:
 
     Args:
         model: the model.
-        limit: size of a body, bytes.
-        patience: time for a body to arrive, seconds.
+        limit: maximum size of a body, bytes.
+        patience: maximum time for a body to arrive, seconds.
     """
 
     def __init__(self, model: LayeredModel, limit: int, patience: float) -> None:
@@ -48,7 +48,7 @@ class Predictions:
         self.places, self.threads = asyncio.Semaphore(WAITING), ThreadPoolExecutor(AT_ONCE)
 
     async def post(self, request: Request) -> Response:
-        """Answer one request; the event loop goes on reading others."""
+        """Answer one request; meanwhile the event loop keeps reading others."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" or "content-encoding" in request.headers:
             raise HTTPException(415, "the body has to be application/json, not compressed")
@@ -62,7 +62,7 @@ class Predictions:
             except TimeoutError:
                 raise HTTPException(408, f"the body did not arrive within {self.patience:g} s") from None
             except ClientDisconnect:
-                raise HTTPException(400, "the body ended early") from None  # nobody hears it
+                raise HTTPException(400, "the body ended early") from None  # the client is gone and never sees this
             with SECONDS.time():
                 return Response(await self._answer(body), media_type="application/json")
 
@@ -90,10 +90,10 @@ class Predictions:
 
 
 def application(model: LayeredModel, limit: int, patience: float) -> Starlette:
-    """The API of one model; arguments as of Predictions."""
+    """The API of one model; arguments as for `Predictions`."""
 
     async def refuse(request: Request, error: HTTPException) -> JSONResponse:
-        """Say why; read on first, since a client that is still sending when the connection closes sees no answer."""
+        """Drain the request, then send the reason: a client still sending when the connection closes sees no answer."""
         if error.status_code != 408:
             with suppress(TimeoutError, asyncio.CancelledError):
                 await asyncio.wait_for(_read_on(request, 8 * limit), patience)
@@ -116,7 +116,7 @@ def application(model: LayeredModel, limit: int, patience: float) -> Starlette:
 async def _read_on(request: Request, left: int) -> None:
     if "expect" in request.headers:  # such a client waits before it sends a body
         return
-    with suppress(ClientDisconnect, RuntimeError):  # RuntimeError: the body has been read to its end
+    with suppress(ClientDisconnect, RuntimeError):  # RuntimeError: the body has already been read to its end
         async for chunk in request.stream():
             left -= len(chunk)
             if left < 0:

@@ -1,4 +1,4 @@
-"""The layered model as the server asks it: JSON in, JSON out."""
+"""The layered model behind the server: JSON in, JSON out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LayeredModel:
     """A SavedModel with the signatures serving_default and encoded.
 
     Args:
-        folder: of the SavedModel.
+        folder: folder of the SavedModel.
     """
 
     def __init__(self, folder: str) -> None:
@@ -30,15 +30,15 @@ class LayeredModel:
         """Check a request and run the model.
 
         Returns:
-            {"predictions": [...]}: tumor_probability 0..1, has_tumor, and mask (0 and 1, [height][width]) or, of
-            pictures, mask_bytes ({"b64": PNG}).
+            {"predictions": [...]}: tumor_probability 0..1, has_tumor, and mask (0 and 1, [height][width]) or, for
+            encoded pictures, mask_bytes ({"b64": PNG}).
 
         Raises:
-            RequestError: the model can't answer this.
+            RequestError: the request is invalid.
         """
         try:
             payload = orjson.loads(body)
-        except orjson.JSONDecodeError as error:  # of NaN and of endless nesting, too
+        except orjson.JSONDecodeError as error:  # also for NaN and excessive nesting
             raise RequestError("the body is not JSON") from error
         rows = requests.instances_of(payload)
         encoded = requests.is_encoded(rows, self.neighbors)
@@ -48,7 +48,7 @@ class LayeredModel:
         slices = requests.files(rows, self.neighbors) if encoded else requests.pixels(rows, self.channels)
         try:
             response = self.model.signatures[name](slices=tf.constant(slices))
-        except tf.errors.InvalidArgumentError as error:  # a file whose head is whole and whose rest is not
+        except tf.errors.InvalidArgumentError as error:  # a file with a valid header and a damaged body
             raise RequestError("the model can't read these slices") from error
         columns = {output: value.numpy() for output, value in response.items()}
         predictions = [{output: _plain(column[i]) for output, column in columns.items()} for i in range(len(rows))]

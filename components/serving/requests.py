@@ -1,4 +1,4 @@
-"""From the JSON of a request, TensorFlow Serving's row format, to what the model takes; checked before it sees it."""
+"""From a request in TensorFlow Serving's JSON row format to the model's input, fully checked first."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-SLICES = 256  # a request
+SLICES = 256  # per request
 SIDE = 2048  # pixels
-PIXELS = 64 * 1024 * 1024  # a request, all slices together
+PIXELS = 64 * 1024 * 1024  # per request, all slices together
 INPUT = "slices"
 
 
 class RequestError(Exception):
-    """A request that the client has to change; says why, without what was sent."""
+    """A request that the client has to change; says why, without repeating its content."""
 
 
 def instances_of(payload: Any) -> list[Any]:
-    """The slices of a request, unwrapped where each names the input, as {"slices": ...}."""
+    """Return the slices of a request, unwrapped if each names the input, as {"slices": ...}."""
     if not isinstance(payload, dict) or not isinstance(payload.get("instances"), list):
         raise RequestError('the body has to be {"instances": [...]}, one a slice')
     unknown = set(payload) - {"instances", "signature_name"}
@@ -35,7 +35,7 @@ def instances_of(payload: Any) -> list[Any]:
 
 
 def is_encoded(rows: list[Any], neighbors: int) -> bool:
-    """Whether these are picture files, in base64, and not pixels; a mixture of both is refused."""
+    """Return whether the rows are base64 picture files rather than pixels; a mixture of both is refused."""
     kinds = {_is_picture(row, neighbors) for row in rows}
     if len(kinds) > 1:
         raise RequestError("pictures and pixels can't be mixed in one request")
@@ -49,7 +49,7 @@ def _is_picture(row: Any, neighbors: int) -> bool:
 
 
 def files(rows: list[Any], neighbors: int) -> np.ndarray:
-    """PNG or JPEG files, bytes [batch] or, with neighbours, [batch, 2 neighbors + 1]; each RGB, all of one size."""
+    """Return PNG or JPEG files, bytes [batch] or, with neighbours, [batch, 2 neighbors + 1]; RGB and of one size."""
     together = 2 * neighbors + 1
     found = [[_file(one) for one in (row if neighbors else [row])] for row in rows]
     if any(len(row) != together for row in found):
@@ -72,11 +72,11 @@ def _file(row: Any) -> bytes:
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    """Height and width by the file's head; nothing is decoded, so a small file can't become a huge picture."""
+    """Height and width from the file's header; nothing is decoded, so a small file can't become a huge picture."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG"]) as picture:
             mode, height, width = picture.mode, picture.height, picture.width
-    except Exception as error:  # every kind of damage has its own
+    except Exception as error:  # every kind of damage has its own exception
         raise RequestError("a picture is neither PNG nor JPEG, or is damaged") from error
     if mode != "RGB":
         raise RequestError(f"a picture has the mode {mode}; channels have to be pre, FLAIR, post as RGB")
@@ -99,7 +99,7 @@ def pixels(rows: list[Any], channels: int) -> np.ndarray:
 
 
 def _line(line: list[Any]) -> bytes:
-    """One line of pixels as bytes; NumPy would accept strings, and allocate gigabytes for them."""
+    """Return one line of pixels as bytes; NumPy would accept strings, and allocate gigabytes for them."""
     values = list(chain.from_iterable(line))
     if set(map(type, values)) != {int}:  # bytes() alone would accept true and false
         raise TypeError

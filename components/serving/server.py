@@ -12,7 +12,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 def options(words: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="components.serving.server")
     parser.add_argument("--model", required=True, help="folder of the SavedModel")
     parser.add_argument("--host", default="127.0.0.1")
@@ -23,12 +23,12 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def serve(chosen: argparse.Namespace) -> None:
-    """Serve until SIGTERM or ctrl-C; then finish the requests under way."""
+    """Serve until SIGTERM or ctrl-C, then finish the requests in progress."""
     for number in ENDS:
-        # While the model loads; later uvicorn drains first, and then hands the signal back to this.
+        # For SIGTERM while the model loads; later uvicorn drains first, and then passes the signal on to this.
         signal.signal(number, _stop)
     try:
-        # Before the model is loaded: clients that connect meanwhile wait.
+        # Bound before the model is loaded: clients that connect meanwhile wait.
         door = socket.create_server((chosen.host, chosen.port))
     except OSError as error:
         address = f"{chosen.host}:{chosen.port}"
@@ -45,7 +45,7 @@ def serve(chosen: argparse.Namespace) -> None:
     config = uvicorn.Config(
         application(model, chosen.limit, chosen.patience),
         log_config=None,
-        log_level="error",  # not who asked for what
+        log_level="error",  # no access log
         server_header=False,
         timeout_keep_alive=65,
         timeout_graceful_shutdown=chosen.patience,
@@ -56,12 +56,12 @@ def serve(chosen: argparse.Namespace) -> None:
 
 def _stop(*_: object) -> None:
     for number in ENDS:
-        signal.signal(number, signal.SIG_IGN)  # another one must not interrupt the end
+        signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
     sys.exit(0)
 
 
 def _give_up(reason: str) -> NoReturn:
-    """End with one line that says why there is no server."""
+    """Exit with one line that says why the server can't run."""
     print(f"glioflow: {reason}", file=sys.stderr)
     sys.exit(2)
 

@@ -1,4 +1,4 @@
-"""One reader a format; each yields the same `Scan`, one patient at a time, so that no step holds the whole set."""
+"""One reader per format; each yields the same `Scan`, one patient at a time, so that no step holds the whole set."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Source:
     """An opened source. It can be sent to other processes.
 
     Attributes:
-        patients: sorted.
-        synthetic: whether it holds no real patients.
-        problems: what is wrong with the source as a whole.
+        patients: names, sorted.
+        synthetic: whether its patients are synthetic.
+        problems: problems of the source as a whole.
     """
 
     patients: list[str]
@@ -35,7 +35,7 @@ class Source:
     reader: Callable[..., Reading]
 
     def read(self, patient: str, options: Options | None = None, masks: bool = True) -> Reading:
-        """Read one patient; `masks=False` reads the pictures alone."""
+        """Read one patient; `masks=False` reads only the pictures."""
         entry, options = self.entries[patient], options or Options()
         if entry.channels:
             options = replace(options, channels=entry.channels, told=True)
@@ -45,7 +45,7 @@ class Source:
                 reading = self.reader(folder / entry.path, patient, options, masks, *files)
             except OSError as error:
                 reading = _unreadable(patient, entry.path, f"can't be read ({error.strerror})")
-            # What has gone since it was listed would else be one slice, or one sequence, fewer.
+            # Otherwise a file that has vanished since listing would mean one slice, or one sequence, fewer.
             gone = [file for file in entry.files if not os.path.lexists(folder / file)]
             return _unreadable(patient, gone[0], "was moved or removed while it was read") if gone else reading
 
@@ -61,11 +61,11 @@ def open_source(address: str | Path, only: str | None = None) -> Iterator[Source
     """Recognise the format of a folder, an archive or a `gs://` address by its content.
 
     Args:
-        address: of the patients, side by side.
-        only: take this patient's file or folder alone.
+        address: location of the patients, side by side.
+        only: patient's file or folder to read alone.
 
     Raises:
-        UserError: there is no such place, or nothing in it that any reader knows.
+        UserError: the address does not exist, or holds nothing that any reader recognises.
     """
     with ExitStack() as stack:
         if archive.is_archive(str(address)):

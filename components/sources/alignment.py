@@ -1,7 +1,7 @@
-"""Do the pictures themselves agree with their headers? Told by the mutual information of two volumes.
+"""Do the pictures themselves agree with their headers? Judged by the mutual information of two volumes.
 
-Two files of one shape may cover one field of view with their axes in different directions. If a program has turned the
-voxels, both headers are right; if it has turned the header alone, the pictures fit better voxel by voxel.
+Two files of one shape may cover one field of view with their axes in different directions. If a program has reoriented
+the voxels, both headers are right; if it has changed only the header, the pictures match better voxel by voxel.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from components.scans.geometry import Geometry, resample
 from components.sources.position import COPY_HEADER, shift
 
 BINS = 32
-AIR = 2  # of so many steps
-# Of what one picture can tell about the other, so much more is told voxel by voxel. Noise of 6,000 voxels stays below.
+AIR = 2  # highest of the `BINS` levels that is air
+# A voxelwise match must share this much more information, as a fraction of what one picture can tell about the other.
+# Noise of 6,000 voxels stays below.
 BETTER = 0.03
 
 
 def contradiction(data: np.ndarray, own: Geometry, flair: np.ndarray, place: Geometry) -> tuple[str, str] | None:
-    """Why a volume can't lie where its header says, and the remedy; None where it can, or where nothing tells."""
+    """Why a volume can't lie where its header says, and the remedy; None if it can, or if the pictures don't decide."""
     if data.shape != flair.shape or shift(own, place) <= 1:
         return None
     reference = _levels(flair)
-    inside = reference > AIR  # heads are alike; what lies in them tells how they are turned
+    inside = reference > AIR  # heads look alike; their interior shows the orientation
     reference = reference[inside]
     unmoved, moved = _levels(data)[inside], _levels(resample(data, own, place))[inside]
     most = min(_entropy(unmoved), _entropy(reference))
@@ -32,10 +33,10 @@ def contradiction(data: np.ndarray, own: Geometry, flair: np.ndarray, place: Geo
 
 
 def _levels(volume: np.ndarray) -> np.ndarray:
-    """Each voxel's number, 0 to `BINS` - 1, among equal steps between darkest and brightest."""
+    """Quantise voxels to `BINS` equal steps, 0 to `BINS` - 1, between darkest and brightest."""
     volume = volume.astype(np.float32)
     low, high = float(volume.min()), float(np.percentile(volume, 99.9))
-    high = high if high > low else float(volume.max())  # of a mask, most is 0
+    high = high if high > low else float(volume.max())  # most of a mask is 0
     return np.clip((volume - low) * (BINS / max(high - low, 1e-12)), 0, BINS - 1).astype(np.int32).ravel()
 
 

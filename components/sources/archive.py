@@ -1,4 +1,4 @@
-"""Archives of scans (.zip, .tar, .tar.gz, ...): unpacked for as long as they are read, and not trusted."""
+"""Archives of scans (.zip, .tar, .tar.gz, ...): untrusted, and unpacked only while they are read."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from components.common.errors import UserError
 from components.sources.reading import DAMAGE
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-# Scans shrink to a half or a tenth. An archive that grows more than this is meant to fill the disk.
+# Scans compress to a half or a tenth. An archive that expands more than this is meant to fill the disk.
 MAX_GROWTH = 200
 HARMLESS_BYTES = 500_000_000
 
 
 def is_archive(name: str) -> bool:
-    """Tell an archive by its name."""
+    """Return whether a name is an archive's."""
     return name.lower().endswith(SUFFIXES)
 
 
 @contextmanager
 def unpacked(path: Path, name: str) -> Iterator[Path]:
-    """Yield a temporary folder with the archive's files; it is gone when the block ends.
+    """Yield a temporary folder with the archive's files; it is removed when the block ends.
 
     Args:
-        path: the archive, or a copy of it.
-        name: what its user calls it.
+        path: archive, or a copy of it.
+        name: name by which the user knows it.
 
     Raises:
-        UserError: damaged, encrypted, larger than the disk, or with a member that would leave the folder.
+        UserError: the archive is damaged, encrypted, larger than the free disk space, or has a member that would leave
+            the folder.
     """
     with tempfile.TemporaryDirectory(prefix="glioflow-unpacked-") as folder:
         with _in_one_line(name):
@@ -44,14 +45,14 @@ def unpacked(path: Path, name: str) -> Iterator[Path]:
 
 
 def check_archive(path: Path, name: str) -> None:
-    """Refuse what is no archive, by the directory of a .zip and the first header of a .tar; nothing is unpacked.
+    """Refuse a file that is not an archive, by a .zip's directory or a .tar's first header; nothing is unpacked.
 
     Args:
-        path: the archive.
-        name: what its user calls it.
+        path: archive.
+        name: name by which the user knows it.
 
     Raises:
-        UserError: as far as that tells, it can't be unpacked here.
+        UserError: the archive can't be unpacked here, as far as these show.
     """
     with _in_one_line(name):
         if path.name.lower().endswith(".zip"):
@@ -64,7 +65,7 @@ def check_archive(path: Path, name: str) -> None:
 
 @contextmanager
 def _in_one_line(name: str) -> Iterator[None]:
-    """Whatever is wrong with an archive becomes a UserError about `name`."""
+    """Turn any error of an archive into a UserError about `name`."""
     try:
         yield
     except tarfile.FilterError as error:
@@ -106,9 +107,9 @@ def _untar(path: Path, folder: Path, name: str) -> None:
 
 
 def _check_end(archive: tarfile.TarFile) -> None:
-    """Refuse a tar whose members ended at a damaged header: tarfile takes one for the end of the archive.
+    """Refuse a tar whose members ended at a damaged header, which tarfile takes for the end of the archive.
 
-    What follows the last member must be there and be zero. Reading it also makes gzip compare its checksum.
+    The bytes after the last member must exist and be zero. Reading them also makes gzip verify its checksum.
     """
     assert archive.fileobj is not None
     archive.fileobj.seek(archive.offset)

@@ -1,8 +1,8 @@
 """File names of the Brain Imaging Data Structure: `sub-01_ses-post_ce-gadolinium_T1w`.
 
-A name is entities, `<key>-<label>`, and a suffix at the end. The suffix alone says what was measured, `ce` alone says
-that contrast agent was given; what labels of other entities (`ses-post`, `space-FLAIR`, `acq-T1ce`) happen to be says
-neither.
+A name consists of entities, `<key>-<label>`, and a final suffix. Only the suffix says what was measured, and only `ce`
+says that contrast agent was given; labels of other entities (`ses-post`, `space-FLAIR`, `acq-T1ce`) say neither,
+whatever they contain.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _ENTITY = re.compile(
     r"(?P<key>sub|ses|sample|task|tracer|trc|acq|ce|stain|rec|dir|run|mod|echo|flip|inv|mt|part|proc|hemi|space|split"
     r"|recording|chunk|res|den|label|desc|atlas|cohort)-(?P<label>[A-Za-z0-9+]+)"
 )
-# Suffixes of images and their derivatives, in lower case. None: neither of the sequences that are read, nor a mask.
+# Suffixes of images and their derivatives, in lower case. None: neither a sequence that is read, nor a mask.
 _SUFFIXES: dict[str, str | None] = {
     **{"flair": "flair", "t1w": "t1", "mask": "mask", "dseg": "mask", "probseg": "mask", "seg": "mask"},
     **dict.fromkeys(("t2w", "pdw", "pdt2", "t2starw", "t2star", "inplanet1", "inplanet2", "angio", "unit1", "mp2rage")),
@@ -27,31 +27,31 @@ _NO_AGENT = re.compile(r"(no|non|none|0|pre|without|native|nativ|na)(contrast|ga
 
 @dataclass(frozen=True)
 class BidsName:
-    """A name taken apart: labels by entity, and the parts between "_" that are none, in order."""
+    """A parsed name: labels by entity, and the remaining parts between "_", in order."""
 
     entities: dict[str, str]
     rest: tuple[str, ...]
 
     @property
     def measured(self) -> str | None:
-        """What the suffix says: "t1", "flair" or "mask"; "other" for BIDS' further suffixes, None where it is none."""
+        """What the suffix says: "t1", "flair" or "mask"; "other" for BIDS' other suffixes, None for no known suffix."""
         suffix = self.rest[-1].lower() if self.rest else ""
         return (_SUFFIXES[suffix] or "other") if self.entities and suffix in _SUFFIXES else None
 
     @property
     def agent(self) -> bool | None:
-        """Whether there was contrast agent, by the entity `ce`; None where there is no such entity."""
+        """Whether contrast agent was given, by the entity `ce`; None if there is no such entity."""
         label = self.entities.get("ce")
         return None if label is None else not _NO_AGENT.fullmatch(label)
 
     @property
     def derived(self) -> int:
-        """How many entities tell that this was computed from an image that the scanner made."""
+        """Number of entities that mark a derivative of an image from the scanner."""
         return len({"space", "desc", "res", "den", "atlas"} & set(self.entities))
 
 
 def parse(stem: str) -> BidsName:
-    """Take a file name without its extension apart; a name that is not of BIDS has no entities."""
+    """Parse a file name without its extension; a name that does not follow BIDS has no entities."""
     entities: dict[str, str] = {}
     rest: list[str] = []
     for part in stem.split("_"):
@@ -63,7 +63,7 @@ def parse(stem: str) -> BidsName:
 
 
 def patient_of(name: str) -> str | None:
-    """Subject and session of a file's name, "sub-01_ses-2" or "sub-01"; None where it names no subject."""
+    """Subject and session in a file's name, "sub-01_ses-2" or "sub-01"; None if it names no subject."""
     if found := re.match(r"(sub-[A-Za-z0-9]+)(_ses-[A-Za-z0-9]+)?(?=_)", name):
         return found[0]
     return None

@@ -1,9 +1,9 @@
 """Synthetic patients: deterministic stand-ins for real scans, to learn the tool and to test it.
 
-The files have the shape of the LGG MRI Segmentation data (kaggle_3m): a folder a patient, a tif a slice with the
-channels pre-contrast, FLAIR, post-contrast, and a 0/255 mask beside it. A head is a stack of ellipses (scalp, skull,
-brain, ventricles); a tumour is an ellipsoid with an irregular border, bright in FLAIR, dark in pre-contrast.
-They look enough like brains to exercise every step, and prove nothing about real ones.
+The files follow the LGG MRI Segmentation data (kaggle_3m): one folder per patient, one tif per slice with the channels
+pre-contrast, FLAIR, post-contrast, and a 0/255 mask beside it. A head is a stack of ellipses (scalp, skull, brain,
+ventricles); a tumour is an ellipsoid with an irregular border, bright in FLAIR, dark in pre-contrast. They resemble
+brains enough to exercise every step, and prove nothing about real ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from components.common.bars import bar
 from components.common.files import atomic_folder
 
-MARKER = "SYNTHETIC"  # an empty file of this name says that a folder holds no real patients
+MARKER = "SYNTHETIC"  # an empty file of this name marks a folder of synthetic patients
 SITES = ("AA", "BB", "CC")
 NO_PRE_EVERY, NO_POST_EVERY = 9, 7  # every ninth patient lacks pre-contrast, every seventh post-contrast
 
@@ -63,7 +63,7 @@ def patient_volume(
         ventricles |= ellipsoid(0.05, rng.uniform(-0.06, 0.02), side * 0.075, 0.35, 0.22, 0.045) + 0.25 * folds < 1
     ventricles &= brain
 
-    depth = rng.uniform(0.28, 0.42)  # half of the tumour's share of the slices: about a third of them in all
+    depth = rng.uniform(0.28, 0.42)  # half of the tumour's extent along the slices: it covers about a third of them
     angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(0.30, 0.55)
     centre = rng.uniform(-0.25, 0.30), away * length * np.sin(angle), away * width * np.cos(angle)
     blob = ellipsoid(*centre, depth, rng.uniform(0.16, 0.32), rng.uniform(0.16, 0.32))
@@ -100,7 +100,7 @@ def write_demo(folder: str | Path, *, patients: int, slices: int, size: int, see
     """Write `patients` synthetic patients with about `slices` slices of `size` x `size` pixels each below `folder`."""
     with atomic_folder(folder) as part, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         (part / MARKER).touch()
-        # Threads will do: NumPy and SciPy let go of Python's lock while they work.
+        # Threads suffice: NumPy and SciPy release Python's lock while they work.
         write = partial(_write_patient, part, slices=slices, size=size, seed=seed)
         for _ in bar(pool.map(write, range(patients)), desc="demo", unit="patient", total=patients):
             pass

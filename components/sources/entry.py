@@ -1,4 +1,4 @@
-"""Where one patient lies in a tree."""
+"""A patient's location in a source tree."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Entry:
-    """One patient's place: a folder or a file, and all files that belong to it.
+    """One patient's location: a folder or a file, and all files that belong to it.
 
     Attributes:
-        spread: its files lie in several folders, or beside those of others; the reader is given them one by one.
-        channels: what the last axis of a 4-D file, or the number at a file's end, counts, where the source tells.
+        spread: whether its files lie in several folders, or beside those of others; the reader then gets them one by
+            one.
+        channels: meaning of the last axis of a 4-D file, or of the number at the end of a file name, if the source says
+            so.
     """
 
     path: str

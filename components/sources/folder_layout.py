@@ -1,4 +1,4 @@
-"""Who the patients of a source are, and which files are whose, while that is being found out."""
+"""The patients of a source and their files, while the layout is being determined."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from components.sources.entry import Entry
 
 @dataclass
 class Layout:
-    """Patients by name, each with a folder of its own ("" where there is none) and files; and what is odd."""
+    """Patients by name, each with its own folder ("" if there is none) and files; and anything odd."""
 
     homes: dict[str, str] = field(default_factory=dict)
     files: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, patient: str, home: str, path: str, group: str = "") -> None:
-        """Add a file; patients of one name in two groups are two."""
+        """Add a file; equal names in two groups are two patients."""
         if self.homes.get(patient, home) != home and group:
             patient = f"{group}_{patient}"
         if self.homes.setdefault(patient, home) != home:
@@ -28,7 +28,7 @@ class Layout:
         self.files[patient].append(path)
 
     def entries(self, folder: str, channels: tuple[str, ...]) -> dict[str, Entry]:
-        """All patients' places in the tree."""
+        """The locations of all patients in the tree."""
         start = f"{folder}/" if folder else ""
         found = {}
         for patient, paths in self.files.items():

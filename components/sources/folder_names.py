@@ -1,4 +1,4 @@
-"""What the names of folders tell: a person, a visit, a group of persons, or only what kind of file lies there."""
+"""What folder names mean: a person, a visit, a group of persons, or only a kind of file."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ _MASKS = re.compile(
 
 
 def is_visit(name: str) -> bool:
-    """Tell one of several examinations of a person: "ses-2", "2019-03-01", "baseline", "fu1"."""
+    """Return whether a name is one of a person's examinations: "ses-2", "2019-03-01", "baseline", "fu1"."""
     return bool(SESSION.fullmatch(name) or _DATE.fullmatch(name) or _VISIT.fullmatch(name))
 
 
 def visit_name(person: str, visit: str) -> str:
-    """A name for a person's examination from which `subject_of` tells the person."""
+    """Name a person's examination so that `subject_of` recovers the person."""
     if SESSION.fullmatch(visit) or re.fullmatch(r"(19|20)\d\d-?[01]\d-?[0-3]\d", visit):
         return f"{person}_{visit}"
     return f"{person}_ses-{re.sub(r'[^A-Za-z0-9]', '', visit)}"
 
 
 def is_kind(name: str) -> bool:
-    """Tell a folder that says what its files are, and not whose: "anat", "nifti", "FLAIR"."""
+    """Return whether a folder is named after its kind of file rather than a person: "anat", "nifti", "FLAIR"."""
     return bool(_KIND.fullmatch(name)) or (sequence(spaced(name)) is not None and not re.search(r"\d\d", name))
 
 
 def is_group(name: str) -> bool:
-    """Tell a folder of several persons: "HGG", "train", "site-2"."""
+    """Return whether a folder holds several persons: "HGG", "train", "site-2"."""
     return bool(_GROUP.fullmatch(name))
 
 
 def holds_images(name: str) -> bool:
-    """Tell a folder beside others in which everybody's pictures lie: "imagesTr", "images_structural"."""
+    """Return whether a folder beside others holds everybody's pictures: "imagesTr", "images_structural"."""
     return bool(_IMAGES.fullmatch(name))
 
 
 def holds_masks(name: str) -> bool:
-    """Tell a folder beside others in which everybody's masks lie: "labelsTr", "images_segm"."""
+    """Return whether a folder beside others holds everybody's masks: "labelsTr", "images_segm"."""
     return bool(_MASKS.fullmatch(name))

@@ -1,4 +1,4 @@
-"""Which format is it, and which of its entries are patients?"""
+"""Recognises the format of a source, and which of its entries are patients."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOT_DICOM = (".nii", ".gz", ".tif", ".png", ".jpg", ".csv", ".json", ".txt", ".m
 
 @dataclass(frozen=True)
 class Found:
-    """Patients of one format, side by side in `folder`; `problems` are those of entries that are no patients.
+    """Patients of one format, side by side in `folder`; `problems` are those of entries that are not patients.
 
     Attributes:
         told: files that the problems are about.
@@ -47,12 +47,12 @@ class Found:
 
     @property
     def persons(self) -> int:
-        """How many different people these are."""
+        """Number of different persons."""
         return len({subject_of(patient) for patient in self.entries})
 
 
 def recognise(tree: Storage, folder: str = "") -> Found | None:
-    """Find patients in `folder`, or further down where it holds one folder only, or one called kaggle_3m."""
+    """Find patients in `folder`, or further down if it holds a single folder, or one called kaggle_3m."""
     entries = tree.below(folder)
     found = _by_names(folder, entries) or _dicom(tree, folder, entries)
     if found is None or not found.entries:  # DICOM files without an identity
@@ -65,7 +65,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
     if inner is None or (found is not None and found.reader in [one.read for one in BY_NAMES]):
         return found
     deeper = recognise(tree, _join(folder, inner))
-    # One folder may be a patient with a folder a series or a session, or the wrapper of a whole set.
+    # A single folder may be a patient with one folder per series or session, or the wrapper of a whole set.
     if found is None or deeper is None:
         return found or deeper
     of_one = deeper.reader is nifti.read and nifti_folder.is_one_person(inner, tree.below(_join(folder, inner)))
@@ -73,7 +73,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
 
 
 def skipped(tree: Storage, found: Found) -> list[Problem]:
-    """Tell of files that belong to no patient; unnamed where a name may be a person's."""
+    """Report files that belong to no patient, without names that may be a person's."""
     named = found.reader is not dicom.read
     return leftovers.find(tree, found.folder, found.entries.values(), told=found.told, named=named)
 
@@ -98,35 +98,35 @@ def _by_names(folder: str, entries: dict[str, list[str]]) -> Found | None:
 def _nifti(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
     name = PurePosixPath(folder or tree.root).name
     layout = nifti_layouts.find(entries, name)
-    told = _channels(tree, _join(folder, "dataset.json"))
-    if not folder and folder_names.holds_images(name) and not told:
+    channels = _channels(tree, _join(folder, "dataset.json"))
+    if not folder and folder_names.holds_images(name) and not channels:
         above = Storage(tree.address.rstrip("/").rpartition("/")[0] or "/", "dataset.json")
-        told = _channels(above, "dataset.json")
-    patients = layout.entries(folder, told)
+        channels = _channels(above, "dataset.json")
+    patients = layout.entries(folder, channels)
     return Found(folder, nifti.read, patients, layout.problems) if patients else None
 
 
 def _channels(tree: Storage, path: str) -> tuple[str, ...]:
-    """What channels are, by the file that the Medical Segmentation Decathlon and nnU-Net keep beside the folders."""
+    """Meaning of the channels, by the file beside the folders of the Medical Segmentation Decathlon and nnU-Net."""
     try:
         if path not in tree.files:
             return ()
         with tree.open(path) as file:
-            told = json.load(file)
-        names = told.get("channel_names") or told["modality"]
+            dataset = json.load(file)
+        names = dataset.get("channel_names") or dataset["modality"]
         ordered = [str(names[key]) for key in sorted(names, key=int)]
-    except (ValueError, KeyError, TypeError, AttributeError, UserError):  # whatever it is, ingest.channels says it, too
+    except (ValueError, KeyError, TypeError, AttributeError, UserError):  # ingest.channels says the same
         return ()
     return tuple(nifti_names.role(name, "") or "other" for name in ordered)
 
 
 def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
-    """Patients by the PatientID in each folder; nothing else tells who it is."""
+    """Patients by the PatientID in each folder; nothing else identifies them."""
     patients: dict[str, Entry] = {}
     seen: Counter[str] = Counter()
     problems: list[Problem] = []
     told: list[str] = []
-    # What BIDS keeps beside the subjects, such as the DICOM that they were made from, is no patient.
+    # BIDS' folders beside the subjects, such as the original DICOM, are not patients.
     others = any(files and name not in leftovers.PASSED for name, files in entries.items())
     for number, (name, files) in enumerate(sorted(entries.items()), start=1):
         entry = _entry(folder, name, files)
@@ -145,18 +145,18 @@ def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found |
 
 
 def _identity(tree: Storage, entry: Entry) -> str | None:
-    """The first PatientID among the files of a folder; "" where none of them has one, None where none is DICOM."""
+    """The first PatientID among the files of a folder; "" if none of them has one, None if none is DICOM."""
     found = None
     for path in sorted(entry.files):
         if not path.lower().endswith(NOT_DICOM) and not path.upper().endswith("DICOMDIR"):
             try:
                 with tree.open(path) as file:
-                    told = dicom.patient_id(file, path)
-            except UserError:  # a link to nowhere; its name may be a person's
+                    identity = dicom.patient_id(file, path)
+            except UserError:  # a broken link; its name may be a person's
                 continue
-            if told:
-                return told
-            found = told if told is not None else found
+            if identity:
+                return identity
+            found = identity if identity is not None else found
     return found
 
 

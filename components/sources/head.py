@@ -1,17 +1,17 @@
-"""Where the head is on FLAIR, to see whether a mask can be a tumour's."""
+"""Where the head is on FLAIR, to judge whether a mask can be a tumour."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# Of 0..255: air is darker, and so is what was cut away.
+# Of 0..255: air is darker, and so are the parts cut away.
 AIR = 25
-# The largest gliomas take a fifth of the brain; the brain takes more than this of the head, if that was not cut away.
+# The largest gliomas take a fifth of the brain; the brain takes more than this of the head, unless that was cut away.
 LARGEST_TUMOUR = 0.3
 
 
 def outline(flair: np.ndarray) -> np.ndarray:
-    """The head on FLAIR, uint8 [slices, height, width], with all that it encloses: bool of the same shape."""
+    """The head on FLAIR, uint8 [slices, height, width], with everything it encloses: bool of the same shape."""
     tissue = flair > AIR
     inside = np.ones_like(tissue)
     for axis in (1, 2):

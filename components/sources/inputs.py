@@ -1,4 +1,4 @@
-"""What people point at when they want a prediction: a whole set, one patient, one volume, one picture."""
+"""Inputs of a prediction: a whole set, one patient, one volume, one picture."""
 
 from __future__ import annotations
 
@@ -58,23 +58,23 @@ def open_input(address: str) -> Iterator[Source]:
 
 
 def _apart(address: str) -> tuple[str, str]:
-    """An address as the folder around it and its name there."""
+    """Split an address into the surrounding folder and its name there."""
     whole = address.rstrip("/") if "://" in address else os.path.abspath(address)  # noqa: PTH100  keeps links
     parent, _, name = whole.rpartition("/")
     return parent or "/", name
 
 
 def _alone(parent: str, name: str, patient: str, reader: Callable[..., Reading]) -> Source:
-    """One file as a source of one patient."""
+    """A single file as a source of one patient."""
     entry = Entry(name, [name], spread=reader is nifti.read)
     return Source([patient], False, [], Storage(parent, name), {patient: entry}, reader)
 
 
 def _person(parent: str, name: str) -> str | None:
-    """Whose a 3-D file is by its name, or by its folder's where it is called "flair.nii.gz"; None where it may be 4-D.
+    """Return the patient of a 3-D file by its name, or by its folder's if it is called "flair.nii.gz"; None for 4-D.
 
     Raises:
-        UserError: by its name it is another sequence, or a mask.
+        UserError: by its name, the file is another sequence, or a mask.
     """
     what = nifti_names.role(name, "")
     if what != "flair":
@@ -85,7 +85,7 @@ def _person(parent: str, name: str) -> str | None:
 
 
 def _dicom_file(address: str, parent: str, name: str) -> Source | None:
-    """One DICOM file as a patient; None where it is something else."""
+    """Open a DICOM file as a patient; None if it is something else."""
     tree = Storage(parent, name)
     if ("://" not in address and not Path(address).is_file()) or tree.files != [name]:
         return None
@@ -99,7 +99,7 @@ def _dicom_file(address: str, parent: str, name: str) -> Source | None:
 
 
 def _is_one_patient(address: str, name: str) -> bool:
-    """Tell a patient's own folder from a folder of patients."""
+    """Return whether a folder is one patient's rather than a folder of patients."""
     if "://" not in address and not Path(address).is_dir():
         return False
     tree = Storage(address)
@@ -109,7 +109,7 @@ def _is_one_patient(address: str, name: str) -> bool:
         return True
     if any(_study(tree, file) for file in files):
         return True
-    # A folder a series: several folders, and the same examination in each.
+    # One folder per series: several folders, with the same examination in each.
     studies = [
         next(filter(None, (_study(tree, f"{entry}/{file}") for file in inside)), None)
         for entry, inside in entries.items()
@@ -118,11 +118,11 @@ def _is_one_patient(address: str, name: str) -> bool:
 
 
 def _study(tree: Storage, path: str) -> str | None:
-    """StudyInstanceUID of a DICOM file, None where it is none."""
+    """StudyInstanceUID of a DICOM file, None for other files."""
     if nifti_names.is_volume(path) or loose_pictures.is_picture(path):
         return None
     try:
         with tree.open(path) as file:
             return dicom.study(file)
-    except UserError:  # a link to nowhere; its name may be a person's
+    except UserError:  # a broken link; its name may be a person's
         return None

@@ -1,30 +1,30 @@
-"""From a scanner's numbers, or somebody's, to 0..255."""
+"""From a scanner's intensities, or rescaled ones, to 0..255."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# So much of a volume has the background's value where the brain was cut out of it.
+# This share of a volume has the background's value if the brain was cut out.
 BACKGROUND = 0.05
-SAMPLE = 200_000  # voxels that are enough to find that value
-# As shares of the range of everything else: so far above its darkest value, a background was not dark (interpolation
-# leaves small negative values beside 0), and so far below, somebody has set it.
+SAMPLE = 200_000  # voxels, enough to find that value
+# Shares of the range of all other values: this far above its darkest, a background was not dark (interpolation leaves
+# small negative values beside 0); this far below, somebody set it.
 INSIDE, FAR_BELOW = 0.05, 0.5
-# The brightest voxels of a picture of eight bits are above this.
+# The brightest voxels of an eight-bit picture are above this.
 DARK = 32
 
 
 def is_flat(volume: np.ndarray) -> bool:
-    """Tell whether all voxels have the same value."""
+    """Return whether all voxels have the same value."""
     return bool(volume.max() == volume.min())
 
 
 def to_uint8(volume: np.ndarray) -> np.ndarray:
-    """Bring the intensities of one sequence to 0..255.
+    """Scale the intensities of one sequence to 0..255.
 
-    Type uint8 stays as it is. Anything else is scanner units: 0, or the 0.5th percentile where values are negative,
-    becomes 0, and the 99.5th percentile of what lies above the darkest value becomes 255. Percentiles and not extremes,
-    because single bright voxels (vessels, fat) would else darken the rest. Where somebody has standardised the brain
+    Type uint8 stays as it is. Anything else is scanner units: 0, or the 0.5th percentile if values are negative,
+    becomes 0, and the 99.5th percentile of the values above the darkest becomes 255. Percentiles rather than extremes,
+    because single bright voxels (vessels, fat) would otherwise darken the rest. If somebody has standardised the brain
     and left its surroundings at one value, these become 0, and so does the brain's 0.5th percentile.
     """
     if volume.dtype == np.uint8:
@@ -42,9 +42,9 @@ def to_uint8(volume: np.ndarray) -> np.ndarray:
 
 
 def set_background(volume: np.ndarray) -> float | None:
-    """The value around a standardised brain, where it is not the darkest of a scale; None where there is no such value.
+    """The value around a standardised brain, if it is not the darkest of a scale; None if there is no such value.
 
-    That is so if values are negative and many voxels have one value that lies within the others or far below them.
+    There is one if values are negative and many voxels share one that lies within the others or far below them.
     """
     if volume.dtype == np.uint8 or volume.min() >= 0:
         return None
@@ -59,7 +59,7 @@ def set_background(volume: np.ndarray) -> float | None:
 
 
 def oddity(volume: np.ndarray) -> str | None:
-    """What is unusual about a sequence's intensities, in words; None where nothing is."""
+    """What is unusual about a sequence's intensities, in words; None if nothing is."""
     if set_background(volume) is not None:
         return "is standardised (negative values around a background of one value); the background is taken for black"
     if volume.dtype == np.uint8 and volume.max() < DARK:

@@ -1,8 +1,8 @@
 """Reader of the LGG MRI Segmentation layout (kaggle_3m).
 
 `<patient>/<patient>_<n>.tif` (height x width x 3, uint8: pre-contrast, FLAIR, post-contrast) and
-`<patient>_<n>_mask.tif` (0/255) beside it, n = 1..N. The patient is the folder's name; tables that lie beside the
-folders are never read for identity, because the ones in circulation name the wrong patients.
+`<patient>_<n>_mask.tif` (0/255) beside it, n = 1..N. The patient is the folder's name; tables beside the folders are
+never read for identity, because those in circulation name the wrong patients.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ SUFFIX = r"\.(?i:tiff?)"
 
 
 def is_patient(name: str, files: Iterable[str]) -> bool:
-    """Tell whether a folder called `name` with these files in it is one of this layout."""
+    """Return whether a folder called `name` with these files has this layout."""
     return any(re.fullmatch(re.escape(name) + rf"_\d+(_mask)?{SUFFIX}", file) for file in files)
 
 
 def pictures_of(files: Iterable[str]) -> list[str]:
-    """Of a patient's files, the pictures in the order of their numbers: a slice each."""
+    """Return the pictures among a patient's files, one per slice, in the order of their numbers."""
     found = {}
     for file in files:
         match = re.search(rf"_(\d+){SUFFIX}$", file)
@@ -43,9 +43,9 @@ def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Re
     """Read one patient.
 
     Args:
-        folder: where the patient's files lie.
+        folder: folder of the patient's files.
         patient: name of the scan.
-        options: for volumes; pictures stay as they are.
+        options: options for volumes; pictures stay as they are.
         masks: whether to read the reference masks; without them the scan's mask is None.
     """
     reading = Reading(patient)
@@ -81,7 +81,7 @@ def _compare(folder: Path, images: Mapping[int, Path], references: Mapping[int, 
 
 
 def _numbered(folder: Path, reading: Reading, ending: str) -> dict[int, Path]:
-    """Files `<folder>_<n><ending>.tif` by their n."""
+    """Files `<folder>_<n><ending>.tif` by n."""
     pattern = re.compile(re.escape(folder.name) + rf"_(\d+){ending}{SUFFIX}")
     found: dict[int, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -102,16 +102,16 @@ def _read_all(paths: Iterable[Path], reading: Reading, channels: int) -> list[np
 
 
 def _is_cut(picture: Image.Image) -> bool:
-    """Tell whether a file has more bits a colour than the 8 that Pillow leaves of them, saying nothing.
+    """Return whether a file has more bits per colour than the 8 to which Pillow silently reduces them.
 
-    Pillow's name for how the pixels lie in the file ends in their bits, until they are loaded: "RGB;16L".
+    Until the pixels are loaded, Pillow's name for their layout in the file ends in the number of bits: "RGB;16L".
     """
     forms = str([tile[3] for tile in getattr(picture, "tile", [])])
     return len(picture.getbands()) > 1 and bool(re.search(r";(1\d|32)", forms))
 
 
 def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
-    """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None where it can't be."""
+    """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None if it can't be read."""
     try:
         # Pillow only warns about some damage, and about pictures large enough to exhaust the memory.
         with warnings.catch_warnings():

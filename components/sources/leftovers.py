@@ -12,28 +12,28 @@ from components.sources import nifti_names
 from components.sources.dicom.datasets import HEAD, is_dicom
 from components.sources.entry import Entry
 
-# What pictures of a head come as, readable here or not.
+# Formats of head images, readable here or not.
 SCANS = (
     *(".nii", ".nii.gz", ".dcm", ".dicom", ".ima", ".tif", ".tiff", ".mha", ".mhd", ".nrrd", ".nhdr", ".mgz", ".mgh"),
     *(".hdr", ".img", ".mnc", ".par", ".v", ".head", ".brik"),
 )
-# BIDS' folders beside the subjects: what was computed, and what the set was made from.
+# BIDS' folders beside the subjects: derivatives, and the original data.
 PASSED = ("derivatives", "sourcedata", "code", "stimuli")
 SHOWN = 5
 
 
 def find(tree: Storage, folder: str, entries: Iterable[Entry], *, told: Iterable[str], named: bool) -> list[Problem]:
-    """Tell of folders, and of files beside them, whose files belong to no patient.
+    """Report folders, and files beside them, that belong to no patient.
 
     Args:
-        tree, folder: the source, and where in it the patients lie side by side.
-        entries: the patients' places.
-        told: files that were reported already.
-        named: whether names may be told; they are not where they may be a person's.
+        tree, folder: source, and the folder in it where the patients lie side by side.
+        entries: locations of the patients.
+        told: files that were already reported.
+        named: whether names may be shown; not if they may be a person's.
     """
     entries = list(entries)
     taken = {file for entry in entries for file in entry.files}.union(told)
-    # A patient's own folder, and what lies below it, is the reader's to judge.
+    # A patient's own folder, and everything below it, is left to the reader.
     homes = {entry.path for entry in entries if not entry.spread} | {_parent(file) for file in taken}
     above = {folder or ".", *_parents(folder)}
     left = [path for path in tree.files if path not in taken and not _is_passed(path, folder)]
@@ -62,7 +62,7 @@ def _files(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
 
 
 def _is_scan(tree: Storage, path: str) -> bool:
-    """Tell a file that may be a picture of a head; masks without pictures are told elsewhere."""
+    """Return whether a file may be a picture of a head; masks without pictures are reported elsewhere."""
     name = PurePosixPath(path).name
     if nifti_names.is_volume(name):
         return nifti_names.role(name, "") != "mask"
@@ -74,7 +74,7 @@ def _is_dicom(tree: Storage, path: str) -> bool:
     try:
         with tree.open(path) as file:
             return PurePosixPath(path).name.upper() != "DICOMDIR" and is_dicom(file.read(HEAD))
-    except UserError:  # a link to nowhere
+    except UserError:  # a broken link
         return False
 
 

@@ -1,4 +1,4 @@
-"""Reader of a single picture: one slice of a patient, as tif, PNG or another format without loss, or JPEG."""
+"""Reader of a single picture: one slice of a patient, as tif, PNG or another lossless format, or JPEG."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 
 
 def is_picture(name: str) -> bool:
-    """Tell a picture by its name."""
+    """Return whether a name is a picture's."""
     return name.lower().endswith(SUFFIXES)
 
 
 def read(place: Path, patient: str, options: Options, masks: bool = True) -> Reading:
-    """Read a picture, red, green and blue being pre-contrast, FLAIR and post-contrast; it has no mask beside it."""
+    """Read a picture, with pre-contrast, FLAIR and post-contrast as red, green and blue; it has no mask beside it."""
     reading = Reading(patient)
     if masks:
         reading.add("missing_mask", place.name, "a single picture has no reference mask")

@@ -1,4 +1,4 @@
-"""Which words name a mask, and whether it can be a tumour's: there are masks of the brain and its tissues, too."""
+"""Which words name a mask, and whether it can be a tumour's: brains and tissues have masks, too."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _BY_MACHINE = re.compile(r"\b(auto\w*|approx\w*|pred\w*|draft|raw)\b")
 
 
 def is_mask(text: str) -> bool:
-    """Tell a mask's name; `text` as `sequence_words.spaced` gives it.
+    """Return whether a name is a mask's; `text` comes from `sequence_words.spaced`.
 
-    "tumor" or "lesion" is a mask where it stands last: "P1_flair_lesion", and not "tumor_001_flair".
+    "tumor" or "lesion" means a mask only as the last word: "P1_flair_lesion", but not "tumor_001_flair".
     """
     return bool(_MASK.search(text)) or any(found.end() == len(text) for found in _TUMOUR.finditer(text))
 
 
 def is_of_anatomy(text: str) -> bool:
-    """Tell whether the words name something else than a tumour: the brain, its tissues, the eyes."""
+    """Return whether the words name something other than a tumour: the brain, its tissues, the eyes."""
     return bool(_ANATOMY.search(text)) and not _TUMOUR.search(text)
 
 
 def rank(text: str) -> int:
-    """How much the words speak for this mask being the tumour's reference: of several, the highest is taken."""
-    of_a_sequence = re.search(r"\bmask\b", text) and re.search(r"\b(t1|t2|flair)\b", text)  # as brains' are called
+    """How strongly the words suggest that this mask is the tumour's reference: the highest of several is taken."""
+    of_a_sequence = re.search(r"\bmask\b", text) and re.search(r"\b(t1|t2|flair)\b", text)  # as brain masks are called
     return (
         bool(_TUMOUR.search(text))
         - bool(of_a_sequence)

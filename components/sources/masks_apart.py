@@ -1,4 +1,4 @@
-"""Layouts that keep masks in folders of their own: nnU-Net, the Medical Segmentation Decathlon, UPENN-GBM, BIDS."""
+"""Layouts that keep masks in separate folders: nnU-Net, the Medical Segmentation Decathlon, UPENN-GBM, BIDS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.sources.nifti_names import role
 
 
 def by_kind(paths: list[str], layout: Layout) -> list[str]:
-    """Pictures in folders of pictures, masks in folders of masks; returns the files that lie in neither."""
+    """Assign pictures in folders of pictures and masks in folders of masks; returns the files in neither."""
     pictures = [path for path in paths if folder_names.holds_images(path.split("/")[0])]
     left = [path for path in paths if not folder_names.holds_images(path.split("/")[0])]
     masks = [path for path in left if folder_names.holds_masks(path.split("/")[0])]
@@ -33,7 +33,7 @@ def by_kind(paths: list[str], layout: Layout) -> list[str]:
 
 
 def _attach(path: str, layout: Layout) -> None:
-    """Give a mask in a folder of masks to the patient whose name its folder has, or its own name begins with."""
+    """Assign a mask in a folder of masks to the patient named by its folder, or by the start of its own name."""
     parts = path.split("/")
     name = parts[1] if len(parts) > 2 else nifti_flat.plain_stem(parts[-1])
     fitting = [one for one in layout.files if name == one or (name.startswith(one) and not name[len(one)].isalnum())]
@@ -44,7 +44,7 @@ def _attach(path: str, layout: Layout) -> None:
 
 
 def below_derivatives(paths: list[str], layout: Layout) -> None:
-    """Masks that BIDS keeps below derivatives/<pipeline>/sub-<label>/: given to that subject and session."""
+    """Assign masks that BIDS keeps below derivatives/<pipeline>/sub-<label>/ to that subject and session."""
     for path in paths:
         name = PurePosixPath(path).name
         if role(name, "") != "mask":

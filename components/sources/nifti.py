@@ -1,4 +1,4 @@
-"""Reader of NIfTI volumes: one 3-D file a sequence, or one 4-D file; `nifti_files` tells which file is what.
+"""Reader of NIfTI volumes: one 3-D file per sequence, or one 4-D file; `nifti_files` identifies the files.
 
 Masks are whole numbers, and every label but 0 counts as tumour.
 """
@@ -23,7 +23,7 @@ from components.sources.reading import DAMAGE, MAX_VOXELS, Options, Reading
 from components.sources.volume import Volume
 from components.sources.volumes import build_scan
 
-LABELS = 16  # no outline of a tumour has more
+LABELS = 16  # no tumour mask has more labels
 
 
 def read(
@@ -67,7 +67,7 @@ def _files(place: Path, files: Sequence[Path] | None) -> list[Path]:
 
 
 def load(path: Path, where: str, reading: Reading) -> Volume | None:
-    """Load a file; records what is wrong under the name `where`, and returns None where nothing can be done with it."""
+    """Load a file; records problems under the name `where`, and returns None if the file is unusable."""
     try:
         picture = nib.load(path)
         if int(np.prod(picture.shape, dtype=np.int64)) > MAX_VOXELS or 0 in picture.shape:
@@ -94,7 +94,7 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
         return None
     data = _squeezed(data)
     geometry = Geometry(data.shape[:3], affine)
-    # With both codes 0 there is no position in the header, and the affine is a guess.
+    # If both codes are 0, the header holds no position, and the affine is a guess.
     unset = not nifti_header.codes(picture) or is_unset(affine)
     second = nifti_header.second_form(picture, geometry)
     if second is not None:
@@ -108,13 +108,13 @@ def _words(kind: np.dtype) -> str:
 
 
 def _squeezed(data: np.ndarray) -> np.ndarray:
-    """Without axes of one step behind the third: ITK writes channels as (x, y, z, 1, channel)."""
+    """Remove axes of length 1 behind the third: ITK writes channels as (x, y, z, 1, channel)."""
     further = tuple(axis for axis in range(3, data.ndim) if data.shape[axis] == 1)
     return np.squeeze(data, further)
 
 
 def _check_gzip(path: Path) -> None:
-    """Read a gzipped file to its end, where its checksum stands: nibabel stops before it."""
+    """Read a gzipped file to its end, where its checksum is: nibabel stops before it."""
     if path.name.endswith(".gz"):
         with gzip.open(path) as file:
             while file.read(1 << 20):
@@ -136,7 +136,7 @@ def check_mask(mask: Volume, where: str, reading: Reading) -> Volume | None:
 
 
 def _channels(stack: Volume, path: Path, options: Options, reading: Reading) -> dict[str, Volume]:
-    """Take a 4-D volume apart."""
+    """Split a 4-D volume into its channels."""
     if stack.data.ndim != 4 or stack.data.shape[3] != len(options.channels):
         shape = " x ".join(map(str, stack.data.shape))
         expected = f"4-D with {len(options.channels)} channels ({', '.join(options.channels)}; ingest.channels)"
@@ -151,7 +151,7 @@ def _channels(stack: Volume, path: Path, options: Options, reading: Reading) -> 
 
 
 def _channels_remedy(stack: Volume, path: Path, options: Options) -> str:
-    """What to do about a file that is not as many channels as `ingest.channels` names."""
+    """What to do about a file whose number of channels differs from `ingest.channels`."""
     if stack.data.ndim == 3:
         return f"if it is FLAIR, call it {stem(path.name)}_flair.nii.gz"
     if stack.data.ndim == 4 and stack.data.shape[0] == len(options.channels):
@@ -163,5 +163,5 @@ def _channels_remedy(stack: Volume, path: Path, options: Options) -> str:
 
 
 def _where(path: Path, place: Path) -> str:
-    """A file's name below the folder around the patient's, or its own."""
+    """A file's name relative to the parent of the patient's folder, or its own."""
     return path.relative_to(place.parent).as_posix() if path.is_relative_to(place) else path.name

@@ -1,4 +1,4 @@
-"""Which of a patient's NIfTI files is which sequence, and what is left of them."""
+"""Which of a patient's NIfTI files is which sequence, and which are left over."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from components.sources.sequence_words import spaced
 
 WHAT = {"pre": "T1", "post": "T1 with contrast agent", "flair": "FLAIR", "mask": "the mask"}
 NAMES = "call them by what they are: flair, t1, t1ce, seg; BIDS names are known, too (docs/how-to/real-scans.md)"
-SHOWN = 5  # names in one line
+SHOWN = 5  # names shown in one line
 _CHANNEL = re.compile(r"_(\d{4})$")
 
 
 def sort(
     paths: Sequence[Path], place: Path | None, options: Options, reading: Reading, masks: bool = True
 ) -> dict[str, Path]:
-    """Files by role: "pre", "flair", "post", "mask", and "stack" for one that may be 4-D; what is odd is recorded.
+    """Return files by role: "pre", "flair", "post", "mask", and "stack" for a possible 4-D file; records anything odd.
 
     Args:
-        paths: the patient's files.
-        place: the patient's own folder or 4-D file, whose name files begin with; None where they lie among others'.
-        options: what channels are.
-        reading: where to record.
+        paths: files of the patient.
+        place: patient's own folder or 4-D file, whose name files begin with; None if they lie among others'.
+        options: options, for the meaning of channels.
+        reading: reading that records problems.
         masks: whether masks are of interest.
     """
     known = _roles(paths, place, options, reading)
@@ -39,12 +39,12 @@ def sort(
         if fitting:
             found[what] = _choose(what, fitting, known, reading)
     if doubts := [f"{found[what].name} ({known[found[what]].doubt})" for what in found if known[found[what]].doubt]:
-        said = f"{', '.join(doubts)} is taken for T1 without contrast agent: its name has no entity ce-"
-        reading.add("choice", reading.patient, said, "add ce-<agent> to the name if agent was given")
+        message = f"{', '.join(doubts)} is taken for T1 without contrast agent: its name has no entity ce-"
+        reading.add("choice", reading.patient, message, "add ce-<agent> to the name if agent was given")
     anatomy = [path.name for path in paths if known[path].what == "other" and known[path].doubt]
     if masks and anatomy and "mask" not in found:
-        said = f"{', '.join(anatomy)}: passed over, {known[_named(paths, anatomy[0])].doubt} by its name"
-        reading.add("unknown", reading.patient, said, "give the tumour's mask, e.g. as NAME_seg.nii.gz")
+        message = f"{', '.join(anatomy)}: passed over, {known[_named(paths, anatomy[0])].doubt} by its name"
+        reading.add("unknown", reading.patient, message, "give the tumour's mask, e.g. as NAME_seg.nii.gz")
     _unknown([path for path in paths if known[path].what is None], found, reading)
     return found
 
@@ -54,7 +54,7 @@ def _named(paths: Sequence[Path], name: str) -> Path:
 
 
 def _unknown(paths: list[Path], found: dict[str, Path], reading: Reading) -> None:
-    """Files whose names tell nothing: one of them may be 4-D and all that there is, the others are passed over."""
+    """Handle files whose names say nothing: a single one may be 4-D and complete, others are ignored."""
     if "flair" not in found and (stack := _stack(paths)):
         found["stack"] = stack
         paths.remove(stack)
@@ -69,7 +69,7 @@ def _unknown(paths: list[Path], found: dict[str, Path], reading: Reading) -> Non
 
 
 def _roles(paths: Sequence[Path], place: Path | None, options: Options, reading: Reading) -> dict[Path, Role]:
-    """By name; in nnU-Net's folders by the number at a name's end, which counts channels."""
+    """Roles by name; in nnU-Net's folders by the number at a name's end, which counts channels."""
     labels = {
         path: Role("mask", mask_words.rank(spaced(f"{path.parent.name} {stem(path.name)}")))
         for path in paths
@@ -91,14 +91,14 @@ def _roles(paths: Sequence[Path], place: Path | None, options: Options, reading:
 
 
 def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> dict[Path, Role]:
-    """What channels are, by what the source or `ingest.channels` says; nothing where that is about other ones."""
+    """Roles of channels, according to the source or `ingest.channels`; empty if that describes other channels."""
     channels = options.channels
     if sorted(numbers.values()) != list(range(len(channels))):
         what = f"{len(numbers)} files of channels, and ingest.channels names {len(channels)} ({', '.join(channels)})"
         remedy = "lay nnU-Net's dataset.json beside the folders, or name all in order, e.g. [flair, pre, post, t2]"
         reading.add("series", reading.patient, what, remedy)
         return dict.fromkeys(numbers, Role("other"))
-    if not options.told and tuple(channels) == CHANNELS:  # nobody said it
+    if not options.told and tuple(channels) == CHANNELS:  # it is only the default
         what = f"the files' numbers are taken for {', '.join(channels)}, in this order (ingest.channels)"
         reading.add("choice", reading.patient, what, "lay nnU-Net's dataset.json beside the folders if they are not")
     return {
@@ -107,7 +107,7 @@ def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> 
 
 
 def _choose(what: str, fitting: list[Path], known: dict[Path, Role], reading: Reading) -> Path:
-    """The file of the highest rank; a second one of that rank is a problem, others are told."""
+    """Return the file of the highest rank; a tie is a problem, other files are reported."""
     best = max(known[path].rank for path in fitting)
     first, *more = [path for path in fitting if known[path].rank == best]
     others = ", ".join(path.name for path in fitting if path != first)
@@ -115,13 +115,13 @@ def _choose(what: str, fitting: list[Path], known: dict[Path, Role], reading: Re
         remedy = "keep one of them there" if what != "mask" else "keep one, or make one mask of them"
         reading.add("series", reading.patient, f"{first.name}: a second file for {what} beside it, {others}", remedy)
     elif others:
-        said = f"{first.name} is taken for {WHAT[what]}, and not {others}"
-        reading.add("choice", reading.patient, said, "take the others out, or this one where it is wrong")
+        message = f"{first.name} is taken for {WHAT[what]}, and not {others}"
+        reading.add("choice", reading.patient, message, "take the others out, or this one where it is wrong")
     return first
 
 
 def _stack(unknown: list[Path]) -> Path | None:
-    """The one file that may be 4-D: the only one, or the only one whose header says so."""
+    """The single possible 4-D file: the only one, or the only one whose header says so."""
     if len(unknown) == 1:
         return unknown[0]
     stacks = [path for path in unknown if dimensions(path) > 3]
@@ -129,7 +129,7 @@ def _stack(unknown: list[Path]) -> Path | None:
 
 
 def dimensions(path: Path) -> int:
-    """How many axes of more than one voxel a file has, by its header; 0 where it can't be read."""
+    """Number of axes with more than one voxel, from a file's header; 0 if it can't be read."""
     try:
         return sum(size > 1 for size in nib.load(path).shape)
     except DAMAGE:

@@ -17,7 +17,7 @@ def plain_stem(path: str) -> str:
 
 
 def person_of(name: str) -> str:
-    """What of a 3-D file's name is not its sequence: "P1" of "P1_t1_post" and of "flair_P1"; "" where nothing is."""
+    """The part of a 3-D file's name beside its sequence: "P1" of "P1_t1_post" and of "flair_P1"; "" if none is left."""
     if found := bids_names.patient_of(name):
         return found
     parts = re.split(r"(?<=[_.\- ])|(?=[_.\- ])", stem(name))
@@ -28,14 +28,14 @@ def person_of(name: str) -> str:
 
 
 def group(paths: Sequence[str], *, channels: bool = False) -> dict[str, list[str]]:
-    """Sort files of one folder by patient.
+    """Group files of one folder by patient.
 
     Args:
-        paths: with one folder in common.
-        channels: a number at a name's end counts channels, as in nnU-Net's folders.
+        paths: files with a folder in common.
+        channels: whether a number at a name's end counts channels, as in nnU-Net's folders.
 
     Returns:
-        Patient to files: 4-D ones with the masks beside them, and 3-D ones where a FLAIR is among them.
+        Patient to files: 4-D ones with the masks beside them, and 3-D ones if a FLAIR is among them.
     """
     names = {PurePosixPath(path).name: path for path in paths if is_volume(path)}
     if channels and (found := _by_channel(names)):
@@ -48,7 +48,7 @@ def group(paths: Sequence[str], *, channels: bool = False) -> dict[str, list[str
     whole = {person: files for person, files in groups.items() if any(role(file, "") == "flair" for file in files)}
     if len(whole) == 1 and not stacks and "" in whole:
         whole = {}
-    # A mask may bear the name of a FLAIR file rather than of the patient.
+    # A mask may be named after a FLAIR file rather than the patient.
     return {person: [names[file] for file in sorted(files)] for person, files in (stacks | whole).items()}
 
 
@@ -57,5 +57,5 @@ def _by_channel(names: dict[str, str]) -> dict[str, list[str]]:
     for name, path in sorted(names.items()):
         if match := re.fullmatch(r"(.+)_\d{4}", stem(name)):
             found[match[1]].append(path)
-    # Names of which some end in 0000 are channels; "BRATS_0017" alone is a patient.
+    # Names are channels if some of them end in 0000; "BRATS_0017" alone is a patient.
     return found if any(stem(name).endswith("_0000") for name in names) else {}

@@ -1,4 +1,4 @@
-"""What a NIfTI header says of position: two forms, each with a code, and 0 for none."""
+"""What a NIfTI header says about position: two forms, each with a code, 0 for none."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from components.sources.reading import DAMAGE
 
 
 def block(picture: Any) -> bytes | None:
-    """The header's own bytes; None for formats that only look like NIfTI."""
+    """Return the header's raw bytes; None for formats that nibabel only presents as NIfTI."""
     return bytes(picture.header.binaryblock) if isinstance(picture.header, nib.Nifti1Header) else None
 
 
 def codes(picture: Any) -> int:
-    """Whether a header holds a position: its sform_code and qform_code together; 1 in formats without such codes."""
+    """Whether a header holds a position: its sform_code plus qform_code; 1 in formats without such codes."""
     header = picture.header
     found = [int(header[code]) for code in ("sform_code", "qform_code") if code in header]
     return sum(found) if found else 1
 
 
 def second_form(picture: Any, first: Geometry) -> Geometry | None:
-    """Where the qform puts a volume, if there is one beside the sform and it is elsewhere."""
+    """Where the qform puts a volume, if there is one beside the sform and it differs."""
     header = picture.header
     if "qform_code" not in header or int(header["qform_code"]) <= 0 or int(header["sform_code"]) <= 0:
         return None

@@ -1,9 +1,8 @@
-"""How sets of NIfTI files are laid out: which files make up whose examination.
+"""Layouts of sets of NIfTI files: which files make up whose examination.
 
-P1/P1_flair.nii.gz                         a folder a patient, at any depth; HGG/P1/..., site/P1/...
-sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii   BIDS, with masks below derivatives/
-P1/baseline/flair.nii.gz                   a folder a visit
-images_structural/P1/..., images_segm/...  pictures and masks in folders of their own (UPENN-GBM)
+P1/P1_flair.nii.gz                         one folder per patient, at any depth; HGG/P1/..., site/P1/...
+sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii   BIDS, with masks below derivatives/ P1/baseline/flair.nii.gz
+one folder per visit images_structural/P1/..., images_segm/...  pictures and masks in separate folders (UPENN-GBM)
 imagesTr/P1_0000.nii.gz, labelsTr/...      nnU-Net; or one 4-D file each (Medical Segmentation Decathlon)
 P1_flair.nii.gz, P1.nii.gz                 files side by side
 """
@@ -19,11 +18,11 @@ from components.sources import folder_names, masks_apart, nifti_flat
 from components.sources.folder_layout import Layout
 from components.sources.nifti_names import flair_folders, is_complete, is_volume, role
 
-PASSED = ("sourcedata", "code")  # BIDS' folders for what the set was made from
+PASSED = ("sourcedata", "code")  # BIDS' folders for the original data and code
 
 
 def find(entries: Mapping[str, list[str]], name: str = "") -> Layout:
-    """Sort the NIfTI files of a folder of this name, given as its entries and the files below each, into patients."""
+    """Group the NIfTI files of the folder `name`, given as its entries and the files below each, by patient."""
     layout = Layout()
     paths = [f"{name}/{file}" for name, files in entries.items() for file in files if is_volume(file)]
     derived = [path for path in paths if "derivatives" in PurePosixPath(path).parts]
@@ -44,7 +43,7 @@ def find(entries: Mapping[str, list[str]], name: str = "") -> Layout:
 
 
 def _folder(top: str, paths: list[str], alone: bool, layout: Layout) -> None:
-    """A top folder: a person, with visits perhaps, or a group of persons."""
+    """Handle a top folder: a person, possibly with visits, or a group of persons."""
     if any(folder_names.SUBJECT.fullmatch(part) for path in paths for part in PurePosixPath(path).parts[:-1]):
         for path in paths:
             _bids(path, layout)
@@ -78,7 +77,7 @@ def _own_folder(person: str, paths: list[str], layout: Layout) -> None:
 
 
 def _folder_below(group: str, sub: str, paths: list[str], layout: Layout) -> None:
-    """One folder in a group: a layout of its own, its places below the group."""
+    """Handle one folder in a group: a layout of its own, with its locations below the group."""
     inner = Layout()
     _folder(sub, [path.removeprefix(f"{group}/") for path in paths], True, inner)
     for patient, inside in inner.files.items():
@@ -87,7 +86,7 @@ def _folder_below(group: str, sub: str, paths: list[str], layout: Layout) -> Non
 
 
 def _visits(top: str, below: Mapping[str, list[str]], layout: Layout) -> None:
-    """Examinations that may be one person's, or several persons': taken for one's, which leaks nothing."""
+    """Handle examinations of one or several persons: assumed to be one's, which can't leak."""
     for sub, inside in below.items():
         for path in inside:
             layout.add(folder_names.visit_name(top, sub), f"{top}/{sub}", path)
@@ -98,7 +97,7 @@ def _visits(top: str, below: Mapping[str, list[str]], layout: Layout) -> None:
 
 
 def _bids(path: str, layout: Layout) -> None:
-    """A file below sub-<label>/, and ses-<label>/ perhaps."""
+    """Handle a file below sub-<label>/ and, possibly, ses-<label>/."""
     parts = PurePosixPath(path).parts
     at = next((i for i, part in enumerate(parts[:-1]) if folder_names.SUBJECT.fullmatch(part)), None)
     if at is None:
@@ -110,7 +109,7 @@ def _bids(path: str, layout: Layout) -> None:
 
 
 def _flat(names: list[str], channels: bool, layout: Layout) -> None:
-    """Files that lie beside the folders, or alone."""
+    """Handle files beside the folders, or alone."""
     groups = nifti_flat.group(names, channels=channels)
     for patient, files in groups.items():
         for path in files:
@@ -121,7 +120,7 @@ def _flat(names: list[str], channels: bool, layout: Layout) -> None:
 
 
 def _named_after(folder: str, paths: list[str]) -> bool:
-    """Tell whether the files in a folder begin with its name, as they do where it is a patient's."""
+    """Return whether the files in a folder begin with its name, as they do in a patient's folder."""
     start = folder.removesuffix("_nifti")
     return all(
         PurePosixPath(path).name.startswith(start) for path in paths if role(PurePosixPath(path).name, "") == "flair"

@@ -1,10 +1,10 @@
-"""What the names of NIfTI files tell.
+"""What the names of NIfTI files say.
 
 <patient>/<patient>_{t1,flair,t1ce,t2,seg}.nii.gz              BraTS to 2021
 <patient>/<patient>-{t1n,t2f,t1c,t2w,seg}.nii.gz               BraTS from 2023
 <patient>/.../<patient>_{T1w,FLAIR,ce-gadolinium_T1w}.nii.gz   BIDS, see `bids_names`
-<patient>/5_t2_tirm_tra_dark-fluid.nii.gz                      a scanner's words, see `sequence_words`
-<patient>.nii.gz with <patient>_mask.nii.gz                    4-D, as ingest writes it; or both in <patient>/
+<patient>/5_t2_tirm_tra_dark-fluid.nii.gz                      a scanner's words, see `sequence_words` <patient>.nii.gz
+with <patient>_mask.nii.gz                    4-D, as ingest writes it; or both in <patient>/
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from components.sources import bids_names, mask_words, sequence_words
 
-# What somebody has made of a sequence: the file without such a word is taken before it.
+# Words for processed versions of a sequence: a file without such a word is preferred.
 _DERIVED = re.compile(
     r"\b(bet\w*|brain\w*|strip\w*|unstripped|ss|reg|registered|coreg\w*|warped|resampled|resliced|norm\w*|zscore\w*|n4\w*|bias\w*"
     r"|denois\w*|mni\w*|sri\w*|atlas|preproc\w*|processed|corrected|copy|crop\w*)\b"
@@ -25,11 +25,11 @@ _DERIVED = re.compile(
 
 @dataclass(frozen=True)
 class Role:
-    """What a file is: "pre", "flair", "post", "mask", "other", or None where its name doesn't say.
+    """Role of a file: "pre", "flair", "post", "mask", "other", or None if its name doesn't say.
 
     Attributes:
-        rank: of several files of one role, that of the highest rank is taken.
-        doubt: what speaks against it, or why it is nothing that is read.
+        rank: preference; among several files of one role, the highest rank is taken.
+        doubt: evidence against the role, or why the file is not read.
     """
 
     what: str | None
@@ -43,19 +43,19 @@ def stem(name: str) -> str:
 
 
 def role(name: str, patient: str) -> str | None:
-    """Tell what a file is by its name alone; see `Role`."""
+    """Return the role of a file from its name alone; see `Role`."""
     return _role(stem(name), stem(name).removeprefix(patient)).what
 
 
 def roles(names: Sequence[str], patient: str) -> dict[str, Role]:
-    """Tell what the files of one patient are; what all names begin with is the patient's, and not looked at."""
+    """Return the roles of one patient's files; the common start of all names is the patient's, and is ignored."""
     own = {name: stem(name).removeprefix(patient) for name in names}
     start = _common_start(list(own.values()))
     return {name: _role(stem(name), text[start:]) for name, text in own.items()}
 
 
 def _role(whole: str, text: str) -> Role:
-    """Tell a file's role from its whole name, for what BIDS says, and from what is left of it without the patient."""
+    """Return a file's role from its whole name, if it follows BIDS, and from what is left of it without the patient."""
     bids = bids_names.parse(whole)
     labels = [bids.entities.get(key, "") for key in ("label", "desc")]
     words = sequence_words.spaced("_".join(bids_names.parse(text).rest))
@@ -97,7 +97,7 @@ def _says_agent(words: str) -> bool:
 
 
 def _common_start(names: Sequence[str]) -> int:
-    """How many characters all of several names begin with, in whole parts that name no sequence and no mask."""
+    """Length of the common start of several names, in whole parts that name no sequence and no mask."""
     if len(names) < 2:
         return 0
     parts = [re.findall(r"[^_.\- ]*[_.\- ]?", name) for name in names]
@@ -111,23 +111,23 @@ def _common_start(names: Sequence[str]) -> int:
 
 
 def is_volume(name: str) -> bool:
-    """Tell a NIfTI file by its name."""
+    """Return whether a name is a NIfTI file's."""
     return name.lower().endswith((".nii", ".nii.gz"))
 
 
 def any_volume(files: Iterable[str]) -> bool:
-    """Tell whether there is a NIfTI file among these."""
+    """Return whether there is a NIfTI file among these."""
     return any(map(is_volume, files))
 
 
 def is_complete(files: Iterable[str], patient: str) -> bool:
-    """Tell whether these files can be an examination: a FLAIR among them, or a file that may be 4-D."""
+    """Return whether these files can be an examination: a FLAIR among them, or a possible 4-D file."""
     names = [Path(file).name for file in files if is_volume(file)]
     return any(found.what in ("flair", None) for found in roles(names, patient).values())
 
 
 def flair_folders(paths: Iterable[str]) -> set[str]:
-    """Folders in which a FLAIR lies; an examination has one."""
+    """Folders that contain a FLAIR; an examination has one."""
     return {str(PurePosixPath(path).parent) for path in paths if role(PurePosixPath(path).name, "") == "flair"}
 
 
@@ -135,7 +135,7 @@ def pair(names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     """Pair 4-D files with the masks beside them.
 
     Returns:
-        Name of the patient to its files, the picture first; and masks that have no picture.
+        Patient's name to its files, the picture first; and masks without a picture.
     """
     volumes = [name for name in names if is_volume(name)]
     pictures = {stem(name): [name] for name in volumes if role(_last_word(name), "") is None}

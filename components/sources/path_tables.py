@@ -1,6 +1,6 @@
-"""Tables that travel with scans and name patients: compared with the paths, and never believed.
+"""Tables that travel with scans and name patients: compared with the paths, and never trusted.
 
-The path table that course notebooks ship with kaggle_3m names another patient than the path in 3,894 of its 3,929
+The path table that course notebooks ship with kaggle_3m names a different patient from the path in 3,894 of its 3,929
 rows; a split grouped by its `patient_id` puts every patient on both sides.
 """
 
@@ -16,7 +16,7 @@ from components.io.storage import Storage
 
 
 def contradictions(tree: Storage, folder: str) -> list[Problem]:
-    """One problem for each table, beside the patients or at the top, whose patients are not those of its paths."""
+    """One problem for each table, beside the patients or at the top, whose patients differ from those in its paths."""
     places = [path for path in tree.files if path.lower().endswith(".csv")]
     return [
         problem
@@ -29,7 +29,7 @@ def _check(tree: Storage, path: str) -> Problem | None:
     try:
         with tree.open(path) as file:
             table = pd.read_csv(file, dtype=str)
-    except (ValueError, OSError, UserError):  # whatever it is, nothing here depends on it
+    except (ValueError, OSError, UserError):  # whatever is wrong, nothing here depends on it
         return None
     names = next((table[column] for column in table if "patient" in str(column).lower()), None)
     paths = next((table[column] for column in table if _holds_paths(table[column])), None)

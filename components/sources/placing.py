@@ -1,4 +1,4 @@
-"""Puts the volumes of an examination where they belong beside FLAIR, or says why nothing tells where that is."""
+"""Places the volumes of an examination relative to FLAIR, or says why their positions are unknown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.sources.volume import Volume
 
 
 def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading) -> Volume | None:
-    """A volume where it belongs beside FLAIR; None where its header and FLAIR's contradict each other."""
+    """Place a volume relative to FLAIR; None if its header contradicts FLAIR's."""
     if volume.frame and flair.frame and volume.frame[0] == flair.frame[0] and volume.frame != flair.frame:
         reading.add("position", where, f"{name} is placed in another frame of reference than FLAIR, or in none")
     forms = [(one, other) for one in (volume.geometry, volume.second) for other in (flair.geometry, flair.second)]
@@ -29,7 +29,7 @@ def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading
     if found is None:
         return volume
     what, remedy = found
-    # DICOM's positions are the scanner's: nobody copies headers there.
+    # DICOM's positions come from the scanner; no tool copies headers there.
     reading.add("position", where, f"{name}: {what}", "" if volume.header is None else remedy)
     return None
 
@@ -37,7 +37,7 @@ def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading
 def place_mask(
     mask: Volume, volumes: Mapping[str, Volume], placed: Mapping[str, Volume | None], where: str, reading: Reading
 ) -> Volume | None:
-    """A mask where the sequence belongs that it was drawn on, if there is one of its geometry; else see `place`."""
+    """Place a mask like the sequence on which it was drawn, if one has its geometry; else see `place`."""
     for name, volume in volumes.items():
         drawn_on = placed[name]
         if name != "flair" and drawn_on is not None and mask.geometry.same_as(volume.geometry):

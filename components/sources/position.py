@@ -1,7 +1,7 @@
-"""Does a volume lie where its header says? Told from the headers of two files of one patient.
+"""Does a volume lie where its header says? Judged by the headers of two files of one patient.
 
-Programs that save an array without a header leave an identity, or nothing, where the position belongs, and some write
-the position of another coordinate system (LPS for RAS) or another order of axes. Such a file looks right, and lies
+Programs that save an array without a header leave an identity, or nothing, in place of the position, and some write the
+position in another coordinate system (LPS for RAS) or another order of axes. Such a file looks right, and lies
 elsewhere.
 """
 
@@ -14,7 +14,7 @@ from nibabel.affines import apply_affine, voxel_sizes
 
 from components.scans.geometry import Geometry
 
-# Sequences of one examination cover much the same place; a slab lies inside of what FLAIR shows.
+# Sequences of one examination cover much the same region; a slab lies inside FLAIR's.
 SHARED = 0.5
 SAME = 0.98
 STEPS = 9  # points along each axis at which fields of view are compared
@@ -23,7 +23,7 @@ EXPORT = "export it again with its position, or copy the header of the file that
 
 
 def is_unset(affine: np.ndarray) -> bool:
-    """Tell an affine that nobody has set: voxel sizes alone, no rotation, no place."""
+    """Return whether an affine was never set: voxel sizes alone, no rotation, no position."""
     flat = np.abs(affine[:3, :3] - np.diag(np.diag(affine[:3, :3]))).max() < 1e-6
     return bool(flat and np.abs(affine[:3, 3]).max() < 1e-6)
 
@@ -31,12 +31,12 @@ def is_unset(affine: np.ndarray) -> bool:
 def contradiction(
     volume: Geometry, flair: Geometry, *, unset: tuple[bool, bool] = (False, False), drawn: bool = False
 ) -> tuple[str, str] | None:
-    """Why a volume can't be placed beside FLAIR, and the remedy; None where it can.
+    """Why a volume can't be placed relative to FLAIR, and the remedy; None if it can.
 
     Args:
-        volume, flair: as their headers say.
-        unset: for each of the two, whether its header holds no position.
-        drawn: it is a mask, which is drawn on the voxels of a sequence.
+        volume, flair: geometries according to the headers.
+        unset: for each of the two, whether its header lacks a position.
+        drawn: whether it is a mask, which is drawn on the voxels of a sequence.
     """
     if volume.same_as(flair):
         return None
@@ -69,13 +69,13 @@ def contradiction(
 
 
 def is_same_grid(one: Geometry, other: Geometry) -> bool:
-    """Tell whether two volumes have as many voxels along each axis, of the same size."""
+    """Return whether two volumes have the same number of voxels along each axis, of the same size."""
     sizes = voxel_sizes(one.affine), voxel_sizes(other.affine)
     return one.shape == other.shape and bool(np.allclose(*sizes, rtol=1e-3))
 
 
 def _shared(one: Geometry, other: Geometry) -> float:
-    """Share of the field of view of one that lies inside of that of the other."""
+    """Share of one field of view that lies inside the other."""
     corners = [np.linspace(-0.5, size - 0.5, STEPS + 1) for size in one.shape]
     middles = [(edges[1:] + edges[:-1]) / 2 for edges in corners]
     points = np.stack(np.meshgrid(*middles, indexing="ij"), -1).reshape(-1, 3)
@@ -84,7 +84,7 @@ def _shared(one: Geometry, other: Geometry) -> float:
 
 
 def _is_reordered(one: Geometry, other: Geometry) -> bool:
-    """Tell whether both are the same voxels in another order: axes swapped or turned, and the header says so."""
+    """Return whether both have the same voxels in another order: axes swapped or flipped, and the header says so."""
     corner = apply_affine(
         np.linalg.inv(other.affine) @ one.affine, list(product(*((0, size - 1) for size in one.shape)))
     )
@@ -93,13 +93,13 @@ def _is_reordered(one: Geometry, other: Geometry) -> bool:
 
 
 def shift(one: Geometry, other: Geometry) -> float:
-    """How far apart equal voxels lie at most, in voxels of the other."""
+    """Largest distance between corresponding voxels, in voxels of the other."""
     corners = np.array(list(product(*((0, size - 1) for size in one.shape))))
     return float(np.abs(apply_affine(np.linalg.inv(other.affine) @ one.affine, corners) - corners).max())
 
 
 def _lost_part(volume: Geometry, flair: Geometry) -> str | None:
-    """Tell what was lost of a header between two files of one shape: place, voxel size or directions."""
+    """Return what a header lost between two files of one shape: position, voxel size or directions."""
     if volume.shape != flair.shape or shift(volume, flair) <= 1:
         return None
     if np.abs(volume.affine[:3, 3]).max() < 1e-6:
@@ -113,7 +113,7 @@ def _lost_part(volume: Geometry, flair: Geometry) -> str | None:
 
 
 def _mirrored(volume: Geometry, flair: Geometry) -> bool:
-    """Tell whether the header is FLAIR's in other world axes, which are swapped or have another sign."""
+    """Return whether the header is FLAIR's in other world axes, which are swapped or have the opposite sign."""
     if volume.shape != flair.shape or _is_reordered(volume, flair):
         return False
     return any(
@@ -125,7 +125,7 @@ def _mirrored(volume: Geometry, flair: Geometry) -> bool:
 
 
 def _transposed(volume: Geometry, flair: Geometry) -> bool:
-    """Tell whether voxels were brought into another order and the header was not."""
+    """Return whether voxels were reordered but the header was not updated."""
     return (
         volume.shape != flair.shape
         and sorted(volume.shape) == sorted(flair.shape)

@@ -1,4 +1,4 @@
-"""Whether a source is there, at a glance: nothing is unpacked, downloaded, or listed to its end."""
+"""Whether a source exists, at a glance: nothing is unpacked, downloaded, or listed completely."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from components.common.errors import UserError
 from components.io.storage import Storage, files_below
 from components.sources import archive, leftovers
 
-# What lies beside scans and is never one; a name without a suffix may well be DICOM's.
+# Files beside scans that never are scans; a name without a suffix may well be DICOM's.
 BESIDE = {".csv", ".tsv", ".json", ".txt", ".md", ".pdf", ".xlsx", ".bval", ".bvec", ".html", ".xml", ".py", ".log"}
 
 
 def check_source(address: str) -> None:
-    """Refuse an address at which no source can be; what is in it, only `open_source` finds out.
+    """Refuse an address that can't be a source; only `open_source` checks its content.
 
     Args:
         address: folder, archive or `gs://` address.
 
     Raises:
-        UserError: nothing is there, or no archive, or no file that may be a scan.
+        UserError: the address is missing, or not an archive, or has no file that may be a scan.
     """
     if "://" in address:
         Storage(address).check()
@@ -34,17 +34,17 @@ def check_source(address: str) -> None:
 
 
 def _may_hold_scans(folder: str) -> bool:
-    """Whether any file may be a scan; the first one ends the search."""
+    """Whether any file may be a scan; stops at the first."""
     return any(PurePosixPath(path).suffix.lower() not in BESIDE for path in files_below(folder))
 
 
 def no_file(address: str) -> str:
-    """What is wrong with the address of an archive."""
+    """What to report about the address of an archive."""
     return f"{address}: no such file; give a folder of scans, a .zip or a .tar"
 
 
 def no_folder(address: str | Path) -> str:
-    """What is wrong with the address of a folder."""
+    """What to report about the address of a folder."""
     what = "neither scans nor an archive" if Path(address).is_file() else "no such folder of scans"
     return (
         f"{address}: {what}; give a folder, a .zip or .tar, or a gs:// address, in a workflow with "
@@ -53,5 +53,5 @@ def no_folder(address: str | Path) -> str:
 
 
 def no_scans(address: str | Path, tree: Storage) -> str:
-    """What is wrong with a source in which nothing was recognised."""
+    """What to report about a source in which nothing was recognised."""
     return f"{address}: no scans found; {leftovers.hint(tree)} (docs/how-to/real-scans.md)"

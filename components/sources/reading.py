@@ -1,4 +1,4 @@
-"""What every reader takes and gives."""
+"""Input and output of every reader."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from components.scans.scan import CHANNELS, Scan
 # No picture of a head has more pixels; a header that claims more is damaged or meant to exhaust the memory.
 MAX_VOXELS = 1024 * 1024 * 1024
 
-# What the libraries that decode pictures and headers raise where those are damaged; random damage found each of them.
+# Exceptions of the libraries that decode pictures and headers, if those are damaged; random damage found each of them.
 DAMAGE = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
     *(SyntaxError, TypeError, ValueError, struct.error, zlib.error, ImageFileError, HeaderDataError, InvalidDicomError),
@@ -27,13 +27,13 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Options:
-    """How volumes are brought to slices.
+    """How to resample volumes to slices.
 
     Attributes:
         size: height and width of the slices, pixels.
         spacing: millimetres between pixels.
-        channels: what the last axis of a 4-D NIfTI holds, by name; names other than `CHANNELS` are passed over.
-        told: whether the source itself says so.
+        channels: names of the channels along the last axis of a 4-D NIfTI; names other than `CHANNELS` are ignored.
+        told: whether the channels come from the source itself.
     """
 
     size: int = 256
@@ -44,16 +44,16 @@ class Options:
 
 @dataclass
 class Reading:
-    """One patient as far as it could be read: a scan, or None and the reasons; a scan may come with problems, too."""
+    """One patient as far as it could be read: a scan, or None and the reasons; a scan may have problems, too."""
 
     patient: str
     scan: Scan | None = None
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, kind: str, where: str, what: str, remedy: str = "") -> None:
-        """Record a problem; `remedy` is for those that the kind's own does not help."""
+        """Record a problem; `remedy` replaces the kind's own where that does not fit."""
         self.problems.append(Problem(kind, self.patient, where, what, remedy))
 
     def has(self, *kinds: str) -> bool:
-        """Tell whether a problem of one of these kinds was recorded."""
+        """Return whether a problem of one of these kinds was recorded."""
         return any(problem.kind in kinds for problem in self.problems)

@@ -1,7 +1,7 @@
-"""What words tell a sequence and contrast agent, in names that people and scanners give files.
+"""Words for sequences and contrast agent in file names given by people and scanners.
 
-Words are those of scanners (GE, Siemens, Philips), of converters and public sets, and of reading rooms in English,
-German, French, Spanish, Italian and Portuguese. Where two contradict each other, nothing is told.
+The words are those of scanners (GE, Siemens, Philips), of converters and public data sets, and of reading rooms in
+English, German, French, Spanish, Italian and Portuguese. If two contradict each other, neither counts.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Of the examination or of the processing, not of the sequence: "post-op", "pre_treatment".
+# About the examination or the processing, not the sequence: "post-op", "pre_treatment".
 _PHASE = re.compile(
     r"\b(pre|post) ?(op|operati\w*|surg\w*|treat\w*|therap\w*|radi\w*|rt|chemo\w*|resect\w*|biops\w*|proc\w*)\b"
 )
-# "T1_to_FLAIR", "FLAIR_reg_T1": what was moved stands first, and where to does not matter.
+# "T1_to_FLAIR", "FLAIR_reg_T1": the moved image comes first, and its target does not matter.
 _TARGET = re.compile(
     r"(?<=\w) (to|2|in|onto|into|on|reg|reg2|coreg\w*|registered|warped|aligned)( to| 2| in)? (?=t1|t2|flair).*"
 )
@@ -24,7 +24,7 @@ _OTHER = re.compile(
     r"|subtr\w*|dynamic|fieldmap|stir|orbit\w*|spine|t2 s|t2 star|pve\w*|warp\w*field|jacobian|transform|bval|bvec)\b"
     r"|\bt1( \w+)* (sub|maps?|rho|phase)\b"
 )
-# Short words that may be part of a patient's name, and tell something only where no sequence is named.
+# Short words that may be part of a patient's name, and count only if no sequence is named.
 _PERHAPS = re.compile(r"\bt2\b|\b(fa|md|ad|rd|b0|rest|phase|magn\w*|maps?|pd|pet|ct)\b")
 _FLAIR = re.compile(r"flair|\bt2 f\b|\bdark ?fluid|\bda ?fl\b|\bfluid ?attenuated")
 _T1 = re.compile(r"\bt1\b|\bmp ?rage|\bspgr|\bbravo\b|\btfl\b|\bvibe\b")
@@ -50,7 +50,7 @@ _BOTH = re.compile(r"\b(w( and)? w ?o|with and without|mit und ohne)\b")
 
 
 def spaced(text: str) -> str:
-    """Words in lower case, one space between them: "5_T1Gd" is "5 t1 gd", "t1wce" is "t1 ce"."""
+    """Words in lower case, separated by one space: "5_T1Gd" is "5 t1 gd", "t1wce" is "t1 ce"."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[A-CE-Z])", " ", text)
     apart = unicodedata.normalize("NFKD", apart).encode("ascii", "ignore").decode()  # accents
     words = re.split(r"[^a-z0-9+]+", re.sub(r"\bct1\b", "t1 ce", apart.lower()))
@@ -58,7 +58,7 @@ def spaced(text: str) -> str:
 
 
 def sequence(text: str) -> str | None:
-    """Tell "flair", "t1", "other", or None where no word says so; `text` as `spaced` gives it."""
+    """Return "flair", "t1", "other", or None if no word says so; `text` comes from `spaced`."""
     text = _TARGET.sub("", text)
     if _OTHER.search(text):
         return "other"
@@ -71,7 +71,7 @@ def sequence(text: str) -> str | None:
 
 
 def agent(text: str) -> bool | None:
-    """Tell whether contrast agent was given: None where no word says so.
+    """Return whether contrast agent was given; None if no word says so.
 
     Raises:
         ValueError: the words say both.

@@ -1,4 +1,4 @@
-"""One volume of an examination, as a reader hands it on."""
+"""One volume of an examination, as a reader passes it on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Volume:
     """One sequence, or a mask.
 
     Attributes:
-        data: numbers, three axes.
-        geometry: where they lie.
-        frame: what positions are relative to: the kind of file and its name for it; None where nothing is known.
-        unset: the header holds no position, and `geometry` is a guess.
-        second: where a second form of its header puts it, if that is elsewhere.
-        header: of a NIfTI file, as bytes.
+        data: values, three axes.
+        geometry: position of the voxels.
+        frame: reference frame of positions: the kind of file and its name for it; None if unknown.
+        unset: whether the header lacks a position, so that `geometry` is a guess.
+        second: geometry from a second form in the header, if that differs.
+        header: header of a NIfTI file, as bytes.
     """
 
     data: np.ndarray

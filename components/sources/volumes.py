@@ -12,7 +12,7 @@ from components.sources import head, intensities, placing, position
 from components.sources.reading import Options, Reading
 from components.sources.volume import Volume
 
-# After one of these a volume is missing, and the scan would not be what was handed over.
+# After one of these a volume is missing, and the scan would differ from the one provided.
 LACKING = ("unreadable", "type", "not_finite", "shape", "gap")
 
 
@@ -21,8 +21,8 @@ def build_scan(
 ) -> None:
     """Put the scan into `reading`, unless there is no FLAIR or a problem forbids it.
 
-    FLAIR's slices decide the grid (`model_grid`); the other sequences and the mask are brought there by their
-    positions in the patient. A missing sequence is a copy of FLAIR, as in kaggle_3m, and so is one without contents.
+    FLAIR's slices determine the grid (`model_grid`); the other sequences and the mask are resampled to it by their
+    positions in the patient. A missing or blank sequence is replaced with a copy of FLAIR, as in kaggle_3m.
     """
     if "flair" not in volumes and not reading.has(*LACKING, "series"):
         what = "no FLAIR sequence, which is the one that shows the tumour's extent"
@@ -53,7 +53,7 @@ def build_scan(
 
 
 def _has_contents(name: str, volume: Volume, where: str, reading: Reading) -> bool:
-    """Note what is unusual about a sequence's intensities; tell whether there is anything on it."""
+    """Record what is unusual about a sequence's intensities; returns whether it has any contents."""
     if intensities.is_flat(volume.data):
         instead = "" if name == "flair" else "; FLAIR stands in for it"
         what = f"{name} has the value {volume.data.flat[0]} everywhere{instead}"
@@ -65,7 +65,7 @@ def _has_contents(name: str, volume: Volume, where: str, reading: Reading) -> bo
 
 
 def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.ndarray | None:
-    """Bring a mask to the grid: bool [slices, height, width]; None where some or all of its tumour would be lost."""
+    """Resample a mask to the grid: bool [slices, height, width]; None if some or all of its tumour would be lost."""
     tumor = mask.data > 0
     lost = voxels_outside(tumor, mask.geometry, grid)
     if lost:
@@ -97,6 +97,6 @@ def _can_be_a_tumour(truth: np.ndarray, flair: np.ndarray, where: str, reading: 
 
 
 def _slices(volume: np.ndarray, source: Geometry, grid: Geometry) -> np.ndarray:
-    """Bring uint8 `volume` to the grid: uint8 [slices, height, width]."""
+    """Resample uint8 `volume` to the grid: uint8 [slices, height, width]."""
     moved = resample(volume, source, grid)
     return np.clip(np.round(moved), 0, 255).astype(np.uint8).transpose(2, 1, 0)

@@ -1,4 +1,4 @@
-"""Deal patients out to train, val and test, and to folds: by person, balanced, and stable when others are added."""
+"""Assign patients to train, val, test and folds: by person, balanced, and stable when patients are added."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.common.errors import UserError
 from components.common.tables import LEDGER_COLUMNS, SPLIT_NAMES, SPLITS_COLUMNS
 from components.split.user_file import read_own_split
 
-FOLDS = range(2, 101)  # what `folds` may be
+FOLDS = range(2, 101)  # valid values of `folds`
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class SplitRule:
     """How to split.
 
     Attributes:
-        val, test: shares of the patients, each in (0, 1), together below 1. Every side gets at least one patient.
+        val, test: shares of the patients, each in (0, 1), together below 1. Every split gets at least one patient.
         folds: number of folds, numbered from 0.
-        seed: another seed, another split.
-        fold: test on this fold instead of on a share.
-        holdout_sites: test on these sites instead of on a share.
-        file: take sides from this CSV, columns patient, split and perhaps fold.
+        seed: seed of the split.
+        fold: fold to test on, instead of a share.
+        holdout_sites: sites to test on, instead of a share.
+        file: CSV to take the splits from, with the columns patient, split and, optionally, fold.
     """
 
     val: float
@@ -39,9 +39,10 @@ class SplitRule:
 
     @property
     def recipe(self) -> str:
-        """Three hashes: what decides the sides, the folds, and who is tested on. Persons keep what the same one gave.
+        """Three hashes: of what decides the splits, the folds, and the test patients.
 
-        Knobs that decide none of it are in none of it: with another number of folds nobody changes sides.
+        A person keeps what the same hash assigned before. Each hash covers only the parameters that matter to it:
+        changing the number of folds moves nobody to another split.
         """
         sides = ("file", self.file) if self.file else (self.val, *self._tested)
         parts = (sides, (self.seed, self.folds, self.file), self._tested)
@@ -58,32 +59,32 @@ class SplitRule:
         return ("share", self.seed, self.test)
 
     def part(self, number: int) -> str:
-        """One of the hashes of the recipe: 0 of the sides, 1 of the folds, 2 of who is tested on."""
+        """One hash of the recipe: 0 of the splits, 1 of the folds, 2 of the test patients."""
         return self.recipe.split("-")[number]
 
     @property
     def older(self) -> list[str]:
-        """Hashes of the sides in ledgers of before, the one to believe most last: `folds` was part of them then."""
+        """Hashes of the splits in older ledgers, most trusted last: they used to include `folds`."""
         chosen = asdict(self) | {"holdout_sites": sorted(self.holdout_sites)}
         counts = [self.folds] if self.fold is not None else [*sorted(set(FOLDS) - {self.folds}), self.folds]
         return [_hash(sorted((chosen | {"folds": folds}).items()))[:8] for folds in counts]
 
 
 def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Assign every patient to a side and to a fold, balanced over sites and tumour burden.
+    """Assign every patient to a split and to a fold, balanced over sites and tumour burden.
 
-    Persons are ordered by site, then by tumour pixels in thirds, then by a seeded hash of their name. Walking that
-    order, each goes to the side that is furthest behind its share, so that every stretch of similar patients is dealt
-    out evenly. All examinations of a person go together.
+    Persons are ordered by site, then by terciles of tumour pixels, then by a seeded hash of their name. In that order,
+    each goes to the split that is furthest behind its share, so that every run of similar patients is spread evenly.
+    All examinations of a person stay together.
 
     Args:
-        manifest: one row a slice; columns patient, subject, site, tumor_pixels.
-        rule: how.
-        before: all that was dealt before, one row a person and recipe, columns `LEDGER_COLUMNS`; who is in it keeps the
-            side and fold that the same recipe gave.
+        manifest: one row per slice; columns patient, subject, site, tumor_pixels.
+        rule: how to split.
+        before: all earlier assignments, one row per person and recipe, columns `LEDGER_COLUMNS`; a person listed there
+            keeps the split and fold that the same recipe assigned.
 
     Returns:
-        One row a patient, sorted by name, columns `SPLITS_COLUMNS`.
+        One row per patient, sorted by name, columns `SPLITS_COLUMNS`.
     """
     persons = manifest.groupby("subject").agg(site=("site", "first"), burden=("tumor_pixels", "sum")).reset_index()
     persons["third"] = (persons["burden"].rank(method="first") - 1) * 3 // len(persons)
@@ -101,10 +102,10 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
         fixed, tested, barred = _kept(before, "split", 0, *rule.older, rule.part(0)), None, set()
         if rule.fold is not None or rule.holdout_sites:
             tested = _tested(rule, folds, persons["site"])
-            # Whoever was tested on before and is gone, or no longer chosen, must leave no place to others.
+            # A former test patient who is gone, or no longer chosen, must not leave a place for others.
             fixed = {name: side for name, side in fixed.items() if side != "test"} | dict.fromkeys(tested, "test")
         else:
-            # With another share of val, train and val are dealt anew, and test is as it was.
+            # With another share of val, train and val are assigned anew, and test stays as it was.
             seen = _kept(before, "split", 2, rule.part(2))
             fixed = {name: side for name, side in seen.items() if side == "test"} | fixed
             barred = seen.keys() - fixed.keys()
@@ -121,7 +122,7 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
 
 
 def add_to_ledger(before: pd.DataFrame | None, table: pd.DataFrame, rule: SplitRule) -> pd.DataFrame:
-    """All that was dealt so far: rows of patients who are gone, and of other recipes, stay for when they come back."""
+    """Add to the ledger; rows of absent patients, and of other recipes, are kept in case they return."""
     rows = table.assign(recipe=rule.recipe)[LEDGER_COLUMNS]
     rows = rows if before is None else pd.concat([before, rows])
     return rows.drop_duplicates(["subject", "recipe"], keep="last").sort_values(
@@ -130,7 +131,7 @@ def add_to_ledger(before: pd.DataFrame | None, table: pd.DataFrame, rule: SplitR
 
 
 def _quota(rule: SplitRule, persons: int, tested: int | None) -> dict[str, int]:
-    """How many persons each side gets; `tested` fixes the test side's."""
+    """Number of persons for each split; `tested` fixes that of the test split."""
     quota = {
         "test": max(1, round(rule.test * persons)) if tested is None else tested,
         "val": max(1, round(rule.val * persons)),
@@ -146,13 +147,13 @@ def _quota(rule: SplitRule, persons: int, tested: int | None) -> dict[str, int]:
 def _assign(
     order: Sequence[str], quota: Mapping[Any, int], fixed: Mapping[str, Any], barred: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Give every name one of the keys of `quota`, in order: the one furthest behind its share so far.
+    """Give every name, in order, the key of `quota` that is furthest behind its share so far.
 
     Args:
-        order: the names.
-        quota: how many each key gets.
-        fixed: names that have theirs already.
-        barred: names that "test" is not for.
+        order: names in order.
+        quota: number of names for each key.
+        fixed: names that already have a key.
+        barred: names that must not get "test".
     """
     assigned = {name: fixed[name] for name in order if name in fixed}
     given = {group: sum(found == group for found in assigned.values()) for group in quota}
@@ -168,7 +169,7 @@ def _assign(
 
 
 def _kept(before: pd.DataFrame | None, column: str, number: int, *parts: str) -> dict[str, Any]:
-    """What each person got before by recipes with one of these hashes in place `number`; the last one has the say."""
+    """What recipes with one of these hashes in position `number` assigned to each person; the last one wins."""
     kept: dict[str, Any] = {}
     if before is not None:
         found = before["recipe"].str.split("-").str[number]
@@ -183,7 +184,7 @@ def _known(table: pd.DataFrame, column: str) -> dict[str, Any]:
 
 
 def _tested(rule: SplitRule, folds: Mapping[str, int], sites: pd.Series) -> list[str]:
-    """Persons of the fold, or of the sites, that the rule tests on."""
+    """Persons of the fold or sites that the rule tests on."""
     unknown = sorted(set(rule.holdout_sites) - set(sites))
     if unknown:
         raise UserError(

@@ -14,7 +14,7 @@ CHUNK = 4096
 
 
 def find_leaks(manifest: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
-    """List what stands on two sides: a person, or the same pixels.
+    """List what appears in two splits: a person, or the same pixels.
 
     Args:
         manifest: columns patient, subject, slice, pixel_hash, perceptual_hash.
@@ -24,11 +24,11 @@ def find_leaks(manifest: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
 
 
 def find_look_alikes(manifest: pd.DataFrame, splits: pd.DataFrame, near: int) -> list[str]:
-    """List pairs of patients on two sides with pictures, or mirror images, that look the same.
+    """List pairs of patients in different splits with pictures, or mirror images, that look the same.
 
     Args:
         manifest, splits: see `find_leaks`.
-        near: bits of 256 in which the hashes of such pictures may differ.
+        near: number of bits, of 256, by which the hashes of such pictures may differ.
     """
     seen = manifest[manifest["perceptual_hash"] != ""].merge(splits[["patient", "split"]], on="patient")
     sides = {side: group.reset_index(drop=True) for side, group in seen.groupby("split")}
@@ -41,7 +41,8 @@ def find_look_alikes(manifest: pd.DataFrame, splits: pd.DataFrame, near: int) ->
                 distances = (here.shape[1] - np.maximum(here @ there.T, mirrored(here) @ there.T)) / 2
                 for i, j in np.argwhere(distances <= near):
                     a, b = left.iloc[i], right.iloc[j]
-                    # Of a pair of patients the closest pictures are shown; the same pixels are told as a leak already.
+                    # For each pair of patients the closest pictures are shown; identical pixels are already reported as
+                    # a leak.
                     if a["subject"] != b["subject"] and a["pixel_hash"] != b["pixel_hash"]:
                         what = f"{a['patient']} slice {a['slice']} ({one}), {b['patient']} slice {b['slice']} ({other})"
                         told = (int(distances[i, j]), what)
@@ -65,7 +66,7 @@ def _persons(splits: pd.DataFrame) -> Iterator[str]:
 
 
 def _pixels(manifest: pd.DataFrame, splits: pd.DataFrame) -> Iterator[str]:
-    """One line for each pair of patients that share pixels, with how many slices and the first of them."""
+    """One line for each pair of patients that share pixels, with the number of slices and the first of them."""
     seen = manifest[manifest["pixel_hash"] != ""].merge(splits[["patient", "split"]], on="patient")
     both = seen.merge(seen, on="pixel_hash")
     both = both[(both["split_x"] != both["split_y"]) & (both["patient_x"] < both["patient_y"])]

@@ -1,7 +1,7 @@
-"""Split by patient into train, val and test, and into folds; a patient keeps its side when others are added.
+"""Split by patient into train, val and test, and into folds; a patient keeps its split when others are added.
 
-Slices of one patient look alike. A split of slices instead of patients therefore measures memory: it inflates
-brain-MRI scores by 29 to 55 points (Yagis et al. 2021, doi:10.1038/s41598-021-01681-w).
+Slices of one patient look alike. Splitting slices instead of patients therefore measures memory: it inflates brain-MRI
+scores by 29 to 55 points (Yagis et al. 2021, doi:10.1038/s41598-021-01681-w).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from components.common.tables import read_ledger, read_manifest
 from components.split.assign import SplitRule, add_to_ledger, assign_splits
 from components.split.leakage import find_leaks, find_look_alikes
 
-SHOWN = 20  # leaks on the screen
-# Bits of 256. Most copies of real slices differ in fewer, slices of two persons in 28 at least:
+SHOWN = 20  # leaks shown on the screen
+# Bits of 256. Most copies of real slices differ in fewer; slices of two persons differ in at least 28:
 # benchmarks/near_duplicates.py.
 NEAR = 20
 
@@ -31,18 +31,18 @@ def split(
     near: int = NEAR,
     look_alikes: str = "refuse",
 ) -> pd.DataFrame:
-    """Read the manifest, write `splits` (CSV, one row a patient), going on from what the ledger says of before.
+    """Read the manifest and write `splits` (CSV, one row per patient), respecting earlier assignments in the ledger.
 
     Args:
-        manifest: what ingest wrote.
-        splits: CSV to write.
-        ledger: CSV of everybody ever dealt; read where there is one, and written anew.
-        rule: how to deal.
-        near: bits in which the hashes of pictures that look the same may differ, see `components.split.leakage`.
-        look_alikes: "refuse" the split for such pictures on two sides, or "warn".
+        manifest: CSV written by ingest.
+        splits: output CSV.
+        ledger: CSV of every assignment so far; read if it exists, and rewritten.
+        rule: how to split.
+        near: number of bits by which hashes of pictures that look the same may differ, see `components.split.leakage`.
+        look_alikes: "refuse" a split with such pictures in different splits, or "warn".
 
     Raises:
-        UserError: the audit found a leak; all are printed, and nothing is written.
+        UserError: the audit found a leak; all leaks are printed, and nothing is written.
     """
     slices = read_manifest(manifest)
     before = _before(ledger) if Path(ledger).exists() else None

@@ -1,4 +1,4 @@
-"""A split of the user's own: who is on which side stands in a file."""
+"""A user's own split, read from a file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from components.common.tables import SPLIT_NAMES, TEXT
 
 
 def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
-    """Read a CSV with the columns patient, split (train, val or test) and, if there is one, fold.
+    """Read a CSV with the columns patient, split (train, val or test) and, optionally, fold.
 
     Returns:
-        One row for each patient of the manifest, columns patient, subject, split, fold; other patients are passed over.
+        One row for each patient of the manifest, columns patient, subject, split, fold; other patients are ignored.
 
     Raises:
-        UserError: a patient is missing, a person is on two sides, a side is empty, or it is no such table.
+        UserError: a patient is missing, a person is in two splits, a split is empty, or the table is malformed.
     """
     try:
         own = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=[""])
@@ -26,7 +26,7 @@ def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
     if not own["split"].isin(SPLIT_NAMES).all():
         raise UserError(f"{path}: split holds other words than {', '.join(SPLIT_NAMES)}; correct them")
     if "fold" in own:
-        folds = pd.to_numeric(own["fold"].dropna(), errors="coerce")  # who has none is dealt one
+        folds = pd.to_numeric(own["fold"].dropna(), errors="coerce")  # patients without a fold are assigned one
         if not (folds.mod(1).eq(0) & folds.ge(0)).all():
             raise UserError(f"{path}: fold holds other values than whole numbers from 0 on; correct them")
     own = own.reindex(columns=["patient", "split", "fold"]).drop_duplicates()

@@ -1,4 +1,4 @@
-"""A new batch of scans against the training set: do they still look like what the model has learned from?"""
+"""A new batch of scans against the training set: do they still look like the data that the model learned from?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from components.validate.drift import SHARE, by_patient, compare
 
 
 def training_set(data: Path) -> pd.DataFrame:
-    """Manifest rows of the training patients of a data folder; of all its patients where there is no split yet."""
+    """Manifest rows of the training patients in a data folder; of all patients if there is no split yet."""
     manifest = read_manifest(data / "manifest.csv")
     if not (data / "splits.csv").exists():
         return manifest
@@ -33,7 +33,7 @@ def training_set(data: Path) -> pd.DataFrame:
 
 
 def load_detector(model: Path) -> Callable[[Scan], float]:
-    """Load a layered model; the function returned gives the share of a scan's slices that it calls tumour, 0..1."""
+    """Load a layered model; returns a function that gives the share of a scan's slices called tumour, 0..1."""
     predictor = Predictor(model)
     neighbors, threshold = predictor.record["neighbors"], predictor.record["tumor_threshold"]
 
@@ -53,13 +53,13 @@ def drift(
 
     Args:
         level: see `components.validate.drift.compare`.
-        options: how volumes are brought to slices; as for the training set.
-        model: layered model to compare predictions of, too; None leaves them out.
-        sample: so many patients of the training set are predicted, spread over their names.
+        options: how to resample volumes to slices, as for the training set.
+        model: layered model whose predictions are compared, too; None leaves them out.
+        sample: number of training patients to predict, spread over their names.
         workers: see `components.ingest.stage.ingest`.
 
     Returns:
-        The table of `compare`; how many patients were compared; what is wrong with those that can't be read.
+        The table of `compare`; the number of patients compared; the problems of those that can't be read.
     """
     known, share = training_set(against), load_detector(model) if model else None
     reference = by_patient(known)

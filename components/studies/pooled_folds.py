@@ -15,16 +15,16 @@ from components.metrics.slice_scores import auroc
 
 
 def pool(folds: Sequence[Path], seed: int) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Pool what `evaluate` wrote for each fold.
+    """Pool the evaluations of all folds.
 
     Args:
-        folds: folders of predictions, one a fold.
-        seed: of the bootstraps.
+        folds: folders of predictions, one per fold.
+        seed: seed of the bootstraps.
 
     Returns:
         Summary: `layered` and `segmenter` (gate on and off) over all patients, and `folds`, one entry each with
-        patients, volume_dice_mean and auroc (slices of different folds have different models behind them, so there
-        is no pooled one; auroc_mean is over folds). And the scores of all patients, gate on, with their fold.
+        patients, volume_dice_mean and auroc (slices of different folds come from different models, so there is no
+        pooled one; auroc_mean is over folds). And the scores of all patients, gate on, with their fold.
 
     Raises:
         UserError: a patient was tested in two folds.

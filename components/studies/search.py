@@ -1,4 +1,4 @@
-"""Search for better parameters of a training with Optuna; validation patients decide, test patients stay unseen."""
+"""Search for better training parameters with Optuna; validation patients decide, test patients stay unseen."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from components.train.provenance import code_hash, json_hash
 from components.train.stage import forget_checkpoints, train
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
-FIRST = "first"  # of a trial that goes on with an interrupted one: that one's number
+FIRST = "first"  # user attribute of a trial that resumes another: number of the first
 DIVERGED = "diverged"
 
 
 def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
-    """Let the trial choose a value of every knob."""
+    """Let the trial suggest a value for every parameter."""
     chosen: dict[str, Any] = {}
     for knob, values in space.items():
         if isinstance(values, list):
@@ -48,21 +48,22 @@ def search(
     *,
     trials: int,
 ) -> list[dict[str, Any]]:
-    """Run the study until it holds so many finished trials, going on with what `storage` holds already.
+    """Run the study until it has this many finished trials, counting those already in `storage`.
 
-    A study is of one space, and of one state of all else that trainings depend on: scores of other data, parameters or
-    code can't be compared, so with those another study begins. Trials keep caches and checkpoints of their own.
+    A study belongs to one search space and one state of everything else that trainings depend on: scores from other
+    data, parameters or code can't be compared, so a change starts another study. Trials keep caches and checkpoints of
+    their own.
 
     Args:
         network: "classifier" or "segmenter".
-        params: what the space leaves alone.
-        space: knobs of the network, and what to try.
-        examples: folder that convert wrote.
-        storage: Optuna's journal; a trial that was interrupted goes on where it was.
-        trials: finished ones in all, those pruned early included.
+        params: parameters that the space does not set.
+        space: parameters of the network, and the values to try.
+        examples: folder written by convert.
+        storage: Optuna's journal; an interrupted trial resumes where it stopped.
+        trials: total number of finished trials, including pruned ones.
 
     Returns:
-        A row a finished trial, best first, one that diverged last: trial, state, score, epochs, and every knob.
+        One row per finished trial, best first, diverged ones last: trial, state, score, epochs, and every parameter.
     """
     check_space(space, params, network)
     files = [[str(examples / f"Split-{side}" / "*")] for side in ("train", "val")]
@@ -95,7 +96,7 @@ def _attempt(
     files: list[list[str]],
     place: tuple[str, str],
 ) -> float:
-    """Train with what the trial suggests; returns the score of the best epoch, or raises TrialPruned."""
+    """Train with the trial's suggestions; returns the score of the best epoch, or raises TrialPruned."""
     keras.backend.clear_session()
     values = suggest(trial, space)
     print(f"trial {trial.number + 1}: " + "  ".join(f"{knob} {value}" for knob, value in values.items()))
@@ -121,7 +122,7 @@ def _attempt(
             raise
         except UserError as error:
             if "diverged" not in str(error):
-                raise  # the checkpoints stay, for when that is mended
+                raise  # the checkpoints stay, for when the cause is fixed
             trial.set_user_attr(DIVERGED, True)
             forget_checkpoints(network, mine)
             raise optuna.TrialPruned from error
@@ -130,7 +131,7 @@ def _attempt(
 
 
 def _study(network: str, params: Params, space: Space, files: list[list[str]], storage: Path) -> optuna.Study:
-    """Open the study, or begin it; its interrupted trials are the next to run."""
+    """Open or create the study; its interrupted trials run next."""
     storage.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = JournalStorage(JournalFileBackend(str(storage)))
@@ -151,7 +152,7 @@ def _study(network: str, params: Params, space: Space, files: list[list[str]], s
 
 
 def _made_from(network: str, params: Params, space: Space, files: list[list[str]]) -> list[Any]:
-    """All that scores depend on; not the values of knobs that the space decides, for the best may be set meanwhile."""
+    """Everything that scores depend on, except the values that the space sets, which the user may update meanwhile."""
     fixed = getattr(params, network).model_dump(mode="json")
     for knob in space:
         *groups, name = knob.split(".")
@@ -166,7 +167,7 @@ def _made_from(network: str, params: Params, space: Space, files: list[list[str]
 
 
 def _resume(study: optuna.Study) -> None:
-    """Enqueue again what was stopped, by a signal or an error; the same values and place find the same checkpoints."""
+    """Re-enqueue trials stopped by a signal or an error; the same values and location lead to the same checkpoints."""
     attempts: dict[int, list[optuna.trial.FrozenTrial]] = {}
     for trial in study.get_trials():
         attempts.setdefault(trial.user_attrs.get(FIRST, trial.number), []).append(trial)
@@ -180,7 +181,7 @@ def _resume(study: optuna.Study) -> None:
 
 
 def _place(network: str, params: Params) -> tuple[str, str]:
-    """Where trials keep decoded slices and checkpoints: the stage's own, of a training that was interrupted, stay."""
+    """Location of the trials' decoded slices and checkpoints; those of the stage's own interrupted training stay."""
     shared = params.training
     return f"{shared.cache}/tuning-{network}", f"{shared.checkpoints.rstrip('/')}/tuning-{network}"
 

@@ -1,4 +1,4 @@
-"""What a search tries: ranges and choices for the knobs of one network."""
+"""The values that a search tries: ranges and choices for the parameters of one network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.common.params import Params
 
 
 class Range(BaseModel):
-    """Numbers from `low` to `high`; with `log` every factor is as likely, whole numbers stay whole."""
+    """Numbers from `low` to `high`; with `log`, uniform on a logarithmic scale; whole numbers stay whole."""
 
     model_config = ConfigDict(extra="forbid")
     low: int | float
@@ -21,7 +21,7 @@ class Range(BaseModel):
 
     @model_validator(mode="after")
     def go_up(self) -> Range:
-        """Refuse a range that is empty, or logarithmic down to 0."""
+        """Refuse a range that is empty, or logarithmic and not positive."""
         if self.low >= self.high or (self.log and self.low <= 0):
             raise ValueError("low must be below high, and above 0 with log")
         return self
@@ -32,7 +32,7 @@ Space = dict[str, Range | Choices]
 
 
 def parse_space(tree: Any, name: str) -> Space:
-    """Check a search space, knob to range or list; raises UserError."""
+    """Validate a search space, parameter to range or list; raises UserError."""
     try:
         return TypeAdapter(Space).validate_python(tree)
     except ValidationError as error:
@@ -42,7 +42,7 @@ def parse_space(tree: Any, name: str) -> Space:
 
 
 def samples(values: Range | list) -> Iterator[Any]:
-    """Values that show whether a knob takes all of them: every choice, or the ends of a range and one between."""
+    """Values that together represent a parameter's space: every choice, or the ends of a range and one in between."""
     if isinstance(values, list):
         yield from values
     elif isinstance(values.low, int) and isinstance(values.high, int):
@@ -52,9 +52,9 @@ def samples(values: Range | list) -> Iterator[Any]:
 
 
 def check_space(space: Space, params: Params, network: str) -> None:
-    """Refuse a space with a knob that there is not, or a value that its knob never takes; raises UserError.
+    """Refuse a space with an unknown parameter, or a value that its parameter never accepts; raises UserError.
 
-    Values that only contradict those of other knobs pass: a trial that draws them is left out.
+    Values that only contradict those of other parameters pass: a trial that draws them is left out.
     """
     for knob, values in space.items():
         for value in samples(values):
@@ -65,15 +65,15 @@ def check_space(space: Space, params: Params, network: str) -> None:
 
 
 class ContradictionError(UserError):
-    """Knobs that each have a value of theirs, and together make no sense."""
+    """Parameter values that are each valid but contradict each other."""
 
 
 def changed(params: Params, network: str, values: dict[str, Any]) -> Params:
-    """Parameters with other values of some knobs of a network, e.g. {"augment.rotate": 20}.
+    """Return parameters with other values for some of a network's, e.g. {"augment.rotate": 20}.
 
     Raises:
-        ContradictionError: the values contradict each other, or those of other knobs.
-        UserError: there is no such knob, or it takes no such value.
+        ContradictionError: the values contradict each other, or those of other parameters.
+        UserError: there is no such parameter, or it does not accept the value.
     """
     tree = params.model_dump(mode="json")
     for knob, value in values.items():
@@ -88,5 +88,5 @@ def changed(params: Params, network: str, values: dict[str, Any]) -> Params:
         return Params.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        told = f"search space: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
-        raise (UserError if len(first["loc"]) > 1 else ContradictionError)(told) from error
+        message = f"search space: {'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"
+        raise (UserError if len(first["loc"]) > 1 else ContradictionError)(message) from error

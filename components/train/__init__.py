@@ -1,1 +1,1 @@
-"""Stage train: a network learns on the training patients; the validation patients say when to stop."""
+"""Stage train: a network learns from the training patients; the validation patients decide when to stop."""

@@ -1,4 +1,4 @@
-"""Batches for `fit`, from any step on: slices are copied out of the cache while the device works."""
+"""Training batches from any step on: slices are copied out of the cache while the device works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOREVER = 2**62
 
 
 def balanced_weights(has_tumor: np.ndarray) -> np.ndarray:
-    """Weights that let both kinds of slices count the same in sum, float32 [slices], 1 on average."""
+    """Weights that give both kinds of slices the same total, float32 [slices], 1 on average."""
     share = has_tumor.mean()
     if share in (0, 1):
         return np.ones(len(has_tumor), "float32")
@@ -30,15 +30,17 @@ def batches(
     neighbors: int = 0,
     weights: np.ndarray | None = None,
 ) -> Batches:
-    """Give a function from a first step to the endless batches from that step on.
+    """Return a function from a first step to the endless batches from that step on.
 
     Args:
-        with_masks: targets are masks, [batch, size, size, 1]; else labels, float32 {0, 1} [batch, 1].
-        neighbors: slices either side along the channels.
-        weights: of each slice; None for none.
+        slices: slices to draw from.
+        sampler: choice of the slices of each step.
+        with_masks: whether targets are masks, [batch, size, size, 1]; else they are labels, float32 {0, 1} [batch, 1].
+        neighbors: number of slices on either side along the channels.
+        weights: weight of each slice; None for none.
 
     Returns:
-        Datasets of (images, uint8; targets) or (images, targets, weights).
+        A function that returns datasets of (images, uint8; targets) or (images, targets, weights).
     """
     around = slices.neighbor_indices(neighbors)
     size, channels = slices.images.shape[1], around.shape[1] * slices.images.shape[3]
@@ -68,7 +70,7 @@ def batches(
             return part_of(first, 0, 1).prefetch(2)
 
         def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-            """Each replica's part of every batch, those of this worker's replicas one after the other."""
+            """Return each replica's part of every batch, taking this worker's replicas in turn."""
             here = replicas // context.num_input_pipelines
             mine = range(context.input_pipeline_id * here, (context.input_pipeline_id + 1) * here)
             parts = tuple(part_of(first, part, replicas) for part in mine)

@@ -1,7 +1,7 @@
-"""TFRecord files to `Slices`: every slice is read, decoded and resized once, then only copied.
+"""TFRecord files to `Slices`: every slice is read, decoded and resized once, and only copied after that.
 
-The pixels lie in a file that is mapped into memory. The system keeps it there as long as nothing else needs the room,
-so one path serves a set that fits into memory and one that does not.
+The pixels are in a file that is mapped into memory. The system keeps it there as long as nothing else needs the space,
+so the same code serves data sets that fit into memory and those that do not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IMAGES, MASKS, INDEX, MADE_FROM = "images.uint8", "masks.uint8", "index.npz", "m
 
 
 def example_files(patterns: Sequence[str]) -> list[str]:
-    """Files that match, sorted; raises UserError where there are none."""
+    """Matching files, sorted; raises UserError if there are none."""
     files = sorted(str(path) for pattern in patterns for path in tf.io.gfile.glob(pattern))
     if not files:
         raise UserError(f"{Path(patterns[0]).parent}: no TFRecord files; run `dvc repro convert`")
@@ -34,7 +34,7 @@ def example_files(patterns: Sequence[str]) -> list[str]:
 
 
 def data_hash(files: Sequence[str]) -> str:
-    """SHA-256 over the files' contents, in order: two sets of equal hash train alike."""
+    """SHA-256 over the files' contents, in order: data sets with equal hashes train alike."""
     digest = hashlib.sha256()
     for file in files:
         with tf.io.gfile.GFile(file, "rb") as opened:
@@ -44,14 +44,14 @@ def data_hash(files: Sequence[str]) -> str:
 
 
 def cached(files: Sequence[str], key: str, size: int, place: Path, check: Callable[[], None]) -> Slices:
-    """Open the decoded slices of `files`, after decoding them where that isn't done yet.
+    """Open the decoded slices of `files`, decoding them first if necessary.
 
     Args:
-        files: gzipped TFRecord files.
-        key: their `data_hash`; what lies in `place` from other files or another size is replaced.
+        files: TFRecord files in gzip format.
+        key: `data_hash` of the files; slices in `place` from other files or of another size are replaced.
         size: side of the network's grid, pixels.
         place: folder of the decoded slices.
-        check: called now and then; what it raises ends the decoding, and leaves nothing behind.
+        check: function called now and then; an exception from it ends the decoding, and leaves nothing behind.
     """
     made_from = f"{key} {size}"
     if not (place / MADE_FROM).is_file() or (place / MADE_FROM).read_text(encoding="utf-8") != made_from:

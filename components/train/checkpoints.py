@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped, one file each, whole or absent."""
+"""Checkpoints: everything a training needs to continue as if it had never stopped, one complete file each."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Arrays = dict[str, list[np.ndarray]]
 
 @dataclass
 class State:
-    """Where a training stands.
+    """Progress of a training.
 
     Attributes:
-        key: what it depends on; another key is another training.
-        step: of all epochs; batches, learning rate and random numbers follow from it.
-        done: steps of the running epoch that are behind.
-        history: one row an epoch.
+        key: hash of what the training depends on; another key is another training.
+        step: step over all epochs; batches, learning rate and random numbers follow from it.
+        done: completed steps of the current epoch.
+        history: one row per epoch.
         best: index in `history` of the best epoch.
     """
 
@@ -40,17 +40,17 @@ class State:
 
     @property
     def epoch(self) -> int:
-        """Epochs that are behind."""
+        """Number of completed epochs."""
         return len(self.history)
 
 
 class Checkpoints:
-    """The last checkpoints of one training, in a folder or a bucket; those of other keys are cleared away.
+    """The last checkpoints of one training, in a folder or a bucket; those with other keys are removed.
 
     Args:
         address: folder, or gs://bucket/prefix.
         key: see `State`.
-        keep: so many; the one before the last is for when that is damaged.
+        keep: number of checkpoints to keep; the last but one serves if the last is damaged.
     """
 
     def __init__(self, address: str, key: str, keep: int = 2) -> None:
@@ -86,7 +86,7 @@ class Checkpoints:
         self._remove(self._names()[: -self.keep])
 
     def latest(self) -> tuple[State, Arrays] | None:
-        """Read the last whole checkpoint of this key; damaged ones are told and passed over."""
+        """Read the last intact checkpoint of this key; damaged ones are reported and skipped."""
         for name in reversed(self._names()):
             try:
                 with Storage(self.address).open(name) as opened, np.load(opened, allow_pickle=False) as columns:
@@ -109,7 +109,7 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Remove all."""
+        """Remove all checkpoints."""
         self._remove(self._names())
 
     def _names(self) -> list[str]:
@@ -121,12 +121,12 @@ class Checkpoints:
     def _remove(self, names: Iterable[str]) -> None:
         tree = Storage(self.address)
         for name in names:
-            with suppress(FileNotFoundError):  # another worker was quicker
+            with suppress(FileNotFoundError):  # another worker was faster
                 tree.fs.rm(f"{tree.root}/{name}")
 
 
 def write_arrays(file: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write what `np.load` reads, as `np.savez` does, which on a full disk leaves an archive open."""
+    """Write arrays for `np.load`, like `np.savez`, which leaves an archive open if the disk is full."""
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as opened:
@@ -134,7 +134,7 @@ def write_arrays(file: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def diverged(step: int) -> str:
-    """What to say where numbers are no longer finite."""
+    """Return the message for numbers that are no longer finite."""
     return (
         f"training diverged: not finite at step {step}; the last good checkpoint is kept; lower learning_rate, or set "
         "precision to float32, in params.yaml"

@@ -1,4 +1,4 @@
-"""What the machine offers: which processors train together, in which precision, and whether XLA compiles."""
+"""The machine's capabilities: which processors train together, in which precision, and whether XLA compiles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.common.errors import UserError
 
 
 def cluster() -> tuple[int, int]:
-    """Number of this worker and how many there are, as TF_CONFIG says; (0, 1) without it."""
+    """Return this worker's number and the number of workers, from TF_CONFIG; (0, 1) without it."""
     config = json.loads(os.environ.get("TF_CONFIG") or "{}")
     workers = sum(len(config.get("cluster", {}).get(kind, [])) for kind in ("chief", "worker"))
     task = config.get("task", {})
@@ -22,10 +22,10 @@ def cluster() -> tuple[int, int]:
 
 
 def require_gpu(knob: str) -> None:
-    """Refuse to begin a training that is meant for GPUs, "required", on a machine where TensorFlow sees none.
+    """Refuse to start a training that requires a GPU ("required") if TensorFlow sees none.
 
     Raises:
-        UserError: it sees none; says why, as far as that can be told.
+        UserError: TensorFlow sees no GPU; says why, as far as that is known.
     """
     if knob == "optional" or tf.config.list_physical_devices("GPU"):
         return
@@ -44,9 +44,9 @@ def require_gpu(knob: str) -> None:
 
 
 def strategy(devices: str) -> tf.distribute.Strategy:
-    """How to spread batches: "auto" over the workers of TF_CONFIG and the GPUs of each, "one" not at all.
+    """Return how to distribute batches: "auto" over the workers in TF_CONFIG and their GPUs, "one" not at all.
 
-    To be called before TensorFlow does anything else, which several workers need.
+    Call it before any other use of TensorFlow, as training with several workers requires.
     """
     if devices == "one":
         return tf.distribute.get_strategy()
@@ -58,10 +58,10 @@ def strategy(devices: str) -> tf.distribute.Strategy:
 
 
 def precision(knob: str) -> str:
-    """Name of the Keras dtype policy; "auto" takes half precision where the hardware computes with it.
+    """Return the name of the Keras dtype policy; "auto" uses half precision if the hardware computes in it.
 
-    NVIDIA GPUs do with bfloat16 from compute capability 8.0 (A100), with float16 from 7.0 (V100); CPUs do with
-    bfloat16 where they have AMX or AVX-512 BF16 (`benchmarks/precision.py`).
+    NVIDIA GPUs compute in bfloat16 from compute capability 8.0 (A100) and in float16 from 7.0 (V100); CPUs compute in
+    bfloat16 if they have AMX or AVX-512 BF16 (`benchmarks/precision.py`).
     """
     if knob != "auto":
         return knob
@@ -75,9 +75,9 @@ def precision(knob: str) -> str:
 
 
 def compiles(knob: str, *, deterministic: bool) -> bool:
-    """Tell whether XLA compiles: "auto" on GPUs only, because it slows these networks down on CPUs.
+    """Return whether XLA compiles: "auto" only on GPUs, because it slows these networks down on CPUs.
 
-    Nor where the training has to be deterministic, which TensorFlow does not promise under XLA.
+    Nor does it if the training has to be deterministic, which TensorFlow does not guarantee under XLA.
     """
     if knob == "auto":
         return not deterministic and bool(tf.config.list_physical_devices("GPU"))

@@ -1,4 +1,4 @@
-"""How good is a network on the validation patients, after each epoch?"""
+"""The quality of a network on the validation patients, after each epoch."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Validator:
     """Scores of a network on all validation slices.
 
     Args:
-        network: it is called, never changed.
-        slices: of the validation patients.
-        with_masks: the network draws masks; else it gives a probability a slice.
-        loss: of (targets, predictions).
-        check: called after each batch; what it raises ends the validation.
+        network: network to score; never changed.
+        slices: slices of the validation patients.
+        with_masks: whether the network predicts masks; else it gives one probability per slice.
+        loss: function of (targets, predictions).
+        check: function called after each batch; an exception from it ends the validation.
 
     Raises:
-        UserError: the score would be undefined for want of slices of a kind.
+        UserError: the score would be undefined because slices of a kind are missing.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Validator:
         )
 
     def __call__(self) -> dict[str, float]:
-        """Give val_loss, and val_auroc over slices, or val_volume_dice: the mean over patients with tumour, at 0.5."""
+        """Return val_loss, and val_auroc (over slices) or val_volume_dice (mean over patients with tumour, at 0.5)."""
         slices, losses, found = self.slices, [], []
         overlap, total, reference = (np.zeros(slices.patients.max() + 1) for _ in range(3))
         for start in range(0, len(slices), self.batch):
@@ -63,8 +63,8 @@ class Validator:
             if self.with_masks:
                 masks = slices.take_masks(numbers)
                 targets = tf.constant(masks, tf.float32)
-                drawn, patients = predicted.numpy() >= 0.5, slices.patients[numbers]
-                for sums, pixels in ((overlap, drawn & (masks > 0)), (total, drawn), (reference, masks)):
+                mask, patients = predicted.numpy() >= 0.5, slices.patients[numbers]
+                for sums, pixels in ((overlap, mask & (masks > 0)), (total, mask), (reference, masks)):
                     np.add.at(sums, patients, pixels.sum(axis=(1, 2, 3), dtype=float))
             else:
                 targets = tf.constant(slices.has_tumor[numbers, None], tf.float32)

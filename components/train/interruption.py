@@ -1,4 +1,4 @@
-"""Being asked to stop, by SIGTERM (a preempted worker, a timeout) or ctrl-C: noted now, obeyed after the step."""
+"""Requests to stop, by SIGTERM (a preempted worker, a timeout) or ctrl-C: recorded at once, obeyed after the step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Interruption:
-    """While the block runs, the signals only leave a note; outside of the main thread there are none to catch."""
+    """Within the block, signals are only recorded; outside the main thread there are none to catch."""
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -30,6 +30,6 @@ class Interruption:
         self.signal = number
 
     def check(self) -> None:
-        """End the process as a shell would say it, 128 + the signal's number, if it was asked to."""
+        """Exit with 128 + the signal's number, as shells report it, if a stop was requested."""
         if self.signal is not None:
             raise SystemExit(128 + self.signal)

@@ -1,7 +1,6 @@
 """The training loop: Keras' own step, validation by patient, checkpoints, early stopping, resuming.
 
-`fit` can't be resumed inside an epoch, drops the first batch under a distribution strategy, and fails with several
-workers.
+`fit` can't resume within an epoch, drops the first batch under a distribution strategy, and fails with several workers.
 """
 
 from __future__ import annotations
@@ -28,26 +27,27 @@ OnEpoch = Callable[[int, dict[str, float]], None]
 
 
 class Loop:
-    """Trains a model from wherever its last checkpoint left it.
+    """Trains a model from its last checkpoint.
 
     Args:
-        model: its network is in `model.network`.
-        phases: one after the other; the optimizer starts anew with each.
-        loss: of (targets, predictions).
-        accumulate: batches whose gradients are averaged for one update.
-        average: momentum of the moving average of the weights, which is then what is validated and kept; 0 for none.
+        model: model to train; its network is `model.network`.
+        phases: phases in order; each starts with a fresh optimizer.
+        loss: function of (targets, predictions).
+        accumulate: number of batches whose gradients are averaged for one update.
+        average: momentum of the moving average of the weights, which is then validated and kept; 0 for none.
         batches: training batches from any step on.
-        xla: compile the step with XLA.
-        steps: an epoch.
-        validate: gives the scores of the validation patients.
+        xla: whether to compile the step with XLA.
+        steps: steps per epoch.
+        validate: function that returns the validation scores.
         monitored: name of the score that decides which epoch is best; higher is better.
-        patience: epochs of the last phase without a better score, then it ends.
-        checkpoints: where the state is kept.
-        every: steps between checkpoints.
-        first_worker: this is the worker that saves them.
-        interruption: asks to stop; the state is saved first.
-        progress: shows the training.
-        on_epoch: told the number and the scores of each epoch, first of those before an interruption.
+        patience: number of epochs without a better score after which the last phase ends.
+        checkpoints: storage of the state.
+        every: number of steps between checkpoints.
+        first_worker: whether this is the worker that saves them.
+        interruption: requests to stop; the state is saved first.
+        progress: display of the training.
+        on_epoch: function called with the number and the scores of each epoch, beginning with those before an
+            interruption.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class Loop:
         """Train to the end; the network then has the weights of its best epoch.
 
         Args:
-            key: of checkpoints that are this training's.
+            key: key of this training's checkpoints.
 
         Returns:
-            One row an epoch.
+            One row per epoch.
 
         Raises:
             SystemExit: a signal asked to stop; the state is saved.
@@ -113,7 +113,7 @@ class Loop:
                 while self.state.epoch < phase.last and not self._has_waited(number):
                     self._epoch()
         except SystemExit:
-            # Of several workers one may be asked alone, and can't save alone; the last checkpoint has to do.
+            # If only one of several workers is asked, it can't save alone; the last checkpoint has to do.
             if not isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
                 self._save()
             raise
@@ -131,7 +131,7 @@ class Loop:
             self._step(float(self.train_step(next(self.stream))))
         self._agree()
         row: dict[str, float] = {"epoch": state.epoch}
-        # Sorted, because Keras' own order differs from version to version.
+        # Sorted, because Keras' own order differs between versions.
         row |= {name: float(value) for name, value in sorted(self.model.get_metrics_result().items())}
         with self._averaged():
             row |= self.validate()
@@ -152,31 +152,31 @@ class Loop:
 
     @contextmanager
     def _averaged(self) -> Iterator[None]:
-        """Meanwhile the weights are their moving averages, where there are any."""
+        """Replace the weights with their moving averages, if any, within the block."""
         trained = self.model.trainable_variables if self.average else []
         current = [_copied(variable) for variable in trained]
         if self.average:
             self.model.optimizer.finalize_variable_values(trained)
         try:
             yield
-        finally:  # a stop during the validation saves the state, too
+        finally:  # a stop during validation also saves the state
             for variable, value in zip(trained, current, strict=True):
                 variable.assign(value)
 
     def _has_waited(self, phase: int) -> bool:
-        """Tell whether the last phase has gone on for `patience` epochs without a better score."""
+        """Return whether the last phase has run for `patience` epochs without a better score."""
         if phase + 1 < len(self.phases) or self.state.best is None:
             return False
         begins = self.phases[phase - 1].last if phase else 0
         return self.state.epoch - max(self.state.best + 1, begins) >= self.patience
 
     def _agree(self) -> None:
-        """Average the batch statistics of all replicas: each has kept its own, and scores must be equal everywhere."""
+        """Average the batch statistics of all replicas: each keeps its own, and scores must be equal everywhere."""
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             self.average_statistics()
 
     def _averaging(self) -> Callable[[], None]:
-        """What `_agree` does, compiled once for the phase and not at every checkpoint."""
+        """Return the function behind `_agree`, compiled once for the phase rather than at every checkpoint."""
         strategy = tf.distribute.get_strategy()
 
         def average() -> None:
@@ -198,7 +198,7 @@ class Loop:
 
     def _save(self) -> None:
         self._agree()  # only one replica's batch statistics are read
-        arrays = self._arrays()  # on all workers: what each has counted for itself is added up as it is read
+        arrays = self._arrays()  # on all workers: reading adds up what each has counted
         if self.first_worker:
             self.checkpoints.save(self.state, arrays)
 
@@ -221,5 +221,5 @@ class Loop:
 
 
 def _copied(variable: keras.Variable) -> np.ndarray:
-    """A variable's value, which later steps don't change; NumPy 2 can't ask Keras for one itself."""
+    """Copy a variable's value, so that later steps don't change it; NumPy 2 can't read Keras variables itself."""
     return np.array(keras.ops.convert_to_numpy(variable))

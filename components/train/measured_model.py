@@ -1,4 +1,4 @@
-"""The model that is trained: a network, its augmentation, what is measured on the way, and the compiled step."""
+"""The trained model: a network, its augmentation, its training metric, and the compiled step."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from models.networks.backbones import WeightsUnavailableError
 
 
 class MeasuredModel(AugmentedModel):
-    """An augmented model with one metric of its training batches, unweighted.
+    """An augmented model with one unweighted metric of its training batches.
 
-    Its variables exist from the start, while those of `compile(metrics=...)` appear within the first step: too late
-    to be restored, and under a distribution strategy to be made at all.
+    Its variables exist from the start, while those of `compile(metrics=...)` appear within the first step: too late to
+    be restored, and, under a distribution strategy, too late to be created at all.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class MeasuredModel(AugmentedModel):
         return self.get_metrics_result()
 
     def compiled_step(self, *, xla: bool) -> Callable[[Any], tf.Tensor]:
-        """Keras' own step, compiled for the strategy in scope; `compile` comes first.
+        """Return Keras' own step, compiled for the strategy in scope; call `compile` first.
 
         Returns:
-            A function of a batch that gives the mean loss since `reset_metrics`, of this worker's first replica.
+            A function of a batch that returns the mean loss since `reset_metrics`, of this worker's first replica.
         """
         # Built now: variables that first appear inside the compiled step make TensorFlow trace it twice.
         self.optimizer.build(self.trainable_variables)
@@ -56,7 +56,7 @@ def build(network: str, params: Params, precision: str) -> MeasuredModel:
     """Build `network` ("classifier" or "segmenter") under a Keras dtype policy, with its augmentation.
 
     Raises:
-        UserError: a parameter is wrong in a way that only the builder sees, or pre-trained weights can't be had.
+        UserError: a parameter is wrong in a way that only the builder detects, or pre-trained weights are unavailable.
     """
     augmenter = Augmenter(**getattr(params, network).augment.model_dump(), seed=params.seed)
     keras.mixed_precision.set_dtype_policy(precision)

@@ -1,4 +1,4 @@
-"""What a model was made from: hashes of code, data and parameters, kept inside it."""
+"""What a model was made from: hashes of code, data and parameters, stored inside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which slices make up which batch: a function of the seed and the step alone, so that any step can be the first."""
+"""Which slices make up which batch: a function of seed and step alone, so that training can start at any step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _shuffled(count: int, seed: int, stream: int, turn: int) -> np.ndarray:
 
 
 def shuffled_stream(count: int, positions: np.ndarray, seed: int, stream: int = 0) -> np.ndarray:
-    """What stands at `positions` of the numbers 0 .. count - 1, shuffled anew for every turn, turn after turn."""
+    """Return the numbers at `positions` of an endless stream: 0 .. count - 1, reshuffled for every pass."""
     turns, places = np.divmod(positions, count)
     return np.array(
         [_shuffled(count, seed, stream, int(turn))[place] for turn, place in zip(turns, places, strict=True)]
@@ -27,13 +27,13 @@ class Sampler:
 
     Args:
         has_tumor: bool [slices].
-        batch: slices a step.
-        seed: of the order.
-        tumor_share: share of tumour slices, which are then spread evenly; 1 gives tumour slices only, None all slices
-            as they come, each once an epoch.
+        batch: slices per step.
+        seed: seed of the order.
+        tumor_share: share of tumour slices, which are spread evenly; 1 gives only tumour slices, None all slices as
+            they come, each once per epoch.
 
     Raises:
-        UserError: slices of a kind are asked for, and there are none.
+        UserError: a requested kind of slices is missing.
     """
 
     def __init__(self, has_tumor: np.ndarray, batch: int, seed: int, tumor_share: float | None = None) -> None:

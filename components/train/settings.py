@@ -1,4 +1,4 @@
-"""Parameters to what a training needs: the network's arguments, its phases, its loss and its optimizer."""
+"""From parameters to the needs of a training: the network's arguments, its phases, its loss and its optimizer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.networks.metrics import PooledDice
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs up to `last`, whole epochs counted from 1, with one optimizer; `strategy` is the classifier's."""
+    """Epochs up to `last`, counted from 1 and inclusive, with one optimizer; `strategy` is the classifier's."""
 
     last: int
     learning_rate: float
@@ -69,15 +69,15 @@ def phases(params: Params, network: str) -> list[Phase]:
 
 
 def check_updates(params: Params, network: str, steps: int) -> None:
-    """Tell what the number of slices makes of the knobs.
+    """Check how the parameters suit the number of steps; warns of a moving average that is too slow.
 
     Args:
         params: all parameters.
         network: "classifier" or "segmenter".
-        steps: batches an epoch.
+        steps: batches per epoch.
 
     Raises:
-        UserError: a phase has no update of the weights.
+        UserError: a phase never updates the weights.
     """
     knobs, first, batches = getattr(params, network), 1, 0
     for phase in phases(params, network):
@@ -97,9 +97,9 @@ def check_updates(params: Params, network: str, steps: int) -> None:
 
 
 def loss_of(params: Params, network: str) -> Callable[[Any, Any], Any]:
-    """Loss of (targets, predictions), [batch]; the segmenter's are pooled over the batch, so its values are equal.
+    """Loss of (targets, predictions), [batch]; the segmenter's is pooled over the batch, so its values are equal.
 
-    Keras averages over the batch, then over replicas; of a loss without the batch's axis it forgets the latter.
+    Keras averages over the batch, then over replicas; without a batch axis it would skip the replicas.
     """
     if network == "classifier":
         return keras.losses.binary_crossentropy
@@ -116,23 +116,23 @@ def balance(params: Params, network: str) -> tuple[float | None, bool]:
 
 
 def metric_of(network: str) -> keras.metrics.Metric:
-    """What is measured on the training batches, as they are, augmented."""
+    """Metric of the training batches, after augmentation."""
     return keras.metrics.AUC(name="auroc") if network == "classifier" else PooledDice()
 
 
 class ByUpdate(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule of updates for an optimizer that accumulates gradients: Keras asks by batch.
+    """A schedule in updates for an optimizer that accumulates gradients: Keras asks by batch.
 
     Args:
-        rate: the schedule.
-        accumulate: batches an update.
+        rate: schedule in updates.
+        accumulate: batches per update.
     """
 
     def __init__(self, rate: keras.optimizers.schedules.LearningRateSchedule, accumulate: int) -> None:
         self.rate, self.accumulate = rate, accumulate
 
     def __call__(self, step: Any) -> Any:
-        """Learning rate of the update that batch `step` belongs to."""
+        """Learning rate of the update to which batch `step` belongs."""
         return self.rate(step // self.accumulate)
 
 
@@ -142,10 +142,10 @@ def optimizer(
     """Adam with one epoch of linear warm-up from a tenth, then cosine decay to zero: functions of the step alone.
 
     Args:
-        peak: the highest learning rate.
-        steps: batches an epoch.
-        epochs: of this optimizer.
-        accumulate: batches whose gradients are averaged for one update.
+        peak: highest learning rate.
+        steps: batches per epoch.
+        epochs: number of epochs with this optimizer.
+        accumulate: number of batches whose gradients are averaged for one update.
         average: momentum of the moving average of the weights (Polyak and Juditsky 1992), 0 for none.
     """
     averaging = {"use_ema": True, "ema_momentum": average} if average else {}
@@ -159,6 +159,6 @@ def optimizer(
 
 
 def weights_hash(params: Params, network: str) -> str:
-    """SHA-256 of the file of pre-trained weights of `network`; "" where none is named."""
+    """SHA-256 of the file of pre-trained weights of `network`; "" if none is configured."""
     file = Path(getattr(params, network).weights)
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

@@ -36,26 +36,27 @@ def train(
     live: str | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> keras.Model | None:
-    """Train `network`, or go on where the last attempt was killed; write history, arguments and best weights.
+    """Train `network`, resuming an interrupted training; writes history, arguments and best weights.
 
     Args:
         network: "classifier" or "segmenter".
         params: all parameters.
-        train_files, val_files: patterns of gzipped TFRecord files.
-        run_dir: folder to write to.
+        train_files, val_files: patterns of TFRecord files in gzip format.
+        run_dir: output folder.
         live: folder for the live plots; None for none.
-        on_epoch: told the number and the scores of each epoch, first of those before an interruption.
+        on_epoch: function called with the number and the scores of each epoch, beginning with those before an
+            interruption.
 
     Raises:
-        UserError: no GPU where one is required, a batch that devices can't share, or weights that would never change.
+        UserError: a required GPU is missing, the devices can't share a batch evenly, or the weights would never change.
 
     Returns:
-        The network in float32 with the weights of its best epoch by the validation patients, ready to export. None on
-        workers beside the first, which write nothing.
+        The network in float32 with the weights of its best epoch on the validation patients, ready to export. None on
+        workers other than the first, which write nothing.
     """
     knobs, shared = getattr(params, network), params.training
     devices.require_gpu(shared.gpu)
-    strategy = devices.strategy(shared.devices)  # before anything else of TensorFlow's
+    strategy = devices.strategy(shared.devices)  # before any other use of TensorFlow
     if knobs.batch_size % strategy.num_replicas_in_sync:
         raise UserError(
             f"params.yaml: {network}.batch_size {knobs.batch_size} can't be shared evenly by "
@@ -131,12 +132,12 @@ def forget(network: str, params: Params) -> None:
 
 
 def forget_checkpoints(network: str, params: Params) -> None:
-    """Remove the checkpoints of a training alone."""
+    """Remove only the checkpoints of a training."""
     _checkpoints(network, params, "").clear()
 
 
 def run_fn(fn_args: Any) -> None:
-    """Entry point of the TFX Trainer; `custom_config` holds `network`, `params` and, where wanted, `live`."""
+    """Entry point of the TFX Trainer; `custom_config` holds `network`, `params` and, optionally, `live`."""
     config = fn_args.custom_config
     network, params = config["network"], Params.model_validate(config["params"])
     trained = train(
@@ -148,7 +149,7 @@ def run_fn(fn_args: Any) -> None:
 
 
 def _made_from(network: str, params: Params, data: dict[str, str]) -> dict[str, Any]:
-    """All that the trained weights depend on, by hash or by name."""
+    """Everything that the trained weights depend on, by hash or by name."""
     knobs, shared = getattr(params, network), params.training
     return {
         "code": provenance.code_hash(),

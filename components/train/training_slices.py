@@ -1,4 +1,4 @@
-"""Decoded slices of one side: uint8 files, mapped into memory, so that they are in it as far as there is room."""
+"""Decoded slices of one split: uint8 files, mapped into memory as far as it suffices."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from components.scans.scan import neighborhood, stack_neighbors
 
 @dataclass(frozen=True)
 class Slices:
-    """Slices on a network's grid, in the order of patient and slice, whatever order the files had.
+    """Slices on a network's grid, in the order of patient and slice, whatever the order of the files.
 
     Attributes:
         images: uint8 [records, size, size, 3], in the files' order.
         masks: uint8 {0, 1} [records, size, size, 1], likewise.
-        order: the record of each slice, int [slices].
+        order: record of each slice, int [slices].
         patients: number of each slice's patient, int [slices], from 0.
         has_tumor: bool [slices].
         people: fingerprints of the persons, sorted.
@@ -33,7 +33,7 @@ class Slices:
         return len(self.order)
 
     def neighbor_indices(self, neighbors: int) -> np.ndarray:
-        """Numbers of each slice's neighbours in its scan, int [slices, 2 neighbors + 1]."""
+        """Indices of each slice and its neighbours in the scan, int [slices, 2 neighbors + 1]."""
         lengths = np.bincount(self.patients)
         starts = np.cumsum(lengths) - lengths
         return np.concatenate(

@@ -1,8 +1,8 @@
-"""Drift: do the patients of two groups look as if they came from the same scanners and the same disease?
+"""Drift: do two groups of patients look as if they came from the same scanners and had the same disease?
 
-The unit is the patient and not the slice: slices of one patient are alike, so a test over slices finds a difference
-between any two handfuls of patients. Numbers are compared with the two-sample Kolmogorov-Smirnov test, shares of yes
-and no with Fisher's exact test, and p-values are adjusted for the number of features (Benjamini and Hochberg 1995).
+The unit is the patient, not the slice: slices of one patient are alike, so a test over slices finds a difference
+between any two handfuls of patients. Numbers are compared with the two-sample Kolmogorov-Smirnov test, proportions with
+Fisher's exact test, and p-values are adjusted for the number of features (Benjamini and Hochberg 1995).
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from scipy.stats import false_discovery_control, fisher_exact, ks_2samp
 
 YES_OR_NO = ("missing_pre", "missing_post")
 SHARE = "predicted_tumor_share"
-FEW = 5  # with fewer patients in a group not even the most extreme order of them is beyond chance
+FEW = 5  # with fewer patients in a group, not even the most extreme ordering is significant
 COLUMNS = ["feature", "reference", "new", "distance", "p", "drift"]
 
 
 def by_patient(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row a patient: the mean of its slices' intensities, whether a sequence is missing, and predictions if any."""
+    """One row per patient: mean intensities of its slices, whether a sequence is missing, and predictions if any."""
     names = [name for name in manifest if name.startswith(("mean_", "std_")) or name in (*YES_OR_NO, SHARE)]
     return manifest.groupby("patient")[names].mean()
 
@@ -26,13 +26,13 @@ def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.Data
     """Compare two groups of patients.
 
     Args:
-        reference, new: one row a patient, as `by_patient` gives it.
-        level: adjusted p-values below it are drift, (0, 1).
+        reference, new: one row per patient, from `by_patient`.
+        level: significance level for adjusted p-values, (0, 1).
 
     Returns:
-        One row a feature, columns `COLUMNS`: medians (shares for yes and no) of both groups, the largest distance of
-        their cumulative distributions (the difference of the shares) in 0..1, adjusted p, and "yes", "no" or
-        "too few patients".
+        One row per feature, columns `COLUMNS`: medians (proportions for yes and no) of both groups, the largest
+        distance of their cumulative distributions (the difference of the proportions) in 0..1, adjusted p, and "yes",
+        "no" or "too few patients".
     """
     rows = []
     for name in reference.columns.intersection(new.columns):
@@ -54,7 +54,7 @@ def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.Data
 
 
 def found(table: pd.DataFrame) -> list[str]:
-    """Say in words what has drifted."""
+    """Describe in words what has drifted."""
     return [
         f"{row.feature}: {row.reference:.3g} before, {row.new:.3g} now (distance {row.distance:.2f}, p {row.p:.2g})"
         for row in table[table["drift"] == "yes"].itertuples()
@@ -73,7 +73,7 @@ def between_sides(manifest: pd.DataFrame, splits: pd.DataFrame, level: float) ->
 
 
 def show(table: pd.DataFrame) -> str:
-    """The table as text, for people."""
+    """The table as text for users."""
     shown = table.copy()
     for column in ("reference", "new", "distance"):
         shown[column] = shown[column].map("{:.3g}".format)

@@ -1,4 +1,4 @@
-"""Validate: do the examples look as the curated schema says? An anomaly fails the stage."""
+"""Validate: do the examples conform to the curated schema? An anomaly fails the stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.common.errors import UserError
 from components.validate.drift import found
 
 SCHEMA = Path(__file__).with_name("schema.pbtxt")
-# Pictures and names have no statistics worth keeping: bytes say nothing, and names are the patients'.
+# Pictures and names have no useful statistics: bytes say nothing, and names are the patients'.
 DESCRIBED = (
     *("site", "slice", "has_tumor", "tumor_pixels", "missing_pre", "missing_post"),
     *("mean_pre", "std_pre", "mean_flair", "std_flair", "mean_post", "std_post"),
@@ -26,7 +26,7 @@ def stats_options() -> tfdv.StatsOptions:
 
 
 def read_anomalies(folder: str | Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (side, feature, description) of each anomaly that ExampleValidator wrote below `folder`."""
+    """Yield (split, feature, description) of each anomaly that ExampleValidator wrote below `folder`."""
     for path in sorted(Path(folder).glob("Split-*/SchemaDiff.pb")):
         found = anomalies_pb2.Anomalies.FromString(path.read_bytes())
         side = path.parent.name.removeprefix("Split-")
@@ -37,7 +37,7 @@ def read_anomalies(folder: str | Path) -> Iterator[tuple[str, str, str]]:
 
 
 def check(folder: str | Path) -> None:
-    """Raise UserError naming the first anomaly and how many more there are."""
+    """Raise UserError naming the first anomaly and the number of others."""
     anomalies = list(read_anomalies(folder))
     if anomalies:
         side, feature, description = anomalies[0]
@@ -49,7 +49,7 @@ def check(folder: str | Path) -> None:
 
 
 def check_drift(table: pd.DataFrame, action: str) -> None:
-    """Print where val or test patients look unlike those of train; raise UserError if the action is "refuse"."""
+    """Print how val and test patients differ from train; raise UserError if they do and `action` is "refuse"."""
     lines = [f"{side}: {line}" for side, part in table.groupby("side") for line in found(part)]
     for line in lines:
         print(f"drift: {line}")

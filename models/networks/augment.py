@@ -10,29 +10,30 @@ from keras import ops
 
 from models.networks import warp
 
-# Spans of the smooth fields over the side. Four bend a brain without wrinkling it; the bias field of a receive coil is
-# smoother than that.
+# Spans of the smooth fields across the side. Four bend a brain without wrinkling it; the bias field of a receive coil
+# is smoother than that.
 ELASTIC_SPANS = 4
 BIAS_SPANS = 2
 
 
 class Augmenter:
-    """Random geometry and intensity, drawn anew for every slice of a batch; what is 0 or False is left out.
+    """Random geometry and intensity, drawn anew for every slice of a batch; 0 or False disables a transform.
 
-    All channels of a slice change alike, because they are one scan: so does a slice with its neighbours. Whatever is
-    random comes from the variable `seeds.state`; who restores it draws the same again.
+    All channels of a slice, and its neighbours, change alike, because they are one scan. All randomness comes from the
+    variable `seeds.state`; restoring it repeats the same draws.
 
     Args:
-        flip: mirror left and right in half of the slices.
-        rotate: up to so many degrees either way.
-        zoom: up to this share larger or smaller.
-        shift: up to this share of the side, either axis.
-        elastic: bend smoothly, no pixel by more than this share of the side along either axis. Below 0.12 nothing
-            folds over (Choi and Lee 2000: 0.48 of the control points' distance). B-splines: Rueckert et al. 1999.
-        intensity: contrast up to this share, brightness up to a quarter of it.
-        gamma: intensities 0..1 to the power exp(-gamma) to exp(gamma).
-        bias: multiply by a smooth field of exp(-bias) to exp(bias), as an MRI coil's uneven sensitivity does.
-        seed: of the random numbers.
+        flip: whether to mirror left and right in half of the slices.
+        rotate: maximum angle either way, degrees.
+        zoom: maximum change in size, as a share.
+        shift: maximum shift along either axis, as a share of the side.
+        elastic: maximum displacement of a pixel along either axis by smooth bending, as a share of the side. Below 0.12
+            nothing folds over (Choi and Lee 2000: 0.48 of the control points' distance). B-splines: Rueckert et al.
+            1999.
+        intensity: maximum change of contrast, as a share; brightness changes by up to a quarter of it.
+        gamma: range of the exponent of intensities 0..1, exp(-gamma) to exp(gamma).
+        bias: range of a smooth multiplicative field, exp(-bias) to exp(bias), like an MRI coil's uneven sensitivity.
+        seed: seed of the random numbers.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Augmenter:
         return warp.smooth_field(keras.random.uniform(shape, -reach, reach, dtype="float32", seed=self.seeds), size)
 
     def places(self, count: Any, size: int) -> tuple[Any, Any]:
-        """Draw where each pixel comes from: rows and columns in the old picture, float32 [count, size, size] each."""
+        """Draw the source of each pixel: rows and columns in the old picture, float32 [count, size, size] each."""
         rows, columns = warp.affine_places(
             angle=self._uniform(count, self.rotate * math.pi / 180),
             scale=1.0 + self._uniform(count, self.zoom),
@@ -86,7 +87,7 @@ class Augmenter:
         images = ops.clip(images, 0.0, 255.0)
         if self.gamma:
             exponent = ops.reshape(ops.exp(self._uniform(count, self.gamma)), (-1, 1, 1, 1))
-            # x ** e as exp(e log x), which CPUs vectorise: several times as fast.
+            # x ** e as exp(e log x), which CPUs vectorise: several times faster.
             bent = ops.exp(exponent * ops.log(ops.maximum(images, 1e-12) / 255.0))
             images = ops.where(images > 0.0, 255.0 * bent, 0.0)
         return images
@@ -96,7 +97,7 @@ class Augmenter:
 
         Args:
             images: [batch, size, size, channels], 0..255, any number of channels.
-            masks: [batch, size, size, 1], {0, 1}; None where there are none.
+            masks: [batch, size, size, 1], {0, 1}; None if there are none.
 
         Returns:
             images, float32 in 0..255, and masks, float32 {0, 1}, or None.
@@ -107,7 +108,7 @@ class Augmenter:
             places = self.places(ops.shape(images)[0], images.shape[1])
             if masks is None:
                 images = warp.sample(images, *places)
-            else:  # one look-up for both, and for all that moves, so that nothing is blurred twice
+            else:  # one look-up for both, and for all geometry, so that nothing is blurred twice
                 moved = warp.sample(ops.concatenate([images, masks], axis=-1), *places)
                 images, masks = moved[..., :-1], ops.cast(moved[..., -1:] >= 0.5, "float32")
         if self.bias or self.intensity or self.gamma:
@@ -116,27 +117,28 @@ class Augmenter:
 
 
 class AugmentedModel(keras.Model):
-    """A network that augments its batches while it trains, and nowhere else.
+    """A network that augments its batches during training only.
 
-    Runs under the TensorFlow and the JAX backend: their `train_step` differ only in what comes before the batch.
+    Runs under the TensorFlow and the JAX backend: their `train_step` methods differ only in the arguments before the
+    batch.
     """
 
     def __init__(self, network: keras.Model, augmenter: Augmenter, *, with_masks: bool) -> None:
         super().__init__(name=f"augmented_{network.name}")
         self.network, self.augmenter, self.with_masks = network, augmenter, with_masks
-        self.augmenter_seeds = augmenter.seeds  # tracked, so that its state travels through compiled steps
+        self.augmenter_seeds = augmenter.seeds  # tracked, so that its state persists through compiled steps
 
     def call(self, slices: Any, training: bool | None = None) -> Any:
         """Run the network."""
         return self.network(slices, training=training)
 
     def train_step(self, *args: Any) -> Any:
-        """Augment, then do what Keras does."""
+        """Augment, then run Keras' own step."""
         *state, batch = args
         images, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
         reference = targets if self.with_masks else None
         if state:
-            # JAX hands over the values of all variables, which hold none of their own while a step is compiled.
+            # JAX passes in the values of all variables, which hold none of their own while a step is compiled.
             trainable, fixed, *others = state[0]
             with keras.StatelessScope(list(zip(self.non_trainable_variables, fixed, strict=True))) as scope:
                 images, masks = self.augmenter(images, reference)

@@ -17,27 +17,27 @@ from models.networks.zoo import BACKBONES, scaling
 
 
 class WeightsUnavailableError(RuntimeError):
-    """The pre-trained weights can't be had; the message says which and what to do."""
+    """The pre-trained weights are unavailable; the message says which and what to do."""
 
 
 def backbone(name: str, weights: str, size: int, pooling: str | None = None, neighbors: int = 0) -> keras.Model:
     """Build one of `zoo.BACKBONES`, without its top.
 
     Args:
-        name: a backbone's name, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).
-        weights: "imagenet" downloads them, a path loads that file, "none" starts at random. A file may be of a network
-            of three channels, or of one that saw as many neighbours (`save_encoder`).
+        name: backbone, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).
+        weights: "imagenet" downloads them, a path loads that file, "none" starts at random. A file may belong to a
+            network with three channels, or with the same number of neighbours (`save_encoder`).
         size: side of the square input, pixels.
-        pooling: "avg" or "max" of the last feature maps, to a vector; None for the maps themselves.
-        neighbors: slices either side that the first convolution sees, too. Pre-trained weights are of three channels:
-            those become the middle slice's, and the neighbours' start at zero, so that training starts from the
-            features of the slice itself.
+        pooling: "avg" or "max", which pool the last feature maps to a vector; None returns the maps themselves.
+        neighbors: number of slices on either side that the first convolution also sees. Pre-trained weights have three
+            channels: those become the middle slice's, and the neighbours' start at zero, so that training starts from
+            the features of the slice itself.
 
     Returns:
         A model of slices scaled as the backbone expects, [batch, size, size, 3 (2 neighbors + 1)].
 
     Raises:
-        ValueError: no such backbone, or a size it can't take.
+        ValueError: there is no such backbone, or it can't take this size.
         WeightsUnavailableError: the download failed, the file is missing, or it belongs to another network.
     """
     scaling(name)  # refuses a name that is no backbone's
@@ -45,7 +45,7 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
     shape = {"include_top": False, "pooling": pooling}
     if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise WeightsUnavailableError(f"{weights}: no such file of weights; set weights to imagenet, none or a file")
-    try:  # whatever is wrong with the arguments shows here
+    try:  # any wrong argument fails here
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
             plain = build(weights=None, input_shape=(size, size, 3 * (2 * neighbors + 1)), **shape)
@@ -73,14 +73,14 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
 
 @contextmanager
 def _complete() -> Iterator[None]:
-    """Refuse a file that holds no weights for some layers: newer Keras leaves those as they are, with a warning."""
+    """Refuse a file that lacks weights for some layers: newer Keras leaves those unchanged, with only a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Skipping nested container")
         yield
 
 
 def _has_loaded(network: keras.Model, weights: str) -> bool:
-    """Load a file that was saved from a network of as many channels; False where it is another's."""
+    """Load a file saved from a network with as many channels; False if it belongs to another network."""
     try:
         with _complete():
             network.load_weights(weights)
@@ -90,7 +90,7 @@ def _has_loaded(network: keras.Model, weights: str) -> bool:
 
 
 def _copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Copy weights to a network of as many channels or more; zero for those that are not the three in the middle."""
+    """Copy weights to a network with at least as many channels; those beside the middle three become zero."""
     for old, new in zip(source.weights, target.weights, strict=True):
         value = ops.convert_to_numpy(old)
         if new.shape != old.shape:
@@ -104,11 +104,11 @@ def pyramid(name: str, weights: str, size: int, levels: int, neighbors: int = 0)
 
     Args:
         name, weights, size, neighbors: see `backbone`.
-        levels: how often the side is halved.
+        levels: number of times that the side is halved.
 
     Returns:
-        A model of scaled slices, as `backbone`, that gives a list of feature maps: the last ones of half the side,
-        [batch, size / 2, size / 2, c], then of a quarter, ..., `levels` of them.
+        A model of scaled slices, as `backbone`, that returns a list of `levels` feature maps: the last ones of half the
+        side, [batch, size / 2, size / 2, c], then of a quarter, and so on.
 
     Raises:
         ValueError: see `backbone`; or the backbone doesn't halve its maps that often.
@@ -126,14 +126,14 @@ def pyramid(name: str, weights: str, size: int, levels: int, neighbors: int = 0)
 
 
 def save_encoder(segmenter: keras.Model, name: str, path: str | Path) -> None:
-    """Write the backbone inside a trained segmenter as weights that `backbone` takes.
+    """Write the backbone inside a trained segmenter as weights that `backbone` accepts.
 
-    What has learned where a tumour is has learned whether there is one.
+    A network that has learned where a tumour is has learned whether there is one.
 
     Args:
-        segmenter: of `transfer_resunet`, with as many filters as `name` halves its side.
-        name: its backbone.
-        path: ends in .weights.h5.
+        segmenter: network from `transfer_resunet`, with as many filters as `name` halves its side.
+        name: name of its backbone.
+        path: output file, ending in .weights.h5.
 
     Raises:
         ValueError: the segmenter has no such backbone, or only its upper part.

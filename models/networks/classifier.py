@@ -1,9 +1,9 @@
 """Stage 1: is there a tumour in this slice? Transfer learning from a `keras.applications` backbone.
 
 Strategies: `frozen` trains only the new dense head and keeps the backbone's weights and batch-norm statistics;
-`finetune` starts from the same weights and trains the whole network, with a very small learning rate where the
-weights are pre-trained; `frozen_then_finetune` does one after the other, so that no random head spoils the pre-trained
-features (Kumar et al. 2022, arXiv 2202.10054).
+`finetune` starts from the same weights and trains the whole network, with a very small learning rate if the weights are
+pre-trained; `frozen_then_finetune` does one after the other, so that no random head spoils the pre-trained features
+(Kumar et al. 2022, arXiv 2202.10054).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ STRATEGIES = ("frozen", "finetune", "frozen_then_finetune")
 
 
 def set_strategy(network: keras.Model, strategy: str) -> None:
-    """Freeze the backbone of a classifier or release it; the weights stay as they are.
+    """Freeze or unfreeze the backbone of a classifier; the weights stay as they are.
 
-    Compile again afterwards: what was compiled before keeps training what it did.
+    Compile again afterwards: a step compiled before keeps its trainable weights.
 
     Args:
-        network: what `classifier` gave.
+        network: network from `classifier`.
         strategy: "frozen" or "finetune".
     """
     if strategy not in ("frozen", "finetune"):
         raise ValueError(f"strategy {strategy!r} is neither frozen nor finetune")
     (trunk,) = (layer for layer in network.layers if isinstance(layer, keras.Model))
-    trunk.trainable = strategy == "finetune"  # a batch normalisation that is not trainable keeps its statistics, too
+    trunk.trainable = strategy == "finetune"  # a batch normalisation that is not trainable also keeps its statistics
 
 
 def classifier(
@@ -49,19 +49,20 @@ def classifier(
         name: one of `zoo.BACKBONES`.
         weights: see `backbone`.
         size: side of the square input, pixels.
-        strategy: one of `STRATEGIES`; frozen_then_finetune gives the frozen network, for `set_strategy` to release.
+        strategy: one of `STRATEGIES`; frozen_then_finetune gives the frozen network, for `set_strategy` to unfreeze.
         pooling: "avg" or "max", over the last feature maps.
-        dropout: share of the pooled features that a training step leaves out.
-        neighbors: slices that are seen on either side, besides the one in question.
+        dropout: share of the pooled features dropped in each training step.
+        neighbors: number of slices that are seen on either side of the one in question.
         normalization: "slice" or "unit", see `zoo.scaling`.
-        seed: of the dropout.
+        seed: seed of the dropout.
 
     Returns:
-        A model from [batch, size, size, 3 (2 neighbors + 1)], whole numbers 0..255, to the tumour probability
-        [batch, 1], float32 in 0..1. The backbone's own preprocessing is its first layer.
+        A model from [batch, size, size, 3 (2 neighbors + 1)], whole numbers 0..255, to the tumour probability [batch,
+        1], float32 in 0..1. The backbone's own preprocessing is its first layer.
 
     Raises:
-        ValueError: an unknown strategy or backbone, a frozen phase without pre-trained weights, or too small a size.
+        ValueError: the strategy or backbone is unknown, a frozen phase has no pre-trained weights, or the size is too
+            small.
         WeightsUnavailableError: see `backbone`.
     """
     if strategy not in STRATEGIES:

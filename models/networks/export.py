@@ -1,10 +1,10 @@
 """Write the trained networks as SavedModels with explicit signatures.
 
-serving_default   slices, uint8 [batch, height, width, channels] -> what the network says, at the slices' own size
-examples          serialised tf.Examples [batch]                 -> the same
-evaluate          serialised tf.Examples [batch] with masks      -> pixel counts that pool (segmenter only)
+serving_default   slices, uint8 [batch, height, width, channels] -> the network's output, at the slices' own size
+examples          serialised tf.Examples [batch]                 -> the same evaluate          serialised tf.Examples
+[batch] with masks      -> pixel counts that pool (segmenter only)
 
-Channels are 3, or 3 (2 n + 1) for a network that sees n slices either side.
+There are 3 channels, or 3 (2 n + 1) for a network that sees n slices on either side.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ SERIALIZED = tf.TensorSpec([None], tf.string, name="examples")
 
 
 def slices_spec(neighbors: int) -> tf.TensorSpec:
-    """Slices of any height and width, with `neighbors` slices either side."""
+    """Slices of any height and width, with `neighbors` slices on either side."""
     return tf.TensorSpec([None, None, None, 3 * (2 * neighbors + 1)], tf.uint8, name="slices")
 
 
 def neighbors_of(network: keras.Model) -> int:
-    """How many slices either side a network sees."""
+    """Number of slices that a network sees on either side."""
     return (network.input_shape[-1] // 3 - 1) // 2
 
 
 def tumor_probability(classifier: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Slices of any size, uint8 [batch, height, width, channels], to the tumour probability, float32 [batch, 1]."""
+    """Map slices of any size, uint8 [batch, height, width, channels], to the tumour probability, float32 [batch, 1]."""
     size = classifier.input_shape[1]
     return lambda slices: classifier(preprocessing.to_grid(slices, size), training=False)
 
 
 def mask_probability(segmenter: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Slices of any size, uint8 [batch, height, width, channels], to pixel probabilities, float32 [.., 1]."""
+    """Map slices of any size, uint8 [batch, height, width, channels], to pixel probabilities, float32 [.., 1]."""
     size = segmenter.input_shape[1]
 
     def predict(slices: tf.Tensor) -> tf.Tensor:
         maps = segmenter(preprocessing.to_grid(slices, size), training=False)
-        # preprocessing.from_grid, but for sizes that are not known yet: from 3.13 on Keras refuses those.
+        # Like preprocessing.from_grid, but for sizes not known yet: from 3.13 on Keras rejects those.
         return tf.image.resize(tf.cast(maps, tf.float32), tf.shape(slices)[1:3], method="bilinear")
 
     return predict
@@ -56,9 +56,9 @@ def _write(
     predict: Callable[[tf.Tensor], tf.Tensor],
     evaluate: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None,
 ) -> None:
-    """Write `network` with the signatures that all networks share, and `evaluate` where there is one."""
+    """Write `network` with the signatures shared by all networks, and `evaluate` if there is one."""
     neighbors = neighbors_of(network)
-    predict = tf.function(predict, input_signature=[slices_spec(neighbors)])  # traced once for all that call it
+    predict = tf.function(predict, input_signature=[slices_spec(neighbors)])  # traced once for all callers
 
     def from_examples(records: tf.Tensor) -> dict[str, tf.Tensor]:
         return {output: predict(examples.parse_images(records, neighbors))}
@@ -73,14 +73,14 @@ def _write(
 
 
 def export_classifier(classifier: keras.Model, folder: str | Path) -> None:
-    """Write the classifier with the signatures serving_default and examples, both giving `tumor_probability`."""
+    """Write the classifier with the signatures serving_default and examples, both returning `tumor_probability`."""
     _write(classifier, folder, "tumor_probability", tumor_probability(classifier))
 
 
 def export_segmenter(segmenter: keras.Model, folder: str | Path, threshold: float = 0.5) -> None:
-    """Write the segmenter with serving_default and examples, giving `mask_probability`, and evaluate.
+    """Write the segmenter with serving_default and examples, returning `mask_probability`, and evaluate.
 
-    `evaluate` gives, a slice each, float32 [batch, 1]: `intersection`, `predicted` and `reference`, in pixels at the
+    `evaluate` returns, per slice, float32 [batch, 1]: `intersection`, `predicted` and `reference`, in pixels at the
     slice's own size, for masks of probability `threshold` or more.
     """
     neighbors = neighbors_of(segmenter)

@@ -1,7 +1,7 @@
 """Losses of the segmenter, on probabilities, pooled over the batch, computed in float32.
 
-Pooling over the batch instead of averaging over slices keeps slices without tumour harmless: alone they would give
-0/0, here they add only their false positives.
+Pooling over the batch instead of averaging over slices keeps slices without tumour harmless: alone they would give 0/0,
+here they only contribute their false positives.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 from keras import ops
 
 SMOOTH = 1.0  # pixels; keeps the index at 1 and its gradient finite where reference and prediction are both empty
-EPSILON = 1e-6  # the least probability that a logarithm sees
-# Tumour is about 1 % of all pixels: background makes 99 % of the plain cross-entropy, so that saying nothing is cheap.
-# Ten brings tumour to a tenth; the inverse frequency, a hundred, draws masks far too large.
+EPSILON = 1e-6  # the smallest probability passed to a logarithm
+# Tumour is about 1 % of all pixels: background makes up 99 % of the plain cross-entropy, so predicting nothing is
+# cheap. Ten raises tumour to a tenth; the inverse frequency, a hundred, predicts masks far too large.
 TUMOR_WEIGHT = 10.0
 
 
@@ -52,7 +52,7 @@ def dice(y_true: Any, y_pred: Any) -> Any:
 
 
 def _neg_log(probability: Any) -> Any:
-    """-log of a probability of 1e-6 or more; the gradient passes the limit, else a hopeless pixel would stay so."""
+    """-log of a probability of at least 1e-6; the gradient ignores this limit, or a hopeless pixel would stay so."""
     limited = probability + ops.stop_gradient(ops.maximum(probability, EPSILON) - probability)
     return -ops.log(limited)
 
@@ -70,7 +70,7 @@ def crossentropy(y_true: Any, y_pred: Any) -> Any:
 def weighted_crossentropy(y_true: Any, y_pred: Any) -> Any:
     """Cross-entropy in which a tumour pixel weighs 10: mean of -(10 y log p + (1 - y) log(1 - p)) over all pixels.
 
-    The mean is over pixels and not over weights, so that a pixel's gradient doesn't depend on its batch.
+    The mean is over pixels rather than weights, so that a pixel's gradient doesn't depend on its batch.
     """
     return _mean_neg_log(y_true, y_pred, TUMOR_WEIGHT)
 

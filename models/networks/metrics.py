@@ -1,4 +1,4 @@
-"""Metrics that are watched while training."""
+"""Metrics for training."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from keras import ops
 
 
 class PooledDice(keras.metrics.Metric):
-    """Dice of all pixels seen since the reset, pooled: 2 TP / (2 TP + FN + FP) at a threshold; 1 where all is empty.
+    """Dice over all pixels since the reset, pooled: 2 TP / (2 TP + FN + FP) at a threshold; 1 if everything is empty.
 
-    Pooled means that large tumours weigh more; volume Dice per patient is measured by the evaluation.
+    Pooling gives large tumours more weight; evaluation measures volume Dice per patient.
     """
 
     def __init__(self, threshold: float = 0.5, name: str = "pooled_dice", **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Keep a trained network as the arguments it was built with and its weights, which every backend and stack reads."""
+"""Store a trained network as its constructor arguments and its weights, which every backend and stack reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NETWORK, WEIGHTS = "network.json", "network.weights.h5"
 
 
 def segmenter(**arguments: Any) -> keras.Model:
-    """Build the ResUNet, on a pre-trained encoder where the arguments name a `backbone`."""
+    """Build the ResUNet, on a pre-trained encoder if the arguments name a `backbone`."""
     return (transfer_resunet if "backbone" in arguments else resunet)(**arguments)
 
 
@@ -38,8 +38,8 @@ def save_network(
     """Write `network.json` and `network.weights.h5` below `folder`.
 
     Args:
-        arguments: what `build` was given.
-        made_from: hashes of what the network was trained with, kept in network.json.
+        arguments: arguments given to `build`.
+        made_from: hashes of what the network was trained with, stored in network.json.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def save_network(
 
 
 def halve(folder: str | Path, target: str | Path) -> None:
-    """Copy what `save_network` wrote with its weights in half precision: a network of half the size.
+    """Copy the files of `save_network` with weights in half precision, at half the size.
 
     Weights keep 11 bits; a probability changes by about a hundredth at most.
     """
@@ -70,14 +70,14 @@ def halve(folder: str | Path, target: str | Path) -> None:
 
 
 def load_network(folder: str | Path) -> keras.Model:
-    """Read back what `save_network` wrote; pre-trained weights are not fetched again."""
+    """Load the files of `save_network`; pre-trained weights are not fetched again."""
     folder = Path(folder)
     record = json.loads((folder / NETWORK).read_text(encoding="utf-8"))
     arguments = dict(record["arguments"])
     if "weights" in arguments:
         arguments["weights"] = "none"
     if "strategy" in arguments:
-        arguments["strategy"] = "finetune"  # frozen, it would ask for pre-trained ones
+        arguments["strategy"] = "finetune"  # a frozen network would ask for pre-trained weights
     network = build(record["network"], arguments)
     network.load_weights(folder / WEIGHTS)
     return network

@@ -1,4 +1,4 @@
-"""Batch normalisation as fast as the backend can do it."""
+"""Batch normalisation as fast as the backend allows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 import keras
 
-# Keras averages batch statistics over hundreds of steps (0.99). MRI's differ from photographs', and in runs of a few
+# Keras averages batch statistics over hundreds of steps (0.99). MRI's differ from photographs', so in runs of a few
 # hundred steps a model would be scored with stale ones.
 MOMENTUM = 0.9
 
 
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' batch normalisation over channels last, in one kernel where TensorFlow trains it.
+    """Keras' batch normalisation with channels last, in one kernel when TensorFlow trains it.
 
     Keras 3 composes it of a dozen element-wise operations, each of which goes through memory; on CPUs that was half of
-    a training step's time. Weights, their names and results are those of the layer it replaces
-    (Ioffe and Szegedy 2015, arXiv 1502.03167).
+    a training step's time. Weights, their names and results are those of the layer it replaces (Ioffe and Szegedy 2015,
+    arXiv 1502.03167).
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalise [batch, height, width, channels]; in training by the batch's own statistics, which it averages."""
+        """Normalise [batch, height, width, channels]; training uses, and averages, the batch's own statistics."""
         one_kernel = keras.backend.backend() == "tensorflow" and len(inputs.shape) == 4 and mask is None
         if not (training and self.trainable and one_kernel):
             return super().call(inputs, training=training, mask=mask)
@@ -31,7 +31,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         offset = tf.zeros(channels) if self.beta is None else tf.cast(self.beta, tf.float32)
         normalized, mean, variance = tf.compat.v1.nn.fused_batch_norm(inputs, scale, offset, epsilon=self.epsilon)
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
-        variance *= (count - 1.0) / tf.maximum(count, 2.0)  # the kernel gives the sample's, Keras keeps the batch's
+        variance *= (count - 1.0) / tf.maximum(count, 2.0)  # the kernel returns the sample's, Keras keeps the batch's
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + tf.cast(value, average.dtype) * (1.0 - self.momentum))
         return normalized

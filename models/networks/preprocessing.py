@@ -9,15 +9,15 @@ from keras import ops
 
 
 def to_grid(images: Any, size: int) -> Any:
-    """Bring slices to the network's grid.
+    """Resample slices to the network's grid.
 
     Args:
         images: [batch, height, width, channels], uint8 or whole numbers 0..255, any height and width.
-        size: side of the square that the network works on, pixels.
+        size: side of the square grid of the network, pixels.
 
     Returns:
-        float32 [batch, size, size, channels]: whole numbers 0..255, so that a uint8 cache of them loses nothing.
-        Larger slices are low-pass filtered on the way down (bilinear, antialiased).
+        float32 [batch, size, size, channels]: whole numbers 0..255, so that a uint8 cache of them loses nothing. Larger
+        slices are low-pass filtered on the way down (bilinear, antialiased).
     """
     images = ops.cast(images, "float32")
     if tuple(images.shape[1:3]) == (size, size):
@@ -27,17 +27,17 @@ def to_grid(images: Any, size: int) -> Any:
 
 
 def mask_to_grid(masks: Any, size: int) -> Any:
-    """Bring masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 where half a pixel is tumour."""
+    """Resample masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 if half of a pixel is tumour."""
     masks = ops.cast(masks, "float32")
     if tuple(masks.shape[1:3]) == (size, size):
         return masks
     resized = ops.image.resize(masks, (size, size), interpolation="bilinear", antialias=True)
-    # Exact halves are common, and backends round them to either side.
+    # Exact halves are common, and backends round them either way.
     return ops.cast(resized >= 0.5 - 1e-4, "float32")
 
 
 def from_grid(probabilities: Any, height: int, width: int) -> Any:
-    """Bring probability maps [batch, size, size, 1] back to the slice's own height and width (bilinear)."""
+    """Resample probability maps [batch, size, size, 1] to the slice's own height and width (bilinear)."""
     return ops.image.resize(ops.cast(probabilities, "float32"), (height, width), interpolation="bilinear")
 
 
@@ -49,8 +49,8 @@ def unit(images: Any) -> Any:
 def standardise(images: Any) -> Any:
     """Give every slice and channel zero mean and unit variance over its own pixels.
 
-    Scanners and exports differ in brightness more than tumours differ from brain; this takes that away. A constant
-    channel becomes 0.
+    Scanners and exports differ in brightness more than tumours differ from brain; this removes that difference. A
+    constant channel becomes 0.
     """
     mean = ops.mean(images, axis=(1, 2), keepdims=True)
     deviation = ops.sqrt(ops.mean(ops.square(images - mean), axis=(1, 2), keepdims=True))

@@ -10,14 +10,14 @@ import keras
 from models.networks import preprocessing
 from models.networks.norms import MOMENTUM, BatchNormalization
 
-GROUPS = 8  # of a group normalisation, or as many fewer as divide the feature maps
+GROUPS = 8  # in a group normalisation, or the next smaller number that divides the feature maps
 
 
 def normalized(x: Any, norm: str) -> Any:
     """Normalise feature maps over the batch, over each slice and map ("instance"), or over each slice's groups of maps.
 
     Batch: Ioffe and Szegedy 2015, arXiv 1502.03167. Instance: Ulyanov et al. 2016, arXiv 1607.08022. Group: Wu and He
-    2018, arXiv 1803.08494. The latter two don't depend on the batch, so that small batches train as well.
+    2018, arXiv 1803.08494. The latter two don't depend on the batch, so small batches train as well.
     """
     if norm == "batch":
         return BatchNormalization(momentum=MOMENTUM)(x)
@@ -38,7 +38,7 @@ def conv_block(x: Any, filters: int, norm: str) -> Any:
 
 
 def res_block(x: Any, filters: int, norm: str) -> Any:
-    """1x1 and 3x3 convolution beside a 1x1 shortcut, each normalised, added, ReLU."""
+    """1x1 and 3x3 convolution beside a 1x1 shortcut, each normalised; then added, ReLU."""
     shortcut = normalized(keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(x), norm)
     x = normalized(keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(x), norm)
     x = keras.layers.ReLU()(x)
@@ -77,18 +77,18 @@ def resunet(
 ) -> keras.Model:
     """Build the segmenter.
 
-    Encoder: a convolution block, then res-blocks, each followed by 2x2 max pooling. Bottleneck: a res-block of twice
+    Encoder: a convolution block, then res-blocks, each followed by 2x2 max pooling. Bottleneck: a res-block with twice
     the last encoder's filters. Decoder: up-sampling, concatenation with the encoder's features of the same size, a
-    res-block; at last a 1x1 convolution.
+    res-block; finally a 1x1 convolution.
 
     Args:
         filters: feature maps of the encoder blocks, in order, 2 to 6 of them.
         size: side of the square input and output, pixels; a multiple of 2 ** len(filters).
         normalization: "slice" (zero mean, unit variance of each slice) or "unit" (0..255 to -1..1).
-        head: "sigmoid" (one class) or "softmax" (background and tumour), formed per pixel.
+        head: "sigmoid" (one class) or "softmax" (background and tumour), applied per pixel.
         upsampling: "transpose" or "nearest", see `up`.
-        norm: of the feature maps, "batch", "instance" or "group", see `normalized`.
-        neighbors: slices that are seen on either side, besides the one to outline.
+        norm: normalisation of the feature maps, "batch", "instance" or "group", see `normalized`.
+        neighbors: number of slices that are seen on either side of the one to outline.
 
     Returns:
         A model from [batch, size, size, 3 (2 neighbors + 1)], whole numbers 0..255, to the tumour probability of each
@@ -96,7 +96,7 @@ def resunet(
         sequences of the first neighbour, then of the next, with the slice itself in the middle.
 
     Raises:
-        ValueError: an argument that is none of these; the message names it.
+        ValueError: an argument has none of these values; the message names it.
     """
     if not 2 <= len(filters) <= 6:
         raise ValueError(f"filters {list(filters)} are {len(filters)} encoder blocks; 2 to 6 are possible")

@@ -30,8 +30,8 @@ def transfer_resunet(
     """Build the segmenter on a backbone.
 
     Args:
-        filters: feature maps of the decoder's blocks, from the whole side on down: n of them use the backbone's maps
-            of half the side to its 2 ** n th part.
+        filters: feature maps of the decoder's blocks, from full size down: n of them use the backbone's maps from half
+            the side to 1 / 2 ** n of it.
         backbone, weights: see `backbones.backbone`.
         normalization: see `zoo.scaling`.
         size, head, upsampling, norm, neighbors: see `resunet.resunet`.

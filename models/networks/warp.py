@@ -1,7 +1,7 @@
-"""Geometry of augmentation: smooth random fields, and one bilinear look-up of every pixel where a warp takes it from.
+"""Geometry of augmentation: smooth random fields, and one bilinear look-up of every pixel at its warped position.
 
-Plain array operations, so that compiled steps of every backend take them: `keras.ops.image.affine_transform` can't be
-compiled by XLA under TensorFlow, and neither bends a slice.
+Plain array operations, which every backend can compile: XLA can't compile `keras.ops.image.affine_transform` under
+TensorFlow, and on no backend does it bend a slice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def spline(points: int, size: int) -> np.ndarray:
     of its control points. The outermost two lie one span outside the picture.
 
     Args:
-        points: control points, 4 or more; the side is `points` - 3 spans long.
+        points: number of control points, 4 or more; the side is `points` - 3 spans long.
         size: pixels of the side.
     """
     place = np.linspace(0, points - 3, size)
@@ -33,19 +33,19 @@ def spline(points: int, size: int) -> np.ndarray:
 
 
 def smooth_field(knots: Any, size: int) -> Any:
-    """Control points [batch, points, points, fields] to smooth fields, float32 [batch, size, size, fields]."""
+    """Interpolate control points [batch, points, points, fields] to fields, float32 [batch, size, size, fields]."""
     weights = spline(knots.shape[1], size)
     return ops.einsum("ik,bklf,jl->bijf", weights, knots, weights)
 
 
 def affine_places(angle: Any, scale: Any, mirror: Any, right: Any, down: Any, size: int) -> tuple[Any, Any]:
-    """Where pictures that are mirrored, turned and zoomed about their centre and shifted take each pixel from.
+    """Return the source of each pixel in pictures mirrored, rotated and zoomed about their centre and shifted.
 
     Args:
         angle: radians, [batch].
-        scale: step in the old picture for one pixel of the new one, [batch]; below 1 things grow.
-        mirror: -1 where left and right change places, else 1, [batch].
-        right, down: shift of the place in the old picture, pixels, [batch].
+        scale: step in the old picture for one pixel of the new one, [batch]; below 1 magnifies.
+        mirror: -1 to swap left and right, else 1, [batch].
+        right, down: shift of the position in the old picture, pixels, [batch].
         size: side of the pictures, pixels.
 
     Returns:
@@ -60,11 +60,11 @@ def affine_places(angle: Any, scale: Any, mirror: Any, right: Any, down: Any, si
 
 
 def sample(images: Any, rows: Any, columns: Any) -> Any:
-    """Look up pictures between their pixels (bilinear); beyond the border they are 0.
+    """Sample pictures between their pixels (bilinear); beyond the border they are 0.
 
     Args:
         images: float32 [batch, height, width, channels].
-        rows, columns: places, float32 [batch, new height, new width], pixels; whole numbers are pixels' centres.
+        rows, columns: positions, float32 [batch, new height, new width], pixels; whole numbers are centres of pixels.
 
     Returns:
         float32 [batch, new height, new width, channels].

@@ -1,1 +1,1 @@
-"""The layered model as a graph that serves: what no training depends on."""
+"""The layered model as a graph for serving: nothing that training depends on."""

@@ -1,7 +1,7 @@
 """The layered model: one SavedModel, slices in, tumour probability and mask out.
 
-Stage 2 runs only on the slices that stage 1 let through; the mask of the others is empty. Preprocessing and both
-thresholds are inside the graph.
+Stage 2 runs only on the slices that pass stage 1; the mask of the others is empty. Preprocessing and both thresholds
+are inside the graph.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Layered(tf.Module):
     """Classifier and segmenter in one graph.
 
     Args:
-        classifier, segmenter: the trained networks.
-        tumor_threshold: a slice passes stage 1 at this tumour probability or more.
-        mask_threshold: a pixel belongs to the mask at this probability or more.
-        mirror: every probability, a slice's or a pixel's, is the mean of two looks: at the slice, and at its mirror
-            image (left and right).
+        classifier, segmenter: trained networks.
+        tumor_threshold: lowest tumour probability at which a slice passes stage 1.
+        mask_threshold: lowest probability at which a pixel belongs to the mask.
+        mirror: whether every probability, of a slice or a pixel, is the mean over the slice and its left-right mirror
+            image.
 
     The thresholds are variables, so that they can be chosen with the same graph that is saved.
     """
@@ -48,7 +48,7 @@ class Layered(tf.Module):
         self.classifier, self.segmenter, self.mirror = classifier, segmenter, mirror
         self.neighbors = max(neighbors_of(classifier), neighbors_of(segmenter))
         slices = slices_spec(self.neighbors)
-        # Each network's part is a function of its own, which all signatures call: it is traced and stored once.
+        # Each network's part is a function of its own, shared by all signatures: it is traced and stored once.
         self.tumors = tf.function(self._tumor_probability, input_signature=[slices])
         self.maps = tf.function(self._maps, input_signature=[slices])
         self.serve = tf.function(self._serve, input_signature=[slices])
@@ -60,7 +60,7 @@ class Layered(tf.Module):
         )
         self.tumor_threshold = tf.Variable(tumor_threshold, trainable=False, dtype=tf.float32)
         self.mask_threshold = tf.Variable(mask_threshold, trainable=False, dtype=tf.float32)
-        # Of the probabilities that are given out, see `_scale_temperature`; thresholds are of those.
+        # Of the returned probabilities, see `_scale_temperature`; the thresholds apply to these.
         self.tumor_temperature = tf.Variable(1.0, trainable=False, dtype=tf.float32)
         self.mask_temperature = tf.Variable(1.0, trainable=False, dtype=tf.float32)
 
@@ -80,7 +80,7 @@ class Layered(tf.Module):
         return {"mask_probability": _scale_temperature(maps, self.mask_temperature)[..., 0]}
 
     def _seen_by(self, network: keras.Model, slices: tf.Tensor) -> tf.Tensor:
-        """The slices with as many neighbours as a network sees, which may be fewer than the other's."""
+        """Select the slices with as many neighbours as a network sees, which may be fewer than the other's."""
         left_out = 3 * (self.neighbors - neighbors_of(network))
         return slices[..., left_out : slices.shape[-1] - left_out]
 
@@ -88,13 +88,13 @@ class Layered(tf.Module):
         """Detect and outline.
 
         Args:
-            slices: uint8 [batch, height, width, 3], channels pre-contrast, FLAIR, post-contrast; batch 1 or more. Where
-                a stage sees n slices either side, 3 (2 n + 1) channels, the slices in the scan's order.
+            slices: uint8 [batch, height, width, 3], channels pre-contrast, FLAIR, post-contrast; batch 1 or more. If a
+                stage sees n slices on either side, 3 (2 n + 1) channels, the slices in the scan's order.
 
         Returns:
             tumor_probability: float32 [batch], 0..1.
             has_tumor: bool [batch].
-            mask: uint8 {0, 1} [batch, height, width], all 0 where has_tumor is False.
+            mask: uint8 {0, 1} [batch, height, width], all 0 if has_tumor is False.
         """
         probability = self.tumors(slices)[:, 0]
         has_tumor = probability >= self.tumor_threshold
@@ -104,7 +104,7 @@ class Layered(tf.Module):
             maps = self.maps(tf.gather_nd(slices, passed))["mask_probability"]
             return tf.scatter_nd(passed, tf.cast(maps >= self.mask_threshold, tf.uint8), shape)
 
-        # Convolutions refuse a batch of none.
+        # Convolutions reject an empty batch.
         mask = tf.cond(tf.reduce_any(has_tumor), outline, lambda: tf.zeros(shape, tf.uint8))
         return {"tumor_probability": probability, "has_tumor": has_tumor, "mask": mask}
 
@@ -114,17 +114,18 @@ class Layered(tf.Module):
         return self.serve(examples.parse_images(serialized, self.neighbors))
 
     def _serve_encoded(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Do the same for PNG or JPEG files, see `pictures.decode`; instead of `mask`, `mask_bytes`: PNG, [batch]."""
+        """Do the same for PNG or JPEG files, see `picture_codec.decode`; `mask_bytes`, PNG [batch], replaces `mask`."""
         served = self.serve(picture_codec.decode(slices, self.neighbors))
         masks = picture_codec.encode_masks(served.pop("mask"))
-        return {**served, "mask_bytes": masks}  # TensorFlow Serving encodes what is called *_bytes in base64
+        return {**served, "mask_bytes": masks}  # TensorFlow Serving encodes outputs called *_bytes in base64
 
     @tf.function(input_signature=[SERIALIZED])
     def evaluate(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         """Measure serialised tf.Examples [batch] with masks, end to end.
 
         Returns:
-            tumor_probability, and intersection, predicted, reference: pixels of the masks; float32 [batch, 1] each.
+            tumor_probability, and intersection, predicted, reference: pixel counts of the masks; float32 [batch, 1]
+                each.
         """
         served = self.serve_examples(serialized)
         found = tf.cast(served["mask"], tf.float32)

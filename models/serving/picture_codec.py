@@ -1,4 +1,4 @@
-"""Pictures as files, inside the graph: what clients send, and the masks that they get."""
+"""Encoded pictures inside the graph: the client's input, and the returned masks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import tensorflow as tf
 
 
 def spec(neighbors: int) -> tf.TensorSpec:
-    """Encoded slices: [batch], or [batch, 2 neighbors + 1] where a model sees the slices either side, in order."""
+    """Encoded slices: [batch], or [batch, 2 neighbors + 1] if a model sees the slices on either side, in order."""
     return tf.TensorSpec([None, 2 * neighbors + 1] if neighbors else [None], tf.string, name="slices")
 
 
 def decode(encoded: tf.Tensor, neighbors: int) -> tf.Tensor:
-    """PNG or JPEG files of one size, as `spec` has them, to slices, uint8 [batch, height, width, 3 (2 neighbors + 1)].
+    """Decode PNG or JPEG files of one size, shaped as in `spec`, to uint8 [batch, height, width, 3 (2 neighbors + 1)].
 
     Red, green and blue are pre-contrast, FLAIR and post-contrast.
     """
@@ -29,5 +29,5 @@ def _decode_one(data: tf.Tensor) -> tf.Tensor:
 
 
 def encode_masks(masks: tf.Tensor) -> tf.Tensor:
-    """Masks, uint8 {0, 1} [batch, height, width], to PNG files of 0 and 255, string [batch]."""
+    """Encode masks, uint8 {0, 1} [batch, height, width], as PNG files of 0 and 255, string [batch]."""
     return tf.map_fn(lambda mask: tf.io.encode_png(255 * mask[..., None]), masks, fn_output_signature=tf.string)

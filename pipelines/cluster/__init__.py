@@ -1,1 +1,1 @@
-"""The same workflow on clusters: one pod a stage of dvc.yaml, manifests generated from it."""
+"""The same workflow on clusters: one pod per stage of dvc.yaml, with generated manifests."""

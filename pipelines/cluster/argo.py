@@ -1,4 +1,4 @@
-"""The workflow for Argo: a WorkflowTemplate with one pod a stage, and a CronWorkflow that runs it; built with Hera."""
+"""The workflow for Argo: a WorkflowTemplate with one pod per stage, and a CronWorkflow that runs it; uses Hera."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pipelines.cluster.argo_pod import COMMIT, SMALL, WORK, pod
 from pipelines.cluster.dag import Step
 
 NAME = "glioflow"
-ACCOUNT = "glioflow-runner"  # infra/terraform says what it may do
+ACCOUNT = "glioflow-runner"  # infra/terraform defines its permissions
 DAY = 24 * 3600  # seconds
-# What differs between sites is a parameter of the workflow, so that nobody has to edit a generated file.
+# Whatever differs between sites is a parameter of the workflow, so that nobody has to edit a generated file.
 PARAMETERS = {
     "repository": ("https://git.example.org/glioflow.git", "Git repository with dvc.yaml"),
     "revision": ("main", "branch, tag or commit of it"),
@@ -27,7 +27,7 @@ PARAMETERS = {
 
 
 def manifests(order: list[Step]) -> dict[str, str]:
-    """File name to text of everything that infra/argo holds."""
+    """Map file names to the text of everything in infra/argo."""
     made = {"workflow-template.yaml": template(order), "cron-workflow.yaml": cron()}
     head = "# Made from dvc.yaml by `glioflow compile argo`; change that, or pipelines/cluster, and compile again.\n"
     return {
@@ -36,13 +36,13 @@ def manifests(order: list[Step]) -> dict[str, str]:
 
 
 def template(order: list[Step]) -> WorkflowTemplate:
-    """One task a stage, in the graph's own order, between `prepare` and `publish`."""
+    """One task per stage, in the graph's own order, between `prepare` and `publish`."""
     with WorkflowTemplate(
         name=NAME,
         entrypoint="workflow",
         arguments=[Parameter(name=name, value=value, description=why) for name, (value, why) in PARAMETERS.items()],
         service_account_name=ACCOUNT,
-        # Runs by hand and by schedule take turns, because both add to one branch.
+        # Manual and scheduled runs take turns, because both add to one branch.
         synchronization=m.Synchronization(mutexes=[m.Mutex(name=NAME)]),
         security_context=m.PodSecurityContext(
             run_as_non_root=True,
@@ -56,7 +56,7 @@ def template(order: list[Step]) -> WorkflowTemplate:
     ) as workflow:
         prepare = pod("prepare", f"glioflow pod prepare > {COMMIT}", SMALL, revision="{{workflow.parameters.revision}}")
         prepare.outputs = [Parameter(name="commit", value_from=m.ValueFrom(path=COMMIT))]
-        # The registry's tags and the branch of results are pushed; all other pods only read.
+        # It pushes the registry's tags and the branch of results; all other pods only read.
         pods = {
             step.stage: pod(step.name, f"glioflow pod step {step.stage}", step.resources, writes=step == order[-1])
             for step in order

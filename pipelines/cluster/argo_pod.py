@@ -1,4 +1,4 @@
-"""One pod of the Argo workflow: image, credentials, what it asks for, when it is tried again."""
+"""One pod of the Argo workflow: image, credentials, resources, retries."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ WORK = "/workspace"
 COMMIT = f"{WORK}/commit"
 STORAGE = "{{workflow.parameters.storage}}"
 SMALL = dag.Resources(cpu=1, memory="2Gi")
-# 143 is SIGTERM, 137 SIGKILL: both come where a node is taken away. A pod killed for its memory would be so again, and
-# what glioflow refuses, with exit status 2, it would refuse again.
+# 143 is SIGTERM, 137 SIGKILL: both occur when a node is taken away. A pod killed for its memory would be killed again,
+# and what glioflow refuses, with exit status 2, it would refuse again.
 PREEMPTED = (
     'lastRetry.status == "Error" || '
     '(asInt(lastRetry.exitCode) in [137, 143] && !(lastRetry.message contains "OOMKilled"))'
 )
-# The image brings the packages; the code is the commit's, because that is what DVC's hashes are about.
+# The image provides the packages; the code is the commit's, because that is what DVC hashes.
 CLONE = """\
 git clone --quiet -- "$REPOSITORY" glioflow
 cd glioflow
@@ -36,8 +36,10 @@ def pod(name: str, line: str, asks: dag.Resources, *, revision: str | None = Non
     """Template of a pod that runs `line` in a clone of the repository.
 
     Args:
-        asks: for cores, memory and GPUs.
-        revision: what is checked out; the commit that `prepare` has found where it is None.
+        name: name of the template.
+        line: command line.
+        asks: requested cores, memory and GPUs.
+        revision: revision to check out; None for the commit found by `prepare`.
         writes: whether it may push to the Git repository.
     """
     variables = {
@@ -47,7 +49,7 @@ def pod(name: str, line: str, asks: dag.Resources, *, revision: str | None = Non
         "GLIOFLOW_STORAGE": STORAGE,
         "GLIOFLOW_SETTINGS": f"training.checkpoints={STORAGE}/checkpoints {{{{workflow.parameters.settings}}}}",
         "GLIOFLOW_BRANCH": "{{workflow.parameters.branch}}",
-        # A token that is not there is no error: the repository may be public, or the version be kept local.
+        # A missing token is not an error: the repository may be public, or the version kept local.
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "credential.helper",
         "GIT_CONFIG_VALUE_0": "store --file=/secrets/git/credentials",
@@ -85,7 +87,7 @@ def pod(name: str, line: str, asks: dag.Resources, *, revision: str | None = Non
             expression=PREEMPTED,
             backoff=m.Backoff(duration="1m", factor=m.IntOrString(2), max_duration="1h"),
         ),
-        # Time to write a checkpoint, of which Kubernetes takes what the node still has.
+        # Time to write a checkpoint; Kubernetes grants as much of it as the node still has.
         pod_spec_patch="terminationGracePeriodSeconds: 120",
         **(GPU_NODES if asks.gpu else {}),
     )

@@ -12,16 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.common.errors import UserError
 
-TARGET = "push"  # the stage that everything else is for
+TARGET = "push"  # the final stage, which all others lead to
 
 
 class Resources(BaseModel):
-    """What a stage asks of a cluster, its `meta: resources:` in dvc.yaml.
+    """Resources that a stage requests from a cluster, its `meta: resources:` in dvc.yaml.
 
     Attributes:
-        cpu: cores.
-        memory: a Kubernetes quantity, e.g. 16Gi.
-        gpu: GPUs.
+        cpu: number of cores.
+        memory: Kubernetes quantity, e.g. 16Gi.
+        gpu: number of GPUs.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -36,8 +36,8 @@ class Step:
 
     Attributes:
         stage: its name there, e.g. train@segmenter.
-        needs: names of the stages that it comes right after.
-        resources: what it asks of a cluster.
+        needs: names of the stages directly before it.
+        resources: resources that it requests.
         inputs: paths that it reads and other stages write.
         outputs: paths that it writes.
     """
@@ -55,10 +55,10 @@ class Step:
 
 
 def steps(folder: Path | str = ".") -> list[Step]:
-    """The stages that `push` needs, with params.yaml as it is, each after those it needs.
+    """The stages that `push` needs, with the current params.yaml, each after those it needs.
 
     Raises:
-        UserError: dvc.yaml can't be read, or a stage does not say what it asks of a cluster.
+        UserError: dvc.yaml can't be read, or a stage does not declare its resources.
     """
     try:
         with Repo(str(folder)) as repo:
@@ -86,7 +86,7 @@ def steps(folder: Path | str = ".") -> list[Step]:
 
 
 def before(order: list[Step], stage: str) -> list[str]:
-    """The stages among `order` that a stage builds on, at any distance."""
+    """The stages among `order` on which a stage depends, directly or indirectly."""
     needs = {step.stage: step.needs for step in order}
     found = set(needs[stage])
     for step in reversed(order):

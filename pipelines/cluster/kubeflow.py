@@ -1,4 +1,4 @@
-"""The workflow for Kubeflow Pipelines: the TFX nodes of every stage of dvc.yaml as one DAG, in KFP's own form."""
+"""The workflow for Kubeflow Pipelines: the TFX nodes of every stage of dvc.yaml as one DAG, in KFP's own format."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Site:
     """What differs between clusters.
 
     Attributes:
-        image: of all steps but the trainings.
-        gpu_image: of the trainings.
-        root: where artifacts are kept, e.g. gs://bucket/prefix.
-        registry: folder that an approved model is pushed to.
-        champion: address of the layered model in use; None where there is none.
-        ledger: address of a folder with the ledger.csv of the run before, by which patients keep their sides; None for
-            the first.
-        gpu: the GPU's resource name, as Kubernetes knows it.
+        image: image of all steps but the trainings.
+        gpu_image: image of the trainings.
+        root: address for artifacts, e.g. gs://bucket/prefix.
+        registry: folder to which an approved model is pushed.
+        champion: address of the layered model in use; None if there is none.
+        ledger: address of a folder with the previous run's ledger.csv, by which patients keep their splits; None for
+            the first run.
+        gpu: Kubernetes' resource name for the GPU.
         code: folder of the project in the images.
     """
 
@@ -55,7 +55,7 @@ class Site:
 
 
 def nodes(order: Sequence[Step], params: Params, site: Site) -> list[BaseNode]:
-    """TFX nodes of all stages, each with what it asks of the cluster."""
+    """TFX nodes of all stages, each with its resources."""
     made: dict[str, list[channel.BaseChannel]] = {}
     found: list[BaseNode] = []
     for step in order:
@@ -67,7 +67,7 @@ def nodes(order: Sequence[Step], params: Params, site: Site) -> list[BaseNode]:
 
 
 def _stage(step: Step, params: Params, site: Site, made: dict[str, list[channel.BaseChannel]]) -> list[BaseNode]:
-    """The nodes of one stage; what it writes is added to `made`, path to artifacts."""
+    """The nodes of one stage; adds its outputs to `made`, path to artifacts."""
     kind, _, network = step.stage.partition("@")
     before: list[BaseNode] = []
     named: dict[str, channel.BaseChannel] = {}
@@ -112,7 +112,7 @@ def _resources(asks: Resources, site: Site) -> Any:
 
 
 def compiled(order: Sequence[Step], params: Params, site: Site) -> str:
-    """The pipeline as `kfp` reads it: one YAML document of the DAG, one of what only Kubernetes understands."""
+    """The pipeline as `kfp` reads it: one YAML document for the DAG, one for what only Kubernetes understands."""
     found = nodes(order, params, site)
     gpu = [
         node.id
@@ -135,8 +135,8 @@ def compiled(order: Sequence[Step], params: Params, site: Site) -> str:
         KubeflowV2DagRunner(config, folder, "pipeline.yaml").run(pipeline)
         spec = yaml.safe_load((Path(folder) / "pipeline.yaml").read_text(encoding="utf-8"))
     spec["defaultPipelineRoot"] = site.root
-    spec["sdkVersion"] = "tfx"  # its number is that of whoever compiles, and says nothing of the images
-    if params.source not in made_by(order):  # Kubeflow can't see that new scans have come
+    spec["sdkVersion"] = "tfx"  # the version is that of the compiling machine, and says nothing about the images
+    if params.source not in made_by(order):  # Kubeflow can't detect that new scans have arrived
         spec["root"]["dag"]["tasks"]["Ingest"]["cachingOptions"] = {}
     executors = {f"{name}_executor": _on_gpu_nodes() for name in gpu}
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}

@@ -1,4 +1,4 @@
-"""What each pod of a run does in its own clone: `prepare` first, one `step` a stage, `publish` last.
+"""What each pod of a run does in its own clone: `prepare` first, one `step` per stage, `publish` last.
 
 Data passes through DVC's remote and the rest through `RunStore`, so pods share nothing but a bucket.
 """
@@ -21,8 +21,8 @@ from pipelines.cluster.run_store import LOCK, Result, RunStore, result_here
 from pipelines.forwarding import run_forwarding_sigterm
 from pipelines.stage_trace import recorded_stages
 
-ORIGIN = "origin"  # what Git calls the repository that a pod's clone is from
-START = "start"  # what the relay keeps under this name is from before the run
+ORIGIN = "origin"  # Git's name for the repository that a pod was cloned from
+START = "start"  # the run store's entry for the state before the run
 UNCHANGED, RAN, RESTORED, UNUSED = "nothing new", "ran", "restored from the run cache", "not part of this workflow"
 
 
@@ -31,9 +31,9 @@ class Run:
     """One run of the workflow on a cluster.
 
     Attributes:
-        name: its own, the same in all its pods.
+        name: name of the run, the same in all its pods.
         storage: address that all pods reach, for DVC's data and their results, e.g. gs://bucket/prefix.
-        settings: knobs that differ from params.yaml, KNOB=VALUE each.
+        settings: parameters that differ from params.yaml, KNOB=VALUE each.
         branch: branch of results, from which a run starts and to which it adds.
     """
 
@@ -48,10 +48,10 @@ class Run:
         return RunStore(f"{self.storage.rstrip('/')}/runs/{self.name}")
 
     def enter(self) -> None:
-        """Make the clone that this process works in ready: the run's knobs, and a DVC remote where it names none."""
+        """Prepare this process's clone: set the run's parameters, and a DVC remote if it has none."""
         if self.settings:
-            workflow.apply(list(self.settings), check_source=False)  # most pods never read it
-        if params.load().registry.git_remote is None:  # this clone is thrown away, and its tags would be
+            workflow.apply(list(self.settings), check_source=False)  # most pods never read the source
+        if params.load().registry.git_remote is None:  # this clone is thrown away, and its tags would be lost
             workflow.apply([f"registry.git_remote={ORIGIN}"], check_source=False)
         with Repo() as repo:
             named = repo.config["core"].get("remote")
@@ -60,24 +60,24 @@ class Run:
 
 
 def dvc(*arguments: str) -> None:
-    """Run DVC of this environment.
+    """Run the DVC of this environment.
 
     Raises:
-        UserError: it failed; its own lines say why.
+        UserError: it failed; its own output says why.
     """
     if run_forwarding_sigterm([sys.executable, "-m", "dvc", *arguments]):
         raise UserError(f"dvc {arguments[0]}: failed; the lines above say why")
 
 
 def prepare(run: Run) -> str:
-    """Fix what the whole run starts from, and return the commit: branches may move while pods work.
+    """Fix the starting point of the whole run, and return the commit: branches may move while pods work.
 
-    It starts from the results of the last run, so that patients keep their sides and nothing is done twice.
+    It starts from the results of the last run, so that patients keep their splits and nothing is done twice.
     """
     commit, tip = git("rev-parse", "HEAD"), _tip(run.branch)
     with Repo() as repo:
         names, files = [stage.addressing for stage in repo.index.stages], _uncached(repo)
-        if tip and not _holds(commit, tip):  # else its results are in the commit, and perhaps newer ones
+        if tip and not _holds(commit, tip):  # otherwise the commit contains its results, and perhaps newer ones
             kept = git("ls-tree", "-r", "--name-only", tip, "--", str(LOCK), *files).splitlines()
             git("checkout", tip, "--", *kept)
         found = result_here(names, files)
@@ -86,7 +86,7 @@ def prepare(run: Run) -> str:
 
 
 def step(run: Run, name: str) -> str:
-    """Do one stage, as far as earlier runs have not done it with the same inputs; returns in words what was done."""
+    """Run one stage, unless an earlier run did so with the same inputs; returns in words what was done."""
     run.enter()
     order = steps()
     if name not in [each.stage for each in order]:
@@ -97,11 +97,11 @@ def step(run: Run, name: str) -> str:
         run.store.get(earlier).apply()
     with Repo() as repo, repo.lock:
         (stage,) = repo.stage.collect(name)
-        # Inputs that are not here are compared by what the stages before have left of them.
+        # Missing inputs are compared by what the earlier stages recorded about them.
         changed = stage.changed(allow_missing=True, upstream=list(repo.index.graph.successors(stage)))
         needed, uncached = [str(dep) for dep in stage.deps], [str(out) for out in stage.outs if not out.use_cache]
         inputs = [str(out) for out in repo.index.outs if out.use_cache and any(_meet(str(out), dep) for dep in needed)]
-        inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage goes on with
+        inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage continues from
     done = _do(name, inputs) if changed else UNCHANGED
     run.store.put(name, result_here([name], uncached, done))
     return done
@@ -147,12 +147,12 @@ def publish(run: Run) -> dict[str, str]:
 
 
 def _uncached(repo: Repo) -> list[str]:
-    """Outputs that Git keeps, not DVC."""
+    """Outputs kept in Git rather than DVC."""
     return [str(out) for out in repo.index.outs if not out.use_cache]
 
 
 def _tip(branch: str) -> str | None:
-    """The commit of a branch of the remote, fetched; None where there is no such branch."""
+    """Fetch a branch from the remote and return its commit; None if there is no such branch."""
     if not git("ls-remote", ORIGIN, f"refs/heads/{branch}"):
         return None
     git("fetch", "--quiet", ORIGIN, f"refs/heads/{branch}")
@@ -160,11 +160,11 @@ def _tip(branch: str) -> str | None:
 
 
 def _holds(commit: str, other: str) -> bool:
-    """Whether the history of a commit has the other one in it; one that shares nothing with it has not."""
-    # Not merge-base, which answers unrelated histories by its exit status alone.
+    """Return whether a commit's history contains the other one; False for unrelated histories."""
+    # Not merge-base, which reports unrelated histories only by its exit status.
     return not git("rev-list", "--max-count=1", other, f"^{commit}")
 
 
 def _meet(output: str, dependency: str) -> bool:
-    """Whether one is the other, or in it."""
+    """Return whether the paths are equal or one contains the other."""
     return f"{dependency}/".startswith(f"{output}/") or f"{output}/".startswith(f"{dependency}/")

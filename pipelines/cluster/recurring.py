@@ -1,4 +1,4 @@
-"""Let Kubeflow Pipelines run the compiled pipeline on a schedule."""
+"""Schedule recurring runs of the compiled pipeline in Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ NAME = "glioflow"
 
 
 def recur(host: str, pipeline: Path, cron: str, account: str | None) -> str:
-    """Ask Kubeflow for a recurring run; returns its id.
+    """Create a recurring run in Kubeflow; returns its id.
 
     Args:
         host: address of the Kubeflow Pipelines API.
-        pipeline: what `glioflow compile kubeflow` wrote.
-        cron: six fields, seconds first, as Kubeflow wants it.
-        account: the Kubernetes service account of the pods; None for the cluster's own choice.
+        pipeline: file written by `glioflow compile kubeflow`.
+        cron: schedule with six fields, seconds first, as Kubeflow requires.
+        account: Kubernetes service account of the pods; None for the cluster's default.
 
     Raises:
-        UserError: the API can't be reached, or refuses.
+        UserError: the API can't be reached, or rejects the request.
     """
     try:
         client = kfp.Client(host=host)
@@ -33,7 +33,7 @@ def recur(host: str, pipeline: Path, cron: str, account: str | None) -> str:
             job_name=f"{NAME}-recurring",
             cron_expression=cron,
             pipeline_package_path=str(pipeline),
-            max_concurrency=1,  # one at a time, and none made up for that was missed
+            max_concurrency=1,  # one at a time, and no catching up on missed ones
             no_catchup=True,
             service_account=account,
         )

@@ -1,8 +1,8 @@
-"""What pods of one run hand to each other beside DVC's data: the small part that Git would carry on one machine.
+"""What the pods of one run pass to each other beside DVC's data: the small part that Git carries on a single machine.
 
 A stage leaves its entry of dvc.lock, and those of its outputs that DVC does not cache (metrics, model card), as one
-JSON object in the bucket; the stages after it lay that into their own clones. Objects are written whole, so a pod that
-is killed leaves either nothing or everything.
+JSON object in the bucket; the stages after it apply that to their own clones. Objects are written whole, so a killed
+pod leaves either nothing or everything.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ LOCK = Path("dvc.lock")
 
 @dataclass(frozen=True)
 class Result:
-    """What is known of stages after a run.
+    """What is known about stages after a run.
 
     Attributes:
         stages: stage to its entry of dvc.lock.
         files: path to text of the outputs that DVC does not cache.
-        done: what was done about the stage in this run, in words; None for one of an earlier run.
+        done: what this run did about the stage, in words; None for an earlier run.
     """
 
     stages: dict[str, Any] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Result:
     done: str | None = None
 
     def apply(self) -> None:
-        """Put it into the clone that this process works in; other stages' entries stay."""
+        """Apply it to this process's clone; other stages' entries stay."""
         if self.stages:
             tree = {"schema": "2.0", "stages": {**_entries(), **self.stages}}
             with atomic_file(LOCK) as part:
@@ -50,7 +50,7 @@ class Result:
 
 
 def result_here(stages: Iterable[str], files: Iterable[str], done: str | None = None) -> Result:
-    """Read what this clone knows of the stages."""
+    """Read what this clone knows about the stages."""
     entries = _entries()
     texts = {name: Path(name).read_text(encoding="utf-8") for name in files if Path(name).exists()}
     return Result({name: entries[name] for name in stages if name in entries}, texts, done)
@@ -67,17 +67,17 @@ class RunStore:
         self.tree = Storage(address)
 
     def put(self, name: str, result: Result) -> None:
-        """Leave a result for others."""
+        """Store a result for others."""
         with tempfile.TemporaryDirectory(prefix="glioflow-relay-") as folder:
             file = Path(folder) / "result.json"
             write_json(file, asdict(result))
             self.tree.put(file, f"{name}.json")
 
     def get(self, name: str) -> Result:
-        """What was left under that name.
+        """Return the result stored under that name.
 
         Raises:
-            UserError: nothing was; the stage has not ended, or the address is not that of this run.
+            UserError: there is none; the stage has not ended, or the address is not this run's.
         """
         place = f"{name}.json"
         if place not in Storage(self.tree.address).files:
@@ -86,5 +86,5 @@ class RunStore:
             return Result(**json.load(file))
 
     def remove(self) -> None:
-        """Delete all of it."""
+        """Delete the whole store."""
         self.tree.remove()

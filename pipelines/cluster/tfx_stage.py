@@ -22,7 +22,7 @@ from components.common.tables import SPLIT_NAMES
 from components.evaluate import gate
 from components.io.storage import Storage
 
-# Whatever has no type of its own is a dataset: a folder, or one with one file in it. Kubeflow knows TFX's types only.
+# Anything without a type of its own is a dataset: a folder, or one with a single file. Kubeflow only knows TFX's types.
 TYPES = {
     "data/examples": standard_artifacts.Examples,
     "artifacts/layered": standard_artifacts.Model,
@@ -31,7 +31,7 @@ TYPES = {
 
 
 class StageExecutor(base_beam_executor.BaseBeamExecutor):
-    """Runs a stage in a folder of its own: copies its inputs there, and its outputs away."""
+    """Runs a stage in a separate folder: copies its inputs in, and its outputs out."""
 
     def Do(  # noqa: N802  TFX's name
         self,
@@ -39,7 +39,7 @@ class StageExecutor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[artifact.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Run the stage `stage` with the parameters `params`, both among `exec_properties`; see `stage_node`."""
+        """Run the stage `stage` with the parameters `params`, both from `exec_properties`; see `stage_node`."""
         tree = json.loads(exec_properties["params"])
         places, named = json.loads(exec_properties["places"]), json.loads(exec_properties["named"])
         before = Path.cwd()
@@ -93,14 +93,14 @@ def stage_node(
     outputs: Sequence[str],
     named: Mapping[str, channel.BaseChannel],
 ) -> StageNode:
-    """A node that runs a stage of dvc.yaml, or what comes after the TFX components in it.
+    """Build a node that runs a stage of dvc.yaml, or the part of it after the TFX components.
 
     Args:
-        stage: the name of a module of `pipelines.stages`; the node's id is that, capitalised.
+        stage: name of a module of `pipelines.stages`; capitalised, it is the node's id.
         knobs: all parameters.
-        inputs: path in the repository to the artifacts that are laid there, one over the other.
+        inputs: path in the repository to the artifacts placed there, later ones over earlier ones.
         outputs: paths in the repository that the stage writes.
-        named: what TFX components made: arguments of the stage's `after_tfx`. Without any, its `run` is called.
+        named: outputs of TFX components: arguments of the stage's `after_tfx`. Without any, the node calls `run`.
     """
     places: dict[str, str] = {}
     channels: dict[str, Any] = {}
@@ -131,12 +131,12 @@ def stage_node(
 
 
 def import_files(uri: str, name: str) -> Importer:
-    """Files that lie at an address."""
+    """Import files that lie at an address."""
     return Importer(source_uri=uri, artifact_type=Dataset).with_id(f"Import{name.capitalize()}")
 
 
 def written(node: StageNode, path: str) -> channel.BaseChannel:
-    """The output of a node for a path in the repository."""
+    """Return the output of a node for a path in the repository."""
     return node.outputs[_key(path)]
 
 

@@ -1,1 +1,1 @@
-"""The stages of dvc.yaml, one module each: `run(params)` binds parameters and paths to the room of the same name."""
+"""The stages of dvc.yaml, one module each: `run(params)` passes parameters and paths to the package of that name."""

@@ -41,7 +41,7 @@ def after_tfx(params: Params, **evaluations: Path) -> None:
     """Measure patients with the layered model; write metrics and the verdict.
 
     Args:
-        evaluations: what the TFX Evaluator wrote about each network.
+        evaluations: output of the TFX Evaluator for each network.
     """
     from components.evaluate.gate import write_blessing
     from components.evaluate.stage import evaluate

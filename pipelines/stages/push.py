@@ -17,7 +17,7 @@ from pipelines.paths import BLESSING, CARD, DETAILS, LAYERED, METRICS, PREDICTIO
 
 
 def run(params: Params) -> None:
-    """Push and register the layered model if the gate blessed it; say in push.json what came of it."""
+    """Push and register the layered model if the gate blessed it; record the outcome in push.json."""
     from pipelines import local, training
 
     record = Record(LAYERED, PREDICTIONS, METRICS, DETAILS, BLESSING / "verdict.json", CARD, Path("params.yaml"))

@@ -15,10 +15,10 @@ from pipelines.paths import ARTIFACTS, EXAMPLES, LIVE
 def run(params: Params, network: str) -> None:
     """Train `network`, "classifier" or "segmenter"."""
     check_weights(params, network)
-    require_gpu(params.training.gpu)  # before TFX is imported, and anything is read
+    require_gpu(params.training.gpu)  # before TFX is imported and anything is read
     from components.train.stage import forget, train
 
-    if cluster()[0]:  # another worker writes; this one lends its devices
+    if cluster()[0]:  # another worker writes; this one only lends its devices
         files = [[str(EXAMPLES / f"Split-{side}" / "*")] for side in ("train", "val")]
         train(network, params, files[0], files[1], ARTIFACTS / network)
         return

@@ -26,7 +26,7 @@ def run(params: Params) -> None:
 
 
 def after_tfx(params: Params, statistics: Path, anomalies: Path) -> None:
-    """Keep what TFX found in the examples, look for drift between the splits, then fail on an anomaly."""
+    """Keep what TFX found in the examples, check for drift between the splits, then fail on an anomaly."""
     drift = between_sides(read_manifest(MANIFEST), read_splits(SPLITS), params.drift.level)
     with atomic_folder(VALIDATION) as part:
         shutil.copytree(statistics, part / "statistics")

@@ -1,1 +1,1 @@
-"""The verbs of `glioflow`, by what people are about to do. Each imports what it needs when it runs."""
+"""The verbs of `glioflow`, grouped by task. Each imports what it needs when it runs."""

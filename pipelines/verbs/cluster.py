@@ -1,4 +1,4 @@
-"""`glioflow compile ...`: the workflow as the engines of a cluster read it."""
+"""`glioflow compile ...`: the workflow in the format of a cluster's engine."""
 
 from __future__ import annotations
 

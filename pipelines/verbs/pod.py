@@ -1,4 +1,4 @@
-"""`glioflow pod ...`: what the pods of a cluster run; the generated manifests call it, and it can be tried by hand."""
+"""`glioflow pod ...`: what the pods of a cluster run; the generated manifests call it, and users can try it by hand."""
 
 from __future__ import annotations
 

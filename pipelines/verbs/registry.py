@@ -1,4 +1,4 @@
-"""The registry of approved models: look, promote, go back."""
+"""The registry of approved models: list, promote, roll back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the workflow and see what came of it."""
+"""Run the workflow and show the result."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def scheduled(sync: bool) -> None:
     """Run the workflow, as a timer does: not beside another run, with the outcome in the last line."""
     from pipelines import scheduled as unattended
 
-    status, told = unattended.run(sync=sync)
-    click.echo(f"scheduled run: {told}")
+    status, outcome = unattended.run(sync=sync)
+    click.echo(f"scheduled run: {outcome}")
     sys.exit(status)
 
 

@@ -74,7 +74,7 @@ def test_best_median_and_worst_come_first_then_the_most_doubtful_and_nobody_twic
     run = made_up_run(tmp_path, tiny_params, [made_up_scan(name) for name in names(20)])
     run.metrics["doubt"]["refer_at_doubt"] = 0.0
     found = picks(run)
-    ranked = run.ill["patient"].tolist()
+    ranked = run.with_tumor["patient"].tolist()
     assert list(found)[:3] == [ranked[0], ranked[10], ranked[-1]]
     assert len(found) == 12
     doubtful = run.patients.sort_values(["doubt", "patient"], ascending=[False, True])["patient"].tolist()

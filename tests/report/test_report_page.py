@@ -172,10 +172,10 @@ def test_the_champion_is_compared_in_words_numbers_and_dots(tmp_path, tiny_param
     assert f"the candidate's volume Dice is {abs(found['mean']):.3f} {relation} on average than the champion's" in said
     assert (f"p = {found['p_value']:.3f}" if found["p_value"] >= 0.001 else "p below 0.001") in said
     assert ("NOT certain enough" in said) == (relation == "lower")
-    means = [float(f"{one['volume_dice'].mean():.3f}") for one in (run.ill, run.champion)]
+    means = [float(f"{one['volume_dice'].mean():.3f}") for one in (run.with_tumor, run.champion)]
     assert [float(value) for value in re.findall(r"(?:Candidate|Champion) (\d\.\d{3})", said)] == means
     assert re.findall(r'title="champion (\d\.\d{3})', text) == [
-        f"{run.champion.set_index('patient')['volume_dice'][name]:.3f}" for name in run.ill["patient"]
+        f"{run.champion.set_index('patient')['volume_dice'][name]:.3f}" for name in run.with_tumor["patient"]
     ]
 
 

@@ -1,7 +1,7 @@
-"""Reader of DICOM: a folder of MR series a patient, masks as DICOM SEG or as NIfTI in the same folder.
+"""Reader of DICOM: one folder of MR series per patient, masks as DICOM SEG or as NIfTI in the same folder.
 
-The patient is PatientID, whatever the folder is called. No other header that names a person is kept or shown, and
-folders are not named in messages, because exports often call them by the patient's name.
+The patient is PatientID, whatever the folder's name. No other header that names a person is kept or shown, and messages
+never name folders, because exports often name them after the patient.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ GIVE_IDENTITY = "write a PatientID into them, a pseudonym is enough: `dcmodify -
 
 @silent()
 def patient_id(file: BinaryIO, name: str) -> str | None:
-    """PatientID of a file; "" where it tells none, None where it is no DICOM file by its first bytes and its name."""
+    """PatientID of a file; "" if it has none, None if its first bytes and its name show that it is not DICOM."""
     return _tag(file, "PatientID", "" if name.lower().endswith(SUFFIXES) else None)
 
 
 @silent()
 def study(file: BinaryIO) -> str | None:
-    """StudyInstanceUID of a file; None where it is no DICOM file by its first bytes, or tells none."""
+    """StudyInstanceUID of a file; None if its first bytes show that it is not DICOM, or if it has none."""
     return _tag(file, "StudyInstanceUID", None) or None
 
 
 def _tag(file: BinaryIO, name: str, unknown: str | None) -> str | None:
-    """One tag of a file, "" where that is empty or damaged, `unknown` where the file isn't DICOM by its first bytes."""
+    """One tag of a file, "" if it is empty or damaged, `unknown` if the first bytes show that the file isn't DICOM."""
     if not is_dicom(file.read(HEAD)):
         return unknown
     file.seek(0)
@@ -54,7 +54,7 @@ def _tag(file: BinaryIO, name: str, unknown: str | None) -> str | None:
 
 @silent()
 def flair_headers(place: Path, patient: str) -> list[Any]:
-    """Headers, all tags but the pixels, of the FLAIR images that `read` makes the scan's slices of; not in order."""
+    """Headers, all tags but the pixels, of the FLAIR images behind the scan's slices in `read`; not in order."""
     fitting = candidates(sort_files(place, Reading(patient))[0]).get("flair", [])
     for one in fitting:
         if len(fitting) == 1 or _load(stack_series, one, "", Reading(patient)) is not None:
@@ -75,7 +75,7 @@ def _straight_headers(series: Series) -> list[Any]:
 def read(place: Path, patient: str, options: Options, masks: bool = True) -> Reading:
     """Read one patient; see `kaggle_3m.read`."""
     reading = Reading(patient)
-    config.settings.reading_validation_mode = config.IGNORE  # values of no interest here are often out of standard
+    config.settings.reading_validation_mode = config.IGNORE  # values of no interest here often violate the standard
     series, outlines = sort_files(place, reading)
     fitting = candidates(series)
     unclear = fitting.pop(UNCLEAR, [])
@@ -102,7 +102,7 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
 
 
 def _first_sound(name: str, fitting: list[Series], reading: Reading) -> Volume | None:
-    """Stack the first of the series that can be; where none can, the first one's problem is recorded."""
+    """Stack the first usable series; if there is none, record the first one's problem."""
     trials = []
     for one in fitting:
         trial = Reading(reading.patient)
@@ -120,7 +120,7 @@ def _first_sound(name: str, fitting: list[Series], reading: Reading) -> Volume |
 
 
 def _load(make: Callable[[Any], Volume], of: Any, where: str, reading: Reading) -> Volume | None:
-    """Make a volume; what stands in the way becomes a problem. Words of the libraries may quote headers: not shown."""
+    """Make a volume; any failure becomes a problem, without the libraries' messages, which may quote headers."""
     try:
         return make(of)
     except RefusedError as refusal:
@@ -132,7 +132,7 @@ def _load(make: Callable[[Any], Volume], of: Any, where: str, reading: Reading) 
 
 
 def _mask(outlines: list[Path], reading: Reading) -> Volume | None:
-    """The one mask among DICOM SEG and NIfTI files."""
+    """The single mask among DICOM SEG and NIfTI files."""
     if len(outlines) != 1:
         if outlines:
             what = f"{len(outlines)} masks (DICOM SEG or NIfTI) where one is expected"

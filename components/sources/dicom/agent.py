@@ -1,4 +1,4 @@
-"""Whether headers speak of a contrast agent: in English, German, French, Spanish, Italian, and some more."""
+"""Whether headers mention a contrast agent: in English, German, French, Spanish, Italian, and some more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydicom.multival import MultiValue
 
 from components.sources.dicom.header_words import plain
 
-# Names of the agent and of its injection become "@", so that one grammar does for all languages.
+# Names of the agent and of its injection become "@", so that one grammar covers all languages.
 _AGENT = re.compile(
     r"""
       ((mezzo|medio|produit|agente?)\sd[ei]\s?)? (?<!phase\s)(?<!transfer\s) (\bi\.?v\.?\s)? [ck]ontrast\w*
@@ -18,7 +18,7 @@ _AGENT = re.compile(
     """,
     re.VERBOSE,
 )
-# "precontrast", "nonGad", "oKM", "smdc": a word before the agent's name without a space.
+# "precontrast", "nonGad", "oKM", "smdc": a word attached to the agent's name without a space.
 _GLUED = re.compile(
     r"\b(pre|post|non?|un(?=[ck])|([mnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontrast|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
 )
@@ -27,7 +27,7 @@ _WITH = r"(with|w|mit|avec|con|com|post|nach|apres|despues|dopo|after)"
 _BEFORE = r"(pre|prae?|vor|avant|antes|prima|before)"
 _NATIVE = r"(nativ\w*|nat|leer|plain|simple|basale?(?!\s?gang)|dirett[ao]|unenh\w*|non?[\s-]?enh\w*|non\s?-?con)"
 _AND = r"[\s@]*([/&+,]|\b(and|und|u|et|puis|ed?|y)\b)+\.?\s*"
-# What else can be left out: fat, flow. What else can come before or after: an operation.
+# Other things can be left out: fat, flow. Other things can come before or after: an operation.
 _OF_FAT = r"\s?-?(fs\b|fat|ff\b|graisse|grasa|grasso|fett|spa?ir|flow|fc\b|mt|sat|motion|angle|gap|nav|sense)"
 _OF_TREATMENT = (
     r"\s?-?(op\b|op?er|surg|treat|ther|rt\b|rad|che?m|chir|resec|biops|sat|scan|fossa|proc|traum|ict|part|erior)"
@@ -63,9 +63,9 @@ _PRESENT = re.compile(
     """,
     re.VERBOSE,
 )
-# With, or without, contrast; or the corpus callosum.
+# With or without contrast; or the corpus callosum.
 _EITHER = re.compile(r"\s(c|sc|cc|sg|cg)$")
-# How ContrastBolusAgent says that there was none.
+# Values of ContrastBolusAgent that mean that there was none.
 _NONE = re.compile(
     rf"(n|nil|null|nein|false|f|n/?a|unknown|unspec\w*|0+([.,]0*)?(\s?ml)?"
     rf"|({_WITHOUT}|none?|not?|kein\w*|ningun\w*|aucun\w*|nessun\w*)\b.*)$"
@@ -73,7 +73,7 @@ _NONE = re.compile(
 
 
 def contrast(text: str) -> str:
-    """Tell "absent", "present", "both", or "" where no word speaks of a contrast agent."""
+    """Return "absent", "present", "both", or "" if no word mentions a contrast agent."""
     text = _AGENT.sub("@", _GLUED.sub(r"\1 ", plain(text)))
     rest = _BOTH.sub(" ", text)
     left = _ABSENT.sub(" ", rest)
@@ -84,7 +84,7 @@ def contrast(text: str) -> str:
 
 
 def bolus(value: object) -> str:
-    """Read ContrastBolusAgent: "absent", "present", or "" where it is empty."""
+    """Read ContrastBolusAgent: "absent", "present", or "" if it is empty."""
     text = plain(" ".join(map(str, value)) if isinstance(value, MultiValue) else str(value or ""))
     if not re.search(r"[a-z0-9]", text):
         return ""

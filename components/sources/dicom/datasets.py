@@ -1,4 +1,4 @@
-"""DICOM files as they come: with the preamble and the file header that the standard asks for, or as a bare data set."""
+"""DICOM files as found: with the preamble and file header that the standard requires, or as a bare data set."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pydicom import dcmread
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pydicom.valuerep import VR
 
-HEAD = 132  # bytes that tell whether a file is DICOM
+HEAD = 132  # bytes that show whether a file is DICOM
 SUFFIXES = (".dcm", ".ima", ".dicom")
 
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Keep what the libraries have to say about headers off the screen: they quote them."""
+    """Suppress the libraries' messages about headers, because they quote them."""
     loggers = [logging.getLogger(name) for name in ("pydicom", "highdicom")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -35,7 +35,7 @@ def silent() -> Iterator[None]:
 
 
 def is_dicom(head: bytes) -> bool:
-    """Tell a DICOM file by its first `HEAD` bytes."""
+    """Return whether a file is DICOM, by its first `HEAD` bytes."""
     return _has_preamble(head) or any(_starts_data_set(head, order) for order in "<>")
 
 
@@ -44,7 +44,7 @@ def _has_preamble(head: bytes) -> bool:
 
 
 def _starts_data_set(head: bytes, order: str) -> bool:
-    """Tell a bare data set: an element of the file header or of group 0008, and another of these after it."""
+    """Return whether a bare data set starts here: an element of the file header or group 0008, followed by another."""
     if len(head) < 8:
         return False
     group, element = struct.unpack_from(f"{order}HH", head)
@@ -63,10 +63,10 @@ def _starts_data_set(head: bytes, order: str) -> bool:
 
 
 def read_file(source: Path | BinaryIO, **kwargs: Any) -> Any:
-    """Read a data set as `pydicom.dcmread` does, from a bare one, too; that then gets the transfer syntax it is in.
+    """Read a data set as `pydicom.dcmread` does; a bare one is accepted, too, and gets the transfer syntax it is in.
 
     Raises:
-        InvalidDicomError: it is none.
+        InvalidDicomError: the file is not DICOM.
     """
     if isinstance(source, Path):
         with source.open("rb") as file:
@@ -89,12 +89,12 @@ def read_headers(paths: Sequence[Path]) -> list[Any]:
 
 
 def file_identity(data: Any) -> dict[str, Any]:
-    """Kind and identifier of an image as the file's header repeats them."""
+    """Class and identifier of an image, as repeated in the file's header."""
     meta = data.file_meta
-    told = {"SOPClassUID": "MediaStorageSOPClassUID", "SOPInstanceUID": "MediaStorageSOPInstanceUID"}
-    return {name: meta.get(other) for name, other in told.items() if meta.get(other)}
+    names = {"SOPClassUID": "MediaStorageSOPClassUID", "SOPInstanceUID": "MediaStorageSOPInstanceUID"}
+    return {name: meta.get(other) for name, other in names.items() if meta.get(other)}
 
 
 def _is_encapsulated(data: Any) -> bool:
-    """Tell compressed pixels, whose compression nothing but the missing file header names."""
+    """Return whether the pixels are compressed; only the missing file header would name the compression."""
     return "PixelData" in data and data["PixelData"].is_undefined_length

@@ -1,4 +1,4 @@
-"""Positions of slices as headers give them, made exact: orientations are rounded, identifiers repeated or left out."""
+"""Exact slice positions from headers: orientations are rounded, identifiers repeated or missing."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pydicom.valuerep import DSfloat
 from components.sources.dicom.positions import APART, check_alike
 from components.sources.dicom.refused import RefusedError
 
-SKEW = 0.02  # by which row and column may miss the right angle, and length 1: as much as rounding to two digits does
+SKEW = 0.02  # tolerance for right angles and for length 1 of row and column: rounding to two digits
 
 
 def make_exact(slices: Sequence[Dataset]) -> None:
-    """Make the slices of one series alike, in memory, in what rounding and de-identification have changed.
+    """Undo, in memory, what rounding and de-identification changed between the slices of one series.
 
-    Row and column get length 1 and a right angle between them; one spacing, one SeriesInstanceUID, and a frame of
-    reference where none is given, because no library stacks slices without.
+    Rows and columns get length 1 and a right angle between them; all slices get one spacing, one SeriesInstanceUID,
+    and, if there is none, a frame of reference, because no library stacks slices without one.
 
     Raises:
-        RefusedError: they differ by more than rounding, or an orientation is none.
+        RefusedError: the slices differ by more than rounding, or an orientation is invalid.
     """
     check_alike(slices)
     first = slices[0]
@@ -35,7 +35,7 @@ def make_exact(slices: Sequence[Dataset]) -> None:
 
 
 def _orientations(one: Dataset) -> Iterator[Dataset]:
-    """All data sets in which an image says how it is turned."""
+    """All data sets in which an image records its orientation."""
     if "ImageOrientationPatient" in one:
         yield one
     for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
@@ -44,10 +44,10 @@ def _orientations(one: Dataset) -> Iterator[Dataset]:
 
 
 def straighten(images: Sequence[Dataset]) -> None:
-    """Give every orientation length 1 and right angles; those that differ by rounding alone become one.
+    """Make every orientation orthonormal; those that differ only by rounding become equal.
 
     Raises:
-        RefusedError: an orientation is none.
+        RefusedError: an orientation is invalid.
     """
     places = [place for one in images for place in _orientations(one)]
     turns = np.array([place.ImageOrientationPatient for place in places], float).reshape(-1, 2, 3)
@@ -61,7 +61,7 @@ def straighten(images: Sequence[Dataset]) -> None:
         )
     if np.abs(turns - turns[0]).max() <= APART:
         turns[:] = turns.mean(axis=0)
-    # The nearest right angles to both, instead of keeping one and turning the other.
+    # The nearest right angle to both axes, instead of keeping one and rotating the other.
     u, _, v = np.linalg.svd(turns, full_matrices=False)
     for place, turn in zip(places, (u @ v).reshape(-1, 6), strict=True):
         place.ImageOrientationPatient = [DSfloat(float(x), auto_format=True) for x in turn]

@@ -23,7 +23,7 @@ MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRI
 
 
 def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]:
-    """Read all headers of a folder, or of one file: MR series, and the files that hold masks."""
+    """Read all headers of a folder, or of one file; returns MR series, and the files that hold masks."""
     found: dict[str, list[File]] = defaultdict(list)
     outlines: list[Path] = []
     people: set[str] = set()
@@ -38,7 +38,7 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
         header = _header(path, number, reading)
         if header is None:
             continue
-        # Reports are passed over, and the second of two exports of one image.
+        # Reports are ignored, as is the second of two exports of one image.
         modality, image = _modality(header), _identity(header)
         if modality not in ("MR", "SEG"):
             others.add(modality if re.fullmatch("[A-Z]{2,4}", modality) else "none")
@@ -59,7 +59,7 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
 
 
 def _check_one_examination(people: set[str], studies: set[str], images: int, reading: Reading) -> None:
-    """Tell of several patients or examinations in one folder."""
+    """Report several patients or examinations in one folder."""
     if len(people) > 1:
         reading.add("identity", reading.patient, f"its folder holds files of {len(people)} patients")
     if len(studies) == images > 2:
@@ -72,23 +72,23 @@ def _check_one_examination(people: set[str], studies: set[str], images: int, rea
 
 
 def _identity(header: Any) -> tuple[str, ...]:
-    """What tells an image from others: SOPInstanceUID, and its place where careless software gives all the same one."""
+    """Identity of an image: SOPInstanceUID, and its position in case careless software repeats that."""
     names = ("SOPInstanceUID", "Modality", "ImagePositionPatient", "InstanceNumber")
     return tuple(str(header.get(name)) for name in names)
 
 
 def _modality(header: Any) -> str:
-    """Modality, or what the kind of image says where that was removed."""
+    """Modality, or what the image class implies if it was removed."""
     return str(header.get("Modality") or ("MR" if header.get("SOPClassUID") in MR_CLASSES else ""))
 
 
 def _header(path: Path, number: int, reading: Reading) -> Any | None:
-    """Read a header; None for files that are none of DICOM's images, and for damaged ones, which are recorded."""
-    if path.name.upper() == "DICOMDIR":  # the directory of a disk
+    """Read a header; None for files that are not DICOM images, and for damaged ones, which are recorded."""
+    if path.name.upper() == "DICOMDIR":  # the directory of a medium
         return None
     try:
         header = read_file(path, stop_before_pixels=True, specific_tags=TAGS)
-        for name in TAGS:  # pydicom converts a value when it is asked for, and then complains
+        for name in TAGS:  # pydicom converts a value on access, and only then complains
             value(header, name)
         [float(x) for name in NEEDED for x in header.get(name) or []]
         int(header.get("NumberOfFrames") or 1)
@@ -113,11 +113,11 @@ def _is_dicom_file(path: Path) -> bool:
 
 
 def _where(path: Path, number: int, reading: Reading) -> str:
-    """Name a file: by its own name where that can't be a person's, else by its place in the order of paths."""
+    """Name a file: by its own name if that can't be a person's, else by its position in the order of paths."""
     harmless = re.fullmatch(r"[A-Za-z]{0,3}[\d._-]+(\.dcm)?", path.name, re.IGNORECASE)
     return f"{reading.patient}: {path.name if harmless else f'file {number}'}"
 
 
 def names(series: Sequence[Series]) -> str:
-    """Series as people find them again."""
+    """Name series so that people can find them."""
     return ", ".join(one.name for one in series)

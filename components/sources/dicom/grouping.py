@@ -1,4 +1,4 @@
-"""Images put together to series, by SeriesInstanceUID, or by what else they share where that is spoilt."""
+"""Images grouped into series, by SeriesInstanceUID or, if that is corrupt, by what else they share."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-# What slices of one series share, where SeriesInstanceUID is another one on each of them.
+# What slices of one series share if each has its own SeriesInstanceUID.
 _ALIKE = ("StudyInstanceUID", "SeriesDescription", "ProtocolName", "Rows", "Columns", "ImageType")
 _TIMES = ("RepetitionTime", "EchoTime", "InversionTime", "ContrastBolusAgent")
 
-File = tuple[Path, Any]  # and its header
+File = tuple[Path, Any]  # path and header
 
 
 def united(found: dict[str, list[File]]) -> list[list[File]]:
-    """Series as lists of files; slices with a SeriesInstanceUID each are put together by what else they share."""
+    """Series as lists of files; slices with a SeriesInstanceUID each are grouped by what else they share."""
     whole: list[list[File]] = []
     lone: list[list[File]] = []
     for _, files in sorted(found.items()):
         single = len(files) == 1 and int(files[0][1].get("NumberOfFrames") or 1) < 2
         (lone if single else whole).append(files)
-    # Numbers of series keep two of them apart, unless they, too, are another one on each slice.
+    # Series numbers separate two of them, unless they, too, differ on each slice.
     for names in ((*_ALIKE, "SeriesNumber"), (*_ALIKE, *_TIMES)):
         together = defaultdict(list)
         for (file,) in lone:

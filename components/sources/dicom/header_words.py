@@ -1,4 +1,4 @@
-"""Which sequence the text of a header names. Protocols are named by hand, in the language of the place."""
+"""Which sequence the text of a header names. Protocols are named by hand, in the local language."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TIRM = re.compile(r"\bt[ui]rm|\btir2d|\bspcir")  # Siemens' inversion recovery,
 
 
 def plain(text: str) -> str:
-    """Lower case without accents, words apart: `T1wPostGd` becomes `t1 post gd`."""
+    """Lower case without accents, words separated: `T1wPostGd` becomes `t1 post gd`."""
     text = re.sub(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[a-z]{2}W)(?=[A-Z][a-z])", " ", text.replace("_", " "))
     text = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
     text = re.sub(r"(?<![a-z])(3d|2d|ax|sag|cor|tra|s|ce|gd|km|pre|post)?(?<=[a-z\d])(?=t[12](?!\d))", r"\1 ", text)
@@ -49,7 +49,7 @@ def plain(text: str) -> str:
 
 
 def weighting(text: str) -> str:
-    """Tell "t1", "flair", "t2", "tirm" (FLAIR or STIR), "several", "other", or "" where no word says so."""
+    """Return "t1", "flair", "t2", "tirm" (FLAIR or STIR), "several", "other", or "" if no word says so."""
     text = plain(text)
     if _OTHER.search(text):
         return "other"

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 
 T1, FLAIR, OTHER = "t1", "flair", "other"
 
-# Words of ImageType for what is computed from a series, or isn't a picture of the head's tissue.
+# Words of ImageType for pictures that are computed from a series, or don't show the head's tissue.
 NO_PICTURE = set(
     """
     LOCALIZER, PROJECTION IMAGE, MIP, MNIP, MINIP, MAX IP, MIN IP, MAXIP, VRT, SCREEN SAVE, SUBTRACTION, SUB, SUBTRACT,
@@ -32,7 +32,7 @@ def value(header: Dataset, *names: str) -> object:
 
 
 def _groups(header: Dataset) -> Iterator[Dataset]:
-    """Functional groups that all frames share, then those of the first frame."""
+    """The functional groups shared by all frames, then those of the first frame."""
     for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in list(header.get(name) or [])[:1]:
             for element in group:
@@ -41,7 +41,7 @@ def _groups(header: Dataset) -> Iterator[Dataset]:
 
 
 def number(header: Dataset, *names: str) -> float:
-    """A number from a header, 0 where there is none."""
+    """A number from a header, 0 if there is none."""
     found = value(header, *names)
     try:
         return float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type, index]
@@ -50,25 +50,25 @@ def number(header: Dataset, *names: str) -> float:
 
 
 def words(header: Dataset, name: str) -> set[str]:
-    """A tag of several values as upper-case words."""
+    """The values of a tag as upper-case words."""
     found = header.get(name) or []
     return {str(word).strip().upper() for word in ([found] if isinstance(found, str) else found)}
 
 
 def is_derived(header: Dataset) -> bool:
-    """Tell a picture that was computed from others, as reformatted planes are."""
+    """Return whether a picture was computed from others, as reformatted planes are."""
     return "DERIVED" in words(header, "ImageType")
 
 
 def is_no_picture(header: Dataset) -> bool:
-    """Tell by ImageType what is neither FLAIR nor T1, whatever the description says."""
+    """Return whether ImageType rules out FLAIR and T1, whatever the description says."""
     kinds = words(header, "ImageType")
     parts = list(header.get("ImageType") or [])
     return bool(NO_PICTURE & kinds) or (len(parts) > 2 and str(parts[2]).strip().upper() == "P")
 
 
 def possible(header: Dataset) -> set[str]:
-    """What a series can be by its times, in generous bounds; "other" is always among them.
+    """Sequences compatible with the times, within generous bounds; always includes "other".
 
     Inversion times null fat at 120 to 300 ms (STIR), and water at 1300 to 3600 ms (FLAIR, 0.06 to 7 T); T1 weighting
     inverts between the two. FLAIR echoes late, after a long repetition; T1 echoes early.
@@ -88,15 +88,16 @@ def possible(header: Dataset) -> set[str]:
 
 
 def likely(header: Dataset) -> str:
-    """What a series is by its times alone; "" where they can't tell.
+    """The sequence by its times alone; "" if they don't decide.
 
-    T1 without inversion is told by a repetition of up to 1000 ms. Below 100 ms T1, vessels and localizers look alike.
+    T1 without inversion is recognised by a repetition time of up to 1000 ms. Below 100 ms T1, vessels and localizers
+    look alike.
     """
     repeat, echo, invert = _times(header)
     can = possible(header)
     if FLAIR in can and invert >= 1300 and echo >= 60:
         return FLAIR
-    # Without inversion and kind, a gradient echo's T2* is not told from a spin echo's T1 after 18 ms.
+    # Without inversion and kind, a gradient echo's T2* is indistinguishable from a spin echo's T1 after 18 ms.
     early = 0 < echo <= (40 if invert or _kinds(header) else 18)
     if T1 in can and early and (300 <= invert < 1600 or 100 <= repeat <= 1000):
         return T1
@@ -106,7 +107,7 @@ def likely(header: Dataset) -> str:
 
 
 def _kinds(header: Dataset) -> set[str]:
-    """ScanningSequence, or what multi-frame files say instead."""
+    """ScanningSequence, or its equivalent in multi-frame files."""
     kinds = words(header, "ScanningSequence")
     kinds |= {"SPIN": {"SE"}, "GRADIENT": {"GR"}, "BOTH": {"SE", "GR"}}.get(
         str(value(header, "EchoPulseSequence")), set()
@@ -117,16 +118,16 @@ def _kinds(header: Dataset) -> set[str]:
 
 
 def bolus(header: Dataset) -> object:
-    """The contrast agent by name or code; the volume where only that is told."""
-    told = value(header, "ContrastBolusAgent")
+    """The contrast agent by name or code; its volume if only that is given."""
+    agent = value(header, "ContrastBolusAgent")
     codes = header.get("ContrastBolusAgentSequence") or []
-    told = told or next((code.get("CodeMeaning") for code in codes), None)
+    agent = agent or next((code.get("CodeMeaning") for code in codes), None)
     volume = number(header, "ContrastBolusVolume")
-    return told or (f"{volume:g} ml of contrast" if volume > 0 else None)
+    return agent or (f"{volume:g} ml of contrast" if volume > 0 else None)
 
 
 def _times(header: Dataset) -> tuple[float, float, float]:
-    """Repetition, echo and inversion time, milliseconds, 0 where not told."""
+    """Repetition, echo and inversion time, milliseconds, 0 if not given."""
     return (
         number(header, "RepetitionTime"),
         number(header, "EchoTime", "EffectiveEchoTime"),
@@ -135,5 +136,5 @@ def _times(header: Dataset) -> tuple[float, float, float]:
 
 
 def has_times(header: Dataset) -> bool:
-    """Tell whether a header says anything about times; a report's or a screen shot's says nothing."""
+    """Return whether a header gives any times; those of reports and screenshots don't."""
     return any(_times(header))

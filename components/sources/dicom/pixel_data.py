@@ -1,4 +1,4 @@
-"""Pixels of DICOM files as volumes, axes (slices, rows, columns); what can't be used raises `RefusedError`."""
+"""Pixels of DICOM files as volumes, axes (slices, rows, columns); unusable files raise `RefusedError`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from components.sources.dicom.series import Series
 from components.sources.reading import MAX_VOXELS
 from components.sources.volume import Volume
 
-# DICOM's +x is towards the patient's left and +y towards the back, NIfTI's to the right and to the front.
+# In DICOM +x points to the patient's left and +y to the back, in NIfTI to the right and to the front.
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -27,11 +27,12 @@ def stack_series(series: Series) -> Volume:
     """Stack the slices of a series by their positions, axes (slices, rows, columns).
 
     Raises:
-        RefusedError: they are no even stack of one size and orientation, or have no pixels that can be decoded here.
+        RefusedError: the slices are not an even stack of one size and orientation, or their pixels can't be decoded
+            here.
     """
     first = series.headers[0]
     _check_size(series)
-    with np.errstate(over="ignore", invalid="ignore"):  # of absurd rescales; `_placed` finds what comes of them
+    with np.errstate(over="ignore", invalid="ignore"):  # from absurd rescales; `_placed` detects the result
         if len(series.paths) > 1:
             check_positions(series.headers)
         slices = [read_file(path) for path in series.paths]
@@ -43,7 +44,7 @@ def stack_series(series: Series) -> Volume:
         else:
             stack = hd.get_volume_from_series(slices, dtype=np.float32, rtol=EVEN)
     volume = _placed(stack.array, stack.affine, first.get("FrameOfReferenceUID"))
-    # Eight bits are 0..255 already and stay so, unless a rescale made something else of them.
+    # Eight-bit values are 0..255 already and stay so, unless a rescale changed them.
     eight = int(first.get("BitsStored") or 16) == 8 and bool((volume.data == volume.data.astype(np.uint8)).all())
     return Volume(volume.data.astype(np.uint8), volume.geometry, volume.frame) if eight else volume
 
@@ -77,7 +78,7 @@ def _check_pixels(dataset: Any) -> None:
         raise RefusedError("type", what, "export the images again as DICOM files (part 10), uncompressed")
     if not _is_decodable(syntax):
         what = f"compressed as {syntax.name} ({syntax}), which no decoder here reads"
-        known = syntax in (JPEGLossless, JPEGLosslessSV1)  # to tools that most archives have at hand
+        known = syntax in (JPEGLossless, JPEGLosslessSV1)  # by tools that most archives have
         remedy = (
             "decompress each file: `gdcmconv --raw IN OUT` or `dcmdjpeg IN OUT`" if known else "export uncompressed"
         )

@@ -1,4 +1,4 @@
-"""Whether the headers of a series' slices make a stack of them."""
+"""Whether the headers of a series' slices describe a stack."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydicom.dataset import Dataset
 
 from components.sources.dicom.refused import RefusedError
 
-EVEN = 0.05  # share of the slice distance by which distances may differ: tables don't stop to the micrometre
-APART = 2e-3  # by which orientations of one series may differ: those written with three digits do
+EVEN = 0.05  # tolerance as a share of the slice distance: scanner tables don't stop to the micrometre
+APART = 2e-3  # tolerance between orientations of one series, enough for those written with three digits
 NEEDED = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3}
 
 
 def check_positions(headers: Sequence[Dataset]) -> None:
-    """Refuse slices without positions, of several orientations, at one position, or with a hole between them."""
+    """Refuse slices without positions, of several orientations, at the same position, or with a gap between them."""
     for name, count in NEEDED.items():
         if any(len(header.get(name) or []) != count for header in headers):
             raise RefusedError(
@@ -44,7 +44,7 @@ def check_positions(headers: Sequence[Dataset]) -> None:
 
 
 def check_alike(slices: Sequence[Dataset]) -> None:
-    """Refuse slices of several frames of reference or pixel sizes, by more than rounding."""
+    """Refuse slices whose frames of reference or pixel sizes differ by more than rounding."""
     if len({str(one.get("FrameOfReferenceUID") or "") for one in slices}) > 1:
         raise RefusedError(
             "position",

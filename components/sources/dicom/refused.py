@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class RefusedError(Exception):
-    """A series that can't be used: kind of problem, why, and what to do, where the kind's own remedy does not fit."""
+    """A series that can't be used: the kind of problem, why, and a remedy if the kind's own does not fit."""
 
     def __init__(self, kind: str, what: str, remedy: str = "") -> None:
         super().__init__(what)

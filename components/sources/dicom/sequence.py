@@ -1,7 +1,7 @@
-"""Which sequence a series is: told from headers, because no tag says so outright.
+"""Which sequence a series is: inferred from headers, because no tag says so outright.
 
-What is written by hand (`words`, `agent`) is held against what the scanner measured (`measured`). Where they contradict
-each other, or nothing tells, that is said, and nobody guesses.
+Text entered by hand (`words`, `agent`) is checked against the scanner's parameters (`measured`). If they contradict
+each other, or neither decides, the series is reported as unclear rather than guessed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ UNCLEAR, OTHER = "unclear", "other"
 
 @dataclass(frozen=True)
 class Told:
-    """What headers tell about a series.
+    """What headers say about a series.
 
     Attributes:
-        sequence: "pre", "flair", "post"; "other"; or "unclear" where it could be one of `maybe`.
-        doubt: what speaks against it, in words; "" where nothing does.
+        sequence: "pre", "flair", "post"; "other"; or "unclear" if it could be one of `maybe`.
+        doubt: evidence against it, in words; "" if there is none.
         maybe: sequences that an unclear series could be.
         unsaid: a T1 of which no header says whether a contrast agent was given.
     """
@@ -34,14 +34,14 @@ class Told:
 
 
 def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
-    """Tell the sequence of a series.
+    """Determine the sequence of a series.
 
-    SeriesDescription decides; where it is silent ProtocolName, then SequenceName, then the times. The times may
-    contradict all of them. Contrast agent is told by the same texts, else by ContrastBolusAgent.
+    SeriesDescription decides; if it says nothing, ProtocolName, then SequenceName, then the times. The times may
+    contradict all of them. Contrast agent is inferred from the same texts, else from ContrastBolusAgent.
 
     Args:
-        header: of one of its images.
-        protocol: ProtocolName, or "" where that is the examination's name; default: the header's.
+        header: header of one of its images.
+        protocol: ProtocolName, or "" if that names the whole examination; defaults to the header's.
     """
     if measured.is_no_picture(header):
         return Told(OTHER)
@@ -54,28 +54,28 @@ def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
         return Told(UNCLEAR, doubt, ("flair", "pre", "post"))
     if kind not in (T1, FLAIR):
         return Told(OTHER)
-    said = agent.contrast(description) or _protocol_contrast(kind, protocol)
+    contrast = agent.contrast(description) or _protocol_contrast(kind, protocol)
     bolus = agent.bolus(measured.bolus(header))
     if kind == FLAIR:
-        given = (said or bolus) == "present"
+        given = (contrast or bolus) == "present"
         return Told("flair", doubt or ("it was taken after the contrast agent" if given else ""))
-    return _t1(said, bolus, doubt)
+    return _t1(contrast, bolus, doubt)
 
 
 def _protocol_contrast(kind: str, protocol: str) -> str:
     """What a protocol's name says of the agent, if it is this series' own: it names its sequence, and one state."""
-    said = agent.contrast(protocol) if header_words.weighting(protocol) == kind else ""
-    return "" if said == "both" else said
+    contrast = agent.contrast(protocol) if header_words.weighting(protocol) == kind else ""
+    return "" if contrast == "both" else contrast
 
 
 def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
-    """Hold what words say against the times: the kind of sequence, and the doubt that remains."""
+    """Check the words against the times: returns the kind of sequence, and the remaining doubt."""
     likely = measured.likely(header)
     if kind in (T1, FLAIR):
         if kind in measured.possible(header):
             return kind, ""
         return UNCLEAR, f"it is called {kind.upper()}, and its times are not those of one"
-    if kind == "t2":  # FLAIR is weighted by T2, too
+    if kind == "t2":  # FLAIR is T2-weighted, too
         doubt = "it is called T2, and its times are those of a FLAIR"
         return (FLAIR, doubt) if likely == FLAIR else (OTHER, "")
     if kind == OTHER or likely:
@@ -87,11 +87,11 @@ def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
     return OTHER, ""
 
 
-def _t1(said: str, bolus: str, doubt: str) -> Told:
-    """Tell T1 before from T1 after the agent by what words and ContrastBolusAgent say."""
-    if said == "both" and not bolus:
+def _t1(contrast: str, bolus: str, doubt: str) -> Told:
+    """Distinguish T1 before and after the agent by words and ContrastBolusAgent."""
+    if contrast == "both" and not bolus:
         return Told(UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post"))
-    decided = bolus if said in ("", "both") else said
+    decided = bolus if contrast in ("", "both") else contrast
     if bolus and decided != bolus:
         with_or = "with" if decided == "present" else "without"
         doubt = f"it is called T1 {with_or} contrast agent, and its ContrastBolusAgent says otherwise"

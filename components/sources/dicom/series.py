@@ -14,7 +14,7 @@ from components.sources.dicom import header_words, measured
 from components.sources.dicom.measured import number
 from components.sources.dicom.sequence import OTHER, Told, sequence_of
 
-# Read without the pixels. None of these names a person but PatientID, the chosen identity.
+# Read without the pixels. None of these identifies a person except PatientID, the chosen identity.
 TAGS = [
     *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "SOPInstanceUID", "ImageType"),
     *("SOPClassUID", "FrameOfReferenceUID", "InstanceNumber"),
@@ -32,7 +32,7 @@ class Series:
     """Files of one series, and the headers of all of them.
 
     Attributes:
-        protocol: ProtocolName; "" where that names the examination and not the series.
+        protocol: ProtocolName; "" if it names the examination rather than the series.
     """
 
     paths: Sequence[Path]
@@ -41,15 +41,15 @@ class Series:
 
     @property
     def name(self) -> str:
-        """How people find it again: its number, never its description, which may hold anything."""
+        """Name by which people find it: its number, never its description, which may hold anything."""
         return f"series {self.headers[0].get('SeriesNumber') or '(no number)'}"
 
     @property
     def axial(self) -> bool:
-        """Tell whether its slices are closer to axial than to any other plane; True where a header doesn't say."""
+        """Return whether its slices are closer to axial than to any other plane; True if a header doesn't say."""
         try:
-            told = measured.value(self.headers[0], "ImageOrientationPatient")
-            cosines = np.array(told, float).reshape(2, 3)
+            orientation = measured.value(self.headers[0], "ImageOrientationPatient")
+            cosines = np.array(orientation, float).reshape(2, 3)
         except (TypeError, ValueError):
             return True
         across = np.abs(np.cross(*cosines))
@@ -57,14 +57,14 @@ class Series:
 
     @property
     def told(self) -> Told:
-        """What its first header tells."""
+        """What its first header says."""
         return sequence_of(self.headers[0], self.protocol)
 
 
 def candidates(series: Sequence[Series]) -> dict[str, list[Series]]:
     """Series that fit each sequence, best first, and those that are "unclear".
 
-    Those without doubt come first, then axial, then original ones, then by slice positions, then by number.
+    Series without doubt come first, then axial, then original ones, then by slice positions, then by number.
     """
     fitting: dict[str, list[Series]] = {}
     for one in _with_own_protocols(series):
@@ -87,7 +87,7 @@ def _rank(one: Series) -> tuple[bool, bool, bool, int, float]:
 
 
 def _with_own_protocols(series: Sequence[Series]) -> list[Series]:
-    """Leave out names of protocols that series of different sequences share: they are those of the examination."""
+    """Drop protocol names shared by series of different sequences: they name the examination."""
     kinds = defaultdict(set)
     for one in series:
         header = one.headers[0]
@@ -98,6 +98,6 @@ def _with_own_protocols(series: Sequence[Series]) -> list[Series]:
 
 
 def _positions(series: Series) -> int:
-    """Slices at different places: a series over time has no more of them than one at one time."""
+    """Number of distinct slice positions, so that a time series has no more of them than a single scan."""
     places = {str(header.get("ImagePositionPatient")) for header in series.headers}
     return max(len(places), int(number(series.headers[0], "NumberOfFrames")))
