@@ -94,12 +94,12 @@ def test_kfp_refuses_a_pipeline_that_is_none(wrong, right):
 def test_every_artifact_is_of_the_type_that_its_reader_wants():
     tasks = Containers(FILE.read_text(encoding="utf-8"))
     assert mismatches(tasks.spec) == []
-    tasks.tasks["Pusher"]["inputs"]["artifacts"]["model"]["taskOutputArtifact"]["producerTask"] = "Judge"
-    assert mismatches(tasks.spec) == ["Pusher.model: Judge gives no artifacts_layered"]
+    tasks.tasks["Pusher"]["inputs"]["artifacts"]["model"]["taskOutputArtifact"]["producerTask"] = "Evaluate"
+    assert mismatches(tasks.spec) == ["Pusher.model: Evaluate gives no artifacts_layered"]
     tasks.tasks["Pusher"]["inputs"]["artifacts"]["model"]["taskOutputArtifact"]["outputArtifactKey"] = (
         "artifacts_blessing"
     )
-    assert mismatches(tasks.spec) == ["Pusher.model: wants another type than Judge.artifacts_blessing"]
+    assert mismatches(tasks.spec) == ["Pusher.model: wants another type than Evaluate.artifacts_blessing"]
 
 
 def mismatches(spec):
@@ -130,7 +130,7 @@ def test_champion_and_ledger_come_in_by_importers(tmp_path, compiled):
         name: one["importer"]["artifactUri"]["constant"] for name, one in given.executors.items() if "importer" in one
     }
     assert imported == {"ImportChampion_executor": "gs://b/champion", "ImportLedger_executor": "gs://b/ledger"}
-    assert "ImportChampion" in given.tasks["Judge"]["dependentTasks"]
+    assert "ImportChampion" in given.tasks["Evaluate"]["dependentTasks"]
     assert "ImportLedger" in given.tasks["Split"]["dependentTasks"]
 
 
@@ -163,7 +163,7 @@ def made(containers, task, key):
 
 
 def test_the_containers_make_a_report_and_push_an_approved_model(finished):
-    metrics = json.loads((made(finished, "Judge", "reports_metrics_json") / "metrics.json").read_text())
+    metrics = json.loads((made(finished, "Evaluate", "reports_metrics_json") / "metrics.json").read_text())
     assert metrics["layered"]["patients"] >= 2
     assert (made(finished, "Report", "reports_report_html") / "report.html").stat().st_size > 50_000
     (version,) = (finished.folder / "registry").iterdir()
@@ -173,9 +173,9 @@ def test_the_containers_make_a_report_and_push_an_approved_model(finished):
 def test_the_gate_is_respected(finished, compiled):
     strict = knobs(**{"gate.min_volume_dice": 1.0})
     again = Containers(compiled(finished.folder, strict), finished.folder, finished.call)
-    for name in ("Judge", "Pusher"):
+    for name in ("Evaluate", "Pusher"):
         shutil.rmtree(finished.folder / name)
         again.run(name)
-    verdict = json.loads((made(again, "Judge", "artifacts_blessing") / "verdict.json").read_text())
+    verdict = json.loads((made(again, "Evaluate", "artifacts_blessing") / "verdict.json").read_text())
     assert verdict["verdict"] == "NOT BLESSED"
     assert len(list((finished.folder / "registry").iterdir())) == 1
