@@ -19,6 +19,7 @@ def project(folder, **groups):
     for group, knobs in groups.items():
         tree[group] |= knobs
     (folder / ".dvc").mkdir()
+    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     return folder
 
