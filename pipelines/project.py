@@ -43,7 +43,9 @@ def enter(context: click.Context) -> None:
     """Change to the project's top folder, to which all its paths are relative."""
     start = Path.cwd()
     context.meta[START] = start
-    os.chdir(root(start) or start)
+    top = root(start)
+    if top not in (None, start):  # the folder may have no path here, on the disk of another process
+        os.chdir(top)
 
 
 def from_here(context: click.Context, parameter: click.Parameter, value: Any) -> Any:

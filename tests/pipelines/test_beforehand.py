@@ -33,7 +33,7 @@ def refused(folder, *arguments, **variables):
 
 def test_a_scale_that_needs_a_gpu_is_refused_before_all_stages_and_not_written(tmp_path, monkeypatch, tmp_path_factory):
     isolate(monkeypatch, tmp_path_factory)
-    before = files(project(tmp_path))
+    before = {path: text for path, text in files(project(tmp_path)).items() if path.parts[0] != ".dvc"}
     said = refused(tmp_path, "run", "--scale", "full", CUDA_VISIBLE_DEVICES="-1")
     assert said.startswith("params.yaml: training.gpu is required, and TensorFlow sees no GPU (")
     assert {path: text for path, text in files(tmp_path).items() if path.parts[0] != ".dvc"} == before
@@ -79,7 +79,7 @@ def test_wrong_arguments_of_predict_are_told_without_tensorflow(tmp_path):
     code = """
 import sys
 from click.testing import CliRunner
-from components.errors import UserError
+from components.common.errors import UserError
 from pipelines.cli import cli
 for arguments, says in (
     (["nowhere", "--out", "out"], "nowhere: no such file"),

@@ -13,6 +13,7 @@ from pipelines import workflow
 def locked(folder, monkeypatch):
     """A folder in which a run is under way, as far as others can tell; where Git pulls, it would fail."""
     (folder / ".dvc").mkdir()
+    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     monkeypatch.chdir(folder)
     return workflow.alone()
