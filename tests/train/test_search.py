@@ -121,7 +121,7 @@ def test_a_space_that_can_not_be_searched_is_refused_in_one_line(project):
     assert refused(project, "", "missing.yaml").startswith("missing.yaml: no such file; give a search space")
     assert refused(project, "# Größe\n") == "space.yaml: line 1 is not UTF-8; save the file in that encoding"
     twice = "segmenter:\n  loss: [dice, tversky]\n  loss: [dice, tversky]\n"
-    assert refused(project, twice) == "space.yaml: the same key twice, line 3; remove one of the two"
+    assert refused(project, twice) == "space.yaml: the key loss stands there twice, line 3; remove one of the two"
     for space, says in {
         "{epochs: {low: 1.0, high: 3.0}}": "segmenter.epochs: Input should be a valid integer",
         "{image_size: {low: 32, high: 64}}": "segmenter.image_size: Input should be a multiple of 16",
