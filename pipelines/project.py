@@ -18,8 +18,12 @@ AGAIN = "import sys; sys.argv[0] = 'glioflow'; from pipelines.cli import main; m
 
 
 def root(folder: Path) -> Path | None:
-    """The project's top folder, from any folder below it; None outside projects."""
-    return next((place for place in (folder, *folder.parents) if all((place / mark).is_file() for mark in MARKS)), None)
+    """The project's top folder, from any folder below it; None outside projects, and in a folder with half of one."""
+    for place in (folder, *folder.parents):
+        found = [(place / mark).is_file() for mark in MARKS]
+        if any(found):
+            return place if all(found) else None
+    return None
 
 
 def take_its_code() -> None:

@@ -12,6 +12,8 @@ from in_process import glioflow
 from whole_project import BIN, copied
 from written_scans import made_up_scan, write_kaggle
 
+from pipelines.project import MARKS, root
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -91,3 +93,12 @@ def test_where_dvc_was_told_to_do_without_git_it_does(project):
     shutil.rmtree(project / ".git")
     (project / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     assert glioflow("clean", cwd=project).stdout == "nothing to remove\n"
+
+
+def test_half_a_project_is_not_taken_for_a_folder_of_the_one_around_it(tmp_path):
+    for name in MARKS:
+        (tmp_path / name).touch()
+    (tmp_path / "below" / "deep").mkdir(parents=True)
+    assert root(tmp_path / "below" / "deep") == tmp_path
+    (tmp_path / "below" / "params.yaml").touch()
+    assert root(tmp_path / "below" / "deep") is None
