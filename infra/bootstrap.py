@@ -82,9 +82,11 @@ def chosen(arguments):
 def candidates(names):
     """Interpreters of the given versions, best first: on the PATH, then below ~/.pyenv/versions.
 
-    Skips .venv's own, which make puts on the PATH, because it may be about to be replaced.
+    Skips those of the project's own environments, which put themselves on the PATH, because they may be about to be
+    replaced.
     """
-    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if Path(p) != ROOT / ".venv" / "bin")
+    own = str(ROOT / ".venv")  # and .venv-modern, .venv-serving, .venv-checks
+    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if not p.startswith(own))
     for name in names:
         found = shutil.which("python" + name, path=path)
         if found:
