@@ -16,3 +16,10 @@ def test_no_two_modules_have_the_same_name():
     stages = {path.stem for path in (ROOT / "pipelines" / "stages").glob("*.py")}
     assert len(names) > 150
     assert [name for name, count in names.items() if count > 1 and name not in stages] == []
+
+
+def test_no_two_test_modules_have_the_same_name():
+    """Pytest would import one of them only."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+    assert len(names) > 200
+    assert [name for name, count in names.items() if count > 1] == []
