@@ -28,6 +28,8 @@ def finished(finished_project, tmp_path, tmp_path_factory, monkeypatch):
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copytree(ROOT / "infra", folder / "infra")  # which `glioflow compile` writes into
     (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "champion").unlink()  # the project's own, which a page fills
+    shutil.copytree(ROOT / "champion", folder / "champion")
     for name in SCANS:
         shutil.copytree(folder / "data" / "demo", tmp_path / "elsewhere" / name)
         if name != "scans":
