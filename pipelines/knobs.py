@@ -154,7 +154,13 @@ def _takes_text(knob: str) -> bool:
 
 def _flow(value: object) -> str:
     """Format a value on one line, valid anywhere in a document."""
+    text = _dumped(value, escape=False)
+    # YAML folds these like line ends unless they are escaped.
+    return _dumped(value, escape=True) if set("\x85\u2028\u2029") & set(text) else text
+
+
+def _dumped(value: object, *, escape: bool) -> str:
     writer, stream = yaml_text.reader(), io.StringIO()
-    writer.default_flow_style, writer.width = True, 2**20
+    writer.default_flow_style, writer.width, writer.allow_unicode = True, 2**20, not escape
     writer.dump({"": value}, stream)  # braces require more quoting than any other context
     return stream.getvalue().strip().removeprefix("{'': ").removesuffix("}")

@@ -66,6 +66,8 @@ def lines_changed(before, after):
 )
 @settings(max_examples=8)
 @given(VALUES)
+@example("a\x85b")  # line ends to YAML, and to few others
+@example(["\u2028", "\u2029ü"])
 def test_a_knob_changes_its_own_lines_only(knob, lines, value):
     value = {"scale": "full", "source": str(value)}.get(knob, value)
     after, told = knobs.put(BY_HAND, [knobs.written(knob, value)], "params.yaml")
