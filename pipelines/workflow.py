@@ -72,11 +72,14 @@ def run(settings: list[str]) -> int:
 def run_alone(settings: list[str]) -> int:
     """Check the parameters and the source, then run `dvc repro`, inside `alone`; returns 0, or 2 if a stage failed."""
     began, before = time.time(), PARAMS.read_bytes() if PARAMS.exists() else b""
-    if settings:
+    if settings:  # which are checked before they are written
         print("".join(f"{PARAMS}: {line}\n" for line in apply(settings)), end="", flush=True)
+    else:
+        tree = read_yaml(PARAMS, "not here; run glioflow in the project's top folder")
+        chosen = params.parse(tree, str(PARAMS))
+        params.check_paths(tree)
+        check(chosen)
     chosen = params.load(PARAMS)
-    params.check_paths(read_yaml(PARAMS, "gone"))
-    check(chosen)
     try:
         check_gpu(chosen)
     except UserError:

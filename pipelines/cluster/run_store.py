@@ -68,7 +68,7 @@ class RunStore:
 
     def put(self, name: str, result: Result) -> None:
         """Store a result for others."""
-        with tempfile.TemporaryDirectory(prefix="glioflow-relay-") as folder:
+        with tempfile.TemporaryDirectory(prefix="glioflow-run-store-") as folder:
             file = Path(folder) / "result.json"
             write_json(file, asdict(result))
             self.tree.put(file, f"{name}.json")
