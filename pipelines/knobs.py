@@ -16,13 +16,14 @@ from components.common.errors import UserError
 from components.common.params import SCALES, Group, Params
 from pipelines.value_text import replaced
 
-BEGIN = re.compile(r"(?:^|\s+)(?=[A-Za-z_][\w.]*=)")
+BLANK = " \t\r\n"  # as YAML defines it; others, such as the no-break space, belong to the value
+BEGIN = re.compile(rf"(?:^|[{BLANK}]+)(?=[A-Za-z_][\w.]*=)")
 
 
 def split(line: str) -> list[str]:
     """Split a line of settings, `knob=value knob=value`; spaces inside a value, such as a list or a path, stay."""
     settings: list[str] = []
-    for part in BEGIN.split(line.strip()):
+    for part in BEGIN.split(line.strip(BLANK)):
         if settings and _open(settings[-1]):
             settings[-1] += f" {part}"
         elif part:
@@ -65,9 +66,10 @@ def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
     wanted: dict[str, str] = {}
     for setting in settings:
         knob, sign, value = setting.partition("=")
-        if not sign or not knob.strip():
+        if not sign or not knob.strip(BLANK):
             raise UserError(f"{setting}: no {'knob' if sign else 'value'}; write knob=value")
-        if wanted.setdefault(knob.strip(), value.strip()) != value.strip():
+        knob, value = knob.strip(BLANK), value.strip(BLANK)
+        if wanted.setdefault(knob, value) != value:
             raise UserError(f"{knob}: set twice, to {wanted[knob]} and to {value}; choose one")
     changes = []
     for knob in sorted(wanted, key=lambda one: one != "scale"):  # which determines whose value the others set

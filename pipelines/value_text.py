@@ -25,7 +25,7 @@ def replaced(text: str, path: Sequence[tuple[Node, Node]], new: str) -> str | No
     begin, end = value.start_mark.index, max(_ends(value))
     if any(inner.start_mark.index < outer.end_mark.index for outer, inner in path):
         return None
-    end = begin + len(text[begin:end].rstrip())
+    end = begin + len(text[begin:end].rstrip(" \t\r\n"))
     colon = text.find(":", key.end_mark.index) + 1
     if isinstance(value, CollectionNode) and not value.flow_style:  # on separate lines
         first, last = text.rindex("\n", 0, begin) + 1, text.find("\n", end)

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -35,8 +35,8 @@ def _work(item: Any) -> Any:
 
 def in_order(
     job: Callable[[Any], Any], items: Sequence[Any], workers: int, lost: Callable[[Any], Any] | None = None
-) -> Iterator[Any]:
-    """Yield `job(item)` for all items, in their order.
+) -> Generator[Any, None, None]:
+    """Yield `job(item)` for all items, in their order; a consumer that may stop early closes the generator.
 
     Args:
         job: picklable function of an item.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -44,10 +45,9 @@ def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) 
     While the model runs on one patient, another process reads the next, and another thread writes the previous one; no
     more than that is queued, so memory does not grow with the number of patients.
     """
-    with ThreadPoolExecutor(1) as aside:
+    reader = partial(read_one, sources=work.sources, options=options_of(read_record(model)))
+    with ThreadPoolExecutor(1) as aside, closing(in_order(reader, work.jobs, 1, lost)) as readings:
         loading = aside.submit(Detector, model, doubt)
-        reader = partial(read_one, sources=work.sources, options=options_of(read_record(model)))
-        readings = in_order(reader, work.jobs, 1, lost)
         first = list(islice(readings, 1))  # starts the reader while the model loads
         detector = loading.result()
         claim(out, model)

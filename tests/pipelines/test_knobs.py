@@ -111,6 +111,8 @@ def test_each_knob_of_params_yaml_changes_one_line_and_what_it_held_puts_it_back
 @example("/scans of Köln (2), a=b/[x] #3 & ~'\"`$HOME ${x}: {y}")
 @example("2020-01-31")
 @example(" ~ ")
+@example("0\xa0")  # a no-break space, which belongs to the value
+@example("\xa0")
 @given(PATHS)
 def test_any_source_is_what_params_yaml_then_names(tmp_path_factory, path):
     file = tmp_path_factory.mktemp("source") / "params.yaml"
