@@ -16,6 +16,7 @@ def run(
     model: str,
     out: str,
     *,
+    engine: str | None = None,
     overlays: bool,
     doubt: bool,
     resume: bool,
@@ -46,11 +47,11 @@ def run(
         if not beam_args:
             from components.predict import local_run as here
 
-            here.predict(work, folder, layered, doubt=doubt, overlays=overlays)
+            here.predict(work, folder, layered, engine=engine, doubt=doubt, overlays=overlays)
         else:
             from components.predict import beam_run
 
-            beam_run.predict(work, folder, layered, beam_args, storage, doubt=doubt, overlays=overlays)
+            beam_run.predict(work, folder, layered, beam_args, storage, engine=engine, doubt=doubt, overlays=overlays)
         results.write_lost(folder, problems)
         rows = results.gather(folder)
     for row in rows:

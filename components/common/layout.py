@@ -3,6 +3,8 @@
 SERVING = "Format-Serving"  # where TFX looks for a SavedModel inside an artifact
 REGISTERED = "1"  # where TensorFlow Serving looks for one inside a model's folder
 LAYERED = "assets.extra/layered.json"  # in a SavedModel, whose loaders ignore it: the choices and their evidence
+LITERT = {network: f"assets.extra/{network}.tflite" for network in ("classifier", "segmenter")}  # the same networks
+ENGINES = ("litert", "tensorflow")  # what runs a layered model's networks
 HISTORY = "history.csv"  # one row an epoch
 PATIENTS = "patients.csv"  # scores, three rows per test patient: gate on, gate off, gate on without 3-D processing
 CHAMPION = "champion.csv"  # PATIENTS of the champion

@@ -49,6 +49,11 @@ def calibrate(seen: Views, tumor_temperature: float, mask_temperature: float) ->
     )
 
 
+def mask_threshold_before_calibration(record: dict[str, Any]) -> float:
+    """Return the mask's threshold for uncalibrated probabilities: much less work than to calibrate every pixel."""
+    return float(apply_temperature(record["mask_threshold"], 1 / record.get("mask_temperature", 1.0)))
+
+
 def unprocessed(seen: Views, record: dict[str, Any]) -> np.ndarray:
     """Stage 2 on the slices that pass stage 1, before 3-D processing: bool [slices, height, width]."""
     has_tumor = seen.tumor_probability >= record["tumor_threshold"]

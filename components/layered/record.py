@@ -8,7 +8,7 @@ from typing import Any
 
 from components.common.errors import UserError
 from components.common.files import read_json
-from components.common.layout import LAYERED, REGISTERED, SERVING
+from components.common.layout import LAYERED, LITERT, REGISTERED, SERVING
 
 # The entries of layered.json that a decision needs.
 CHOICES = ("neighbors", "tumor_threshold", "mask_threshold", "processing")
@@ -41,7 +41,8 @@ def read_record(folder: str | Path) -> dict[str, Any]:
 def digest(folder: str | Path) -> str:
     """SHA-256 over a layered model's weights and choices; raises UserError if there is no model."""
     read_record(folder)
-    sha = hashlib.sha256()
-    for path in sorted([saved_model(folder) / LAYERED, *(saved_model(folder) / "variables").glob("*")]):
+    place, sha = saved_model(folder), hashlib.sha256()
+    litert = [place / file for file in LITERT.values() if (place / file).is_file()]
+    for path in sorted([place / LAYERED, *litert, *(place / "variables").glob("*")]):
         sha.update(path.read_bytes())
     return sha.hexdigest()

@@ -40,16 +40,18 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
         sources: inputs, which determine the format of the masks.
     """
 
-    def __init__(self, layered: str, folder: str, sources: list[Source], *, doubt: bool, overlays: bool) -> None:
+    def __init__(
+        self, layered: str, folder: str, sources: list[Source], *, engine: str | None, doubt: bool, overlays: bool
+    ) -> None:
         super().__init__()
         self.layered, self.folder, self.sources = layered, folder, sources
-        self.doubt, self.overlays = doubt, overlays
+        self.engine, self.doubt, self.overlays = engine, doubt, overlays
 
     def load_model(self) -> Detector:
         """Load the model once per worker process."""
         with ExitStack() as stack:
             tree = Storage(self.layered)
-            return Detector(stack.enter_context(tree.local(tree.files)), self.doubt)
+            return Detector(stack.enter_context(tree.local(tree.files)), self.doubt, self.engine)
 
     def run_inference(
         self, batch: Sequence[tuple[int, Reading]], model: Detector, inference_args: dict[str, Any] | None = None
@@ -78,13 +80,14 @@ def predict(
     beam_args: list[str],
     storage: str | None,
     *,
+    engine: str | None,
     doubt: bool,
     overlays: bool,
 ) -> None:
     """Predict on the runner named in `beam_args`; see `components.io.beam.reachable` for `storage`."""
     options = local_run.options_of(read_record(model))
     with reachable({"layered": model}, out, storage, "predict") as (near, target):
-        handler = Predict(near["layered"], target, work.sources, doubt=doubt, overlays=overlays)
+        handler = Predict(near["layered"], target, work.sources, engine=engine, doubt=doubt, overlays=overlays)
         with job(beam_args) as pipeline:  # rejects bad flags before anything is written
             local_run.claim(out, model)
             _ = (

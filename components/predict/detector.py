@@ -11,8 +11,6 @@ from components.layered.predictor import Predictor
 from components.metrics.components3d import keep_components
 from components.scans.scan import Scan
 
-BATCH = 32
-
 
 @dataclass(frozen=True)
 class Found:
@@ -36,6 +34,7 @@ class Detector:
 
     Args:
         folder: folder of the model.
+        engine: see `Predictor`.
         doubt: whether to run both networks on every slice and its mirror image, as evaluation does.
 
     Attributes:
@@ -45,8 +44,8 @@ class Detector:
         UserError: the model is missing or damaged.
     """
 
-    def __init__(self, folder: str | Path, doubt: bool = False) -> None:
-        self.predictor, self.with_doubt = Predictor(folder), doubt
+    def __init__(self, folder: str | Path, doubt: bool = False, engine: str | None = None) -> None:
+        self.predictor, self.with_doubt = Predictor(folder, engine), doubt
         self.record = self.predictor.record
         self.refer_at = self.record.get("refer_at_doubt", 0.0) if doubt else 0.0
 
@@ -55,9 +54,6 @@ class Detector:
         if self.with_doubt:
             _, prediction = self.predictor(scan)
             return Found(prediction.tumor_probability, prediction.has_tumor, prediction.mask, prediction.doubt)
-        batches = [self.predictor.serve(batch) for batch in scan.batches(BATCH, self.record["neighbors"])]
-        probability, has_tumor, mask = (
-            np.concatenate([batch[name] for batch in batches]) for name in ("tumor_probability", "has_tumor", "mask")
-        )
-        kept = keep_components(mask > 0, scan.spacing, **self.record["processing"])
-        return Found(probability, has_tumor, kept)
+        found = self.predictor.engine.detect(scan)
+        kept = keep_components(found["mask"] > 0, scan.spacing, **self.record["processing"])
+        return Found(found["tumor_probability"], found["has_tumor"], kept)

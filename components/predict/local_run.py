@@ -9,12 +9,11 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-import tensorflow as tf
-
 from components.common.bars import bar
 from components.common.errors import UserError
 from components.common.system import DiskFullError
 from components.io.process_pool import in_order
+from components.layered.engine import ModelFailedError
 from components.layered.record import read_record
 from components.predict import results
 from components.predict.checked_reading import lost, read_one
@@ -39,7 +38,7 @@ class Seen:
     refer_at: float = 0.0
 
 
-def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) -> None:
+def predict(work: Work, out: Path, model: Path, *, engine: str | None, doubt: bool, overlays: bool) -> None:
     """Predict patient by patient; one that can't be read or predicted is recorded as failed, and the next one follows.
 
     While the model runs on one patient, another process reads the next, and another thread writes the previous one; no
@@ -47,7 +46,7 @@ def predict(work: Work, out: Path, model: Path, *, doubt: bool, overlays: bool) 
     """
     reader = partial(read_one, sources=work.sources, options=options_of(read_record(model)))
     with ThreadPoolExecutor(1) as aside, closing(in_order(reader, work.jobs, 1, lost)) as readings:
-        loading = aside.submit(Detector, model, doubt)
+        loading = aside.submit(Detector, model, doubt, engine)
         first = list(islice(readings, 1))  # starts the reader while the model loads
         detector = loading.result()
         claim(out, model)
@@ -69,8 +68,8 @@ def predict_patient(reading: Reading, detector: Detector) -> Seen:
         return Seen(reading, None, notes)
     try:
         return Seen(reading, detector(reading.scan), notes, detector.refer_at)
-    except tf.errors.OpError as error:
-        return Seen(reading, None, [*notes, f"the model fails on it ({type(error).__name__})"])
+    except ModelFailedError as error:
+        return Seen(reading, None, [*notes, f"the model fails on it ({error})"])
 
 
 def write(out: Path, source: Source, seen: Seen, *, overlays: bool) -> None:

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from components.common.layout import ENGINES
 from pipelines.project import from_here, into_here
 
 
@@ -20,6 +21,11 @@ from pipelines.project import from_here, into_here
     help="Layered model: reference comes with the project; or e.g. artifacts/layered, registry:prod, registry:v1.0.0.",
 )
 @click.option("--out", required=True, metavar="DIR", callback=into_here, help="Folder for the results.")
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="What runs the networks: litert, unless the model has no LiteRT files; tensorflow, to compare.",
+)
 @click.option("--overlays", is_flag=True, help="Draw the outlines over FLAIR, a PNG a slice.")
 @click.option(
     "--doubt", is_flag=True, help="Tell how doubtful each patient is, and whom to refer; takes twice the time."
@@ -39,6 +45,7 @@ def predict(
     inputs: tuple[str, ...],
     model: str,
     out: str,
+    engine: str | None,
     overlays: bool,
     doubt: bool,
     resume: bool,
@@ -56,6 +63,7 @@ def predict(
             inputs,
             model,
             out,
+            engine=engine,
             overlays=overlays,
             doubt=doubt,
             resume=resume,

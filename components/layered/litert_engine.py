@@ -1,0 +1,173 @@
+"""A layered model run by LiteRT: no TensorFlow, a start in a tenth of a second, all processors."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.common.errors import UserError
+from components.layered.decision import mask_threshold_before_calibration
+from components.layered.engine import Engine, ModelFailedError
+from components.layered.grid import from_grid, to_grid
+from components.layered.litert_files import read_litert
+from components.layered.record import COPY_AGAIN
+from components.metrics.temperature import apply_temperature
+from components.scans.scan import Scan, neighborhood, stack_neighbors
+
+CHUNK = 4  # slices that a thread works on before it takes others: few, so that all threads end at once
+
+
+class _Network:
+    """A LiteRT file, with an interpreter for each thread that asks for one."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.own = data, threading.local()
+        shape = self._interpreter().get_input_details()[0]["shape"]
+        self.batch, self.size, self.channels = int(shape[0]), int(shape[1]), int(shape[3])
+
+    def _interpreter(self) -> Any:
+        if not hasattr(self.own, "interpreter"):
+            from ai_edge_litert.interpreter import Interpreter
+
+            self.own.interpreter = Interpreter(model_content=self.data, num_threads=1)
+            self.own.interpreter.allocate_tensors()
+        return self.own.interpreter
+
+    def __call__(self, slices: np.ndarray) -> np.ndarray:
+        """Run the network on slices on its grid, uint8 [n, size, size, channels]; float32 [n, ..., 1]."""
+        interpreter, results = self._interpreter(), []
+        taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+        for start in range(0, len(slices), self.batch):
+            batch = slices[start : start + self.batch]
+            lacking = self.batch - len(batch)
+            interpreter.set_tensor(taken, np.concatenate([batch, batch[:1].repeat(lacking, 0)]) if lacking else batch)
+            interpreter.invoke()
+            results.append(interpreter.get_tensor(given)[: len(batch)])
+        return np.concatenate(results)
+
+
+class _Grids:
+    """Slices on the networks' grids, each resampled once for both, and where a model looks twice, mirrored.
+
+    Args:
+        images: uint8 [slices, height, width, channels].
+        stacked: whether neighbours lie along the channels already; else they are the slices before and after.
+    """
+
+    def __init__(self, images: np.ndarray, stacked: bool, sizes: set[int], mirror: bool) -> None:
+        self.stacked, self.looks = stacked, 2 if mirror else 1
+        self.grids = {
+            size: [to_grid(images, size, mirrored) for mirrored in (False, True)[: self.looks]] for size in sizes
+        }
+
+    def of(self, network: _Network, at: np.ndarray) -> np.ndarray:
+        """Slices as a network sees them, uint8 [looks x len(at), size, size, channels]; the mirrored ones come last."""
+        return np.concatenate([self._look(look, network.channels, at) for look in self.grids[network.size]])
+
+    def _look(self, grid: np.ndarray, channels: int, at: np.ndarray) -> np.ndarray:
+        if self.stacked:
+            beside = (grid.shape[-1] - channels) // 2  # a network that sees fewer neighbours takes the middle
+            return grid[at][..., beside : beside + channels]
+        return stack_neighbors(grid[neighborhood(len(grid), (channels // 3 - 1) // 2)[at]])
+
+
+class LiteRTEngine(Engine):
+    """Runs the LiteRT files of a layered model.
+
+    Args:
+        threads: number of threads, each with interpreters of its own; by default one for each processor.
+
+    Raises:
+        UserError: a file is missing, damaged, of other networks than the record, or of a newer format.
+    """
+
+    name = "litert"
+
+    def __init__(self, folder: str | Path, record: dict[str, Any], threads: int | None = None) -> None:
+        self.record = record
+        self.mirror, self.neighbors = bool(record.get("mirror")), record["neighbors"]
+        try:
+            networks = {name: _Network(data) for name, data in read_litert(folder, record).items()}
+        except (ValueError, RuntimeError) as error:  # an operation that this release does not know
+            raise UserError(
+                f"{folder}: this release of LiteRT can't run its networks; install a newer glioflow"
+            ) from error
+        self.classifier, self.segmenter = networks["classifier"], networks["segmenter"]
+        if max(one.channels for one in networks.values()) != 3 * (2 * self.neighbors + 1):
+            raise UserError(f"{folder}: its networks see other slices than layered.json says; {COPY_AGAIN}")
+        self.sizes = {one.size for one in networks.values()}
+        self.pool = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
+        self.maps = None if self.mirror else self._maps
+
+    def _grids(self, images: np.ndarray, stacked: bool = True) -> _Grids:
+        return _Grids(images, stacked, self.sizes, self.mirror)
+
+    def _each(
+        self, network: _Network, grids: _Grids, at: np.ndarray, use: Callable[[np.ndarray], np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Run a network on the slices `at`, in all threads; yields indices and what `use` makes of the mean look."""
+
+        def run(some: np.ndarray) -> np.ndarray:
+            said = network(grids.of(network, some))
+            if grids.looks == 2:
+                straight, mirrored = np.split(said, 2)
+                said = (straight + (mirrored[:, :, ::-1] if mirrored.ndim == 4 else mirrored)) / 2
+            return use(said[..., 0])
+
+        chunks = [at[start : start + CHUNK] for start in range(0, len(at), CHUNK)]
+        try:
+            yield from zip(chunks, self.pool.map(run, chunks), strict=True)
+        except (ValueError, RuntimeError) as error:
+            raise ModelFailedError(type(error).__name__) from error
+
+    def _tumors(self, grids: _Grids, count: int) -> np.ndarray:
+        """Calibrated probability of every slice, float32 [count]."""
+        temperature = self.record.get("tumor_temperature", 1.0)
+        said = [values for _, values in self._each(self.classifier, grids, np.arange(count), lambda values: values)]
+        return apply_temperature(np.concatenate(said), temperature).astype(np.float32)
+
+    def _calibrated_maps(self, grids: _Grids, shape: tuple[int, ...]) -> np.ndarray:
+        """Calibrated probability of every pixel, float32 [slices, height, width]."""
+        temperature = self.record.get("mask_temperature", 1.0)
+
+        def use(maps: np.ndarray) -> np.ndarray:
+            return apply_temperature(from_grid(maps, *shape[1:3]), temperature).astype(np.float32)
+
+        return np.concatenate([maps for _, maps in self._each(self.segmenter, grids, np.arange(shape[0]), use)])
+
+    def _maps(self, slices: np.ndarray) -> dict[str, np.ndarray]:
+        return {"mask_probability": self._calibrated_maps(self._grids(slices), slices.shape)}
+
+    def stages(self, slices: np.ndarray) -> dict[str, np.ndarray]:
+        """See `Engine.stages`."""
+        grids = self._grids(slices)
+        return {
+            "tumor_probability": self._tumors(grids, len(slices)),
+            "mask_probability": self._calibrated_maps(grids, slices.shape),
+        }
+
+    def serve(self, slices: np.ndarray) -> dict[str, np.ndarray]:
+        """See `Engine.serve`."""
+        return self._serve(self._grids(slices), slices.shape)
+
+    def detect(self, scan: Scan) -> dict[str, np.ndarray]:
+        """See `Engine.detect`."""
+        return self._serve(self._grids(scan.image, stacked=False), scan.image.shape)
+
+    def _serve(self, grids: _Grids, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+        probability = self._tumors(grids, shape[0])
+        has_tumor = probability >= self.record["tumor_threshold"]
+        threshold, mask = mask_threshold_before_calibration(self.record), np.zeros(shape[:3], np.uint8)
+
+        def use(maps: np.ndarray) -> np.ndarray:
+            return from_grid(maps, *shape[1:3]) >= threshold
+
+        for at, drawn in self._each(self.segmenter, grids, np.flatnonzero(has_tumor), use):
+            mask[at] = drawn
+        return {"tumor_probability": probability, "has_tumor": has_tumor, "mask": mask}

@@ -1,0 +1,64 @@
+"""A layered model run by TensorFlow: its SavedModel, as TFX evaluates it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.common.errors import UserError
+from components.common.plain_path import plain_path
+from components.layered.engine import Engine, ModelFailedError
+from components.layered.record import COPY_AGAIN, saved_model
+from components.layered.views import Stages
+from components.scans.scan import Scan
+
+BATCH = 32
+
+
+class TensorFlowEngine(Engine):
+    """Runs the SavedModel of a layered model.
+
+    Raises:
+        UserError: there is none, it is damaged, or TensorFlow is not installed.
+    """
+
+    name = "tensorflow"
+
+    def __init__(self, folder: str | Path, record: dict[str, Any]) -> None:
+        try:
+            import tensorflow as tf
+        except ImportError as error:
+            raise UserError(
+                f"{folder}: needs TensorFlow, which is not installed here; run `make setup`, or assemble "
+                "the model again with this version, which writes LiteRT files"
+            ) from error
+        self.record = record
+        try:
+            self.model = tf.saved_model.load(plain_path(saved_model(folder)))
+            self.stages, self.serve = (self._runs(name) for name in ("stages", "serving_default"))
+            # Models from versions before this signature return more than is needed.
+            maps = "maps" if "maps" in self.model.signatures else "stages"
+            self.maps = None if record.get("mirror") else self._runs(maps)
+        except Exception as error:  # every kind of damage raises its own exception, from IndexError to TensorFlow's
+            raise UserError(f"{folder}: damaged model; {COPY_AGAIN}") from error
+
+    def _runs(self, name: str) -> Stages:
+        """A signature as a function of slices, uint8 [batch, height, width, channels]."""
+        import tensorflow as tf
+
+        signature = self.model.signatures[name]
+
+        def run(slices: np.ndarray) -> dict[str, np.ndarray]:
+            try:
+                return {output: value.numpy() for output, value in signature(slices=tf.constant(slices)).items()}
+            except tf.errors.OpError as error:
+                raise ModelFailedError(type(error).__name__) from error
+
+        return run
+
+    def detect(self, scan: Scan) -> dict[str, np.ndarray]:
+        """See `Engine.detect`."""
+        batches = [self.serve(batch) for batch in scan.batches(BATCH, self.record["neighbors"])]
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}

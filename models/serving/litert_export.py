@@ -1,0 +1,38 @@
+"""A trained network as a LiteRT file: slices on its grid in, probabilities out, normalisation inside."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+BATCH = 2  # slices at once; the shape is fixed, because XNNPACK runs no part of a graph whose shapes are not
+
+
+def litert(network: keras.Model, *, half: bool = False) -> bytes:
+    """Convert a network.
+
+    Args:
+        network: a trained classifier or segmenter.
+        half: whether weights are stored in half precision, at half the size; they are computed with in single precision
+            all the same.
+
+    Returns:
+        A LiteRT file that maps slices, uint8 [`BATCH`, size, size, channels], to what the network says, float32.
+
+    Raises:
+        ValueError: the network has an operation that LiteRT lacks.
+    """
+    spec = tf.TensorSpec([BATCH, *network.input_shape[1:]], tf.uint8, name="slices")
+
+    @tf.function(input_signature=[spec])
+    def predict(slices: tf.Tensor) -> tf.Tensor:
+        return tf.cast(network(tf.cast(slices, tf.float32), training=False), tf.float32)
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], network)
+    if half:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        return bytes(converter.convert())
+    except Exception as error:  # the converter's own kinds
+        raise ValueError(f"{network.name}: LiteRT lacks an operation of this network") from error
