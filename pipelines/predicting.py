@@ -32,10 +32,15 @@ def run(
     check_empty(folder, resume)
     from components.registry.resolve import model_folder
 
-    layered = model_folder(model)
+    layered = model_folder(model, engine)
+    from components.layered.litert_files import has_litert
     from components.layered.record import read_record
 
-    read_record(layered)
+    if not has_litert(layered, read_record(layered)) and engine is None:
+        click.echo(
+            f"warn: {model}: of a version that wrote no LiteRT files, so TensorFlow runs it, which is slower and takes "
+            "long to start; assemble it again to change that"
+        )
     from components.predict import results
     from components.predict.work import opened
 

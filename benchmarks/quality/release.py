@@ -1,7 +1,8 @@
 """Make the reference model that the project ships: `python benchmarks/quality/release.py --recipe reference`.
 
 Takes the two networks that `train.py --test none` trained on all patients, or those of a fold, in half precision, and
-the choices that `score.py` made on out-of-fold predictions.
+the choices that `score.py` made on out-of-fold predictions. Without `--recipe`, it converts the weights beside this file
+once more.
 """
 
 from __future__ import annotations
@@ -11,32 +12,43 @@ from pathlib import Path
 import click
 
 from components.common.files import atomic_folder, read_json, write_json
-from components.layered.reference import CHOICES, FOLDER, NETWORKS
+from components.common.layout import LAYERED, LITERT
+from components.layered.litert_files import ENTRY, described
+from components.layered.reference import FOLDER, WEIGHTS
+from components.layered.writer import write_assets
 from components.sources.reading import Options
-from models.networks.network_files import NETWORK, halve
+from models.networks.network_files import NETWORK, halve, load_network
+from models.serving.litert_export import litert
 
 MOST_MB = 20
 
 
-@click.command()
-@click.option("--recipe", required=True)
-@click.option("--test", default="none", show_default=True, help="Fold whose networks to take.")
-@click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
-def main(recipe: str, test: str, place: Path) -> None:
-    """Write the folder of the reference model; its README stays."""
-    networks = {name: place / recipe / f"{name}-{test}" for name in NETWORKS}
+def take(recipe: str, test: str, place: Path) -> dict:
+    """Write the weights of trained networks in half precision; returns the content of layered.json."""
+    networks = {name: place / recipe / f"{name}-{test}" for name in LITERT}
     record = read_json(place / f"{recipe}+{recipe}.choices.json")
     made_from = {name: read_json(folder / NETWORK)["made_from"] for name, folder in networks.items()}
-    card = (FOLDER / "README.md").read_text(encoding="utf-8") if FOLDER.is_dir() else ""
     neighbors = max(read_json(folder / NETWORK)["arguments"]["neighbors"] for folder in networks.values())
-    with atomic_folder(FOLDER) as part:
+    with atomic_folder(WEIGHTS) as part:
         for name, folder in networks.items():
             halve(folder, part / name)
             network = read_json(part / name / NETWORK)
             network["arguments"]["weights"] = Path(network["arguments"]["weights"]).name  # no path of the machine
             write_json(part / name / NETWORK, network)
-        whole = {"neighbors": neighbors, "mirror": True, "slices": vars(Options()), **record, "made_from": made_from}
-        write_json(part / CHOICES, whole)
+    return {"neighbors": neighbors, "mirror": True, "slices": vars(Options()), **record, "made_from": made_from}
+
+
+@click.command()
+@click.option("--recipe")
+@click.option("--test", default="none", show_default=True, help="Fold whose networks to take.")
+@click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
+def main(recipe: str | None, test: str, place: Path) -> None:
+    """Write the folder of the reference model; its README stays."""
+    record = take(recipe, test, place) if recipe else read_json(FOLDER / LAYERED)
+    files = {name: litert(load_network(WEIGHTS / name), half=True) for name in LITERT}
+    card = (FOLDER / "README.md").read_text(encoding="utf-8") if FOLDER.is_dir() else ""
+    with atomic_folder(FOLDER) as part:
+        write_assets(part, record | {ENTRY: described(files)}, files)
         (part / "README.md").write_text(card, encoding="utf-8")
     size = sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) / 1e6
     print(f"{FOLDER.name}/: {size:.1f} MB")

@@ -6,15 +6,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from components.assemble.agreement import check_agreement
 from components.assemble.choices import choose
 from components.assemble.validation_views import ValidationViews
 from components.common.errors import UserError
 from components.common.files import read_json
 from components.common.tables import read_splits
-from components.layered.writer import write
+from components.layered.litert_files import ENTRY, described
+from components.layered.writer import write, write_assets
 from components.sources.reading import Options
 from models.networks.network_files import NETWORK, load_network
 from models.serving.layered_model import Layered
+from models.serving.litert_export import litert
 
 
 def assemble(
@@ -33,7 +36,8 @@ def assemble(
 
     Args:
         classifier, segmenter: folders written by the trainings (network.json, network.weights.h5).
-        layered: folder to write: Format-Serving/, the SavedModel, with the choices, layered.json, among its assets.
+        layered: folder to write: Format-Serving/, the SavedModel, with the choices, layered.json, and the networks as
+            LiteRT files among its assets.
         sensitivity: share of tumour slices that stage 1 has to find.
         refer: share of the patients that a human should look at first.
         mirror: whether both stages also see the mirror image of every slice.
@@ -41,6 +45,10 @@ def assemble(
 
     Returns:
         The content of layered.json.
+
+    Raises:
+        UserError: no validation patient has a tumour, LiteRT can't run a network, or it says something else about a
+            validation patient than TensorFlow.
     """
     model = Layered(load_network(classifier), load_network(segmenter), mirror=mirror)
     table = read_splits(splits).query("split == 'val'")
@@ -57,9 +65,21 @@ def assemble(
             "slices": brought,
             **choose(validation, sensitivity=sensitivity, refer=refer),
         }
+        files = _converted(model)
+        record[ENTRY] = described(files)
+        write_assets(Path(folder) / "litert", record, files)
+        check_agreement(Path(folder) / "litert", validation)
     record["made_from"] = {
         name: read_json(Path(network) / NETWORK)["made_from"]
         for name, network in (("classifier", classifier), ("segmenter", segmenter))
     }
-    write(model, record, layered)
+    write(model, record, layered, files)
     return record
+
+
+def _converted(model: Layered) -> dict[str, bytes]:
+    """Convert both networks to LiteRT."""
+    try:
+        return {"classifier": litert(model.classifier), "segmenter": litert(model.segmenter)}
+    except ValueError as error:
+        raise UserError(f"{error}; choose another backbone") from error

@@ -72,7 +72,7 @@ class EvaluatePatient(beam.DoFn):
         """Load the model once per worker."""
         self.opened = ExitStack()
         tree = Storage(self.layered)
-        self.predict = Predictor(self.opened.enter_context(tree.local(tree.files)))
+        self.predict = Predictor(self.opened.enter_context(tree.local(tree.files)), "tensorflow")
 
     def teardown(self) -> None:
         """Remove the worker's own copy of the model, if it had to make one."""

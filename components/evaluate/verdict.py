@@ -79,7 +79,7 @@ def _measure(
     if digest(model) == digest(layered):  # the candidate itself was promoted: it has just been measured
         shutil.copy(predictions / PATIENTS, predictions / CHAMPION)
         return read_patients(predictions)
-    Predictor(model)  # reports in one line why it can't be loaded; a Beam worker would take fifty
+    Predictor(model, "tensorflow")  # reports in one line why it can't be loaded; a Beam worker would take fifty
     with tempfile.TemporaryDirectory(prefix="glioflow-champion-") as folder:
         target, knobs = Path(folder) / "predictions", params.convert
         evaluate(model, scans, splits, target, beam_args=knobs.beam_args, storage=knobs.storage)

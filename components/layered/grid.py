@@ -66,9 +66,11 @@ def to_grid(images: np.ndarray, size: int, mirrored: bool = False) -> np.ndarray
 @functools.lru_cache(maxsize=8)
 def _between(source: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Both neighbours of each target pixel in the source, and how far it lies from the first, 0..1."""
-    at = (np.arange(target) + 0.5) * (source / target) - 0.5
-    first = np.floor(at).astype(int)
-    return first.clip(0), (first + 1).clip(0, source - 1), (at - first).astype(np.float32)
+    scale = np.float32(source) / np.float32(target)
+    at = (np.arange(target, dtype=np.float32) + np.float32(0.5)) * scale - np.float32(0.5)
+    first = np.floor(at)
+    low = first.astype(int)
+    return low.clip(0), (low + 1).clip(0, source - 1), at - first
 
 
 def from_grid(maps: np.ndarray, height: int, width: int) -> np.ndarray:

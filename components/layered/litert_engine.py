@@ -28,20 +28,20 @@ class _Network:
 
     def __init__(self, data: bytes) -> None:
         self.data, self.own = data, threading.local()
-        shape = self._interpreter().get_input_details()[0]["shape"]
+        shape = _interpreter(data).get_input_details()[0]["shape"]
         self.batch, self.size, self.channels = int(shape[0]), int(shape[1]), int(shape[3])
 
-    def _interpreter(self) -> Any:
+    def prepared(self) -> Any:
+        """Return this thread's interpreter, with its memory allocated."""
         if not hasattr(self.own, "interpreter"):
-            from ai_edge_litert.interpreter import Interpreter
-
-            self.own.interpreter = Interpreter(model_content=self.data, num_threads=1)
-            self.own.interpreter.allocate_tensors()
+            interpreter = _interpreter(self.data)
+            interpreter.allocate_tensors()
+            self.own.interpreter = interpreter
         return self.own.interpreter
 
     def __call__(self, slices: np.ndarray) -> np.ndarray:
         """Run the network on slices on its grid, uint8 [n, size, size, channels]; float32 [n, ..., 1]."""
-        interpreter, results = self._interpreter(), []
+        interpreter, results = self.prepared(), []
         taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
         for start in range(0, len(slices), self.batch):
             batch = slices[start : start + self.batch]
@@ -50,6 +50,12 @@ class _Network:
             interpreter.invoke()
             results.append(interpreter.get_tensor(given)[: len(batch)])
         return np.concatenate(results)
+
+
+def _interpreter(data: bytes) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(model_content=data, num_threads=1)
 
 
 class _Grids:
@@ -92,8 +98,10 @@ class LiteRTEngine(Engine):
     def __init__(self, folder: str | Path, record: dict[str, Any], threads: int | None = None) -> None:
         self.record = record
         self.mirror, self.neighbors = bool(record.get("mirror")), record["neighbors"]
+        self.pool = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
         try:
             networks = {name: _Network(data) for name, data in read_litert(folder, record).items()}
+            list(self.pool.map(_Network.prepared, networks.values()))
         except (ValueError, RuntimeError) as error:  # an operation that this release does not know
             raise UserError(
                 f"{folder}: this release of LiteRT can't run its networks; install a newer glioflow"
@@ -102,7 +110,6 @@ class LiteRTEngine(Engine):
         if max(one.channels for one in networks.values()) != 3 * (2 * self.neighbors + 1):
             raise UserError(f"{folder}: its networks see other slices than layered.json says; {COPY_AGAIN}")
         self.sizes = {one.size for one in networks.values()}
-        self.pool = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
         self.maps = None if self.mirror else self._maps
 
     def _grids(self, images: np.ndarray, stacked: bool = True) -> _Grids:

@@ -34,9 +34,12 @@ class TensorFlowEngine(Engine):
                 f"{folder}: needs TensorFlow, which is not installed here; run `make setup`, or assemble "
                 "the model again with this version, which writes LiteRT files"
             ) from error
+        place = saved_model(folder)
+        if not (place / "saved_model.pb").exists() and not (place / "variables").exists():
+            raise UserError(f"{folder}: has LiteRT files, but no SavedModel; leave --engine out")
         self.record = record
         try:
-            self.model = tf.saved_model.load(plain_path(saved_model(folder)))
+            self.model = tf.saved_model.load(plain_path(place))
             self.stages, self.serve = (self._runs(name) for name in ("stages", "serving_default"))
             # Models from versions before this signature return more than is needed.
             maps = "maps" if "maps" in self.model.signatures else "stages"

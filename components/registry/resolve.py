@@ -22,16 +22,17 @@ SCHEME = "registry:"
 FETCHED = Path("artifacts/models")
 
 
-def model_folder(address: str) -> Path:
+def model_folder(address: str, engine: str | None = None) -> Path:
     """Return the folder of a model: a path as it is; "registry:prod" or "registry:v1.2.0" is fetched once per version.
 
-    "reference" is the model that comes with the project. DVC does the fetching.
+    "reference" is the model that comes with the project, built for TensorFlow if that is the `engine`. DVC does the
+    fetching.
 
     Raises:
         UserError: there is no such version, the stage is empty, or the files are neither here nor on a remote.
     """
     if address == reference.NAME:
-        return reference.reference_model()
+        return reference.reference_saved_model() if engine == "tensorflow" else reference.reference_model()
     if not address.startswith(SCHEME):
         if "://" in address:
             raise UserError(f"{address}: a model has to lie on this machine; copy its folder here, and name that")

@@ -29,7 +29,7 @@ FIXED = {
     "/v2/health/ready": {"ready": True},
 }
 WAITING = 64  # accepted requests; further ones are answered with 503
-AT_ONCE = 2  # predictions at once; TensorFlow itself spreads each over all processors
+AT_ONCE = 2  # predictions at once; the engine spreads each over all processors
 SECONDS = Histogram("request_predict_seconds", "predict request latency", ["model_name"]).labels(NAME)
 LOG = logging.getLogger(__name__)
 

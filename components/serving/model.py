@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import base64
+import io
 from typing import Any
 
+import numpy as np
 import orjson
-import tensorflow as tf
+from PIL import Image
 
-from components.common.plain_path import plain_path
+from components.common.errors import UserError
+from components.layered.litert_engine import LiteRTEngine
+from components.layered.litert_files import has_litert
+from components.layered.record import read_record
+from components.scans.scan import stack_neighbors
 from components.serving import requests
 from components.serving.requests import RequestError
 
 
 class LayeredModel:
-    """A SavedModel with the signatures serving_default and encoded.
+    """A layered model, run by LiteRT.
 
     Args:
-        folder: folder of the SavedModel.
+        folder: folder of the model.
+
+    Raises:
+        UserError: there is no model, it is damaged, or comes from a version that wrote no LiteRT files.
     """
 
     def __init__(self, folder: str) -> None:
-        self.model = tf.saved_model.load(plain_path(folder))
-        taken = self.model.signatures["serving_default"].structured_input_signature[1][requests.INPUT]
-        self.channels = int(taken.shape[-1])
-        self.neighbors = (self.channels // 3 - 1) // 2
+        record = read_record(folder)
+        if not has_litert(folder, record):
+            raise UserError(
+                f"{folder}: has no LiteRT files, which the server needs; assemble it again with this version"
+            )
+        self.engine, self.neighbors = LiteRTEngine(folder, record), record["neighbors"]
+        self.channels = 3 * (2 * self.neighbors + 1)
 
     def answer(self, body: bytes | bytearray) -> bytes:
         """Check a request and run the model.
@@ -45,15 +57,30 @@ class LayeredModel:
         name = "encoded" if encoded else "serving_default"
         if payload.get("signature_name", name) != name:
             raise RequestError(f"such instances are for the signature {name}")
-        slices = requests.files(rows, self.neighbors) if encoded else requests.pixels(rows, self.channels)
-        try:
-            response = self.model.signatures[name](slices=tf.constant(slices))
-        except tf.errors.InvalidArgumentError as error:  # a file with a valid header and a damaged body
-            raise RequestError("the model can't read these slices") from error
-        columns = {output: value.numpy() for output, value in response.items()}
-        predictions = [{output: _plain(column[i]) for output, column in columns.items()} for i in range(len(rows))]
+        slices = self._decoded(rows) if encoded else requests.pixels(rows, self.channels)
+        columns: dict[str, Any] = self.engine.serve(slices)
+        if encoded:
+            columns = {**columns, "mask_bytes": [_png(mask) for mask in columns["mask"]]}
+            del columns["mask"]
+        predictions = [{output: column[i] for output, column in columns.items()} for i in range(len(rows))]
         return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
 
+    def _decoded(self, rows: list[Any]) -> np.ndarray:
+        """Decode the pictures of a request, uint8 [batch, height, width, channels]."""
+        files = requests.files(rows, self.neighbors).reshape(len(rows), -1)
+        try:
+            return stack_neighbors(np.stack([[_pixels(one) for one in row] for row in files]))
+        except (OSError, SyntaxError, ValueError, EOFError) as error:  # a valid header and a damaged body
+            raise RequestError("the model can't read these slices") from error
 
-def _plain(value: Any) -> Any:
-    return {"b64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value
+
+def _pixels(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data), formats=["PNG", "JPEG"]) as picture:
+        return np.asarray(picture)
+
+
+def _png(mask: np.ndarray) -> dict[str, str]:
+    """Encode a mask, uint8 {0, 1} [height, width], as a PNG file of 0 and 255."""
+    file = io.BytesIO()
+    Image.fromarray(255 * mask).save(file, "PNG", compress_level=1)
+    return {"b64": base64.b64encode(file.getvalue()).decode()}

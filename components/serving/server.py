@@ -35,13 +35,16 @@ def serve(chosen: argparse.Namespace) -> None:
         _give_up(f"{address} can't be listened on ({error.strerror}); choose another with --host, --port")
     import uvicorn
 
+    from components.common.errors import UserError
     from components.serving.app import PREDICT, application
     from components.serving.model import LayeredModel
 
     try:
         model = LayeredModel(chosen.model)
+    except UserError as error:
+        _give_up(str(error))
     except Exception as error:  # noqa: BLE001  every kind of damage has its own
-        _give_up(f"{chosen.model}: not a layered model ({type(error).__name__}); give the folder of a SavedModel")
+        _give_up(f"{chosen.model}: not a layered model ({type(error).__name__}); give the folder of one")
     config = uvicorn.Config(
         application(model, chosen.limit, chosen.patience),
         log_config=None,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from components.common.bars import bar
@@ -34,16 +33,8 @@ def training_set(data: Path) -> pd.DataFrame:
 
 def load_detector(model: Path) -> Callable[[Scan], float]:
     """Load a layered model; returns a function that gives the share of a scan's slices called tumour, 0..1."""
-    predictor = Predictor(model)
-    neighbors, threshold = predictor.record["neighbors"], predictor.record["tumor_threshold"]
-
-    def share(scan: Scan) -> float:
-        found = [
-            predictor.stages(batch)["tumor_probability"] >= threshold for batch in scan.batches(neighbors=neighbors)
-        ]
-        return float(np.concatenate(found).mean())
-
-    return share
+    engine = Predictor(model).engine
+    return lambda scan: float(engine.detect(scan)["has_tumor"].mean())
 
 
 def drift(
