@@ -1,13 +1,18 @@
 """How fast is `glioflow predict`? `make bench-predict SOURCE=kaggle_3m [MODEL=reference]`.
 
-A layered model, without MODEL that in `artifacts/`, on pictures as they lie on disk: slices a second end to end,
-TensorFlow's start included, and peak memory for the largest patient alone and for all. Beside the model in
-`artifacts/` the way of notebooks, on a sample of the slices: read one picture with scikit-image, `model.predict` it
-with either network, threshold.
+A layered model, without MODEL that in `artifacts/`, on pictures as they lie on disk, with LiteRT and with TensorFlow. The
+engines take turns on the same patients, several times; each run is a process of its own, from its start to the last file.
+What a start costs is what one patient takes; medians, and the ratio of each pair. Then LiteRT on all patients: peak memory,
+beside that for the largest patient alone. CPU seconds stand beside, which other work on the machine disturbs less. Beside
+the model in `artifacts/` the way of notebooks, on a sample of the slices: read one picture with scikit-image,
+`model.predict` it with either network, threshold.
 """
 
 from __future__ import annotations
 
+import json
+import resource
+import statistics
 import tempfile
 import time
 from collections import Counter
@@ -15,31 +20,52 @@ from pathlib import Path
 
 import click
 import numpy as np
+from flops import flops, peak
 from processes import measure
 from skimage import io
 
+from components.common.layout import ENGINES
+from components.layered.litert_files import read_litert
+from components.layered.record import read_record
+from components.registry.resolve import model_folder
 from pipelines import quiet
 
 quiet.silence()
 
 ARTIFACTS = Path("artifacts")
 LAYERED = str(ARTIFACTS / "layered")
+COST = "cpu.json"
 
 
-def ours(model: str, source: str, out: str) -> None:
-    """Predict all patients of a folder."""
+def ours(model: str, source: str, out: str, engine: str) -> None:
+    """Predict all patients of a folder, and note the CPU seconds beside the results."""
     from pipelines import predicting
 
     predicting.run(
         (source,),
         model,
         out,
+        engine=engine,
         overlays=False,
         doubt=False,
         resume=False,
         beam_args=[],
         storage=None,
     )
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    Path(out, COST).write_text(json.dumps(sum(one.ru_utime + one.ru_stime for one in used)), encoding="utf-8")
+
+
+def predicted(model: str, source: Path, out: Path, engine: str) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak MB of predicting a folder."""
+    seconds, memory = measure([], ours, model, str(source), str(out), engine)
+    return seconds, float(json.loads((out / COST).read_text(encoding="utf-8"))), memory
+
+
+def pixels_apart(one: Path, other: Path) -> int:
+    """Pixels that differ between the masks of two runs."""
+    masks = sorted(path.relative_to(one) for path in (one / "masks").rglob("*.tif"))
+    return sum(int((io.imread(one / path) != io.imread(other / path)).sum()) for path in masks)
 
 
 def notebook(pictures: list[Path], count: int) -> float:
@@ -61,31 +87,79 @@ def notebook(pictures: list[Path], count: int) -> float:
     return sum(seconds[1:]) / (len(seconds) - 1)
 
 
+def side_by_side(model: str, alone: Path, some: Path, folder: Path, repeats: int) -> dict[str, float]:
+    """Let the engines take turns, and print what each does; returns slices a second after the start, by engine."""
+    slices = {place: len(list(place.glob("*/*_mask.tif"))) for place in (alone, some)}
+    rates: dict[str, list[tuple[float, float]]] = {engine: [] for engine in ENGINES}
+    starts: dict[str, list[tuple[float, float]]] = {engine: [] for engine in ENGINES}
+    more = slices[some] - slices[alone]
+    for number in range(repeats):
+        for engine in ENGINES[:: 1 if number % 2 else -1]:
+            first, full = (
+                predicted(model, place, folder / f"{engine}-{place.name}-{number}", engine) for place in (alone, some)
+            )
+            starts[engine].append(first[:2])
+            rates[engine].append((more / (full[0] - first[0]), more / (full[1] - first[1])))
+    print(f"{slices[some]} slices, {repeats} times; one patient has {slices[alone]} of them")
+    for engine in ENGINES:
+        start, rate = ([statistics.median(one) for one in zip(*t[engine], strict=True)] for t in (starts, rates))
+        print(
+            f"{engine:10} one patient {start[0]:.1f} s, {start[1]:.1f} CPU seconds; after the start "
+            f"{rate[0]:.1f} slices a second, {rate[1]:.1f} a CPU second"
+        )
+    pairs = [[a / b for a, b in zip(*both, strict=True)] for both in zip(*rates.values(), strict=True)]
+    for what, at in (("slices a second", 0), ("slices a CPU second", 1)):
+        print(f"{what}, {' / '.join(ENGINES)}: {', '.join(f'{pair[at]:.2f}' for pair in pairs)}")
+    apart = pixels_apart(*(folder / f"{engine}-{some.name}-0" for engine in ENGINES))
+    print(f"masks: {apart} pixels differ")
+    return {engine: statistics.median(rate for rate, _ in pairs) for engine, pairs in rates.items()}
+
+
+def of_the_peak(model: str, rate: float, out: Path) -> None:
+    """Print which share of the machine's products of float32 the networks reach."""
+    folder = model_folder(model)
+    record = read_record(folder)
+    cost = {
+        name: flops(data) * (2 if record.get("mirror") else 1) for name, data in read_litert(folder, record).items()
+    }
+    rows = (out / "predictions.csv").read_text(encoding="utf-8").splitlines()[1:]
+    passed = sum(row.split(",")[3] == "1" for row in rows) / len(rows)
+    each, most = cost["classifier"] + passed * cost["segmenter"], peak()
+    print(
+        f"a slice needs {each / 1e9:.2f} GFLOP ({passed:.0%} pass stage 1), at {rate:.1f} a second {rate * each / 1e9:.0f} "
+        f"GFLOP/s: {rate * each / most:.0%} of the {most / 1e9:.0f} that products of float32 matrices reach here"
+    )
+
+
 @click.command(help=__doc__)
 @click.option("--source", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
 @click.option("--model", default=LAYERED, show_default=True, help="As for glioflow predict.")
+@click.option("--patients", default=8, show_default=True, help="On which the engines are compared.")
+@click.option("--repeats", default=3, show_default=True)
 @click.option("--sample", default=200, show_default=True, help="Slices of the notebook's way.")
-def main(source: Path, model: str, sample: int) -> None:
-    """Print both, their ratio, and what memory does."""
+def main(source: Path, model: str, patients: int, repeats: int, sample: int) -> None:
+    """Print the engines, their ratio, and what memory does."""
     pictures = sorted(path for path in source.glob("*/*.tif") if not path.stem.endswith("_mask"))
-    first, alone = Counter(path.parent for path in pictures).most_common(1)[0]  # memory is that of the largest scan
+    counts = Counter(path.parent for path in pictures)
+    largest = counts.most_common(1)[0][0]  # memory is that of the largest scan
+    names = sorted(counts)
+    some = sorted({largest, *names[:: max(1, len(names) // patients)][:patients]})
     with tempfile.TemporaryDirectory(prefix="glioflow-bench-") as name:
         folder = Path(name)
-        (folder / "one").mkdir()
-        (folder / "one" / first.name).symlink_to(first.resolve())
-        runs = {}
-        for what, place in (("one", folder / "one"), ("all", source)):
-            runs[what] = measure(["pipelines.predicting"], ours, model, str(place), str(folder / f"out-{what}"))
-    (start, small), (seconds, large) = runs["one"], runs["all"]
-    end_to_end, later = len(pictures) / seconds, (len(pictures) - alone) / (seconds - start)
-    rates = f"{end_to_end:.1f} slices a second end to end, {later:.1f} after the start"
-    print(f"{len(pictures)} slices: {seconds:.0f} s, {rates}")
+        for place, taken in (("one", [largest]), ("some", some)):
+            (folder / place).mkdir()
+            for patient in taken:
+                (folder / place / patient.name).symlink_to(patient.resolve())
+        rates = side_by_side(model, folder / "one", folder / "some", folder, repeats)
+        of_the_peak(model, rates["litert"], folder / "litert-some-0")
+        small = predicted(model, folder / "one", folder / "alone", "litert")[2]
+        seconds, cpu, large = predicted(model, source, folder / "all", "litert")
+    print(f"all {len(pictures)} slices: {seconds:.0f} s, {len(pictures) / seconds:.1f} a second, {cpu:.0f} CPU seconds")
     print(f"peak memory: {small:.0f} MB for one patient, {large:.0f} MB for all ({large / small:.2f} times)")
     if model != LAYERED:
         return
     each = notebook(pictures, sample)
-    ratios = f"{end_to_end * each:.1f} times as fast, {later * each:.1f} after the start"
-    print(f"notebook: {1 / each:.1f} slices a second; predict is {ratios}")
+    print(f"notebook: {1 / each:.1f} slices a second; predict is {len(pictures) / seconds * each:.1f} times as fast")
 
 
 if __name__ == "__main__":

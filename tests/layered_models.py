@@ -16,14 +16,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.common.files import write_json
-from components.common.layout import LAYERED, SERVING
+from components.common.layout import SERVING
+from components.layered.litert_files import ENTRY, described
+from components.layered.writer import write_assets
 from components.scans.identity import fingerprint
 from models.networks.network_files import build, save_network
 from models.serving.layered_model import Layered
+from models.serving.litert_export import litert
 
 HERE = ["--runner=FnApiRunner", "--direct_num_workers=1"]
 SIZE = 64
+PLACEHOLDERS = {"cut": 35.3125, "spot": 35.3125, "gain": 0.8130081}  # found again in a LiteRT file
 CUT = 35.0  # grey levels by which a tumour's FLAIR is brighter, with room for noise
 NETWORKS = ("classifier", "segmenter")
 TRAINED = {
@@ -55,12 +58,13 @@ def networks(cut, spot, gain):
     return keras.Model(slices, squashed(spots, spot, gain)), keras.Model(pixels, squashed(bright(pixels), cut, gain))
 
 
-def write_layered(folder, *, cut=CUT, spot=CUT, gain=0.2, people=(), **choices):
+def write_layered(folder, *, cut=CUT, spot=CUT, gain=0.2, people=(), light=True, **choices):
     """Write a layered model as assemble does.
 
     Args:
         cut, spot: what a pixel, and a spot, must be brighter by to have a probability of a half.
         people: names of the patients that it has learned from.
+        light: whether it has LiteRT files, as all but those of earlier versions have.
         choices: for layered.json.
 
     Returns:
@@ -79,9 +83,32 @@ def write_layered(folder, *, cut=CUT, spot=CUT, gain=0.2, people=(), **choices):
     place = Path(folder) / SERVING
     shutil.copytree(saved(), place)
     set_values(place, record | {"cut": cut, "spot": spot, "gain": gain})
-    (place / LAYERED).parent.mkdir()
-    write_json(place / LAYERED, record)
+    files = light_files({"cut": cut, "spot": spot, "gain": gain}) if light else {}
+    record |= {ENTRY: described(files)} if light else {}
+    write_assets(place, record, files)
     return record
+
+
+@functools.cache
+def converted():
+    """LiteRT files of these networks. To convert is dear, and all others differ from them in values alone."""
+    return {name: litert(network) for name, network in zip(NETWORKS, networks(**PLACEHOLDERS), strict=True)}
+
+
+def light_files(values):
+    """The LiteRT files with these values in place of the placeholders."""
+    files = {}
+    for name, kind in (("classifier", "spot"), ("segmenter", "cut")):
+        files[name] = converted()[name]
+        for was, now in zip(weights(PLACEHOLDERS, kind), weights(values, kind), strict=True):
+            assert files[name].count(was) == 1, name
+            files[name] = files[name].replace(was, now)
+    return files
+
+
+def weights(values, kind):
+    """Both weights of the layer that squashes, as they lie in a file."""
+    return [np.float32(value).tobytes() for value in (values["gain"], -values["gain"] * values[kind])]
 
 
 @functools.cache

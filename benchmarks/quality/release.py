@@ -1,7 +1,7 @@
 """Make the reference model that the project ships: `python benchmarks/quality/release.py --recipe reference`.
 
 Takes the two networks that `train.py --test none` trained on all patients, or those of a fold, in half precision, and
-the choices that `score.py` made on out-of-fold predictions. Without `--recipe`, it converts the weights beside this file
+the choices that `score.py` made on out-of-fold predictions. Without `--recipe`, it converts the weights in `reference/`
 once more.
 """
 

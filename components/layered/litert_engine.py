@@ -24,17 +24,36 @@ CHUNK = 4  # slices that a thread works on before it takes others: few, so that 
 
 
 class _Network:
-    """A LiteRT file, with an interpreter for each thread that asks for one."""
+    """A LiteRT file, with an interpreter for each thread that asks for one.
 
-    def __init__(self, data: bytes) -> None:
-        self.data, self.own = data, threading.local()
-        shape = _interpreter(data).get_input_details()[0]["shape"]
-        self.batch, self.size, self.channels = int(shape[0]), int(shape[1]), int(shape[3])
+    Args:
+        data: content of the file.
+        threads: number of threads that an interpreter uses.
+        maps: whether the network gives a map of each slice, rather than a number.
+
+    Raises:
+        ValueError, RuntimeError: LiteRT can't run it, or its inputs and outputs are not those of such a network.
+    """
+
+    def __init__(self, data: bytes, threads: int, maps: bool) -> None:
+        self.data, self.threads, self.own = data, threads, threading.local()
+        interpreter = self._interpreter()
+        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self.batch, height, self.size, self.channels = (int(side) for side in taken["shape"])
+        expected = [self.batch, *([self.size, self.size] if maps else []), 1]
+        if taken["dtype"] != np.uint8 or height != self.size or list(given["shape"]) != expected:
+            raise ValueError("not a network of this kind")
+        self.taken, self.given = taken["index"], given["index"]
+
+    def _interpreter(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter(model_content=self.data, num_threads=self.threads)
 
     def prepared(self) -> Any:
         """Return this thread's interpreter, with its memory allocated."""
         if not hasattr(self.own, "interpreter"):
-            interpreter = _interpreter(self.data)
+            interpreter = self._interpreter()
             interpreter.allocate_tensors()
             self.own.interpreter = interpreter
         return self.own.interpreter
@@ -42,20 +61,15 @@ class _Network:
     def __call__(self, slices: np.ndarray) -> np.ndarray:
         """Run the network on slices on its grid, uint8 [n, size, size, channels]; float32 [n, ..., 1]."""
         interpreter, results = self.prepared(), []
-        taken, given = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
         for start in range(0, len(slices), self.batch):
             batch = slices[start : start + self.batch]
             lacking = self.batch - len(batch)
-            interpreter.set_tensor(taken, np.concatenate([batch, batch[:1].repeat(lacking, 0)]) if lacking else batch)
+            interpreter.set_tensor(
+                self.taken, np.concatenate([batch, batch[:1].repeat(lacking, 0)]) if lacking else batch
+            )
             interpreter.invoke()
-            results.append(interpreter.get_tensor(given)[: len(batch)])
+            results.append(interpreter.get_tensor(self.given)[: len(batch)])
         return np.concatenate(results)
-
-
-def _interpreter(data: bytes) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
-
-    return Interpreter(model_content=data, num_threads=1)
 
 
 class _Grids:
@@ -87,7 +101,9 @@ class LiteRTEngine(Engine):
     """Runs the LiteRT files of a layered model.
 
     Args:
-        threads: number of threads, each with interpreters of its own; by default one for each processor.
+        workers: number of threads that run slices side by side, each with interpreters of its own; by default one for
+            each processor.
+        threads: number of threads within each interpreter. `benchmarks/inference.py` shows that one is best.
 
     Raises:
         UserError: a file is missing, damaged, of other networks than the record, or of a newer format.
@@ -95,16 +111,19 @@ class LiteRTEngine(Engine):
 
     name = "litert"
 
-    def __init__(self, folder: str | Path, record: dict[str, Any], threads: int | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, record: dict[str, Any], workers: int | None = None, threads: int = 1
+    ) -> None:
         self.record = record
         self.mirror, self.neighbors = bool(record.get("mirror")), record["neighbors"]
-        self.pool = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
+        self.pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
         try:
-            networks = {name: _Network(data) for name, data in read_litert(folder, record).items()}
+            files = read_litert(folder, record)
+            networks = {name: _Network(data, threads, name == "segmenter") for name, data in files.items()}
             list(self.pool.map(_Network.prepared, networks.values()))
-        except (ValueError, RuntimeError) as error:  # an operation that this release does not know
+        except (ValueError, RuntimeError, TypeError) as error:  # nonsense, or an operation that this release lacks
             raise UserError(
-                f"{folder}: this release of LiteRT can't run its networks; install a newer glioflow"
+                f"{folder}: LiteRT can't run these as its networks; {COPY_AGAIN}, or install a newer glioflow"
             ) from error
         self.classifier, self.segmenter = networks["classifier"], networks["segmenter"]
         if max(one.channels for one in networks.values()) != 3 * (2 * self.neighbors + 1):

@@ -1,0 +1,98 @@
+"""A layered model run by LiteRT says what it says run by TensorFlow."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from components.layered.litert_files import ENTRY, described
+from components.layered.predictor import Predictor
+from components.layered.writer import write
+from components.scans.scan import Scan
+from models.serving.layered_model import Layered
+from models.serving.litert_export import BATCH, litert
+
+CHOICES = {
+    "tumor_temperature": 1.5,
+    "mask_temperature": 0.7,
+    "tumor_threshold": 0.5,
+    "mask_threshold": 0.4,
+    "processing": {"largest": False, "min_ml": 0.0},
+}
+SIZES = {"classifier": 16, "segmenter": 32}
+
+
+def lopsided(neighbors):
+    """A classifier of slices alone on one grid, and a segmenter that sees neighbours on another: left is not right."""
+    keras.utils.set_random_seed(7)
+    slices = keras.Input((SIZES["classifier"], SIZES["classifier"], 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(slices / 64.0 - 2.0)
+    classifier = keras.Model(slices, keras.layers.Dense(1, activation="sigmoid")(keras.layers.Flatten()(x)))
+    slices = keras.Input((SIZES["segmenter"], SIZES["segmenter"], 3 * (2 * neighbors + 1)))
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(slices / 64.0 - 2.0)
+    return classifier, keras.Model(slices, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x))
+
+
+@pytest.fixture(scope="module", params=[(0, False), (1, True)], ids=["plain", "mirrored-with-neighbours"])
+def folder(request, tmp_path_factory):
+    neighbors, mirror = request.param
+    model = Layered(*lopsided(neighbors), mirror=mirror)
+    files = {"classifier": litert(model.classifier), "segmenter": litert(model.segmenter)}
+    record = {"neighbors": neighbors, "mirror": mirror, **CHOICES, ENTRY: described(files)}
+    place = tmp_path_factory.mktemp("both") / "layered"
+    write(model, record, place, files)
+    return place
+
+
+@pytest.fixture(scope="module")
+def engines(folder):
+    return Predictor(folder), Predictor(folder, "tensorflow")
+
+
+def noisy_scan(slices, height=40, width=48):
+    image = np.random.default_rng(slices).integers(0, 256, (slices, height, width, 3), dtype=np.uint8)
+    return Scan("p", "DU", image, None)
+
+
+def test_litert_runs_a_model_unless_another_engine_is_asked_for(engines):
+    assert [one.engine.name for one in engines] == ["litert", "tensorflow"]
+
+
+@pytest.mark.parametrize("slices", [1, BATCH, 4 * BATCH + 1])
+def test_both_say_the_same_slice_by_slice_and_about_whole_scans(engines, slices):
+    scan = noisy_scan(slices)
+    seen = [predictor(scan) for predictor in engines]
+    for one, other in zip(*seen, strict=True):
+        for name, value in vars(one).items():
+            np.testing.assert_allclose(value, getattr(other, name), atol=1e-5, err_msg=name)
+    found, expected = (predictor.engine.detect(scan) for predictor in engines)
+    batch = next(scan.batches(slices, engines[0].record["neighbors"]))
+    served = engines[0].serve(batch)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
+        np.testing.assert_array_equal(served[name], found[name], err_msg=name)
+        assert served[name].dtype == value.dtype
+    assert 0 < expected["mask"].mean() < 1  # else nothing would have been shown
+
+
+def test_the_gate_keeps_slices_from_stage_2(folder, engines):
+    scan = noisy_scan(9)
+    probability = engines[1].engine.detect(scan)["tumor_probability"]
+    threshold = float(np.median(probability))
+    for predictor in engines:
+        changed = predictor.record["tumor_threshold"]
+        predictor.record["tumor_threshold"] = threshold
+        if predictor.engine.name == "litert":
+            found = predictor.engine.detect(scan)
+            assert np.array_equal(found["has_tumor"], probability >= threshold)
+            assert not found["mask"][~found["has_tumor"]].any()
+            assert found["mask"][found["has_tumor"]].any(axis=(1, 2)).all()
+        predictor.record["tumor_threshold"] = changed
+
+
+def test_converting_twice_gives_the_same_bytes_and_half_precision_half_of_them():
+    _, segmenter = lopsided(0)
+    assert litert(segmenter) == litert(segmenter)
+    wide = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(256, 7, padding="same", activation="sigmoid")])
+    assert len(litert(wide, half=True)) < 0.6 * len(litert(wide))
