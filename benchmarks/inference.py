@@ -2,8 +2,8 @@
 
 The networks of a layered model, in slices a second: by the number of workers, each with interpreters of its own, and
 of threads inside each interpreter; with `--batches`, which needs the weights of the reference model, by the number of
-slices that a file takes at once. All ways take turns in one process, several times; medians, with the CPU time of a slice
-beside, which other work on the machine disturbs less.
+slices that a file takes at once. All ways take turns in one process, several times; medians, with the CPU time of a
+slice beside, which other work on the machine disturbs less.
 """
 
 from __future__ import annotations

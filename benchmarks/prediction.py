@@ -1,11 +1,11 @@
 """How fast is `glioflow predict`? `make bench-predict SOURCE=kaggle_3m [MODEL=reference]`.
 
-A layered model, without MODEL that in `artifacts/`, on pictures as they lie on disk, with LiteRT and with TensorFlow. The
-engines take turns on the same patients, several times; each run is a process of its own, from its start to the last file.
-What a start costs is what one patient takes; medians, and the ratio of each pair. Then LiteRT on all patients: peak memory,
-beside that for the largest patient alone. CPU seconds stand beside, which other work on the machine disturbs less. Beside
-the model in `artifacts/` the way of notebooks, on a sample of the slices: read one picture with scikit-image,
-`model.predict` it with either network, threshold.
+A layered model, without MODEL that in `artifacts/`, on pictures as they lie on disk, with LiteRT and with TensorFlow.
+The engines take turns on the same patients, several times; each run is a process of its own, from its start to the last
+file. What a start costs is what one patient takes; medians, and the ratio of each pair. Then LiteRT on all patients:
+peak memory, beside that for the largest patient alone. CPU seconds stand beside, which other work on the machine
+disturbs less. Beside the model in `artifacts/` the way of notebooks, on a sample of the slices: read one picture with
+scikit-image, `model.predict` it with either network, threshold.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def of_the_peak(model: str, rate: float, out: Path) -> None:
     passed = sum(row.split(",")[3] == "1" for row in rows) / len(rows)
     each, most = cost["classifier"] + passed * cost["segmenter"], peak()
     print(
-        f"a slice needs {each / 1e9:.2f} GFLOP ({passed:.0%} pass stage 1), at {rate:.1f} a second {rate * each / 1e9:.0f} "
-        f"GFLOP/s: {rate * each / most:.0%} of the {most / 1e9:.0f} that products of float32 matrices reach here"
+        f"a slice needs {each / 1e9:.2f} GFLOP ({passed:.0%} pass stage 1), at {rate:.1f} a second "
+        f"{rate * each / 1e9:.0f} GFLOP/s: {rate * each / most:.0%} of the {most / 1e9:.0f} that products of float32 matrices reach here"
     )
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from components.common.bars import bar
 from components.common.errors import UserError
 from components.common.system import DiskFullError
 from components.io.process_pool import in_order
@@ -18,6 +17,7 @@ from components.layered.record import read_record
 from components.predict import results
 from components.predict.checked_reading import lost, read_one
 from components.predict.detector import Detector, Found
+from components.predict.pace import Pace
 from components.predict.work import Work, claim, options_of
 from components.sources import Source
 from components.sources.reading import Reading
@@ -50,15 +50,16 @@ def predict(work: Work, out: Path, model: Path, *, engine: str | None, doubt: bo
         first = list(islice(readings, 1))  # starts the reader while the model loads
         detector = loading.result()
         claim(out, model)
-        shown = bar(chain(first, readings), "predict", len(work.jobs), unit="patient", disable=not work.jobs)
         writing: Future[None] | None = None
-        for (number, _), reading in zip(work.jobs, shown, strict=True):
-            seen = predict_patient(reading, detector)
+        with Pace(len(work.jobs)) as pace:
+            for (number, _), reading in zip(work.jobs, chain(first, readings), strict=True):
+                seen = predict_patient(reading, detector)
+                if writing:
+                    writing.result()
+                writing = aside.submit(write, out, work.sources[number], seen, overlays=overlays)
+                pace.patient(len(reading.scan.image) if reading.scan else 0)
             if writing:
                 writing.result()
-            writing = aside.submit(write, out, work.sources[number], seen, overlays=overlays)
-        if writing:
-            writing.result()
 
 
 def predict_patient(reading: Reading, detector: Detector) -> Seen:

@@ -1,0 +1,63 @@
+"""Progress of a prediction: slices a second and the time left, in a log one line a patient and no name."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+from layered_models import write_layered
+
+from components.predict.pace import Pace
+from pipelines import predicting
+
+LINE = re.compile(r"predict: patient (\d+) of (\d+), (\d+) slices; (\d+\.\d) slices/s, (\d+:)?\d\d:\d\d left")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_log_gets_one_line_a_patient_without_names(demo_source, tmp_path, capsys):
+    write_layered(tmp_path / "model")
+    knobs = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
+    predicting.run((str(demo_source),), str(tmp_path / "model"), str(tmp_path / "out"), **knobs)
+    lines = capsys.readouterr().err.splitlines()
+    found = [LINE.fullmatch(line) for line in lines]
+    assert all(found), lines
+    names = [path.name for path in demo_source.iterdir() if path.is_dir()]
+    assert [int(one[1]) for one in found] == list(range(1, len(names) + 1))
+    assert {int(one[2]) for one in found} == {len(names)}
+    slices = (tmp_path / "out" / "predictions.csv").read_text().count("\n") - 1
+    assert sum(int(one[3]) for one in found) == slices
+    assert found[-1][0].endswith("00:00 left")
+
+
+def test_the_time_left_is_that_of_the_patients_left(monkeypatch, capsys):
+    clock = iter([0.0, 0.0, 10.0, 15.0])
+    monkeypatch.setattr("components.predict.pace.time.monotonic", lambda: next(clock))
+    with Pace(4) as pace:
+        pace.patient(30)
+        pace.patient(0)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "predict: patient 1 of 4, 30 slices; 3.0 slices/s, 00:30 left",
+        "predict: patient 2 of 4, 0 slices; 2.0 slices/s, 00:15 left",
+    ]
+
+
+def test_a_terminal_gets_one_moving_line_with_slices_a_second(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Pace(2) as pace:
+        pace.patient(30)
+        pace.patient(30)
+    assert terminal.getvalue().count("\n") == 1
+    assert re.search(r"2/2 \[.*slices/s\]", terminal.getvalue().rpartition("\r")[2])
+
+
+def test_nothing_to_predict_is_no_progress(capsys):
+    with Pace(0):
+        pass
+    assert capsys.readouterr().err == ""
