@@ -125,9 +125,10 @@ def of_the_peak(model: str, rate: float, out: Path) -> None:
     rows = (out / "predictions.csv").read_text(encoding="utf-8").splitlines()[1:]
     passed = sum(row.split(",")[3] == "1" for row in rows) / len(rows)
     each, most = cost["classifier"] + passed * cost["segmenter"], peak()
+    reached = f"{rate * each / 1e9:.0f} GFLOP/s, {rate * each / most:.0%} of the {most / 1e9:.0f}"
     print(
-        f"a slice needs {each / 1e9:.2f} GFLOP ({passed:.0%} pass stage 1), at {rate:.1f} a second "
-        f"{rate * each / 1e9:.0f} GFLOP/s: {rate * each / most:.0%} of the {most / 1e9:.0f} that products of float32 matrices reach here"
+        f"a slice needs {each / 1e9:.2f} GFLOP ({passed:.0%} pass stage 1), at {rate:.1f} a second {reached} "
+        "that products of float32 matrices reach here"
     )
 
 

@@ -11,12 +11,12 @@ import logging
 import os
 import re
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+
+from components.common.held_stderr import without
 
 # What TensorFlow 2.21 writes on import, before any of its own switches takes effect.
 UNASKED = re.compile(rb"WARNING: All log messages before absl::InitializeLog\(\)|.* port\.cc:\d+\] oneDNN custom op")
@@ -52,27 +52,8 @@ class _TensorFlow(importlib.abc.MetaPathFinder):
             load = spec.loader.exec_module
 
             def hushed(module: ModuleType) -> None:
-                with _without(UNASKED):
+                with without(UNASKED):
                     load(module)
 
             spec.loader.exec_module = hushed  # type: ignore[method-assign]
         return spec
-
-
-@contextmanager
-def _without(pattern: re.Pattern[bytes]) -> Iterator[None]:
-    """Hold back standard error, including that of C++, and write it at the end without the matching lines."""
-    sys.stderr.flush()
-    own = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(own, 2)
-            os.close(own)
-            held.seek(0)
-            for line in held:
-                if not pattern.match(line):
-                    os.write(2, line)

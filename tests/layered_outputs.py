@@ -25,7 +25,7 @@ def main(model: str, out: str, *options: str) -> None:
     quiet.silence()
     first = min(path.name for path in Path("data/scans").glob("*_mask.nii.gz")).removesuffix("_mask.nii.gz")
     slices = read_scan("data/scans", first).image
-    predictor = Predictor(model_folder(model))
+    predictor = Predictor(model_folder(model), "tensorflow")
     said = {f"stages.{name}": array for name, array in predictor.stages(slices).items()}
     said |= {f"served.{name}": array for name, array in predictor.serve(slices).items()}
     if "--served" in options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from components.assemble.choices import choose
 from components.assemble.validation_views import ValidationViews
 from components.common.errors import UserError
 from components.common.files import read_json
+from components.common.held_stderr import without
 from components.common.tables import read_splits
 from components.layered.litert_files import ENTRY, described
 from components.layered.writer import write, write_assets
@@ -18,6 +20,8 @@ from components.sources.reading import Options
 from models.networks.network_files import NETWORK, load_network
 from models.serving.layered_model import Layered
 from models.serving.litert_export import litert
+
+UNASKED = re.compile(rb".* tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored")
 
 
 def assemble(
@@ -80,6 +84,7 @@ def assemble(
 def _converted(model: Layered) -> dict[str, bytes]:
     """Convert both networks to LiteRT."""
     try:
-        return {"classifier": litert(model.classifier), "segmenter": litert(model.segmenter)}
+        with without(UNASKED):
+            return {"classifier": litert(model.classifier), "segmenter": litert(model.segmenter)}
     except ValueError as error:
         raise UserError(f"{error}; choose another backbone") from error

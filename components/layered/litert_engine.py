@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from components.common.errors import UserError
+from components.common.held_stderr import without
 from components.layered.decision import mask_threshold_before_calibration
 from components.layered.engine import Engine, ModelFailedError
 from components.layered.grid import from_grid, to_grid
@@ -20,6 +22,7 @@ from components.layered.record import COPY_AGAIN
 from components.metrics.temperature import apply_temperature
 from components.scans.scan import Scan, neighborhood, stack_neighbors
 
+UNASKED = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate")
 CHUNK = 4  # slices that a thread works on before it takes others: few, so that all threads end at once
 
 
@@ -120,7 +123,8 @@ class LiteRTEngine(Engine):
         try:
             files = read_litert(folder, record)
             networks = {name: _Network(data, threads, name == "segmenter") for name, data in files.items()}
-            list(self.pool.map(_Network.prepared, networks.values()))
+            with without(UNASKED):
+                list(self.pool.map(_Network.prepared, networks.values()))
         except (ValueError, RuntimeError, TypeError) as error:  # nonsense, or an operation that this release lacks
             raise UserError(
                 f"{folder}: LiteRT can't run these as its networks; {COPY_AGAIN}, or install a newer glioflow"

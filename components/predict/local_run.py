@@ -6,14 +6,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.system import DiskFullError
 from components.io.process_pool import in_order
 from components.layered.engine import ModelFailedError
-from components.layered.record import read_record
 from components.predict import results
 from components.predict.checked_reading import lost, read_one
 from components.predict.detector import Detector, Found
@@ -44,15 +42,13 @@ def predict(work: Work, out: Path, model: Path, *, engine: str | None, doubt: bo
     While the model runs on one patient, another process reads the next, and another thread writes the previous one; no
     more than that is queued, so memory does not grow with the number of patients.
     """
-    reader = partial(read_one, sources=work.sources, options=options_of(read_record(model)))
+    detector = Detector(model, doubt, engine)
+    reader = partial(read_one, sources=work.sources, options=options_of(detector.record))
     with ThreadPoolExecutor(1) as aside, closing(in_order(reader, work.jobs, 1, lost)) as readings:
-        loading = aside.submit(Detector, model, doubt, engine)
-        first = list(islice(readings, 1))  # starts the reader while the model loads
-        detector = loading.result()
         claim(out, model)
         writing: Future[None] | None = None
         with Pace(len(work.jobs)) as pace:
-            for (number, _), reading in zip(work.jobs, chain(first, readings), strict=True):
+            for (number, _), reading in zip(work.jobs, readings, strict=True):
                 seen = predict_patient(reading, detector)
                 if writing:
                     writing.result()

@@ -29,6 +29,7 @@ def litert(network: keras.Model, *, half: bool = False) -> bytes:
         return tf.cast(network(tf.cast(slices, tf.float32), training=False), tf.float32)
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([predict.get_concrete_function()], network)
+    converter.experimental_lower_to_saved_model = False  # by way of a SavedModel, TensorFlow 2.16 aborts at variables
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]

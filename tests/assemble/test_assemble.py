@@ -174,7 +174,7 @@ def test_the_processing_is_the_best_of_the_evidence_and_the_evidence_is_true(rec
 
 @pytest.fixture(scope="module")
 def predict(layered):
-    return Predictor(layered)
+    return Predictor(layered, "tensorflow")
 
 
 def test_the_share_to_refer_is_that_of_the_validation_patients(predict, scans, record):
@@ -185,7 +185,7 @@ def test_the_share_to_refer_is_that_of_the_validation_patients(predict, scans, r
 
 def test_the_saved_model_holds_what_was_chosen(predict, record):
     for name in ("tumor_temperature", "mask_temperature", "tumor_threshold", "mask_threshold"):
-        assert getattr(predict.model, name).numpy() == pytest.approx(record[name]), name
+        assert getattr(predict.engine.model, name).numpy() == pytest.approx(record[name]), name
     assert record["neighbors"] == 0
     assert record["validation_sensitivity"] == KNOBS["sensitivity"]
 

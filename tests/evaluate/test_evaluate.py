@@ -56,7 +56,7 @@ def table(folder, gate="on"):
 
 def plain_loop(layered, scan, record):
     """The mask of a scan as anybody would take it from the serving signature: slice by slice, then components."""
-    serve = Predictor(layered).model.signatures["serving_default"]
+    serve = Predictor(layered, "tensorflow").engine.model.signatures["serving_default"]
     mask = np.concatenate([serve(slices=one[None])["mask"].numpy() for one in scan.image]) > 0
     labels, count = ndimage.label(mask, np.ones((3, 3, 3)))
     smallest = record["processing"]["min_ml"] * 1000 / np.prod(scan.spacing)
@@ -88,7 +88,7 @@ def test_masks_and_scores_are_those_of_the_serving_signature_in_a_plain_loop(car
 
 
 def test_the_three_rows_of_a_patient_are_three_decisions_on_the_same_views(careless, tested):
-    predict = Predictor(careless.layered)
+    predict = Predictor(careless.layered, "tensorflow")
     for patient in tested.patients[:2]:
         scan = read_scan(tested.scans, patient)
         seen, found = predict(scan)

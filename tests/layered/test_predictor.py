@@ -155,9 +155,9 @@ def test_a_model_of_a_version_without_the_signature_maps_says_the_same(layered, 
     model = tf.saved_model.load(str(layered / SERVING))
     signatures = {name: model.signatures[name] for name in ("serving_default", "stages")}
     tf.saved_model.save(model, str(tmp_path / "old"), signatures=signatures)
-    old, new = Predictor(tmp_path / "old"), Predictor(layered)
-    assert "maps" in new.model.signatures
-    assert "maps" not in old.model.signatures
+    old, new = (Predictor(folder, "tensorflow") for folder in (tmp_path / "old", layered))
+    assert "maps" in new.engine.model.signatures
+    assert "maps" not in old.engine.model.signatures
     for one, other in zip(old(picture()), new(picture()), strict=True):
         for name, value in vars(one).items():
             assert np.array_equal(value, getattr(other, name)), name
@@ -185,7 +185,7 @@ def test_a_damaged_model_is_named_in_one_line(layered, tmp_path, file, harm):
     shutil.copytree(layered / SERVING, tmp_path / "model")
     harm(tmp_path / "model" / file)
     with pytest.raises(UserError, match=r"model: damaged model; copy it again, or run `dvc checkout`") as error:
-        Predictor(tmp_path / "model")
+        Predictor(tmp_path / "model", "tensorflow")
     assert "\n" not in str(error.value)
 
 

@@ -7,6 +7,7 @@ import pytest
 from layered_models import write_trained
 
 from components.assemble.stage import assemble
+from components.common.layout import ENGINES
 from components.common.tables import SPLIT_NAMES
 from components.predict.detector import Detector
 from components.sources import open_source
@@ -45,8 +46,10 @@ def trained_on(data):
         yield name, examples.parse_images(record[None], 0)
 
 
-def test_files_served_give_what_records_trained_on_give(data, demo_source, layered):
-    detector = Detector(layered / "layered")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_files_served_give_what_records_trained_on_give(data, demo_source, layered, engine):
+    detector = Detector(layered / "layered", engine=engine)
+    assert detector.predictor.engine.name == engine
     classifier, segmenter = (load_network(layered / name) for name in ("classifier", "segmenter"))
     served = {}
     with open_source(str(demo_source)) as source:

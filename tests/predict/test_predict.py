@@ -192,7 +192,7 @@ def test_what_is_no_model_is_refused_before_anything_is_written(demo_source, mod
     else:
         folder.mkdir()
         if harm != "empty":
-            write_layered(folder)
+            write_layered(folder, light=False)
             (next(folder.rglob("saved_model.pb"))).write_bytes(b"" if harm == "half" else b"not a model")
     with pytest.raises(UserError, match=r"no layered model|damaged model") as error:
         predicting.run((str(demo_source),), str(folder), str(tmp_path / "out"), **NOTHING)
