@@ -16,7 +16,7 @@ from models.serving.litert_export import BATCH, litert
 CHOICES = {
     "tumor_temperature": 1.5,
     "mask_temperature": 0.7,
-    "tumor_threshold": 0.5,
+    "tumor_threshold": 0.0,
     "mask_threshold": 0.4,
     "processing": {"largest": False, "min_ml": 0.0},
 }
