@@ -14,8 +14,9 @@ from scipy.special import expit, logit
 from components.assemble.choices import MASK_THRESHOLDS, ROUNDING, tumor_threshold
 from components.assemble.stage import assemble
 from components.common.errors import UserError
-from components.common.layout import LAYERED, SERVING
+from components.common.layout import ENGINES, LAYERED, SERVING
 from components.common.tables import read_splits
+from components.layered.litert_files import read_litert
 from components.layered.predictor import Predictor
 from components.metrics.components3d import keep_components
 from components.metrics.mask_scores import dice
@@ -23,6 +24,7 @@ from components.scans.identity import fingerprint, subject_of
 from components.scans.scan_files import image_path, mask_path, read_scan, write_mask
 from models.networks.network_files import load_network
 from models.serving.layered_model import Layered
+from models.serving.litert_export import litert
 
 KNOBS = {"sensitivity": 0.7, "refer": 0.25}
 
@@ -204,6 +206,32 @@ def test_the_model_tells_whom_it_has_learned_from_and_names_nobody(layered, reco
     for patient in table["patient"]:
         for path in (path for path in layered.rglob("*") if path.is_file()):
             assert subject_of(patient).encode() not in path.read_bytes(), path
+
+
+def test_the_networks_are_there_for_both_engines_and_what_litert_says_was_compared(layered, record, scans):
+    assert set(read_litert(layered, record)) == set(NETWORKS)
+    both = [Predictor(layered, engine).engine for engine in ENGINES]
+    for scan in scans:
+        found, expected = (engine.detect(scan) for engine in both)
+        assert np.array_equal(found["mask"], expected["mask"])
+    assert any(engine.detect(scan)["mask"].any() for engine in both for scan in scans)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_that_became_another_one_for_litert_is_refused_and_nothing_is_written(
+    trained, tmp_path, monkeypatch, network
+):
+    def careless(model, **options):
+        if model.name == network:  # a conversion that loses a little of one weight
+            for weight in model.weights[-1:]:
+                weight.assign(weight + 0.01)
+        return litert(model, **options)
+
+    monkeypatch.setattr("components.assemble.stage.litert", careless)
+    with pytest.raises(UserError, match="LiteRT and TensorFlow disagree about a validation patient") as error:
+        run(trained, tmp_path / "layered")
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_tumour_on_the_validation_side_nothing_is_chosen_or_written(trained, scans, tmp_path):

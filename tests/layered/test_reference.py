@@ -1,4 +1,4 @@
-"""The model that comes with the project, and how it becomes a layered model."""
+"""The model that comes with the project, and how a layered model for TensorFlow is built from its weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 
 from components.common.errors import UserError
+from components.common.files import write_json
+from components.common.layout import LAYERED, LITERT
 from components.layered import reference
+from components.layered.litert_files import ENTRY, described, read_litert
 from components.layered.predictor import Predictor
+from components.layered.record import read_record
+from components.layered.writer import write_assets
 from components.registry.resolve import model_folder
 from models.networks.network_files import build, halve, load_network, save_network
 from models.serving.layered_model import Layered
+from models.serving.litert_export import litert
 
 SHAPES = {
     "classifier": {"name": "MobileNet", "weights": "none", "size": 32, "strategy": "finetune", "pooling": "avg"},
@@ -34,57 +40,77 @@ CHOSEN = {
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """A folder like the project's own, of tiny networks."""
-    folder = tmp_path_factory.mktemp("shipped")
+def weights(tmp_path_factory):
+    """A folder of weights like the project's own, of tiny networks."""
+    folder = tmp_path_factory.mktemp("weights")
     for name, arguments in SHAPES.items():
         save_network(folder / "whole" / name, build(name, arguments), arguments)
         halve(folder / "whole" / name, folder / name)
-    (folder / reference.CHOICES).write_text(json.dumps(CHOSEN))
     shutil.rmtree(folder / "whole")
     return folder
 
 
 @pytest.fixture(scope="module")
-def place(shipped, tmp_path_factory):
-    """The layered model of those networks, as it is written."""
-    return reference.reference_model(shipped, tmp_path_factory.mktemp("written") / "models")
+def shipped(weights, tmp_path_factory):
+    """A reference model like the project's own, made of those weights."""
+    folder = tmp_path_factory.mktemp("shipped") / "reference"
+    files = {name: litert(load_network(weights / name), half=True) for name in LITERT}
+    write_assets(folder, CHOSEN | {ENTRY: described(files)}, files)
+    return folder
 
 
-def test_it_becomes_a_layered_model_with_its_choices_once(shipped, place):
+@pytest.fixture(scope="module")
+def place(shipped, weights, tmp_path_factory):
+    """The layered model for TensorFlow, as it is written."""
+    return reference.reference_saved_model(shipped, weights, tmp_path_factory.mktemp("written") / "models")
+
+
+def test_it_becomes_a_layered_model_with_its_choices_once(shipped, weights, place):
     predictor = Predictor(place)
+    assert predictor.engine.name == "tensorflow"
     assert predictor.record == CHOSEN
     slices = np.random.default_rng(1).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
-    networks = (load_network(shipped / name) for name in reference.NETWORKS)
-    by_hand = Layered(*networks, mirror=True)
+    by_hand = Layered(*(load_network(weights / name) for name in LITERT), mirror=True)
     for name in ("tumor_temperature", "mask_temperature"):
         getattr(by_hand, name).assign(CHOSEN[name])
+    light = Predictor(reference.reference_model(shipped)).stages(slices)
     for output, value in by_hand.stages(slices).items():
         assert np.allclose(predictor.stages(slices)[output], value, atol=1e-6)
+        assert np.allclose(light[output], value, atol=0.01)  # weights are rounded after others were multiplied in
     before = place.stat().st_mtime_ns
-    assert reference.reference_model(shipped, place.parent) == place
+    assert reference.reference_saved_model(shipped, weights, place.parent) == place
     assert place.stat().st_mtime_ns == before
 
 
-def test_without_weights_it_says_what_to_do(tmp_path):
+def test_where_it_or_its_weights_are_missing_it_says_what_to_do(shipped, tmp_path):
     with pytest.raises(UserError, match="no reference model there; check the project out anew"):
-        reference.reference_model(tmp_path / "nowhere", tmp_path / "models")
+        reference.reference_model(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="which only a checkout of the project has; leave --engine out"):
+        reference.reference_saved_model(shipped, tmp_path / "nowhere", tmp_path / "models")
 
 
-@pytest.mark.parametrize("file", ["segmenter/network.weights.h5", "classifier/network.json", reference.CHOICES])
-def test_other_files_are_not_taken_for_the_model_of_before_and_damaged_ones_are_told(shipped, place, tmp_path, file):
-    damaged = shutil.copytree(shipped, tmp_path / "damaged")
+@pytest.mark.parametrize("file", ["segmenter/network.weights.h5", "classifier/network.json"])
+def test_other_weights_are_not_taken_for_those_of_before_and_damaged_ones_are_told(
+    shipped, weights, place, tmp_path, file
+):
+    damaged = shutil.copytree(weights, tmp_path / "damaged")
     (damaged / file).write_bytes((damaged / file).read_bytes()[:-100])
-    with pytest.raises(UserError, match="damaged reference model; restore it with `git checkout reference`"):
-        reference.reference_model(damaged, place.parent)
+    with pytest.raises(UserError, match="damaged reference model; restore it with `git checkout`"):
+        reference.reference_saved_model(shipped, damaged, place.parent)
     assert list(place.parent.iterdir()) == [place]
+
+
+def test_other_choices_make_another_model(shipped, weights, place, tmp_path):
+    other = shutil.copytree(shipped, tmp_path / "other")
+    write_json(other / LAYERED, read_record(other) | {"mask_threshold": 0.6})
+    assert reference.reference_saved_model(other, weights, tmp_path / "models").name != place.name
 
 
 def test_the_projects_own_is_small_knows_its_patients_by_fingerprint_and_has_a_card():
     files = [path for path in reference.FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 20e6
-    record = json.loads((reference.FOLDER / reference.CHOICES).read_text())
-    for network in reference.NETWORKS:
+    record = json.loads((reference.FOLDER / LAYERED).read_text())
+    for network in LITERT:
         people = record["made_from"][network]["people"]
         assert len(people) >= 70
         assert all(len(one) == 16 and int(one, 16) >= 0 for one in people)
@@ -92,20 +118,22 @@ def test_the_projects_own_is_small_knows_its_patients_by_fingerprint_and_has_a_c
     assert "Not a medical device" in card
 
 
-def test_the_projects_own_networks_are_whole_and_see_nothing_where_nothing_is():
-    record = json.loads((reference.FOLDER / reference.CHOICES).read_text())
-    networks = (load_network(reference.FOLDER / name) for name in reference.NETWORKS)
-    choices = {name: record[name] for name in ("tumor_threshold", "mask_threshold", "mirror")}
-    served = Layered(*networks, **choices).serve(np.zeros((1, 256, 256, 3 * (2 * record["neighbors"] + 1)), np.uint8))
-    assert not served["has_tumor"].numpy().any()
-    assert not served["mask"].numpy().any()
-
-
-@pytest.mark.nightly
-def test_the_projects_own_is_unpacked_and_answers_by_its_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    predictor = Predictor(model_folder("reference"))
+def test_the_projects_own_is_whole_answers_by_its_name_and_sees_nothing_where_nothing_is():
+    folder = model_folder("reference")
+    assert set(read_litert(folder, read_record(folder))) == set(LITERT)
+    predictor = Predictor(folder)
     channels = 3 * (2 * predictor.record["neighbors"] + 1)
     served = predictor.serve(np.zeros((1, 256, 256, channels), np.uint8))
     assert not served["has_tumor"].any()
     assert not served["mask"].any()
+
+
+@pytest.mark.nightly
+def test_the_projects_own_weights_are_those_of_its_litert_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    both = Predictor(model_folder("reference")), Predictor(model_folder("reference", "tensorflow"))
+    rng = np.random.default_rng(1)
+    slices = rng.integers(0, 256, (2, 32, 32, 9), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
+    said = [predictor.stages(slices) for predictor in both]
+    for name, value in said[0].items():
+        assert np.abs(value - said[1][name]).mean() < 0.005, name
