@@ -13,7 +13,7 @@ override export MODEL := $(value MODEL)
 GIVEN_SOURCE := $${SOURCE:+--source "$$SOURCE"}
 GIVEN_MODEL := $${MODEL:+--model "$$MODEL"}
 
-.PHONY: help setup serve-setup checks-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup predict-setup checks-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,25 +24,25 @@ setup: ## install the locked environment into .venv (run and test do this, too)
 run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [SET="knob=value ..."]
 	@glioflow run $(GIVEN_SOURCE) $(if $(SCALE),--scale "$(SCALE)") $${SET:+--settings "$$SET"}
 
-serve-setup: ## install the server's environment into .venv-serving (test does this, too)
-	@python3 infra/bootstrap.py serving
+predict-setup: ## install what predict and serve need, and no more, into .venv-predict (test does this, too)
+	@python3 infra/bootstrap.py predict
 
 checks-setup: ## install the tools that check the cluster files into .venv-checks (test does this, too)
 	@python3 infra/bootstrap.py checks
 
-test: setup serve-setup checks-setup lint ## lint, types, and the tests of what a change to this code can break: make test [TESTS=PATH]
+test: setup predict-setup checks-setup lint ## lint, types, and the tests of what a change to this code can break: make test [TESTS=PATH]
 	@$(PYTEST) -m "not nightly" -rs $(TESTS)
 
-test-nightly: setup serve-setup checks-setup ## what only a night can afford: make test-nightly [TESTS=PATH] [UNTIL=EPOCH]
+test-nightly: setup predict-setup checks-setup ## what only a night can afford: make test-nightly [TESTS=PATH] [UNTIL=EPOCH]
 	@$(PYTEST) -m nightly -rs $(if $(UNTIL),--until $(UNTIL)) $(TESTS)
 
-test-all: setup serve-setup checks-setup lint ## lint, types, both tiers: make test-all [TESTS=PATH]
+test-all: setup predict-setup checks-setup lint ## lint, types, both tiers: make test-all [TESTS=PATH]
 	@$(PYTEST) -rs $(TESTS)
 
-test-times: setup serve-setup checks-setup ## CPU seconds of each test and file, children included: make test-times [TESTS=PATH]
+test-times: setup predict-setup checks-setup ## CPU seconds of each test and file, children included: make test-times [TESTS=PATH]
 	@$(PYTEST) -m "not nightly" --times 60 $(TESTS)
 
-test-modern: serve-setup checks-setup ## the same tests in the modern stack, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
+test-modern: predict-setup checks-setup ## the same tests in the modern stack, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
 	@python3 infra/modern.py test -m "not nightly" $(TESTS)
 
 mutants: setup ## put faults into decision code and see whether the tests find them: make mutants [ONLY=MODULE]
@@ -71,7 +71,7 @@ bench-evaluate: setup ## time and memory of evaluation: make bench-evaluate SOUR
 bench-predict: setup ## speed and memory of prediction: make bench-predict SOURCE=DIR (kaggle_3m pictures) [MODEL=reference]
 	@python benchmarks/prediction.py --source "$$SOURCE" $(GIVEN_MODEL)
 
-bench-serve: setup serve-setup ## load test of the server: make bench-serve MODEL=DIR
+bench-serve: setup ## load test of the server: make bench-serve MODEL=DIR
 	@python benchmarks/serving.py --model "$$MODEL"
 
 lock: ## resolve every environment from scratch, for both stacks, and say what changed

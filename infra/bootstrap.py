@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set up .venv: `python3 infra/bootstrap.py`; .venv-serving, -checks or -modern by `serving`, `checks`, `modern`.
+"""Set up .venv: `python3 infra/bootstrap.py`; .venv-predict, -checks or -modern by `predict`, `checks`, `modern`.
 
 Needs only Python 3.8 or newer with pip. Picks a Python (from the PATH, then pyenv, else fetched by uv; for .venv, one
 that fits the stack, see pipelines/stack.py), fetches uv from the package index if it is missing, and installs what the
@@ -33,12 +33,13 @@ NO_PYTHON = (
 class Environment:
     """An environment: folder, lock, Pythons, whether it holds the project, the folder that lists its npm packages.
 
-    An environment for another C library than the machine's names the platform that its packages are for.
+    An environment for another C library than the machine's names the platform that its packages are for. The size is
+    what users are told.
     """
 
-    def __init__(self, folder, lock, pythons, project=False, node=None, platform=None):
+    def __init__(self, folder, lock, pythons, project=False, node=None, platform=None, size="3 GB"):
         self.venv, self.lock, self.pythons, self.project = ROOT / folder, ROOT / lock, pythons, project
-        self.node = ROOT / node if node else None
+        self.node, self.size = ROOT / node if node else None, size
         self.platform = ["--python-platform", platform] if platform else []
         self.stamp = self.venv / "lock.sha256"
 
@@ -67,15 +68,16 @@ class Environment:
 
 def chosen(arguments):
     """The environment that the command line names."""
-    if arguments == ["serving"]:
-        return Environment(".venv-serving", "infra/serving/requirements.lock", stack.MODERN_PYTHONS)
+    if arguments == ["predict"]:  # its packages have wheels for any C library
+        pythons = [*stack.MODERN_PYTHONS, "3.10"]
+        return Environment(".venv-predict", "infra/predict/requirements.lock", pythons, project=True, size="half a GB")
     if arguments == ["checks"]:
         return Environment(".venv-checks", "infra/checks/requirements.lock", stack.MODERN_PYTHONS, node="infra/checks")
     if arguments == ["modern"]:
         platform = "x86_64-manylinux_{}_{}".format(*stack.MODERN_GLIBC)
         return Environment(".venv-modern", "requirements.lock", stack.MODERN_PYTHONS, project=True, platform=platform)
     if arguments:
-        sys.exit("usage: python3 infra/bootstrap.py [serving | checks | modern]")
+        sys.exit("usage: python3 infra/bootstrap.py [predict | checks | modern]")
     return Environment(".venv", "requirements.lock", stack.pythons(), project=True)
 
 
@@ -85,7 +87,7 @@ def candidates(names):
     Skips those of the project's own environments, which put themselves on the PATH, because they may be about to be
     replaced.
     """
-    own = str(ROOT / ".venv")  # and .venv-modern, .venv-serving, .venv-checks
+    own = str(ROOT / ".venv")  # and .venv-modern, .venv-predict, .venv-checks
     path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if not p.startswith(own))
     for name in names:
         found = shutil.which("python" + name, path=path)
@@ -106,7 +108,7 @@ def works(python, name):
 
 
 def choose_python(versions, apart=False):
-    """Interpreter of the first version that this machine has; if it has none, a bare version for uv to fetch.
+    """Interpreter of the first version that this machine has; if it has none, the first version for uv to fetch.
 
     With `apart`, skip interpreters in /usr: another root can only bind one that has a folder of its own.
     """
@@ -114,7 +116,7 @@ def choose_python(versions, apart=False):
         for python in candidates([version]):
             if works(python, version) and not (apart and os.path.realpath(python).startswith("/usr/bin/")):
                 return python
-    return versions[-1]
+    return versions[0]
 
 
 def find_uv():
@@ -192,7 +194,9 @@ def fill(wanted):
     if wanted.venv.is_symlink() and wanted.made_as() not in (None, str(wanted.venv)):
         wanted.venv.unlink()  # it points to another project's environment, which must survive
     uv, python = find_uv(), choose_python(wanted.pythons, apart=bool(wanted.platform))
-    print("setting up {} with Python {} (once; 3 GB at most) ...".format(wanted.venv.name, python), flush=True)
+    print(
+        "setting up {} with Python {} (once; {} at most) ...".format(wanted.venv.name, python, wanted.size), flush=True
+    )
     environment = dict(
         uv_environment(), VIRTUAL_ENV=str(wanted.venv), UV_LINK_MODE=os.environ.get("UV_LINK_MODE", "hardlink")
     )

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Resolve every environment from scratch and say what changed: `make lock`.
 
-The project's own lock comes from pyproject.toml and holds both stacks, classic and modern; each other lock comes from
-the requirements.in beside it. Locks are replaced only after all of them have been resolved.
+One resolution of pyproject.toml, for both stacks, classic and modern, gives the lock of the whole project, that of the
+images, and that of prediction, so these agree. Each other lock comes from the requirements.in beside it. Locks are
+replaced only after all of them have been resolved.
 """
 
 import re
@@ -16,8 +17,13 @@ from bootstrap import ROOT, find_uv
 from pip_settings import index_flags, uv_environment
 
 PINNED = re.compile(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)")
-OTHERS = ("infra/serving", "infra/checks")
-IMAGES = "infra/docker/requirements.lock"  # the project's own lock without the group dev
+WHOLE = "requirements.lock"
+# Parts of it: the lock of the workflow's images lacks the group dev; that of prediction lacks the extra workflow, too.
+PARTS = {
+    "infra/docker/requirements.lock": ["--all-extras", "--no-dev"],
+    "infra/predict/requirements.lock": ["--extra", "serve", "--no-dev", "--group", "build"],
+}
+OTHERS = ("infra/checks",)
 GPU = "infra/docker/gpu"  # .in and .lock: what the GPU image has instead of the CPU build; everything else is equal
 COMPILE = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--no-header"]
 
@@ -30,10 +36,7 @@ def run(uv, *arguments, cwd):
 
 
 def resolve_project(uv, folder):
-    """Resolve pyproject.toml for both stacks into requirements.lock, in a folder without an earlier resolution.
-
-    The images' lock is the same resolution without what only tests, benchmarks and documentation need.
-    """
+    """Resolve pyproject.toml for both stacks into requirements.lock and its parts, without an earlier resolution."""
     apart = folder / "project"  # its overrides must not reach the other environments
     apart.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", ".python-version"):
@@ -46,9 +49,9 @@ def resolve_project(uv, folder):
         "--no-header",
         "--output-file",
     ]
-    run(uv, "export", "--frozen", *export, "../requirements.lock", cwd=apart)
-    (folder / IMAGES).parent.mkdir(parents=True)
-    run(uv, "export", "--frozen", "--no-dev", *export, "../" + IMAGES, cwd=apart)
+    for lock, wanted in {WHOLE: ["--all-extras"], **PARTS}.items():
+        (folder / lock).parent.mkdir(parents=True, exist_ok=True)
+        run(uv, "export", "--frozen", *wanted, *export, "../" + lock, cwd=apart)
 
 
 def resolve_other(uv, folder, name):
@@ -94,7 +97,7 @@ def main():
     """Resolve all locks, print what changed, replace them."""
     uv, locks = (
         find_uv(),
-        ["requirements.lock", IMAGES, *("{}/requirements.lock".format(name) for name in OTHERS), GPU + ".lock"],
+        [WHOLE, *PARTS, *("{}/requirements.lock".format(name) for name in OTHERS), GPU + ".lock"],
     )
     with tempfile.TemporaryDirectory(prefix="glioflow-lock-") as temporary:
         folder = Path(temporary)
@@ -103,7 +106,8 @@ def main():
             resolve_other(uv, folder, name)
         resolve_gpu(uv, folder)
         for lock in locks:
-            found = list(changes((ROOT / lock).read_text(), (folder / lock).read_text()))
+            before = (ROOT / lock).read_text() if (ROOT / lock).exists() else ""
+            found = list(changes(before, (folder / lock).read_text()))
             print("{}: {}".format(lock, "packages that changed: {}".format(len(found)) if found else "nothing changed"))
             print("".join(line + "\n" for line in found), end="")
         for lock in locks:

@@ -32,7 +32,7 @@ def bound():
     git = subprocess.run(common, cwd=str(ROOT), capture_output=True, text=True).stdout.strip()
     shared = ROOT.parent / "shared"
     wanted = {ROOT, Path.cwd(), shared, shared.resolve(), *([Path(git)] if git else [])}
-    for name in (".venv", ".venv-modern", ".venv-serving", ".venv-checks"):
+    for name in (".venv", ".venv-modern", ".venv-predict", ".venv-checks"):
         python = interpreter(ROOT / name)
         wanted |= {(ROOT / name).resolve(), *([python, python.resolve()] if python else [])}
     return sorted(path for path in wanted if path.is_dir() and path.parts[1:2] not in UNBOUND)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
-from components.common import system
+from components.common import packages, system
 from components.common.errors import UserError
 from pipelines import account, project, quiet
 from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
@@ -24,15 +25,32 @@ def cli(context: click.Context) -> None:
     project.enter(context)
 
 
+def _of_workflow(verb: click.Command) -> click.Command:
+    """Let a verb say what to install, rather than begin, in an environment for predictions alone."""
+    if isinstance(verb, click.Group):
+        for inner in verb.commands.values():
+            _of_workflow(inner)
+    elif verb.callback:
+        begin = verb.callback
+
+        @functools.wraps(begin)
+        def checked(*args: Any, **options: Any) -> Any:
+            packages.need(*packages.WORKFLOW)
+            return begin(*args, **options)
+
+        verb.callback = checked
+    return verb
+
+
+for _verb in (run.doctor, predict.predict, predict.score, serve.serve, study.drift):
+    cli.add_command(_verb)
 for _verb in (
-    *(run.run, run.scheduled, run.summary, run.clean, run.doctor),
-    *(predict.predict, predict.score),
+    *(run.run, run.scheduled, run.summary, run.clean),
     *(registry.models, registry.promote, registry.rollback),
-    serve.serve,
-    *(study.drift, study.tune, study.crossval),
+    *(study.tune, study.crossval),
     *(stage.stage, pod.pod, cluster.compile_, cluster.recur),
 ):
-    cli.add_command(_verb)
+    cli.add_command(_of_workflow(_verb))
 
 
 def main() -> None:
@@ -45,7 +63,7 @@ def main() -> None:
     except UserError as error:
         _end(str(error))
     except Exception as error:
-        words = system.in_words(error) or _of_dvc(error)
+        words = system.in_words(error) or packages.missing(error) or _of_dvc(error)
         if words is None:  # a bug
             raise
         _end(words)

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from components.common.files import read_json, write_json
 
 BEGAN = time.time()  # the command line imports this module before doing anything else
@@ -68,6 +66,8 @@ def last_run(since: float | None = None) -> LastRun:
 
 def stage_names() -> Iterator[str]:
     """Names of the stages of dvc.yaml, as DVC knows them."""
+    import yaml
+
     for name, body in yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
         yield from (f"{name}@{item}" for item in body["foreach"]) if "foreach" in body else [name]
 

@@ -18,8 +18,35 @@ import pytest
 from conftest import ROOT
 
 NEEDED = ["infra/bootstrap.py", "infra/pip_settings.py", "pipelines/__init__.py", "pipelines/stack.py"]
-LOCK = "infra/serving/requirements.lock"
+LOCK = "infra/predict/requirements.lock"
 WHEEL = "tinier-1.0-py3-none-any.whl"
+# The project itself, as small: it builds with what lies in it.
+PROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "project"
+version = "1.0"
+"""
+BACKEND = """\
+import pathlib, zipfile
+
+def build_editable(folder, *_):
+    name = "project-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(pathlib.Path(folder, name), "w") as wheel:
+        wheel.writestr("project.pth", str(pathlib.Path.cwd()) + "\\n")
+        about = {
+            "METADATA": "Metadata-Version: 2.1\\nName: project\\nVersion: 1.0\\n",
+            "WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+            "RECORD": "",
+        }
+        for file, text in about.items():
+            wheel.writestr("project-1.0.dist-info/" + file, text)
+    return name
+"""
 UV = shutil.which("uv", path=f"{ROOT / '.tools' / 'bin'}:{os.environ['PATH']}")
 
 
@@ -62,11 +89,13 @@ def project(tmp_path, index):
     (folder / LOCK).parent.mkdir(parents=True)
     digest = hashlib.sha256(index.wheel.read_bytes()).hexdigest()
     (folder / LOCK).write_text(f"tinier==1.0 --hash=sha256:{digest}\n", encoding="utf-8")
+    (folder / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+    (folder / "backend.py").write_text(BACKEND, encoding="utf-8")
     return folder
 
 
 def set_up(project, **variables):
-    """`make serve-setup` on a machine of which only the Pythons are known; returns exit status and output."""
+    """`make predict-setup` on a machine of which only the Pythons are known; returns exit status and output."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PIP_", "UV_", "HTTP"))}
     home = project.parent / "home"
     home.mkdir(exist_ok=True)
@@ -74,7 +103,7 @@ def set_up(project, **variables):
     cache = {"UV_CACHE_DIR": str(project.parent / "cache"), "UV_PYTHON_DOWNLOADS": "never"}
     environment = kept | own | cache | {"PATH": f"{Path(UV).parent}:{os.environ['PATH']}"} | variables
     run = subprocess.run(
-        [sys.executable, "infra/bootstrap.py", "serving"], cwd=project, env=environment, capture_output=True, text=True
+        [sys.executable, "infra/bootstrap.py", "predict"], cwd=project, env=environment, capture_output=True, text=True
     )
     return run.returncode, run.stdout + run.stderr
 
@@ -83,14 +112,14 @@ def word(project):
     """What the environment's own Python finds in it, started as people start it."""
     code = "import sys, tinier; print(tinier.WORD, sys.prefix)"
     return subprocess.run(
-        [project / ".venv-serving" / "bin" / "python", "-c", code], capture_output=True, text=True, check=True
+        [project / ".venv-predict" / "bin" / "python", "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()
 
 
 def test_the_index_that_pip_is_told_of_by_a_variable_is_uv_s_too(project, index):
     status, told = set_up(project, PIP_INDEX_URL=index.address)
     assert status == 0, told
-    assert word(project) == f"tiny {project / '.venv-serving'}"
+    assert word(project) == f"tiny {project / '.venv-predict'}"
     assert any(WHEEL in path for path in index.asked)
     written = [path for path in project.rglob("*") if path.is_file() and not path.is_symlink()]
     assert not [path for path in written if index.address.encode() in path.read_bytes()]
@@ -117,7 +146,7 @@ def test_what_uv_itself_is_told_counts_more(project, index):
     assert status == 0, told
     (project.parent / "home" / "uv").mkdir()
     (project.parent / "home" / "uv" / "uv.toml").write_text(f'index-url = "{index.address}"\n', encoding="utf-8")
-    shutil.rmtree(project / ".venv-serving")
+    shutil.rmtree(project / ".venv-predict")
     status, told = set_up(project, PIP_INDEX_URL="http://127.0.0.1:9/simple")
     assert status == 0, told
 
@@ -129,23 +158,23 @@ def test_a_copy_and_a_moved_project_get_environments_of_their_own(project, index
     status, told = set_up(copy, PIP_INDEX_URL=index.address)
     assert status == 0, told
     assert told.splitlines()[0] == (
-        f".venv-serving has to be made anew: it was made as {project}/.venv-serving, and this project is a copy, or "
+        f".venv-predict has to be made anew: it was made as {project}/.venv-predict, and this project is a copy, or "
         "was moved"
     )
-    assert (word(project), word(copy)) == (f"tiny {project}/.venv-serving", f"tiny {copy}/.venv-serving")
+    assert (word(project), word(copy)) == (f"tiny {project}/.venv-predict", f"tiny {copy}/.venv-predict")
     project.rename(moved)
     status, told = set_up(moved, PIP_INDEX_URL=index.address)
     assert status == 0, told
-    assert word(moved) == f"tiny {moved}/.venv-serving"
+    assert word(moved) == f"tiny {moved}/.venv-predict"
 
 
 def test_a_link_to_another_project_s_environment_is_let_go_of(project, index):
     assert set_up(project, PIP_INDEX_URL=index.address)[0] == 0
     copy = project.with_name("copy")
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv*"))
-    (copy / ".venv-serving").symlink_to(project / ".venv-serving")
+    (copy / ".venv-predict").symlink_to(project / ".venv-predict")
     assert set_up(copy, PIP_INDEX_URL=index.address)[0] == 0
-    assert (word(project), word(copy)) == (f"tiny {project}/.venv-serving", f"tiny {copy}/.venv-serving")
+    assert (word(project), word(copy)) == (f"tiny {project}/.venv-predict", f"tiny {copy}/.venv-predict")
     assert set_up(project) == (0, "")
 
 
@@ -153,7 +182,7 @@ def test_without_a_python_and_out_of_reach_of_one_the_remedy_is_named(project):
     status, told = set_up(project, PATH=str(Path(UV).parent), UV_PYTHON_INSTALL_DIR=str(project.parent / "none"))
     assert status == 1
     last = told.splitlines()[-1]
-    assert last.startswith("infra/bootstrap.py: no Python 3.11 or 3.12 or 3.13 on the PATH")
+    assert last.startswith("infra/bootstrap.py: no Python 3.10 or 3.11 or 3.12 or 3.13 on the PATH")
     assert "install one of them" in last
 
 

@@ -39,7 +39,7 @@ def test_other_hashes_or_markers_are_no_other_version():
 def test_a_resolution_that_fails_leaves_every_lock(tmp_path):
     locks = [
         "requirements.lock",
-        *(f"infra/{name}/requirements.lock" for name in ("docker", "serving", "checks")),
+        *(f"infra/{name}/requirements.lock" for name in ("docker", "predict", "checks")),
     ]
     locks.append("infra/docker/gpu.lock")
     for name in ("infra", "pipelines"):

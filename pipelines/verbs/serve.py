@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
-from components.common.errors import UserError
+from components.common import packages
 from pipelines.project import from_here
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv-serving" / "bin" / "python"
+CODE = Path(__file__).resolve().parents[2]
 
 
 @click.command()
@@ -25,16 +25,24 @@ PYTHON = ROOT / ".venv-serving" / "bin" / "python"
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; there is no password.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--limit", default=32, show_default=True, type=click.IntRange(1, 1024), help="Of a request, MiB.")
-def serve(model: str, host: str, port: int, limit: int) -> None:
+@click.option(
+    "--patience",
+    default=30,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Seconds that a request's body may take, and all requests under way after SIGTERM.",
+)
+def serve(model: str, host: str, port: int, limit: int, patience: int) -> None:
     """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are finished."""
+    packages.need(*packages.SERVE)
     from components.layered.record import read_record, saved_model
     from components.registry.resolve import model_folder
 
     folder = model_folder(model)
     read_record(folder)
-    if not PYTHON.exists():
-        raise UserError(f"{PYTHON.parents[1]}: the server's environment is not here; run `make serve-setup`")
     flags = ["--model", saved_model(folder).resolve(), "--host", host, "--port", port, "--limit", limit * 2**20]
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": str(ROOT)}
-    program = [str(PYTHON), "-m", "components.serving.server", *map(str, flags)]
-    os.execve(PYTHON, program, environment)  # noqa: S606  signals then reach the server itself
+    path = os.pathsep.join(filter(None, [str(CODE), os.environ.get("PYTHONPATH")]))
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": path}
+    # Another program in this process, so that a server reached by strangers holds nothing of what found its model.
+    words = ["-m", "components.serving.server", *map(str, flags), "--patience", str(patience)]
+    os.execve(sys.executable, [sys.executable, *words], environment)  # noqa: S606  signals then reach the server itself

@@ -34,7 +34,7 @@ def test_checkov_would_find_an_open_bucket_root_and_no_health_check(tmp_path):
     for name, text in {
         "modules/storage/main.tf": BUCKET,
         "docker/Dockerfile": GOOD.read_text().replace("USER 1000\n", ""),
-        "docker/serving.Dockerfile": GOOD.read_text().replace("HEALTHCHECK", "#"),
+        "docker/predict.Dockerfile": GOOD.read_text().replace("HEALTHCHECK", "#"),
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)

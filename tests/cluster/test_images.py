@@ -9,7 +9,7 @@ from checking import complaints
 from conftest import ROOT
 
 FOLDER = ROOT / "infra" / "docker"
-FILES = ("Dockerfile", "serving.Dockerfile")
+FILES = ("Dockerfile", "predict.Dockerfile")
 GOOD = FOLDER / "Dockerfile"
 
 

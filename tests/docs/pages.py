@@ -21,7 +21,7 @@ COMMENT = re.compile(r"<!--\s*(not run|before):\s*(.*?)\s*-->", re.DOTALL)
 # The environment is set up already, and is not that of the copy.
 BEGINNING = """\
 set -euo pipefail
-make() { command make -o setup -o serve-setup -o checks-setup "$@"; }
+make() { command make -o setup -o predict-setup -o checks-setup "$@"; }
 """
 
 

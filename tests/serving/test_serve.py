@@ -1,4 +1,4 @@
-"""`glioflow serve`, a real server in its own environment, asked over HTTP."""
+"""`glioflow serve`, a real server, asked over HTTP."""
 
 from __future__ import annotations
 
@@ -21,10 +21,6 @@ from hypothesis import strategies as st
 from layered_models import write_layered
 from PIL import Image
 from served import COMMAND, JSON, LIMIT_MB, PREDICT, png, serving
-
-pytestmark = pytest.mark.skipif(
-    not (ROOT / ".venv-serving").exists(), reason="the server's environment is not here: make serve-setup"
-)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +95,7 @@ def probes():
     """The paths that Kubernetes and Docker ask."""
     manifest = yaml.safe_load((ROOT / "infra" / "kserve" / "inference-service.yaml").read_text(encoding="utf-8"))
     (container,) = manifest["spec"]["predictor"]["containers"]
-    image = (ROOT / "infra" / "docker" / "serving.Dockerfile").read_text(encoding="utf-8")
+    image = (ROOT / "infra" / "docker" / "predict.Dockerfile").read_text(encoding="utf-8")
     found = [container[name]["httpGet"]["path"] for name in ("readinessProbe", "livenessProbe")]
     return [*found, *re.findall(r"http://127\.0\.0\.1:8080(/\S+?)'", image)]
 
@@ -269,15 +265,6 @@ def test_a_port_in_use_is_reported_in_one_line(server, model):
     )
     assert result.returncode == 2
     assert f"127.0.0.1:{server.port} can't be listened on" in result.stderr
-
-
-def test_without_its_environment_the_remedy_is_named(model, monkeypatch, tmp_path):
-    from components.common.errors import UserError
-    from pipelines.verbs import serve
-
-    monkeypatch.setattr(serve, "PYTHON", tmp_path / "bin" / "python")
-    with pytest.raises(UserError, match="make serve-setup"):
-        serve.serve.callback(model=str(model), host="127.0.0.1", port=0, limit=1)
 
 
 def test_what_is_no_model_is_not_served(tmp_path):

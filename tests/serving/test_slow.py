@@ -6,6 +6,7 @@ import json
 import select
 import signal
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,14 +14,10 @@ import tensorflow as tf
 from conftest import ROOT
 from served import png, serving
 
-PYTHON = ROOT / ".venv-serving" / "bin" / "python"
-PROGRAM = (PYTHON, "-m", "components.serving.server")
+PROGRAM = (sys.executable, "-m", "components.serving.server")
 PIXELS = {"instances": [[[[1, 2, 3]]]]}
 
-pytestmark = [
-    pytest.mark.nightly,  # waits, and keeps a processor busy meanwhile
-    pytest.mark.skipif(not PYTHON.exists(), reason="the server's environment is not here: make serve-setup"),
-]
+pytestmark = pytest.mark.nightly  # waits, and keeps a processor busy meanwhile
 
 
 class Slow(tf.Module):
