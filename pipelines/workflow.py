@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from components.common import params, yaml_text
 from components.common.errors import UserError
 from components.common.files import atomic_file, read_json
+from components.common.lock import HeldError, held
 from components.common.yaml_text import read_yaml
 from components.registry.git import NoRepositoryError, git
 from pipelines import knobs, paths, times
@@ -134,18 +134,14 @@ def alone(verb: str = "run") -> Iterator[None]:
         return
     folder = Path(".dvc/tmp")
     folder.mkdir(exist_ok=True)
-    with (folder / "glioflow.lock").open("a+", encoding="utf-8") as file:
+    others = "" if verb == "run" else f" ({verb})"
+    with ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise UnderWayError(
-                f"another run is under way here since {file.read().strip()}; wait until it ends"
-            ) from error
-        file.truncate(0)
-        others = "" if verb == "run" else f" ({verb})"
-        file.write(datetime.now().astimezone().isoformat(" ", "seconds") + others)
-        file.flush()
+            stack.enter_context(
+                held(folder / "glioflow.lock", datetime.now().astimezone().isoformat(" ", "seconds") + others)
+            )
+        except HeldError as error:
+            raise UnderWayError(f"another run is under way here since {error}; wait until it ends") from error
         yield
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -31,10 +31,14 @@ def walk(root: str | Path) -> list[str]:
     return sorted(files_below(root))
 
 
-def files_below(root: str | Path) -> Iterator[str]:
-    """Yield the path of each file below a local folder; follows links, because people link patients to a set."""
+def files_below(root: str | Path, refused: Callable[[OSError], None] | None = None) -> Iterator[str]:
+    """Yield the path of each file below a local folder; follows links, because people link patients to a set.
+
+    Args:
+        refused: function that is told of folders that can't be listed; they are passed over.
+    """
     seen = set()
-    for folder, inner, files in os.walk(root, followlinks=True):
+    for folder, inner, files in os.walk(root, onerror=refused, followlinks=True):
         here = os.path.realpath(folder)
         if here in seen:  # a link that leads back to one of its parents
             inner.clear()

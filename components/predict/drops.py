@@ -1,0 +1,92 @@
+"""What lies in a drop folder: a folder or an archive a patient, perhaps still on its way there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.io.storage import files_below, is_litter
+from components.sources.archive import is_archive
+
+# What programs call a file, or a folder, that they have not finished: browsers, rsync, WinSCP, Syncthing, editors.
+_TEMPORARY = re.compile(
+    r".*(~|\.(part|partial|filepart|tmp|temp|crdownload|download|opdownload|!ut|aria2|swp|lock|writing|incomplete))"
+    r"|~.*|#.*#|\..*",
+    re.IGNORECASE,
+)
+# Hidden files that belong to a set.
+_SETTINGS = (".bidsignore", ".dvcignore", ".gitattributes", ".gitignore", ".gitkeep")
+
+Files = dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A folder or an archive in the drop folder, as it is at one moment.
+
+    Attributes:
+        name: name in the drop folder.
+        files: path below the drop folder to size, bytes, and time of the last change, nanoseconds.
+        stamp: hash of these and of whatever else tells that a file was touched.
+        waits: why it can't be complete; "" if nothing says so.
+    """
+
+    name: str
+    files: Files
+    stamp: str
+    waits: str = ""
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file or folder has the name of one that a program is still writing."""
+    return bool(_TEMPORARY.fullmatch(name)) and name not in _SETTINGS and not is_litter(name)
+
+
+def look(folder: Path) -> Iterator[Drop]:
+    """Yield what was dropped, by name; hidden and temporary entries are none, and neither are single files.
+
+    Raises:
+        OSError: the folder can't be listed.
+    """
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir() or is_archive(entry.name))
+    for name in names:
+        if not is_temporary(name) and (drop := look_at(folder, name)):
+            yield drop
+
+
+def loose_files(folder: Path) -> int:
+    """Return how many files lie beside the drops, so that nobody knows to which patient they belong."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_file() and not is_archive(entry.name)]
+    return sum(not is_temporary(name) and not is_litter(name) for name in names)
+
+
+def look_at(folder: Path, name: str) -> Drop | None:
+    """Return a drop as it is now; None if there is none, or nothing in it yet."""
+    place = folder / name
+    refused: list[OSError] = []
+    paths = sorted(files_below(place, refused.append)) if place.is_dir() else [str(place)]
+    waits = "a folder in it can't be read" if refused else ""
+    files: Files = {}
+    sha = hashlib.sha256()
+    for path in paths:
+        relative = os.path.relpath(path, folder)
+        if not waits and any(map(is_temporary, Path(relative).parts[1:])):
+            waits = f"{relative} is being written, by its name"
+        try:
+            found = os.stat(path)  # noqa: PTH116  of what a link points to
+        except OSError:
+            if path == str(place):
+                return None
+            waits = waits or f"{relative} has vanished, or is a link to nothing"
+            continue
+        if not waits and not os.access(path, os.R_OK):
+            waits = f"{relative} can't be read"
+        files[relative] = [found.st_size, found.st_mtime_ns]
+        sha.update(repr((relative, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)).encode())
+    return Drop(name, files, sha.hexdigest(), waits) if files or waits else None
