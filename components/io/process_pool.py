@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -29,8 +30,46 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _work(item: Any) -> Any:
-    return _job(item)
+def _work(*items: Any) -> Any:
+    return _job(*items)
+
+
+class OtherProcess:
+    """A function that runs in another process, which is started anew if a call kills it.
+
+    SIGTERM and ctrl-C don't reach that process, so that a call under way ends well; it ends with this one.
+
+    Args:
+        job: picklable function.
+        lost: function of the same arguments that gives the result for a call that killed the process.
+    """
+
+    def __init__(self, job: Callable[..., Any], lost: Callable[..., Any]) -> None:
+        self.job, self.lost = job, lost
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function there."""
+        # The new process inherits what is blocked here.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            if self.pool is None:
+                spawn = multiprocessing.get_context("spawn")
+                self.pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_start, initargs=(self.job,))
+            done = self.pool.submit(_work, *arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            return done.result()
+        except BrokenProcessPool:
+            self.close()
+            return self.lost(*arguments)
+
+    def close(self) -> None:
+        """End the other process."""
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+            self.pool = None
 
 
 def in_order(

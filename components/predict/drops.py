@@ -66,6 +66,11 @@ def loose_files(folder: Path) -> int:
     return sum(not is_temporary(name) and not is_litter(name) for name in names)
 
 
+def printable(name: str) -> str:
+    """Return a file's name as text that can be written, even if it is not UTF-8 on the disk."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def look_at(folder: Path, name: str) -> Drop | None:
     """Return a drop as it is now; None if there is none, or nothing in it yet."""
     place = folder / name
@@ -75,7 +80,9 @@ def look_at(folder: Path, name: str) -> Drop | None:
     files: Files = {}
     sha = hashlib.sha256()
     for path in paths:
-        relative = os.path.relpath(path, folder)
+        relative = printable(os.path.relpath(path, folder))
+        if not waits and relative.encode() != os.fsencode(os.path.relpath(path, folder)):
+            waits = f"{relative} is not a name in UTF-8; rename it"
         if not waits and any(map(is_temporary, Path(relative).parts[1:])):
             waits = f"{relative} is being written, by its name"
         try:

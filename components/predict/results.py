@@ -69,6 +69,12 @@ def write_lost(folder: Path, problems: Iterable[Problem]) -> None:
         write_failure(folder, f"{NAMELESS}{number}", [str(problem)])
 
 
+def read_record(folder: Path, patient: str) -> dict[str, Any]:
+    """Read what was recorded of a patient."""
+    record: dict[str, Any] = read_json(_record(folder, patient))
+    return record
+
+
 def is_done(folder: Path, patient: str) -> bool:
     """Return whether a patient was predicted before; failed ones were not."""
     path = _record(folder, patient)

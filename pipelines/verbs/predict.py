@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 
 import click
+from click.core import ParameterSource
 
 from components.common.layout import ENGINES
 from pipelines.project import from_here, into_here
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, callback=from_here)
+@click.argument("inputs", nargs=-1, callback=from_here)
 @click.option(
     "--model",
     default="reference",
@@ -41,7 +42,23 @@ from pipelines.project import from_here, into_here
 @click.option(
     "--storage", metavar="ADDRESS", help="gs://bucket/prefix that Beam's workers reach, where they are elsewhere."
 )
+@click.option(
+    "--watch",
+    metavar="FOLDER",
+    callback=from_here,
+    help="Instead of INPUTS: predict each folder or archive that is dropped into FOLDER, until SIGTERM.",
+)
+@click.option(
+    "--settle",
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    help="With --watch: how long a drop has to stay unchanged.",
+)
+@click.pass_context
 def predict(
+    context: click.Context,
     inputs: tuple[str, ...],
     model: str,
     out: str,
@@ -51,11 +68,24 @@ def predict(
     resume: bool,
     beam_args: tuple[str, ...],
     storage: str | None,
+    watch: str | None,
+    settle: float,
 ) -> None:
     """Find and outline tumours in INPUTS: sets, patients' folders, NIfTI files, pictures, archives, gs:// addresses.
 
     Needs no masks. Exit status 1 where a patient could not be predicted; the others are.
     """
+    if bool(inputs) == bool(watch):
+        raise click.UsageError("name INPUTS to predict, or a folder with --watch; not both")
+    if watch is not None:
+        if resume or beam_args or storage:
+            raise click.UsageError("--resume, --beam and --storage don't go with --watch, which always goes on")
+        from pipelines import watching
+
+        watching.run(watch, model, out, engine=engine, overlays=overlays, doubt=doubt, settle=settle)
+        return
+    if context.get_parameter_source("settle") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--settle goes with --watch")
     from pipelines import predicting
 
     sys.exit(

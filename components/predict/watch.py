@@ -1,0 +1,191 @@
+"""Watch a drop folder: predict a patient once its files have been complete and unchanged for a while.
+
+Polled, because network shares don't notify. What counts is how long this process has seen a drop unchanged: the times
+of its files come from the clock of another machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from components.common.errors import UserError
+from components.common.files import atomic_file
+from components.common.system import is_full
+from components.predict.deliveries import Deliveries
+from components.predict.drops import Drop, look, look_at, loose_files
+
+WAITING = "waiting.csv"
+BESIDE = ""  # stands for the files that lie beside the drops
+Predict = Callable[[Path, Path, str], bool]
+
+
+class Watch:
+    """A watch over one folder.
+
+    Args:
+        folder: drop folder.
+        deliveries: output folder.
+        predict: function of a drop's place, the folder to write to and the drop's label; returns whether it is done.
+        settle: seconds for which a drop has to stay as it is.
+        say: function that takes a line for the log; no line names a patient or a file.
+        stopping: function that says whether to stop after the patient under way.
+        clock: function that tells seconds, from any beginning.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        deliveries: Deliveries,
+        predict: Predict,
+        *,
+        settle: float,
+        say: Callable[[str], None],
+        stopping: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self.deliveries, self.predict = folder, deliveries, predict
+        self.settle, self.say, self.stopping, self.clock = settle, say, stopping, clock
+        self.seen: dict[str, tuple[str, float]] = {}  # of each drop: its stamp, and since when
+        self.ended: dict[str, str] = {}  # stamp of a drop that needs no prediction
+        self.said: dict[str, str] = {}  # last line about a drop that waits
+        self.waiting: dict[str, str] | None = None  # what waiting.csv says
+        self.swept = False
+
+    def run(self, wait: Callable[[], object]) -> None:
+        """Look, predict, wait, and so on, until told to stop."""
+        while not self.stopping():
+            self.step()
+            if not self.stopping():
+                wait()
+
+    def step(self) -> None:
+        """Look once, and predict what is ready.
+
+        Raises:
+            UserError: the output folder can't be written.
+        """
+        with self._writing():
+            for drop in self._ready():
+                if self.stopping():
+                    return
+                self._one(drop)
+
+    def _ready(self) -> list[Drop]:
+        """Look at all drops; return those that have settled and need a prediction."""
+        now, present, ready = self.clock(), {BESIDE}, []
+        waiting: dict[str, str] = {}
+        try:
+            for drop in look(self.folder):
+                present.add(drop.name)
+                if self._has_settled(drop.name, drop.stamp, now) and self._is_ready(drop, waiting):
+                    ready.append(drop)
+            beside = loose_files(self.folder)
+        except OSError as error:  # of a share that was lost, and may come back
+            self.seen.clear()  # whoever copies may have been cut off, too
+            self._say_once(BESIDE, f"the drop folder can't be read ({error.strerror}); looking again")
+            return []
+        if self._has_settled(BESIDE, str(beside), now) and beside:
+            waiting[BESIDE] = f"{beside} files lie beside the patients; put those of a patient into a folder of its own"
+            self._say_once(BESIDE, waiting[BESIDE])
+        self._forget(present, waiting)
+        self._note(waiting)
+        return ready
+
+    def _is_ready(self, drop: Drop, waiting: dict[str, str]) -> bool:
+        if drop.waits:
+            waiting[drop.name] = drop.waits
+            self._say_once(drop.name, f"{self.deliveries.label(drop.name)}: waits, see {WAITING}")
+            return False
+        if self.ended.get(drop.name) == drop.stamp:
+            return False
+        if self._is_needed(drop):
+            return True
+        self.ended[drop.name] = drop.stamp
+        return False
+
+    def _forget(self, present: set[str], waiting: dict[str, str]) -> None:
+        for state in (self.seen, self.ended, self.said):
+            for name in state.keys() - present:
+                del state[name]
+        for name in self.said.keys() - waiting.keys():
+            del self.said[name]
+        if not self.swept:
+            self.deliveries.sweep(present)
+            self.swept = True
+
+    def _has_settled(self, name: str, stamp: str, now: float) -> bool:
+        before, since = self.seen.get(name, ("", now))
+        if before != stamp:
+            self.seen[name] = (stamp, now)
+            return False
+        return now - since >= self.settle
+
+    def _is_needed(self, drop: Drop) -> bool:
+        last = self.deliveries.done(drop)
+        if last is None:
+            return True
+        if drop.files.items() <= last["files"].items():
+            if len(drop.files) < len(last["files"]):  # somebody tidies up
+                self.say(f"{self.deliveries.label(drop.name)}: files were removed since; its result stands")
+            return False
+        self.say(f"{self.deliveries.label(drop.name)}: has changed since it was predicted, and is predicted again")
+        return True
+
+    def _one(self, drop: Drop) -> None:
+        if self._is_other(drop):
+            return
+        label = self.deliveries.label(drop.name)
+        if not self.predict(self.folder / drop.name, self.deliveries.staging(drop), label):
+            return
+        if self._is_other(drop):
+            self.deliveries.discard(drop.name)
+            self.say(f"{label}: has changed while it was predicted; what was found is dropped")
+            return
+        self.deliveries.deliver(drop)
+        self.ended[drop.name] = drop.stamp
+        self.say(f"{label}: done")
+
+    def _is_other(self, drop: Drop) -> bool:
+        try:
+            now = look_at(self.folder, drop.name)
+        except OSError:
+            return True
+        return now is None or now.stamp != drop.stamp or bool(now.waits)
+
+    def _say_once(self, name: str, line: str) -> None:
+        if self.said.get(name) != line:
+            self.said[name] = line
+            self.say(line)
+
+    def _note(self, waiting: dict[str, str]) -> None:
+        """Write down what waits and why, with names, beside the results."""
+        if waiting == self.waiting:
+            return
+        path = self.deliveries.out / WAITING
+        if waiting:
+            with (
+                atomic_file(path) as part,
+                part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as f,
+            ):
+                csv.writer(f, lineterminator="\n").writerows([("drop", "why"), *sorted(waiting.items())])
+        else:
+            path.unlink(missing_ok=True)
+        self.waiting = waiting
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn whatever keeps results from being written into one line without a name in it."""
+        out = self.deliveries.out
+        try:
+            yield
+        except Exception as error:
+            if is_full(error):
+                raise UserError(f"{out}: the disk is full; make room and start again, it goes on") from error
+            reason = getattr(error, "strerror", None) or getattr(error.__cause__, "strerror", None)
+            if reason is None:
+                raise
+            raise UserError(f"{out}: can't be written ({reason}); see to it and start again, it goes on") from error
