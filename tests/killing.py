@@ -1,4 +1,4 @@
-"""Kill ingest or convert and look at what is left: `python killing.py ingest|convert FOLDER [--random]`.
+"""Kill ingest, convert or a watch and see what is left: `python killing.py ingest|convert|watch FOLDER [--random]`.
 
 It kills before every change of a file or a folder, each in turn, and once more where a file is open and still empty;
 with `--random` at random moments instead, while workers of their own may write, too. A process of its own: it imports
@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from conftest import ingest_into
 from tqdm import tqdm
+from watched import watch_once
 from written_scans import made_up_scan, write_kaggle
 
 PATIENTS, TIMES = 3, 20
@@ -72,6 +74,35 @@ def run_convert(folder, source, _workers=1):
 def check_convert(found, before, after):
     """There are the examples of one undisturbed run, or none."""
     assert found in ({}, before, after), sorted(found)
+
+
+def prepare_watch(folder):
+    """A model, written in a process of its own because TensorFlow's threads don't survive a fork; two drop folders."""
+    code = f"from layered_models import write_layered; write_layered({str(folder / 'model')!r})"
+    subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=True
+    )
+    for source in "AB":  # both drop a patient of the same name; the second source drops one more
+        for name, number in (("one", 0), ("two", 1))[: "AB".index(source) + 1]:
+            write_kaggle(folder / f"{source}-drops" / name, made_up_scan(f"{source}{number}", slices=2))
+
+
+def run_watch(folder, source, _workers=1):
+    """Predict what lies in a drop folder, reading in this process: the other one changes no file."""
+    watch_once(folder / "out", folder / f"{source}-drops", folder / "model")
+
+
+def check_watch(found, before, after):
+    """What was delivered before is untouched; anything else is there as a whole, or not at all."""
+    for run in (before, found):
+        assert {name: found.get(name) for name in delivered(before)} == delivered(before)
+        assert {name: after.get(name) for name in delivered(run)} == delivered(run)
+    for result in {name.partition("/")[0] for name in delivered(found)} - {".gitignore"}:
+        assert {name for name in after if name.startswith(f"{result}/")} <= found.keys(), result
+
+
+def delivered(found):
+    return {name: data for name, data in found.items() if not name.startswith(".watch/")}
 
 
 def contents(folder):
@@ -155,6 +186,9 @@ def every_moment(run, check, folder, before, after):
             check(contents(folder / "out"), before, after)
             if not killed:
                 break
+            if run is run_watch:  # the others begin anew
+                assert not was_killed(forked(run, folder, "B"))
+                assert contents(folder / "out") == after
         assert number >= 3, "no change was noticed"
         print(f"killed {'in' if opened else 'before'} {number} changes", flush=True)  # or every fork prints it, too
 
@@ -182,18 +216,22 @@ def random_moments(run, check, folder, before, after):
 def main(kind, folder, *options):
     """Exit status 0 where every kill left nothing half-done."""
     warnings.simplefilter("ignore")
-    run, check = {"ingest": (run_ingest, check_ingest), "convert": (run_convert, check_convert)}[kind]
+    run, check = {
+        "ingest": (run_ingest, check_ingest),
+        "convert": (run_convert, check_convert),
+        "watch": (run_watch, check_watch),
+    }[kind]
     tqdm.monitor_interval = 0  # no thread: this process forks
     write_sources(folder)
     ingest_into(folder / "once", folder / "A")  # all that it imports late is there for the children
-    if kind == "convert":
-        prepare_convert(folder)
+    if kind != "ingest":
+        {"convert": prepare_convert, "watch": prepare_watch}[kind](folder)
     gc.freeze()  # else a collection in a child would copy all pages
-    runs = []
-    for source in "BA":
+    runs = {}
+    for source in "AB" if kind == "watch" else "BA":  # a watch adds to what is there
         assert not was_killed(forked(run, folder, source))
-        runs.append(contents(folder / "out"))
-    after, before = runs
+        runs[source] = contents(folder / "out")
+    before, after = runs["A"], runs["B"]
     assert before
     assert before.keys() != after.keys() or before != after
     sweep = random_moments if "--random" in options else every_moment

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from itertools import count
 
 from components.layered.record import digest
 from components.predict.checked_reading import read_one
 from components.predict.deliveries import Deliveries
+from components.predict.detector import Detector
 from components.predict.drop_run import DropRun
 from components.predict.watch import Watch
 
@@ -77,6 +79,19 @@ def watched(folder, model, detector, **options):
     assert "DEMO" not in log
     assert "TCGA" not in log
     assert ".tif" not in log
+
+
+def watch_once(out, drops, model):
+    """Predict whatever lies in a drop folder, and end."""
+    now = count(step=SETTLE)
+    deliveries = Deliveries(out, {"model": digest(model)})
+    with deliveries.alone("process 1"):
+        predict = DropRun(
+            model, digest(model), Detector(model), read_one, overlays=True, say=lambda _: None, stopping=lambda: False
+        )
+        watch = Watch(drops, deliveries, predict, settle=SETTLE, say=lambda _: None, clock=lambda: next(now))
+        watch.step()
+        watch.step()
 
 
 def files(folder):
