@@ -23,7 +23,7 @@ NOTHING = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    write_layered(folder)
+    write_layered(folder, light=False)
     return folder
 
 
@@ -66,7 +66,7 @@ def test_a_patient_at_rest_gets_the_result_of_a_prediction_by_hand(watch, patien
     assert watch.results() == [patients[0].name]
     assert files(watch.out / patients[0].name) == files(tmp_path / "by-hand")
     assert watch.making() == []
-    assert [line.partition(": ")[2] for line in watch.lines] == ["patient 1 of 1: 8 slices, 4 with tumour", "done"]
+    assert [line.partition(": ")[2] for line in watch.lines] == ["patient 1 of 1: 8 slices, 3 with tumour", "done"]
 
 
 def test_rest_is_time_and_not_the_number_of_looks(watch, patients):
@@ -310,9 +310,9 @@ def test_files_that_are_removed_later_change_no_result(watch, patients):
 
 
 def test_two_drops_of_one_patient_are_two_results(watch, patients):
-    watch.drop(patients[0], "first")
-    watch.drop(patients[0], "second")
-    watch.drop(patients[1], "first.2")
+    watch.drop(patients[0], f"first/{patients[0].name}")
+    watch.drop(patients[0], f"second/{patients[0].name}")
+    watch.drop(patients[1], f"first.2/{patients[1].name}")
     watch.look(2)
     assert watch.results() == ["first", "first.2", "second"]
     assert files(watch.out / "first") == files(watch.out / "second")
@@ -441,11 +441,11 @@ def test_a_share_that_is_lost_for_a_while_is_waited_for(watch, patients):
 
 
 def test_a_model_that_changes_under_it_ends_the_watch(tmp_path, patients):
-    write_layered(tmp_path / "model")
+    write_layered(tmp_path / "model", light=False)
     with watched(tmp_path, tmp_path / "model", Detector(tmp_path / "model")) as watch:
         watch.drop(patients[0])
         watch.look(1)
-        write_layered(tmp_path / "other", cut=20.0)
+        write_layered(tmp_path / "other", cut=20.0, light=False)
         shutil.rmtree(tmp_path / "model")
         (tmp_path / "other").rename(tmp_path / "model")
         with pytest.raises(UserError, match="the model has changed since the start"):
