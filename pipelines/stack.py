@@ -90,7 +90,7 @@ def describe(today: date | None = None) -> str:
         why = f"{found}; the modern stack needs glibc {MODERN_GLIBC[0]}.{MODERN_GLIBC[1]} (Debian 13, Ubuntu 24.04)"
     lines = [f"stack            {current()}: {why}"]
     if _installed("dvc") is None:
-        lines.append("packages         for predict, score, drift and serve; `make setup` installs the workflow's")
+        lines.append("packages         for predict and serve; `make setup` installs those of the workflow")
     for package in ("ai-edge-litert", "tfx", "tensorflow-cpu", "keras", "apache-beam", "dvc"):
         lines.append(f"{package:<16}{_installed(package) or 'missing; run `make setup`'}")
     lines += upkeep(today or date.today())

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from components.common.errors import UserError
 
 OWN = ("components", "models", "pipelines")
+GCS = ("gcsfs",)
 SERVE = ("orjson", "prometheus_client", "starlette", "uvicorn")
 WORKFLOW = ("dvc", "gto")  # stand for all packages of that extra
 
@@ -20,7 +21,7 @@ def need(*modules: str) -> None:
     """
     for module in modules:
         if find_spec(module) is None:
-            raise UserError(_words(module))
+            raise UserError(f"{module} {remedy(module)}")
 
 
 def missing(error: BaseException) -> str | None:
@@ -28,12 +29,13 @@ def missing(error: BaseException) -> str | None:
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return None
     module = error.name.partition(".")[0]
-    return None if module in (*OWN, *sys.stdlib_module_names) else _words(module)
+    return None if module in (*OWN, *sys.stdlib_module_names) else f"{module} {remedy(module)}"
 
 
-def _words(module: str) -> str:
-    extra, target = ("serve", "predict-setup") if module in SERVE else ("workflow", "setup")
+def remedy(module: str) -> str:
+    """Say what to do about a module that is not installed."""
+    extra = "serve" if module in SERVE else "gcs" if module in GCS else "workflow"
     return (
-        f"{module} is not installed, and this needs it; in the project's folder, run `make {target}`, "
+        "is not installed, and this needs it; in the project's folder, run `make setup`, which installs everything, "
         f"or `pip install '.[{extra}]'`"
     )

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from components.common import packages
 from components.common.errors import UserError
 
 # It also logs the traceback of errors that it raises, which are reported in one line here.
@@ -141,6 +142,8 @@ def _in_one_line(place: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # every storage has its own family of exceptions
+        if isinstance(error, ImportError):  # by fsspec, which names the package
+            raise UserError(f"{place}: not accessible: gcsfs {packages.remedy('gcsfs')}") from error
         missing = isinstance(error, FileNotFoundError)
         reason = "no such bucket or file" if missing else " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{place}: not accessible ({reason}); check the address and your access") from error
