@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import imagehash
 import numpy as np
 from PIL import Image
 from scipy.ndimage import uniform_filter
@@ -33,6 +32,8 @@ def perceptual_hash(image: np.ndarray) -> str:
     # Pillow's coordinates refer to the corners of pixels.
     y, x, half = rows.mean() + 0.5, columns.mean() + 0.5, FRAME * np.sqrt((rows.var() + columns.var()) / 2)
     frame = (x - half, y - half, x + half, y + half)
+    import imagehash  # ingest needs it, and prediction does without
+
     picture = Image.fromarray(flair).transform(
         (8 * SIDE, 8 * SIDE), Image.Transform.EXTENT, frame, Image.Resampling.BILINEAR
     )

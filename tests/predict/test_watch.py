@@ -23,7 +23,7 @@ NOTHING = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    write_layered(folder, light=False)
+    write_layered(folder)
     return folder
 
 
@@ -441,11 +441,11 @@ def test_a_share_that_is_lost_for_a_while_is_waited_for(watch, patients):
 
 
 def test_a_model_that_changes_under_it_ends_the_watch(tmp_path, patients):
-    write_layered(tmp_path / "model", light=False)
+    write_layered(tmp_path / "model")
     with watched(tmp_path, tmp_path / "model", Detector(tmp_path / "model")) as watch:
         watch.drop(patients[0])
         watch.look(1)
-        write_layered(tmp_path / "other", cut=20.0, light=False)
+        write_layered(tmp_path / "other", cut=20.0)
         shutil.rmtree(tmp_path / "model")
         (tmp_path / "other").rename(tmp_path / "model")
         with pytest.raises(UserError, match="the model has changed since the start"):

@@ -1,0 +1,132 @@
+"""The environment for predictions alone: what it can do, and what it says of what it can't."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+from layered_models import write_layered
+from served import png, serving
+from whole_project import copied
+
+from pipelines import predicting
+
+BIN = ROOT / ".venv-predict" / "bin"
+NOTHING = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
+# Commands that need more than is there.
+LACKING = [
+    "run",
+    "scheduled",
+    "summary",
+    "clean",
+    "models",
+    "promote v1.0.0 --stage prod",
+    "rollback --stage prod",
+    "tune segmenter",
+    "crossval",
+    "stage ingest",
+    "stage train segmenter",
+    "pod --run a --storage gs://scans/a step ingest",
+    "compile argo",
+    "compile kubeflow",
+    "recur http://127.0.0.1:9",
+    "score own --truth own",
+    "drift own",
+    "predict own --out out --model registry:prod",
+    "predict own --out out --beam --runner=FnApiRunner",
+    "predict gs://scans/set --out out",
+]
+# Each in turn, in one process: a start costs more than all of them.
+ALL = """\
+import sys
+from pipelines.cli import main
+
+for words in sys.argv[1:]:
+    sys.argv = ["glioflow", *words.split()]
+    try:
+        main()
+    except SystemExit as end:
+        print(end.code, words, file=sys.stderr, flush=True)
+"""
+
+pytestmark = pytest.mark.skipif(not BIN.exists(), reason="the slim environment is not here: make predict-setup")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    write_layered(folder)
+    return folder
+
+
+def slim(*words, cwd):
+    """Run a command of that environment, as somebody does who has no other."""
+    environment = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(cwd)}
+    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_it_predicts_what_the_whole_environment_predicts(demo_source, model, tmp_path):
+    patient = min(path for path in demo_source.iterdir() if path.is_dir())
+    assert predicting.run((str(patient),), str(model), str(tmp_path / "whole"), **NOTHING) == 0
+    command = [BIN / "glioflow", "predict", str(patient), "--model", str(model), "--out", "slim"]
+    result = slim(*command, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    for path in (path for path in (tmp_path / "whole").rglob("*") if path.is_file()):
+        other = tmp_path / "slim" / path.relative_to(tmp_path / "whole")
+        assert other.read_bytes() == path.read_bytes(), path
+
+
+def test_it_serves(model, tmp_path):
+    import numpy as np
+
+    spot = np.full((40, 48, 3), 70, np.uint8)
+    spot[10:24, 12:30, 1] = 200
+    with serving(model, tmp_path / "log", program=(BIN / "glioflow", "serve")) as server:
+        status, answer = server.predict([png(spot)])
+    assert (status, answer["predictions"][0]["has_tumor"]) == (200, True)
+
+
+def test_what_it_lacks_is_said_in_one_line_before_anything_is_written(tmp_path):
+    project = copied(tmp_path)
+    (project / "own" / "readme.txt").parent.mkdir(exist_ok=True)
+    before = sorted(path for path in project.rglob("*") if ".git" not in path.parts)
+    result = slim(BIN / "python", "-c", ALL, *LACKING, cwd=project)
+    assert "Traceback" not in result.stderr
+    lines = result.stderr.splitlines()
+    assert lines[1::2] == [f"2 {words}" for words in LACKING]
+    for line, words in zip(lines[::2], LACKING, strict=True):
+        assert re.match(
+            r"glioflow: (\S+: not accessible: )?\w+ is not installed, and this needs it; .*`make setup`", line
+        ), words
+    assert sorted(path for path in project.rglob("*") if ".git" not in path.parts) == before
+
+
+def test_help_and_doctor_work(tmp_path):
+    result = slim(BIN / "glioflow", "doctor", cwd=tmp_path)
+    assert "packages         for predict and serve" in result.stdout
+    for words in (["--help"], ["run", "--help"], ["stage", "train", "--help"], ["predict", "--help"]):
+        result = slim(BIN / "glioflow", *words, cwd=tmp_path)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.nightly
+def test_an_installation_by_pip_holds_all_that_a_prediction_needs(demo_source, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    for name in ("components", "models", "pipelines", "reference"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("LICENSE", "README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, source)
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--target", target, source]
+    subprocess.run(pip, check=True, capture_output=True)
+    patient = min(path for path in demo_source.iterdir() if path.is_dir())
+    command = [BIN / "python", "-c", "from pipelines.cli import main; main()", "predict", patient, "--out", "out"]
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path), "PYTHONPATH": str(target)}
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out" / "patients.csv").exists()
+    assert {"page.html.j2", "schema.pbtxt"} <= {path.name for path in target.rglob("*")}
