@@ -7,6 +7,7 @@ import sys
 import click
 from click.core import ParameterSource
 
+from components.common import packages
 from components.common.layout import ENGINES
 from pipelines.project import from_here, into_here
 
@@ -86,6 +87,8 @@ def predict(
         return
     if context.get_parameter_source("settle") is ParameterSource.COMMANDLINE:
         raise click.UsageError("--settle goes with --watch")
+    if beam_args:
+        packages.need("apache_beam")
     from pipelines import predicting
 
     sys.exit(
