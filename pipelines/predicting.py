@@ -30,17 +30,7 @@ def run(
     for address in inputs:
         must_exist(address)
     check_empty(folder, resume)
-    from components.registry.resolve import model_folder
-
-    layered = model_folder(model, engine)
-    from components.layered.litert_files import has_litert
-    from components.layered.record import read_record
-
-    if not has_litert(layered, read_record(layered)) and engine is None:
-        click.echo(
-            f"warn: {model}: of a version that wrote no LiteRT files, so TensorFlow runs it, which is slower and takes "
-            "long to start; assemble it again to change that"
-        )
+    layered = chosen_model(model, engine)
     from components.predict import results
     from components.predict.work import opened
 
@@ -70,6 +60,21 @@ def run(
     words += [f"{status[results.FAILED]} FAILED"] if status[results.FAILED] else []
     click.echo(f"{', '.join(words)}: {folder / results.PREDICTIONS}")
     return 1 if status[results.FAILED] else 0
+
+
+def chosen_model(model: str, engine: str | None) -> Path:
+    """Return the folder of a model; warns if it is of a version that runs slowly."""
+    from components.layered.litert_files import has_litert
+    from components.layered.record import read_record
+    from components.registry.resolve import model_folder
+
+    layered = model_folder(model, engine)
+    if not has_litert(layered, read_record(layered)) and engine is None:
+        click.echo(
+            f"warn: {model}: of a version that wrote no LiteRT files, so TensorFlow runs it, which is slower and takes "
+            "long to start; assemble it again to change that"
+        )
+    return layered
 
 
 def score(predictions: str, truth: str, model: str | None) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from components.common.errors import UserError
+from pipelines.predicting import chosen_model
 
 SECONDS = 10.0  # between two looks, at most
 
@@ -22,22 +23,19 @@ def run(folder: str, model: str, out: str, *, engine: str | None, overlays: bool
     """Predict what is dropped into a folder, until SIGTERM or ctrl-C; the patient under way is finished first."""
     place, target = Path(folder), Path(out)
     _check(place, target)
-    from components.layered.record import digest
-    from components.registry.resolve import model_folder
-
-    layered = model_folder(model)
-    sha = digest(layered)
+    layered = chosen_model(model, engine)
     from components.io.process_pool import OtherProcess
+    from components.layered.record import digest
     from components.predict.checked_reading import lost, read_one
     from components.predict.deliveries import Deliveries
     from components.predict.detector import Detector
     from components.predict.drop_run import DropRun
     from components.predict.watch import Watch
 
-    detector = Detector(layered, doubt, engine)
+    sha, detector = digest(layered), Detector(layered, doubt, engine)
     now = datetime.now().astimezone().isoformat(" ", "seconds")
     words = f"process {os.getpid()} on {socket.gethostname()} has watched {place.resolve()} since {now}"
-    deliveries = Deliveries(target, {"model": sha, "overlays": overlays, "doubt": doubt})
+    deliveries = Deliveries(target, {"model": sha, "overlays": overlays, "doubt": doubt, "engine": engine})
     reader = OtherProcess(read_one, lambda job, *_: lost(job))
     with deliveries.alone(words), _ending() as end, closing(reader):
         predict = DropRun(layered, sha, detector, reader, overlays=overlays, say=click.echo, stopping=end.is_set)

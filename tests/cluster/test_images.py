@@ -73,6 +73,14 @@ def test_the_images_lock_is_the_projects_without_what_only_tests_need():
     assert {"deptry", "jax", "mypy", "playwright", "pytest", "ruff"} <= set(ours) - set(image)
 
 
+def test_the_small_images_lock_is_a_part_of_the_projects():
+    ours, small = pins(ROOT / "requirements.lock"), pins(ROOT / "infra" / "predict" / "requirements.lock")
+    assert {name: version for name, version in small.items() if ours.get(name) != version} == {}
+    assert {"ai-edge-litert", "highdicom", "numpy", "pydicom", "starlette", "uvicorn"} <= set(small)
+    assert not {"apache-beam", "dvc", "gcsfs", "keras", "pytest", "scikit-learn", "tensorflow-cpu", "tfx"} & set(small)
+    assert len(small) < 45
+
+
 def test_the_image_for_gpus_changes_no_package_but_tensorflow():
     ours, gpu = pins(FOLDER / "requirements.lock"), pins(FOLDER / "gpu.lock")
     assert {name: (ours[name], gpu[name]) for name in set(ours) & set(gpu) if ours[name] != gpu[name]} == {}

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 
 import pytest
 from conftest import ROOT
 
+from pipelines.verbs.predict import predict
+
 FOLDER = ROOT / "infra" / "schedule"
 HOME = "/opt/glioflow"  # where the files expect the project
+UNITS = ("glioflow.service", "glioflow.timer", "glioflow-watch.service")
 
 
 def verified(folder, right="", wrong=""):
     """What systemd says of the service and its timer, with something made wrong in them."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not here")
-    for name in ("glioflow.service", "glioflow.timer"):
-        text = (FOLDER / name).read_text().replace(f"ExecStart={HOME}/.venv/bin/glioflow", "ExecStart=/bin/true")
+    for name in UNITS:
+        text = re.sub(rf"ExecStart={HOME}/\.venv\S*/bin/glioflow", "ExecStart=/bin/true", (FOLDER / name).read_text())
         (folder / name).write_text(text.replace(right, wrong))
-    command = ["systemd-analyze", "verify", folder / "glioflow.service", folder / "glioflow.timer"]
+    command = ["systemd-analyze", "verify", *(folder / name for name in UNITS)]
     result = subprocess.run(command, capture_output=True, text=True)
     # It tells of the machine's own units, too.
     return [line for line in (result.stdout + result.stderr).splitlines() if "glioflow" in line]
@@ -36,10 +40,20 @@ def test_systemd_understands_the_units(tmp_path):
         ("Type=oneshot", "Type=onshot", "onshot"),
         ("ReadWritePaths", "ReadWritePath", "ReadWritePath"),
         ("*-*-* 02:00:00", "*-*-* 25:00:00", "25:00:00"),
+        ("RestartSec=1min", "RestartSec=soon", "soon"),
     ],
 )
 def test_systemd_would_find_a_mistake_in_them(tmp_path, right, wrong, word):
     assert any(word in line for line in verified(tmp_path, right, wrong))
+
+
+def test_the_watch_is_started_as_the_command_line_takes_it(tmp_path):
+    (line,) = re.findall(r"(?m)^ExecStart=(.*)$", (FOLDER / "glioflow-watch.service").read_text())
+    program, *words = line.split()
+    assert program == f"{HOME}/.venv-predict/bin/glioflow"
+    assert words[0] == "predict"
+    with predict.make_context("predict", words[1:]) as context:
+        assert (context.params["watch"], context.params["out"]) == ("/srv/glioflow/in", "/srv/glioflow/out")
 
 
 def cron_line():

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import signal
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 
 import pytest
 
-from components.io.process_pool import in_order
+from components.io.process_pool import OtherProcess, in_order
 
 
 def square(number):
@@ -35,3 +37,19 @@ def test_an_item_that_kills_its_process_is_stood_in_for():
 def test_without_a_stand_in_it_is_an_error():
     with pytest.raises(BrokenProcessPool):
         list(in_order(square_or_die, range(3), 1))
+
+
+def blocked_or_die(number):
+    """Which signals don't reach this process."""
+    if number % 3 == 1:
+        os._exit(1)
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_call_that_kills_the_other_process_is_lost_and_none_is_cut_short_by_a_signal():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with closing(OtherProcess(blocked_or_die, lambda number: f"lost {number}")) as other:
+        for number in range(3):
+            found = other(number)
+            assert found == "lost 1" if number == 1 else {signal.SIGINT, signal.SIGTERM} <= found
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before

@@ -5,9 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from in_process import glioflow
 from layered_models import write_layered
 from watched import SETTLE, files, watched
 
@@ -460,3 +466,65 @@ def test_warnings_about_a_drop_are_kept_with_its_result(watch, patients):
     watch.look(2)
     assert "hold no patient that can be recognised" in (watch.out / "set" / "warnings.txt").read_text()
     assert watch.lines[-2].endswith("1 warnings, see warnings.txt")
+
+
+def test_on_a_full_disk_it_ends_with_one_line_and_goes_on_when_there_is_room(
+    tmp_path, small_disk, model, detector, patients
+):
+    (small_disk / "out").mkdir()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "out").symlink_to(small_disk / "out")
+    with watched(tmp_path / "here", model, detector) as first:
+        first.drop(patients[0])
+        first.look(1)
+        filler = small_disk / "filler"
+        filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - 16 * 1024))
+        with pytest.raises(UserError, match=rf"^{first.out}: the disk is full; make room and start again, it goes on$"):
+            first.look(1)
+        assert first.results() == []
+    filler.unlink()
+    with watched(tmp_path / "here", model, detector) as second:
+        second.look(2)
+        assert [row[:2] for row in status(second, patients[0].name)] == [(patients[0].name, "done")]
+
+
+def test_sigterm_ends_the_command_when_the_patient_under_way_is_done(model, patients, tmp_path):
+    shutil.copytree(patients[0], tmp_path / "drops" / patients[0].name)
+    shutil.copytree(patients[1], tmp_path / "drops" / patients[1].name)
+    words = ["predict", "--watch", "drops", "--out", "out", "--model", str(model), "--settle", "0"]
+    command = [Path(sys.executable).with_name("glioflow"), *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        lines = [process.stdout.readline(), process.stdout.readline()]
+        held = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        process.send_signal(signal.SIGTERM)
+        rest, errors = process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert lines[0] == "watching drops; results go to out\n"
+    assert "patient 1 of 1: 8 slices" in lines[1]
+    assert rest.splitlines()[-1] == "stopped"
+    assert (tmp_path / "out" / patients[0].name / "patients.csv").exists()
+    assert held.returncode == 2
+    (line,) = held.stderr.splitlines()
+    assert re.match(rf"glioflow: out: process {process.pid} on \S+ has watched {tmp_path}/drops since 20\d\d-", line)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("predict --out out", "name INPUTS to predict, or a folder with --watch; not both"),
+        ("predict drops --watch drops --out out", "name INPUTS to predict, or a folder with --watch; not both"),
+        ("predict --watch drops --out out --resume", "don't go with --watch"),
+        ("predict drops --settle 3 --out out", "--settle goes with --watch"),
+        ("predict --watch nowhere --out out", "nowhere: no such folder"),
+        ("predict --watch gs://bucket/drops --out out", "needs a folder of this machine"),
+        ("predict --watch drops --out drops/out", "results can't lie in the drop folder, nor around it"),
+        ("predict --watch drops/inner --out drops", "results can't lie in the drop folder, nor around it"),
+        ("predict --watch drops --out drops", "results can't lie in the drop folder, nor around it"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_written(tmp_path, words, says):
+    (tmp_path / "drops" / "inner").mkdir(parents=True)
+    result = glioflow(*words.split(), cwd=tmp_path)
+    assert result.returncode == 2
+    assert says in result.stderr.splitlines()[-1]
+    assert [path.name for path in tmp_path.rglob("*")] == ["drops", "inner"]
