@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import highdicom as hd
 import numpy as np
 from pydicom.pixels import get_decoder
 from pydicom.uid import JPEGLossless, JPEGLosslessSV1
@@ -30,6 +29,8 @@ def stack_series(series: Series) -> Volume:
         RefusedError: the slices are not an even stack of one size and orientation, or their pixels can't be decoded
             here.
     """
+    import highdicom as hd  # slow, and only DICOM needs it
+
     first = series.headers[0]
     _check_size(series)
     with np.errstate(over="ignore", invalid="ignore"):  # from absurd rescales; `_placed` detects the result
@@ -104,6 +105,8 @@ def _placed(pixels: np.ndarray, affine: np.ndarray, frame: Any) -> Volume:
 
 def read_segmentation(path: Path) -> Volume:
     """All segments of a DICOM SEG as one mask."""
+    import highdicom as hd
+
     data = read_file(path)
     frame = data.get("FrameOfReferenceUID")
     make_exact([data])
