@@ -12,17 +12,9 @@ from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
 from components.scans.identity import REPEATED, file_name, subject_of
-from components.sources import (
-    dicom,
-    folder_names,
-    kaggle_3m,
-    leftovers,
-    nifti,
-    nifti_folder,
-    nifti_layouts,
-    nifti_names,
-)
+from components.sources import dicom, kaggle_3m, leftovers, nifti
 from components.sources.entry import Entry
+from components.sources.nifti import file_names, folder_names, layouts, person_folder
 from components.sources.reading import Reading
 
 # Formats that the names of files tell: `is_patient(name, files)` says whether a folder is a patient's, `read` reads it.
@@ -68,7 +60,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
     # A single folder may be a patient with one folder per series or session, or the wrapper of a whole set.
     if found is None or deeper is None:
         return found or deeper
-    of_one = deeper.reader is nifti.read and nifti_folder.is_one_person(inner, tree.below(_join(folder, inner)))
+    of_one = deeper.reader is nifti.read and person_folder.is_one_person(inner, tree.below(_join(folder, inner)))
     return deeper if deeper.persons > 1 and not of_one else found
 
 
@@ -97,7 +89,7 @@ def _by_names(folder: str, entries: dict[str, list[str]]) -> Found | None:
 
 def _nifti(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
     name = PurePosixPath(folder or tree.root).name
-    layout = nifti_layouts.find(entries, name)
+    layout = layouts.find(entries, name)
     channels = _channels(tree, _join(folder, "dataset.json"))
     if not folder and folder_names.holds_images(name) and not channels:
         above = Storage(tree.address.rstrip("/").rpartition("/")[0] or "/", "dataset.json")
@@ -117,7 +109,7 @@ def _channels(tree: Storage, path: str) -> tuple[str, ...]:
         ordered = [str(names[key]) for key in sorted(names, key=int)]
     except (ValueError, KeyError, TypeError, AttributeError, UserError):  # ingest.channels says the same
         return ()
-    return tuple(nifti_names.role(name, "") or "other" for name in ordered)
+    return tuple(file_names.role(name, "") or "other" for name in ordered)
 
 
 def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:

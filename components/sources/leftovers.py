@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
-from components.sources import nifti_names
 from components.sources.dicom.datasets import HEAD, is_dicom
 from components.sources.entry import Entry
+from components.sources.nifti import file_names
 
 # Formats of head images, readable here or not.
 SCANS = (
@@ -64,8 +64,8 @@ def _files(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
 def _is_scan(tree: Storage, path: str) -> bool:
     """Return whether a file may be a picture of a head; masks without pictures are reported elsewhere."""
     name = PurePosixPath(path).name
-    if nifti_names.is_volume(name):
-        return nifti_names.role(name, "") != "mask"
+    if file_names.is_volume(name):
+        return file_names.role(name, "") != "mask"
     return name.lower().endswith(SCANS) or _is_dicom(tree, path)
 
 
@@ -99,7 +99,7 @@ def hint(tree: Storage) -> str:
     """What to do about a source in which nothing was recognised."""
     suffixes = {PurePosixPath(path).suffix.lower() for path in tree.files}
     others = sorted(suffixes & set(SCANS) - {".nii", ".dcm", ".ima", ".tif", ".tiff"})
-    if any(map(nifti_names.is_volume, tree.files)):
+    if any(map(file_names.is_volume, tree.files)):
         return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in a folder a patient"
     if others:
         return f"convert {', '.join(others)} to NIfTI, a folder a patient"

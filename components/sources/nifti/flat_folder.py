@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from components.sources import bids_names
-from components.sources.nifti_names import is_volume, pair, role, stem
+from components.sources.nifti import bids_names
+from components.sources.nifti.file_names import is_volume, pair, role, stem
 
 
 def plain_stem(path: str) -> str:

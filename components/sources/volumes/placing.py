@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from components.scans.scan import CHANNELS
-from components.sources import alignment, position
 from components.sources.reading import Reading
-from components.sources.volume import Volume
+from components.sources.volumes import alignment, position
+from components.sources.volumes.volume import Volume
 
 
 def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading) -> Volume | None:
