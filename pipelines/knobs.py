@@ -13,7 +13,8 @@ from ruamel.yaml.nodes import MappingNode, Node
 
 from components.common import yaml_text
 from components.common.errors import UserError
-from components.common.params import SCALES, Group, Params
+from components.common.params import SCALES, Params
+from components.common.params.values import Group
 from pipelines.value_text import replaced
 
 BLANK = " \t\r\n"  # as YAML defines it; others, such as the no-break space, belong to the value

@@ -11,7 +11,7 @@ import pandas as pd
 
 from components.common.errors import UserError
 from components.common.layout import LAYERED
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.evaluate.findings import known_people, silence
 from components.evaluate.gate import Check, check, refusal
 from components.io.storage import walk

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.files import atomic_folder, write_json
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 
 BLESSED, NOT_BLESSED = "BLESSED", "NOT BLESSED"
 

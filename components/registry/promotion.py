@@ -6,7 +6,7 @@ import gto.api
 from gto.exceptions import GTOException
 
 from components.common.errors import UserError
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.evaluate.champion import compare
 from components.evaluate.gate import BLESSED
 from components.registry.dossier import scores
