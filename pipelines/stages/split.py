@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.common.params import Params
 from components.common.tables import SPLIT_NAMES
-from components.split.assign import SplitRule
+from components.split.rule import SplitRule
 from components.split.stage import split
 from pipelines.paths import LEDGER, MANIFEST, SPLITS
 

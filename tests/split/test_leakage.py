@@ -10,8 +10,9 @@ from components.common.tables import read_manifest, read_splits
 from components.scans.scan import Scan
 from components.scans.slice_features import describe
 from components.sources import open_source
-from components.split.assign import SplitRule, assign_splits
+from components.split.assign import assign_splits
 from components.split.leakage import find_leaks, find_look_alikes
+from components.split.rule import SplitRule
 from components.split.stage import NEAR, split
 
 RULE = SplitRule(0.2, 0.2, 3, seed=1)

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from components.common.errors import UserError
 from components.common.tables import MANIFEST_COLUMNS, SPLIT_NAMES, SPLITS_COLUMNS, read_manifest, read_splits
-from components.split.assign import SplitRule, add_to_ledger, assign_splits
+from components.split.assign import assign_splits
+from components.split.ledger import add_to_ledger
+from components.split.rule import SplitRule
 from components.split.stage import split
 
 RULE = SplitRule(val=0.2, test=0.2, folds=5, seed=1)
@@ -230,7 +232,7 @@ def test_a_side_that_would_be_empty_is_refused(tmp_path):
 def test_a_ledger_of_another_kind_is_not_overwritten(tmp_path):
     write_manifest(tmp_path, 20)
     (tmp_path / "ledger.csv").write_text("patient,split\np000,test\n", encoding="utf-8")
-    with pytest.raises(UserError, match="delete it to deal all patients anew"):
+    with pytest.raises(UserError, match="delete it to assign all patients anew"):
         split(*places(tmp_path), RULE)
 
 
