@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bootstrap import ROOT
 from debian import cache
+from environments import ROOT
 
 NAMES = ("hosts", "resolv.conf")  # in /etc: localhost, the machine's own name, and the name servers
 UNBOUND = [(), *((name,) for name in ("usr", "bin", "lib", "etc", "var", "proc", "sys", "dev"))]  # the root's own
