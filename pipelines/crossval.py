@@ -13,7 +13,9 @@ from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
 from pipelines import paths
 from pipelines.beforehand import check_gpu
-from pipelines.workflow import PARAMS, alone, check, dvc, number, require_repository
+from pipelines.run_lock import alone
+from pipelines.run_summary import number
+from pipelines.workflow import PARAMS, check, dvc, require_repository
 from pipelines.workspace import Workspace
 
 WORKSPACE = Path(".dvc/tmp/crossval")

@@ -14,7 +14,7 @@ from components.common.files import atomic_file
 from components.common.yaml_text import read_yaml
 from components.studies.space import Space, check_space, parse_space
 from pipelines.paths import ARTIFACTS, EXAMPLES
-from pipelines.workflow import alone
+from pipelines.run_lock import alone
 
 SPACE = Path(__file__).with_name("tune.yaml")
 TABLES = Path("reports/tuning")

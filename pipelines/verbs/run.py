@@ -40,18 +40,18 @@ def scheduled(sync: bool) -> None:
 @click.command()
 def summary() -> None:
     """Print the result of the last run: verdict, headline numbers, report."""
-    from pipelines import workflow
+    from pipelines import run_summary
 
-    click.echo(workflow.summary())
+    click.echo(run_summary.summary())
 
 
 @click.command()
 def clean() -> None:
     """Remove what the workflow made and can make again; scans, the ledger of splits and the registry stay."""
     from pipelines import clean as cleaning
-    from pipelines import workflow
+    from pipelines.run_lock import alone
 
-    with workflow.alone("clean"):
+    with alone("clean"):
         removed = cleaning.run()
     click.echo("removed " + ", ".join(removed) if removed else "nothing to remove")
 

@@ -225,7 +225,7 @@ def test_latin_1_and_windows_line_ends(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_bytes(TEXT.replace("# folder,", "# für,").encode("latin-1"))
     with pytest.raises(UserError, match=r"params.yaml: line \d+ is not UTF-8"):
-        workflow.apply(["seed=3"], check_source=False)
+        workflow.apply(["seed=3"], ready=False)
     Path("params.yaml").write_bytes(TEXT.replace("\n", "\r\n").encode())
-    workflow.apply(["seed=3"], check_source=False)
+    workflow.apply(["seed=3"], ready=False)
     assert Path("params.yaml").read_bytes() == TEXT.replace("20260101", "3").replace("\n", "\r\n").encode()

@@ -7,7 +7,7 @@ from conftest import tiny_tree
 from dvc_project import files
 from in_process import glioflow
 
-from pipelines import workflow
+from pipelines import run_lock
 
 
 def locked(folder, monkeypatch):
@@ -16,7 +16,7 @@ def locked(folder, monkeypatch):
     (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     monkeypatch.chdir(folder)
-    return workflow.alone()
+    return run_lock.alone()
 
 
 def test_a_scheduled_run_yields_before_it_pulls(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from components.common.layout import SLICES
 from components.layered.record import digest
 from components.metrics.slice_scores import auroc
 from components.validate.drift import SHARE
-from pipelines import workflow
+from pipelines import run_lock, workflow
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def alone_in(folder):
     """The lock of a run, held by somebody else: whoever opens its file anew, in whichever process, is another."""
     held = ExitStack()
     with chdir(folder):
-        held.enter_context(workflow.alone())
+        held.enter_context(run_lock.alone())
     with held:
         yield
 
