@@ -38,12 +38,13 @@ def run(folds: int | None) -> int:
     """
     require_repository()
     with alone("crossval"):
-        chosen = params.load(PARAMS)
+        tree = read_yaml(PARAMS, "not here; run glioflow in the project's folder")
+        chosen = params.parse(tree, str(PARAMS))
+        params.check_paths(tree)
         if chosen.split.holdout_sites or chosen.split.file:
             raise UserError(
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
-        params.check_paths(read_yaml(PARAMS, "gone"))
         check(chosen)
         check_gpu(chosen, trained=False)
         count = folds or chosen.split.folds

@@ -11,8 +11,9 @@ from components.common import params, yaml_text
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.registry.git import NoRepositoryError, git
-from pipelines import knobs, paths, times
+from pipelines import paths, times
 from pipelines.beforehand import check_files, check_gpu
+from pipelines.editing.params_text import put
 from pipelines.forwarding import run_forwarding_sigterm
 from pipelines.run_lock import alone
 from pipelines.run_summary import summary
@@ -54,7 +55,7 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
     """
     before = yaml_text.read_text(PARAMS, "not here; run glioflow in the project's folder")
     params.parse(yaml_text.parse(before, str(PARAMS)), str(PARAMS))  # what was wrong before is not the settings' fault
-    text, changes = knobs.put(before, settings, str(PARAMS))
+    text, changes = put(before, settings, str(PARAMS))
     tree = yaml_text.parse(text, str(PARAMS))
     chosen = params.parse(tree, str(PARAMS))
     params.check_paths(tree)

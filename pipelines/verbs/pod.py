@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.pass_context
 def pod(context: click.Context, /, **options: Any) -> None:
     """Do one pod's part of a run on a cluster, in a clone of the repository. Each option can come from a variable."""
-    from pipelines import knobs
     from pipelines.cluster.pods import Run
+    from pipelines.editing import assignments
 
-    context.obj = Run(**options | {"settings": tuple(knobs.split(options["settings"]))})
+    context.obj = Run(**options | {"settings": tuple(assignments.split(options["settings"]))})
 
 
 @pod.command()

@@ -19,11 +19,12 @@ def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: 
 
     Switches are written to params.yaml, where they stay and are versioned, then `dvc repro` runs what they change.
     """
-    from pipelines import knobs, workflow
+    from pipelines import workflow
+    from pipelines.editing import assignments
 
-    chosen = [knobs.written("source", source)] if source else []
+    chosen = [assignments.written("source", source)] if source else []
     chosen += [f"scale={scale}"] if scale else []
-    sys.exit(workflow.run([*chosen, *settings, *knobs.split(line)]))
+    sys.exit(workflow.run([*chosen, *settings, *assignments.split(line)]))
 
 
 @click.command()

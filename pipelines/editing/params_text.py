@@ -1,50 +1,18 @@
-"""Parameters as users write them, `segmenter.epochs=5`, set in the text of params.yaml: only their lines change."""
+"""Assignments put into the text of params.yaml: only their lines change."""
 
 from __future__ import annotations
 
 import difflib
-import io
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ruamel.yaml import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node
 
 from components.common import yaml_text
 from components.common.errors import UserError
-from components.common.params import SCALES, Params
-from components.common.params.values import Group
-from pipelines.value_text import replaced
-
-BLANK = " \t\r\n"  # as YAML defines it; others, such as the no-break space, belong to the value
-BEGIN = re.compile(rf"(?:^|[{BLANK}]+)(?=[A-Za-z_][\w.]*=)")
-
-
-def split(line: str) -> list[str]:
-    """Split a line of settings, `knob=value knob=value`; spaces inside a value, such as a list or a path, stay."""
-    settings: list[str] = []
-    for part in BEGIN.split(line.strip(BLANK)):
-        if settings and _open(settings[-1]):
-            settings[-1] += f" {part}"
-        elif part:
-            settings.append(part)
-    return settings
-
-
-def _open(setting: str) -> bool:
-    """Return whether a value opened with a bracket or a quotation mark and has not been closed yet."""
-    value = setting.partition("=")[2]
-    try:
-        yaml_text.reader().load(value)
-    except YAMLError:
-        return value.startswith(("[", "{", '"', "'"))
-    return False
-
-
-def written(knob: str, value: object) -> str:
-    """A setting that gives a parameter exactly this value."""
-    return f"{knob}={_flow(value)}"
+from components.common.params import SCALES
+from pipelines.editing.assignments import BLANK, flow, read_value
+from pipelines.editing.value_text import replaced
 
 
 def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
@@ -74,7 +42,7 @@ def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
             raise UserError(f"{knob}: set twice, to {wanted[knob]} and to {value}; choose one")
     changes = []
     for knob in sorted(wanted, key=lambda one: one != "scale"):  # which determines whose value the others set
-        text, words = _put(text, knob, _value(knob, wanted[knob]), name)
+        text, words = _put(text, knob, read_value(knob, wanted[knob]), name)
         changes += words
     return text, changes
 
@@ -98,10 +66,10 @@ def _put(text: str, knob: str, value: Any, name: str) -> tuple[str, list[str]]:
     if before == value and type(before) is type(value):
         return text, []
     place[last] = value
-    changed = replaced(text, _nodes(text, path), _flow(value))
+    changed = replaced(text, _nodes(text, path), flow(value))
     if changed is None or yaml_text.parse(changed, name) != tree:
         raise UserError(f"{name}: {knob} can't be set without changing other lines; edit the file by hand")
-    return changed, [f"{'.'.join(map(str, path))}: {_flow(before)} -> {_flow(value)}"]
+    return changed, [f"{'.'.join(map(str, path))}: {flow(before)} -> {flow(value)}"]
 
 
 def _path(tree: Any, knob: str, name: str) -> Iterator[str]:
@@ -133,37 +101,3 @@ def _nodes(text: str, path: Sequence[str]) -> list[tuple[Node, Node]]:
         found.append(next((key, value) for key, value in node.value if key.value == part))
         node = found[-1][1]
     return found
-
-
-def _value(knob: str, text: str) -> Any:
-    """Parse a value written for a parameter: YAML; for a parameter that takes text, such as a path, the text itself."""
-    try:
-        value = yaml_text.reader().load(text)
-    except YAMLError as error:
-        if _takes_text(knob):
-            return text
-        raise UserError(f"{knob}={text}: the value is no YAML; quote it, or close its brackets") from error
-    by_scale = isinstance(value, dict) and value and set(value) <= set(SCALES)
-    return text if _takes_text(knob) and not (value is None or by_scale or text[:1] in "'\"") else value
-
-
-def _takes_text(knob: str) -> bool:
-    kind: Any = Params
-    for part in knob.split("."):
-        if isinstance(kind, type) and issubclass(kind, Group) and part in kind.model_fields:
-            kind = kind.model_fields[part].annotation
-    return kind in (str, str | None)
-
-
-def _flow(value: object) -> str:
-    """Format a value on one line, valid anywhere in a document."""
-    text = _dumped(value, escape=False)
-    # YAML folds these like line ends unless they are escaped.
-    return _dumped(value, escape=True) if set("\x85\u2028\u2029") & set(text) else text
-
-
-def _dumped(value: object, *, escape: bool) -> str:
-    writer, stream = yaml_text.reader(), io.StringIO()
-    writer.default_flow_style, writer.width, writer.allow_unicode = True, 2**20, not escape
-    writer.dump({"": value}, stream)  # braces require more quoting than any other context
-    return stream.getvalue().strip().removeprefix("{'': ").removesuffix("}")
