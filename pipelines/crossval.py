@@ -38,7 +38,7 @@ def run(folds: int | None) -> int:
     """
     require_repository()
     with alone("crossval"):
-        tree = read_yaml(PARAMS, "not here; run glioflow in the project's folder")
+        tree = read_yaml(PARAMS, "not here; run glioflow inside the project")
         chosen = params.parse(tree, str(PARAMS))
         params.check_paths(tree)
         if chosen.split.holdout_sites or chosen.split.file:

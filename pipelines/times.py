@@ -70,7 +70,7 @@ def last_run(since: float | None = None) -> LastRun:
 
 def stage_names() -> Iterator[str]:
     """Names of the stages of dvc.yaml, as DVC knows them."""
-    for name, body in read_yaml("dvc.yaml", "not here; run glioflow in the project's folder")["stages"].items():
+    for name, body in read_yaml("dvc.yaml", "not here; run glioflow inside the project")["stages"].items():
         yield from (f"{name}@{item}" for item in body["foreach"]) if "foreach" in body else [name]
 
 

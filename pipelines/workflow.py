@@ -53,7 +53,7 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
     Returns:
         All parameters; and the changes, in words.
     """
-    before = yaml_text.read_text(PARAMS, "not here; run glioflow in the project's folder")
+    before = yaml_text.read_text(PARAMS, "not here; run glioflow inside the project")
     params.parse(yaml_text.parse(before, str(PARAMS)), str(PARAMS))  # what was wrong before is not the settings' fault
     text, changes = put(before, settings, str(PARAMS))
     tree = yaml_text.parse(text, str(PARAMS))

@@ -87,7 +87,7 @@ def _meant(knob: str, others: list[Any]) -> str:
 
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and check params.yaml."""
-    return parse(read_yaml(path, "not here; run glioflow in the project's folder"), str(path))
+    return parse(read_yaml(path, "not here; run glioflow inside the project"), str(path))
 
 
 def check_paths(tree: dict[str, Any], name: str = "params.yaml") -> None:
