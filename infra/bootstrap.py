@@ -107,7 +107,7 @@ def fill(wanted):
     environment.pop("PYTHONPATH", None)
     # Like pip, take a package from whichever index has it: each is checked by hash.
     environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
-    # Trust what the machine trusts: a hospital's network may use its own certificate. Newer and older name of the knob.
+    # Trust what the machine trusts: a hospital's network may use its own certificate. uv has renamed the variable.
     environment.setdefault("UV_SYSTEM_CERTS", "true")
     environment.setdefault("UV_NATIVE_TLS", "true")
     sync = ["pip", "sync", "--quiet", *index_flags()]

@@ -40,9 +40,9 @@ def bound():
 
 def mount(*arguments):
     """Mount, or end with the message of `mount`."""
-    said = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
-    if said.returncode:
-        sys.exit("infra/modern.py: " + said.stderr.strip())
+    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("infra/modern.py: " + done.stderr.strip())
 
 
 def enter(command):

@@ -52,7 +52,7 @@ def run(folds: int | None) -> int:
         finished = []
         for fold in range(count):
             click.echo(f"fold {fold + 1} of {count}")
-            workspace.set(_knobs(chosen.training, fold, count))
+            workspace.set(_values(chosen.training, fold, count))
             if workspace.run(dvc(), "repro", "evaluate"):
                 return 2
             target = FOLDS / f"fold-{fold}"
@@ -70,7 +70,7 @@ def run(folds: int | None) -> int:
     return 0
 
 
-def _knobs(training: params.Training, fold: int, count: int) -> dict[str, object]:
+def _values(training: params.Training, fold: int, count: int) -> dict[str, object]:
     """A fold's parameters: its test patients, and locations of its own, which other trainings would otherwise clear."""
     return {
         "split.folds": count,

@@ -55,7 +55,7 @@ def unfair(champion: Path, tested: Collection[str]) -> list[Check]:
         refusal(
             SUBJECT,
             f"the test set has changed: the champion was trained or chosen on {len(seen)} of the {len(set(tested))} "
-            "persons tested now; restore data/ledger.csv, which keeps patients on their sides, or remove the champion",
+            "persons tested now; restore data/ledger.csv, which keeps patients in their splits, or remove the champion",
         )
     ]
 

@@ -79,7 +79,7 @@ def _slices(calibration: dict[str, Any]) -> str | None:
 
 
 def _pixels(calibration: dict[str, Any]) -> str | None:
-    mean, observed = (calibration[f"mask_pixels_{what}_from_1_percent"] for what in ("said", "found"))
+    mean, observed = (calibration[f"mask_pixels_{what}_from_1_percent"] for what in ("predicted", "observed"))
     if mean is None or abs(mean - observed) <= GAP:
         return None
     kind = "OVER-CONFIDENT" if mean > observed else "under-confident"

@@ -65,7 +65,7 @@ def _reliability(title: str, things: str, table: pd.DataFrame, ece: float | None
     mean, observed, weight = (
         table[name].to_numpy(float) for name in ("mean_probability", "observed_frequency", "count")
     )
-    chart = Chart((0, 1), (0, 1), "probability that was said", "share with tumour in truth")
+    chart = Chart((0, 1), (0, 1), "predicted probability", "observed share with tumour")
     chart.line([0, 1], [0, 1], "pale")
     chart.line(mean.tolist(), observed.tolist(), "one")
     chart.dots(mean.tolist(), observed.tolist(), "one", (2 + 6 * np.sqrt(weight / weight.max())).round(1).tolist())
@@ -90,8 +90,8 @@ def honesty_words(run: Run) -> list[str]:
         f"On a slice, the classifier is {percent(found['slice_confidence_mean'])} sure on average, and right in "
         f"{percent(found['slice_accuracy_at_half'])} of the slices, were its threshold one half.",
         f"Pixels to which the segmenter gives {percent(LOWEST)} or more are tumour with "
-        f"{percent(found['mask_pixels_said_from_1_percent'])} on average, as it says, and with "
-        f"{percent(found['mask_pixels_found_from_1_percent'])} in truth.",
+        f"{percent(found['mask_pixels_predicted_from_1_percent'])} on average, as it says, and with "
+        f"{percent(found['mask_pixels_observed_from_1_percent'])} in truth.",
         f"Both are after temperature scaling on validation patients: {number(found['tumor_temperature'], 2)} for the "
         f"classifier, {number(found['mask_temperature'], 2)} for the segmenter. Above 1 softens what a network says, "
         "below 1 sharpens it.",

@@ -66,7 +66,7 @@ def contents(run: Run) -> dict[str, Any]:
         "source": source(run),
         "trained": len(with_tumor),
         "with_tumor": int(with_tumor.sum()),
-        "sides": data_card.sides(run),
+        "splits": data_card.splits(run),
         "drift": data_card.drift_words(run),
         "tested": numbers.tested(run),
         "headline": numbers.headline(run),

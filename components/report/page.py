@@ -69,7 +69,7 @@ def contents(run: Run) -> dict[str, Any]:
         "champion_rows": champion_section.champion_rows(run),
         "tfma_columns": columns,
         "tfma_rows": rows,
-        "sides": data_card.sides(run),
+        "splits": data_card.splits(run),
         "problems": data_card.problems(run),
         "drift": data_card.drift_words(run),
         "parameters": yaml.safe_dump(run.params.model_dump(mode="json"), sort_keys=False),

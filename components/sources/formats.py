@@ -28,14 +28,14 @@ class Found:
     """Patients of one format, side by side in `folder`; `problems` are those of entries that are not patients.
 
     Attributes:
-        told: files that the problems are about.
+        reported: files that the problems are about.
     """
 
     folder: str
     reader: Callable[..., Reading]
     entries: dict[str, Entry]
     problems: list[Problem] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
 
     @property
     def persons(self) -> int:
@@ -50,7 +50,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
     if found is None or not found.entries:  # DICOM files without an identity
         others = _nifti(tree, folder, entries)
         if others and found:
-            others = replace(others, problems=[*others.problems, *found.problems], told=found.told)
+            others = replace(others, problems=[*others.problems, *found.problems], reported=found.reported)
         found = others or found
     folders = [name for name, files in entries.items() if files]
     inner = "kaggle_3m" if "kaggle_3m" in folders else folders[0] if len(folders) == 1 else None
@@ -67,7 +67,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
 def skipped(tree: Storage, found: Found) -> list[Problem]:
     """Report files that belong to no patient, without names that may be a person's."""
     named = found.reader is not dicom.read
-    return leftovers.find(tree, found.folder, found.entries.values(), told=found.told, named=named)
+    return leftovers.find(tree, found.folder, found.entries.values(), reported=found.reported, named=named)
 
 
 def is_patient(name: str, files: list[str]) -> bool:
@@ -117,7 +117,7 @@ def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found |
     patients: dict[str, Entry] = {}
     seen: Counter[str] = Counter()
     problems: list[Problem] = []
-    told: list[str] = []
+    reported: list[str] = []
     # BIDS' folders beside the subjects, such as the original DICOM, are not patients.
     others = any(files and name not in leftovers.PASSED for name, files in entries.items())
     for number, (name, files) in enumerate(sorted(entries.items()), start=1):
@@ -128,12 +128,12 @@ def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found |
         if not identity:
             where = f"folder {number} of {len(entries)}"
             problems.append(Problem("identity", "", where, dicom.NO_IDENTITY, dicom.GIVE_IDENTITY, lost=True))
-            told += entry.files
+            reported += entry.files
             continue
         seen[identity] += 1
         count = seen[identity]
         patients[file_name(identity) + (f"{REPEATED}{count}" if count > 1 else "")] = entry
-    return Found(folder, dicom.read, patients, problems, told) if patients or problems else None
+    return Found(folder, dicom.read, patients, problems, reported) if patients or problems else None
 
 
 def _identity(tree: Storage, entry: Entry) -> str | None:

@@ -22,17 +22,19 @@ PASSED = ("derivatives", "sourcedata", "code", "stimuli")
 SHOWN = 5
 
 
-def find(tree: Storage, folder: str, entries: Iterable[Entry], *, told: Iterable[str], named: bool) -> list[Problem]:
+def find(
+    tree: Storage, folder: str, entries: Iterable[Entry], *, reported: Iterable[str], named: bool
+) -> list[Problem]:
     """Report folders, and files beside them, that belong to no patient.
 
     Args:
         tree, folder: source, and the folder in it where the patients lie side by side.
         entries: locations of the patients.
-        told: files that were already reported.
+        reported: files that were already reported.
         named: whether names may be shown; not if they may be a person's.
     """
     entries = list(entries)
-    taken = {file for entry in entries for file in entry.files}.union(told)
+    taken = {file for entry in entries for file in entry.files}.union(reported)
     # A patient's own folder, and everything below it, is left to the reader.
     homes = {entry.path for entry in entries if not entry.spread} | {_parent(file) for file in taken}
     above = {folder or ".", *_parents(folder)}

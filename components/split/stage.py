@@ -60,7 +60,7 @@ def split(
         more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""
         way = "" if leaks[0] not in alike else "; where they are two persons, lower split.near"
         raise UserError(
-            f"{manifest}: leak between the sides: {leaks[0]}{more}; take one of the two out of the source{way}"
+            f"{manifest}: leak between splits: {leaks[0]}{more}; take one of the two out of the source{way}"
         )
     with atomic_file(splits) as part, atomic_file(ledger) as ledger_part:
         table.to_csv(part, index=False)

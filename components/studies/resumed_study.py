@@ -43,13 +43,15 @@ def open_study(network: str, params: Params, space: Space, files: list[list[str]
 def _made_from(network: str, params: Params, space: Space, files: list[list[str]]) -> list[Any]:
     """Everything that scores depend on, except the values that the space sets, which the user may update meanwhile."""
     fixed = getattr(params, network).model_dump(mode="json")
-    for knob in space:
-        *groups, name = knob.split(".")
+    for parameter in space:
+        *groups, name = parameter.split(".")
         place = fixed
         for group in groups:
             place = place[group]
         del place[name]
-    tried = {knob: values if isinstance(values, list) else values.model_dump() for knob, values in space.items()}
+    tried = {
+        parameter: values if isinstance(values, list) else values.model_dump() for parameter, values in space.items()
+    }
     data = [cache.data_hash(cache.example_files(patterns)) for patterns in files]
     pretrained = settings.weights_hash(params, network)
     return [code_hash(), params.seed, params.training.deterministic, fixed, tried, data, pretrained]

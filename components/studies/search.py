@@ -23,13 +23,13 @@ DIVERGED = "diverged"
 def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
     """Let the trial suggest a value for every parameter."""
     chosen: dict[str, Any] = {}
-    for knob, values in space.items():
+    for parameter, values in space.items():
         if isinstance(values, list):
-            chosen[knob] = trial.suggest_categorical(knob, values)
+            chosen[parameter] = trial.suggest_categorical(parameter, values)
         elif isinstance(values.low, int) and isinstance(values.high, int):
-            chosen[knob] = trial.suggest_int(knob, values.low, values.high, log=values.log)
+            chosen[parameter] = trial.suggest_int(parameter, values.low, values.high, log=values.log)
         else:
-            chosen[knob] = trial.suggest_float(knob, values.low, values.high, log=values.log)
+            chosen[parameter] = trial.suggest_float(parameter, values.low, values.high, log=values.log)
     return chosen
 
 
@@ -60,7 +60,7 @@ def search(
         One row per finished trial, best first, diverged ones last: trial, state, score, epochs, and every parameter.
     """
     check_space(space, params, network)
-    files = [[str(examples / f"Split-{side}" / "*")] for side in ("train", "val")]
+    files = [[str(examples / f"Split-{split}" / "*")] for split in ("train", "val")]
     study = open_study(network, params, space, files, storage)
     place = _place(network, params)
     left = trials - len(study.get_trials(states=DONE))
@@ -93,7 +93,7 @@ def _attempt(
     """Train with the trial's suggestions; returns the score of the best epoch, or raises TrialPruned."""
     keras.backend.clear_session()
     values = suggest(trial, space)
-    print(f"trial {trial.number + 1}: " + "  ".join(f"{knob} {value}" for knob, value in values.items()))
+    print(f"trial {trial.number + 1}: " + "  ".join(f"{parameter} {value}" for parameter, value in values.items()))
     scores: list[float] = []
 
     def on_epoch(epoch: int, row: dict[str, float]) -> None:

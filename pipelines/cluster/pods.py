@@ -33,7 +33,7 @@ class Run:
     Attributes:
         name: name of the run, the same in all its pods.
         storage: address that all pods reach, for DVC's data and their results, e.g. gs://bucket/prefix.
-        settings: parameters that differ from params.yaml, KNOB=VALUE each.
+        settings: parameters that differ from params.yaml, NAME=VALUE each.
         branch: branch of results, from which a run starts and to which it adds.
     """
 

@@ -18,7 +18,7 @@ BEGIN = re.compile(rf"(?:^|[{BLANK}]+)(?=[A-Za-z_][\w.]*=)")
 
 
 def split(line: str) -> list[str]:
-    """Split a line of settings, `knob=value knob=value`; spaces inside a value, such as a list or a path, stay."""
+    """Split a line of settings, `name=value name=value`; spaces inside a value, such as a list or a path, stay."""
     settings: list[str] = []
     for part in BEGIN.split(line.strip(BLANK)):
         if settings and _open(settings[-1]):
@@ -38,26 +38,26 @@ def _open(setting: str) -> bool:
     return False
 
 
-def written(knob: str, value: object) -> str:
+def written(name: str, value: object) -> str:
     """A setting that gives a parameter exactly this value."""
-    return f"{knob}={flow(value)}"
+    return f"{name}={flow(value)}"
 
 
-def read_value(knob: str, text: str) -> Any:
+def read_value(name: str, text: str) -> Any:
     """Parse a value written for a parameter: YAML; for a parameter that takes text, such as a path, the text itself."""
     try:
         value = yaml_text.reader().load(text)
     except YAMLError as error:
-        if _takes_text(knob):
+        if _takes_text(name):
             return text
-        raise UserError(f"{knob}={text}: the value is no YAML; quote it, or close its brackets") from error
+        raise UserError(f"{name}={text}: the value is no YAML; quote it, or close its brackets") from error
     by_scale = isinstance(value, dict) and value and set(value) <= set(SCALES)
-    return text if _takes_text(knob) and not (value is None or by_scale or text[:1] in "'\"") else value
+    return text if _takes_text(name) and not (value is None or by_scale or text[:1] in "'\"") else value
 
 
-def _takes_text(knob: str) -> bool:
+def _takes_text(name: str) -> bool:
     kind: Any = Params
-    for part in knob.split("."):
+    for part in name.split("."):
         if isinstance(kind, type) and issubclass(kind, Group) and part in kind.model_fields:
             kind = kind.model_fields[part].annotation
     return kind in (str, str | None)

@@ -15,7 +15,7 @@ from pipelines.editing.assignments import BLANK, flow, read_value
 from pipelines.editing.value_text import replaced
 
 
-def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
+def put(text: str, settings: Sequence[str], file: str) -> tuple[str, list[str]]:
     """Insert settings into the text of a params.yaml.
 
     For a parameter with one value per scale, a setting changes that of the chosen scale, unless it names another scale
@@ -23,8 +23,8 @@ def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
 
     Args:
         text: content of the file.
-        settings: assignments, `knob=value`.
-        name: name of the file.
+        settings: assignments, `name=value`.
+        file: name of the file.
 
     Returns:
         The new text, and the changes, in words.
@@ -34,22 +34,22 @@ def put(text: str, settings: Sequence[str], name: str) -> tuple[str, list[str]]:
     """
     wanted: dict[str, str] = {}
     for setting in settings:
-        knob, sign, value = setting.partition("=")
-        if not sign or not knob.strip(BLANK):
-            raise UserError(f"{setting}: no {'knob' if sign else 'value'}; write knob=value")
-        knob, value = knob.strip(BLANK), value.strip(BLANK)
-        if wanted.setdefault(knob, value) != value:
-            raise UserError(f"{knob}: set twice, to {wanted[knob]} and to {value}; choose one")
+        name, sign, value = setting.partition("=")
+        if not sign or not name.strip(BLANK):
+            raise UserError(f"{setting}: no {'name' if sign else 'value'}; write name=value")
+        name, value = name.strip(BLANK), value.strip(BLANK)
+        if wanted.setdefault(name, value) != value:
+            raise UserError(f"{name}: set twice, to {wanted[name]} and to {value}; choose one")
     changes = []
-    for knob in sorted(wanted, key=lambda one: one != "scale"):  # which determines whose value the others set
-        text, words = _put(text, knob, read_value(knob, wanted[knob]), name)
+    for name in sorted(wanted, key=lambda one: one != "scale"):  # which determines whose value the others set
+        text, words = _put(text, name, read_value(name, wanted[name]), file)
         changes += words
     return text, changes
 
 
-def _put(text: str, knob: str, value: Any, name: str) -> tuple[str, list[str]]:
-    tree = yaml_text.parse(text, name)
-    path = [*_path(tree, knob, name)]
+def _put(text: str, name: str, value: Any, file: str) -> tuple[str, list[str]]:
+    tree = yaml_text.parse(text, file)
+    path = [*_path(tree, name, file)]
     *groups, last = path
     place = tree
     for group in groups:
@@ -57,30 +57,30 @@ def _put(text: str, knob: str, value: Any, name: str) -> tuple[str, list[str]]:
     before = place[last]
     if isinstance(before, dict) and not (isinstance(value, dict) and value.keys() == before.keys()):
         if not set(before) <= set(SCALES):
-            raise UserError(f"{knob}: is a group; set one of its knobs, e.g. {knob}.{next(iter(before))}")
+            raise UserError(f"{name}: is a group; set one of its parameters, e.g. {name}.{next(iter(before))}")
         place, last = before, tree["scale"]
         path.append(last)
         if last not in place:
-            raise UserError(f"{name}: {knob} has no value for scale {last}; add it to the mapping")
+            raise UserError(f"{file}: {name} has no value for scale {last}; add it to the mapping")
         before = place[last]
     if before == value and type(before) is type(value):
         return text, []
     place[last] = value
     changed = replaced(text, _nodes(text, path), flow(value))
-    if changed is None or yaml_text.parse(changed, name) != tree:
-        raise UserError(f"{name}: {knob} can't be set without changing other lines; edit the file by hand")
+    if changed is None or yaml_text.parse(changed, file) != tree:
+        raise UserError(f"{file}: {name} can't be set without changing other lines; edit the file by hand")
     return changed, [f"{'.'.join(map(str, path))}: {flow(before)} -> {flow(value)}"]
 
 
-def _path(tree: Any, knob: str, name: str) -> Iterator[str]:
+def _path(tree: Any, name: str, file: str) -> Iterator[str]:
     """Yield the keys that lead to a parameter."""
     place = tree
-    for part in knob.split("."):
+    for part in name.split("."):
         if not isinstance(place, dict) or part not in place:
             names = [*_names(tree)]
-            near = [one for one in names if one.endswith(f".{knob}")] or difflib.get_close_matches(knob, names, 1)
+            near = [one for one in names if one.endswith(f".{name}")] or difflib.get_close_matches(name, names, 1)
             hint = f"did you mean {' or '.join(near)}?" if near else "the file lists them all"
-            raise UserError(f"{name}: {knob}: there is no such knob; {hint}")
+            raise UserError(f"{file}: {name}: there is no such parameter; {hint}")
         yield part
         place = place[part]
 

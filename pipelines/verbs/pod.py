@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 @click.option(
     "--storage", envvar="GLIOFLOW_STORAGE", required=True, metavar="ADDRESS", help="gs://bucket/prefix of all pods."
 )
-@click.option("--settings", envvar="GLIOFLOW_SETTINGS", default="", metavar="LINE", help="KNOB=VALUE ..., as for -S.")
+@click.option(
+    "--settings", envvar="GLIOFLOW_SETTINGS", default="", metavar="LINE", help="NAME=VALUE ..., as for `glioflow run`."
+)
 @click.option("--branch", envvar="GLIOFLOW_BRANCH", default="glioflow/results", help="Branch that results go to.")
 @click.pass_context
 def pod(context: click.Context, /, **options: Any) -> None:

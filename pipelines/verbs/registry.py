@@ -37,8 +37,8 @@ def promote(version: str, stage: str, force: bool, reason: str | None) -> None:
 
     if force != bool(reason and reason.strip()):
         raise click.UsageError("--force and --reason belong together; give both, or neither")
-    knobs = params.load()
-    done = move(version, stage, knobs.gate, seed=knobs.seed, remote=knobs.registry.git_remote, reason=reason)
+    chosen = params.load()
+    done = move(version, stage, chosen.gate, seed=chosen.seed, remote=chosen.registry.git_remote, reason=reason)
     click.echo(f"{done.name} stands in {stage}")
 
 

@@ -12,8 +12,8 @@ from pipelines.project import from_here
 @click.command()
 @click.option("--source", metavar="DIR", callback=from_here, help="Folder of scans; without it params.yaml decides.")
 @click.option("--scale", type=click.Choice(["demo", "laptop", "full"]), help="Size of networks and trainings.")
-@click.option("-S", "--set", "settings", multiple=True, metavar="KNOB=VALUE", help="Any other knob of params.yaml.")
-@click.option("--settings", "line", default="", metavar="LINE", help="Several knobs on one line: KNOB=VALUE ...")
+@click.option("-S", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter of params.yaml.")
+@click.option("--settings", "line", default="", metavar="LINE", help="Set several: NAME=VALUE NAME=VALUE ...")
 def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: str) -> None:
     """Run the whole workflow and print its result.
 

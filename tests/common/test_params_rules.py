@@ -134,7 +134,7 @@ def test_a_misspelt_knob_is_told_before_all_else_and_one_of_another_type_is_no_m
     tree["gate"]["margins"] = tree["gate"].pop("margin")
     with pytest.raises(
         UserError,
-        match=r"^params\.yaml: gate\.margins: there is no such knob; did you mean gate\.margin\? \(and 2 more\)$",
+        match=r"^params\.yaml: gate\.margins: there is no such parameter; did you mean gate\.margin\? \(and 2 more\)$",
     ):
         params.parse(tree)
 

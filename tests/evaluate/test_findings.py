@@ -28,8 +28,8 @@ QUIET = {
     "calibration": {
         "slice_confidence_mean": 0.9,
         "slice_accuracy_at_half": 0.92,
-        "mask_pixels_said_from_1_percent": 0.5,
-        "mask_pixels_found_from_1_percent": 0.45,
+        "mask_pixels_predicted_from_1_percent": 0.5,
+        "mask_pixels_observed_from_1_percent": 0.45,
     },
     "doubt": {"gain": 0.4},
 }
@@ -51,8 +51,8 @@ def test_where_all_is_well_nothing_is_said():
         ("classifier", {"auroc": 0.49}, "worse than chance"),
         ("calibration", {"slice_confidence_mean": 0.99, "slice_accuracy_at_half": 0.7}, "classifier is OVER-CONFIDENT"),
         ("calibration", {"slice_confidence_mean": 0.6, "slice_accuracy_at_half": 0.9}, "classifier is under-confident"),
-        ("calibration", {"mask_pixels_said_from_1_percent": 0.9}, "masks are OVER-CONFIDENT: .* 90% .* 45%"),
-        ("calibration", {"mask_pixels_said_from_1_percent": 0.2}, "masks are under-confident: .* 20% .* 45%"),
+        ("calibration", {"mask_pixels_predicted_from_1_percent": 0.9}, "masks are OVER-CONFIDENT: .* 90% .* 45%"),
+        ("calibration", {"mask_pixels_predicted_from_1_percent": 0.2}, "masks are under-confident: .* 20% .* 45%"),
         ("doubt", {"gain": 0.0}, "the refer list is no better than chance"),
         ("doubt", {"gain": -0.3}, "the refer list is no better than chance"),
         ("layered", {"unprocessed_volume_dice_mean": 0.9}, "costs the test patients volume Dice: 0.900 .* 0.850"),

@@ -175,16 +175,16 @@ def test_a_knob_of_each_scale_is_set_for_the_chosen_one():
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ("clasifier.epochs=3", r"clasifier\.epochs: there is no such knob; did you mean classifier\.epochs\?"),
-        ("holdout_sites=[AA]", r"no such knob; did you mean split\.holdout_sites\?"),
+        ("clasifier.epochs=3", r"clasifier\.epochs: there is no such parameter; did you mean classifier\.epochs\?"),
+        ("holdout_sites=[AA]", r"no such parameter; did you mean split\.holdout_sites\?"),
         (
             "segmenter.epochs.huge=3",
-            r"segmenter\.epochs\.huge: there is no such knob; did you mean segmenter\.epochs\?",
+            r"segmenter\.epochs\.huge: there is no such parameter; did you mean segmenter\.epochs\?",
         ),
-        ("seed.demo=3", r"seed\.demo: there is no such knob"),
-        ("segmenter=3", r"segmenter: is a group; set one of its knobs, e\.g\. segmenter\.filters"),
+        ("seed.demo=3", r"seed\.demo: there is no such parameter"),
+        ("segmenter=3", r"segmenter: is a group; set one of its parameters, e\.g\. segmenter\.filters"),
         ("segmenter.filters=[1, 2", r"segmenter\.filters=\[1, 2: the value is no YAML"),
-        ("seed", "seed: no value; write knob=value"),
+        ("seed", "seed: no value; write name=value"),
     ],
 )
 def test_what_cannot_be_set_is_told_by_its_name(setting, says):

@@ -165,7 +165,7 @@ def test_folds_of_ones_own_are_not_taken_for_dealt_ones(tmp_path):
             "other words than train, val, test",
         ),
         ([(f"p00{i}", "train") for i in range(4)], "no patient is in test or val"),
-        ([("p000", "test"), ("p001", "val"), ("p002", "train"), ("p003", "val")], "patient s1 is on 2 sides"),
+        ([("p000", "test"), ("p001", "val"), ("p002", "train"), ("p003", "val")], "patient s1 is in 2 splits"),
     ],
 )
 def test_a_broken_split_of_ones_own_is_refused(tmp_path, rows, says):

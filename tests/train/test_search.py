@@ -126,8 +126,8 @@ def test_a_space_that_can_not_be_searched_is_refused_in_one_line(project):
         "{epochs: {low: 1.0, high: 3.0}}": "segmenter.epochs: Input should be a valid integer",
         "{image_size: {low: 32, high: 64}}": "segmenter.image_size: Input should be a multiple of 16",
         "{loss: [dice, hinge]}": "segmenter.loss: Input should be 'focal_tversky'",
-        "{augment.rotate.more: [1, 2]}": "segmenter has no knob augment.rotate.more",
-        "{filters.0: [1, 2]}": "segmenter has no knob filters.0",
+        "{augment.rotate.more: [1, 2]}": "segmenter has no parameter augment.rotate.more",
+        "{filters.0: [1, 2]}": "segmenter has no parameter filters.0",
     }.items():
         assert refused(project, f"segmenter: {space}").startswith(f"search space: {says}")
     assert not (project / "artifacts").exists()

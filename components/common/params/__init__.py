@@ -66,23 +66,23 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
     except ValidationError as error:
         # A misspelt parameter is also missing under its right name: report it as it was written.
         first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        knob, value = ".".join(str(part) for part in first["loc"]), repr(first["input"])
+        parameter, value = ".".join(str(part) for part in first["loc"]), repr(first["input"])
         what = (
-            f"there is no such knob{_meant(knob, others)}"
+            f"there is no such parameter{_meant(parameter, others)}"
             if first["type"] == "extra_forbidden"
             else first["msg"].removeprefix("Value error, ")
         )
         shown = f"; it is {value}" if len(value) < 60 and first["type"] not in ("extra_forbidden", "missing") else ""
         more = f" (and {len(others)} more)" if others else ""
-        raise UserError(f"{name}: {knob}: {what}{shown}{more}") from error
+        raise UserError(f"{name}: {parameter}: {what}{shown}{more}") from error
     except ValueError as error:
         raise UserError(f"{name}: a value {error}; add it to the mapping") from error
 
 
-def _meant(knob: str, others: list[Any]) -> str:
+def _meant(parameter: str, others: list[Any]) -> str:
     """Return the missing parameter that most resembles an unknown one."""
     missing = [".".join(map(str, one["loc"])) for one in others if one["type"] == "missing"]
-    return "".join(f"; did you mean {near}?" for near in difflib.get_close_matches(knob, missing, 1))
+    return "".join(f"; did you mean {near}?" for near in difflib.get_close_matches(parameter, missing, 1))
 
 
 def load(path: str | Path = "params.yaml") -> Params:
@@ -97,12 +97,12 @@ def check_paths(tree: dict[str, Any], name: str = "params.yaml") -> None:
         tree: parameters that `parse` accepts, as written in the file.
         name: name of the file.
     """
-    for knob, value in {
+    for parameter, value in {
         "source": tree["source"],
         "split.file": tree["split"]["file"],
         "evaluate.clinical": tree["evaluate"]["clinical"],
         "gate.champion": tree["gate"]["champion"],
     }.items():
         if not isinstance(value, str):
-            none = f", or {NO_TABLE} for none" if knob in ("split.file", "evaluate.clinical") else ""
-            raise UserError(f"{name}: {knob}: stages depend on it; give one path for all scales{none}")
+            none = f", or {NO_TABLE} for none" if parameter in ("split.file", "evaluate.clinical") else ""
+            raise UserError(f"{name}: {parameter}: stages depend on it; give one path for all scales{none}")

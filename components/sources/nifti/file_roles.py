@@ -98,7 +98,7 @@ def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> 
         remedy = "lay nnU-Net's dataset.json beside the folders, or name all in order, e.g. [flair, pre, post, t2]"
         reading.add("series", reading.patient, what, remedy)
         return dict.fromkeys(numbers, Role("other"))
-    if not options.told and tuple(channels) == CHANNELS:  # it is only the default
+    if not options.from_source and tuple(channels) == CHANNELS:  # it is only the default
         what = f"the files' numbers are taken for {', '.join(channels)}, in this order (ingest.channels)"
         reading.add("choice", reading.patient, what, "lay nnU-Net's dataset.json beside the folders if they are not")
     return {
