@@ -36,7 +36,7 @@ def alone(verb: str = "run") -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise UnderWayError(
-                f"another run is under way here since {file.read().strip()}; wait until it ends"
+                f"another run is under way here, started {file.read().strip()}; wait until it ends"
             ) from error
         file.truncate(0)
         others = "" if verb == "run" else f" ({verb})"

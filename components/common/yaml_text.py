@@ -49,7 +49,7 @@ def parse(text: str, name: str) -> Any:
     except DuplicateKeyError as error:
         found = KEY.search(str(error.problem))
         key = f"the key {found[1]}" if found else "a key"
-        raise UserError(f"{name}: {key} stands there twice{_line(error)}; remove one of the two") from error
+        raise UserError(f"{name}: {key} appears twice{_line(error)}; remove one of the two") from error
     except YAMLError as error:
         raise UserError(f"{name}: not readable as YAML{_line(error)}; correct it") from error
 

@@ -61,11 +61,11 @@ def drift_words(run: Run) -> str:
         return f"Drift could not be judged in every split: too few patients in {' and '.join(few)}."
     if found.empty:
         return (
-            f"No drift: {count(len(run.drift), 'comparison')} of validation and test patients with those of train, and "
-            f"none with an adjusted p-value below {level:g}."
+            f"No drift: of {count(len(run.drift), 'comparison')} of validation and test patients with those of train, "
+            f"none has an adjusted p-value below {level:g}."
         )
     names = ", ".join(f"{row.feature} ({row.split})" for row in found.itertuples())
-    return f"DRIFT: unlike the training patients (adjusted p-value below {level:g}) are {names}."
+    return f"DRIFT: these differ from the training patients (adjusted p-value below {level:g}): {names}."
 
 
 def data_versions(run: Run) -> list[tuple[str, str, str]]:

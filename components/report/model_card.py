@@ -70,7 +70,7 @@ def contents(run: Run) -> dict[str, Any]:
         "drift": data_card.drift_words(run),
         "tested": numbers.tested(run),
         "headline": numbers.headline(run),
-        "honesty": detection.honesty_words(run),
+        "calibration": detection.calibration_words(run),
         "refer_words": patient_section.refer_words(run),
         "champion": champion_section.champion_words(run),
         "cohorts": groups.cohort_groups(run),

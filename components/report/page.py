@@ -60,7 +60,7 @@ def contents(run: Run) -> dict[str, Any]:
         "end_to_end": groups.end_to_end(run),
         "processing": words.processing(run.record["processing"]),
         "detection": detection.detection_panels(run),
-        "honesty": detection.honesty_words(run),
+        "calibration": detection.calibration_words(run),
         "risk": detection.risk_panel(run),
         "refer": patient_section.refer_rows(run),
         "refer_words": patient_section.refer_words(run),

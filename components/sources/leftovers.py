@@ -102,7 +102,7 @@ def hint(tree: Storage) -> str:
     suffixes = {PurePosixPath(path).suffix.lower() for path in tree.files}
     others = sorted(suffixes & set(SCANS) - {".nii", ".dcm", ".ima", ".tif", ".tiff"})
     if any(map(file_names.is_volume, tree.files)):
-        return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in a folder a patient"
+        return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in one folder per patient"
     if others:
-        return f"convert {', '.join(others)} to NIfTI, a folder a patient"
+        return f"convert {', '.join(others)} to NIfTI, one folder per patient"
     return "expected folders of patients, side by side, of tif, NIfTI or DICOM files"

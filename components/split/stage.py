@@ -58,7 +58,7 @@ def split(
         leaks += alike
     if leaks:
         more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""
-        way = "" if leaks[0] not in alike else "; where they are two persons, lower split.near"
+        way = "" if leaks[0] not in alike else "; if they are two persons, lower split.near"
         raise UserError(
             f"{manifest}: leak between splits: {leaks[0]}{more}; take one of the two out of the source{way}"
         )

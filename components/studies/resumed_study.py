@@ -27,7 +27,7 @@ def open_study(network: str, params: Params, space: Space, files: list[list[str]
     name = f"{network}-{json_hash(_made_from(network, params, space, files))[:12]}"
     before = optuna.get_all_study_names(journal)
     if before and name not in before:
-        print("search: begins anew; what was tried before had another space, or other parameters, data or code")
+        print("search: starting anew, because the space, the parameters, the data or the code have changed")
     study = optuna.create_study(
         study_name=name,
         storage=journal,

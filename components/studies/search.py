@@ -106,7 +106,7 @@ def _attempt(
     try:
         mine = _placed(changed(params, network, values), place, trial.user_attrs.get(FIRST, trial.number))
     except ContradictionError as error:
-        print(f"trial {trial.number + 1}: left out: {error}")
+        print(f"trial {trial.number + 1}: skipped: {error}")
         raise optuna.TrialPruned from error
     with tempfile.TemporaryDirectory(prefix="glioflow-trial-") as folder:
         try:

@@ -91,8 +91,8 @@ def check_updates(params: Params, network: str, steps: int) -> None:
     left = group.average**batches
     if left > 0.5:
         print(
-            f"{network}: of the weights that it begins with, a moving average of {group.average:g} keeps {left:.0%} "
-            f"after {batches} batches; lower {network}.average"
+            f"{network}: after {batches} batches, a moving average of {group.average:g} still holds {left:.0%} of the "
+            f"initial weights; lower {network}.average"
         )
 
 

@@ -44,7 +44,7 @@ def check(folder: str | Path) -> None:
         more = f" (and {len(anomalies) - 1} more)" if len(anomalies) > 1 else ""
         raise UserError(
             f"data/examples: {split}: {feature}: {' '.join(description.split())}{more}; "
-            f"mend the scans, or change {SCHEMA.parent.name}/{SCHEMA.name} where the scans are right"
+            f"correct the scans or, if they are right, {SCHEMA.parent.name}/{SCHEMA.name}"
         )
 
 
@@ -55,4 +55,4 @@ def check_drift(table: pd.DataFrame, action: str) -> None:
         print(f"drift: {line}")
     if lines and action == "refuse":
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-        raise UserError(f"data/splits.csv: {lines[0]}{more}; split in another way, or set drift.action to warn")
+        raise UserError(f"data/splits.csv: {lines[0]}{more}; split differently, or set drift.action to warn")

@@ -9,7 +9,7 @@ from pipelines.paths import MANIFEST, PROBLEMS, SCANS
 
 
 def run(params: Params) -> None:
-    """Read the source: one NIfTI a patient, one manifest row a slice."""
+    """Read the source: one NIfTI file per patient, one manifest row per slice."""
     group = params.ingest
     ingest(
         params.source,

@@ -10,14 +10,14 @@ from pipelines.project import from_here
 
 
 @click.command()
-@click.option("--source", metavar="DIR", callback=from_here, help="Folder of scans; without it params.yaml decides.")
+@click.option("--source", metavar="SCANS", callback=from_here, help="Folder, archive or gs:// address of scans.")
 @click.option("--scale", type=click.Choice(["demo", "laptop", "full"]), help="Size of networks and trainings.")
 @click.option("-S", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter of params.yaml.")
 @click.option("--settings", "line", default="", metavar="LINE", help="Set several: NAME=VALUE NAME=VALUE ...")
 def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: str) -> None:
     """Run the whole workflow and print its result.
 
-    Switches are written to params.yaml, where they stay and are versioned, then `dvc repro` runs what they change.
+    Options are written to params.yaml, where they stay, and `dvc repro` runs what they change.
     """
     from pipelines import workflow
     from pipelines.editing import assignments
@@ -30,7 +30,7 @@ def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: 
 @click.command()
 @click.option("--sync", is_flag=True, help="Pull code and results from the Git and DVC remotes first; push results.")
 def scheduled(sync: bool) -> None:
-    """Run the workflow, as a timer does: not beside another run, with the outcome in the last line."""
+    """Run the workflow unattended: never beside another run, with the outcome in the last line."""
     from pipelines import scheduled as unattended
 
     status, outcome = unattended.run(sync=sync)
@@ -59,7 +59,7 @@ def clean() -> None:
 
 @click.command()
 def doctor() -> None:
-    """Say which stack this is, classic or modern, why, and what the machine offers."""
+    """Describe the installation: stack and versions, what is past its end of life, processors."""
     from pipelines import stack
 
     click.echo(stack.describe())

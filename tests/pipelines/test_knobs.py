@@ -207,8 +207,8 @@ def test_a_value_that_stands_elsewhere_is_not_changed_there():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda text: text + "seed: 4\n", r"the key seed stands there twice, line \d+; remove one of the two"),
-        (lambda text: text.replace("val: 0.15", "val: 0.15\n  val: 0.1"), "the key val stands there twice"),
+        (lambda text: text + "seed: 4\n", r"the key seed appears twice, line \d+; remove one of the two"),
+        (lambda text: text.replace("val: 0.15", "val: 0.15\n  val: 0.1"), "the key val appears twice"),
         (lambda text: text.replace("  epochs:", "  epoch:", 1), r"did you mean classifier\.epochs\?"),
     ],
 )

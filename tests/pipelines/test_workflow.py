@@ -102,7 +102,9 @@ def test_a_scheduled_run_with_nothing_new_does_nothing(project):
 
 def test_a_scheduled_run_yields_to_another_and_a_run_by_hand_is_refused(project):
     with alone_in(project):
-        assert re.match(r"scheduled run: another run is under way here since 2.*; this one yields", scheduled(project))
+        assert re.match(
+            r"scheduled run: another run is under way here, started 2.*; this one yields", scheduled(project)
+        )
         result = glioflow("run", cwd=project)
         assert result.returncode == 2
         assert "another run is under way here" in result.stderr

@@ -103,5 +103,5 @@ class Segmenter(Recipe):
     def halve_evenly(self) -> Segmenter:
         """Refuse more pooling steps than the side can be halved."""
         if self.image_size % 2 ** len(self.filters):
-            raise ValueError(f"image_size {self.image_size} can't be halved {len(self.filters)} times, once a filter")
+            raise ValueError(f"image_size {self.image_size} can't be halved {len(self.filters)} times, once per filter")
         return self

@@ -45,7 +45,7 @@ def read(
         if volume.data.ndim != 3:
             what = f"{volume.data.ndim} dimensions where 3 are expected"
             reading.add(
-                "shape", _where(found[name], place), what, "export one volume a file, or one 4-D file a patient"
+                "shape", _where(found[name], place), what, "export one volume per file, or one 4-D file per patient"
             )
     if masks and "mask" not in found:
         reading.add("missing_mask", patient, "no reference mask")
@@ -76,8 +76,8 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
             return None
         kind = picture.get_data_dtype()
         if kind.fields is not None or kind.kind == "c":
-            remedy = "export it as numbers, one a voxel"
-            reading.add("type", where, f"holds {_words(kind)} where one number a voxel is expected", remedy)
+            remedy = "export it as numbers, one per voxel"
+            reading.add("type", where, f"holds {_words(kind)} where one number per voxel is expected", remedy)
             return None
         _check_gzip(path)
         data = np.asarray(picture.dataobj)
@@ -158,8 +158,8 @@ def _channels_remedy(stack: Volume, path: Path, options: Options) -> str:
         return "channels are its first axis: make them the last"
     if stack.data.ndim == 4:
         named = "name what its last axis holds, e.g. ingest.channels=[flair,pre,post,t2]"
-        return f"lay the Medical Decathlon's dataset.json beside its folders, {named}, or save a file a sequence"
-    return "make it one 3-D file a sequence"
+        return f"lay the Medical Decathlon's dataset.json beside its folders, {named}, or save one file per sequence"
+    return "make it one 3-D file per sequence"
 
 
 def _where(path: Path, place: Path) -> str:
