@@ -52,9 +52,7 @@ def test_a_missing_knob_and_a_missing_scale_are_named():
     with pytest.raises(UserError, match=r"^params\.yaml: gate\.margin: Field required$"):
         params.parse(tree)
     tree["gate"]["margin"] = {"laptop": 0.1, "full": 0.1}
-    with pytest.raises(
-        UserError, match=r"^params\.yaml: gate\.margin: no value for scale demo; add it to"
-    ):
+    with pytest.raises(UserError, match=r"^params\.yaml: gate\.margin: no value for scale demo; add it to"):
         params.parse(tree)
     with pytest.raises(UserError, match=r"choose one of demo, laptop, full$"):
         params.parse(TREE | {"scale": "tiny"})
