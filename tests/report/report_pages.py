@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 
-import pytest
-
 from components.report.page import write_page
 
 
@@ -23,8 +21,3 @@ def seen(page):
 
 def section(page, name):
     return seen(re.search(rf'<section id="{name}">(.*?)</section>', page, re.DOTALL)[1])
-
-
-@pytest.fixture(scope="module")
-def page(finished, tmp_path_factory):
-    return page_of(finished, tmp_path_factory.mktemp("page"))

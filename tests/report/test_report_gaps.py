@@ -16,7 +16,7 @@ from components.common.tables import PROBLEM_COLUMNS
 from components.report.patient_section import refer_words
 from components.report.run_data import read_run
 
-pytest_plugins = ["finished_run", "report_pages"]
+pytest_plugins = ["finished_run"]
 
 
 def test_without_empty_slices_there_is_no_roc_and_the_page_says_so(tmp_path, tiny_params):

@@ -8,7 +8,13 @@ import pytest
 from made_up_run import all_background, made_up_run, over_confident
 from report_pages import page_of, section, seen
 
-pytest_plugins = ["finished_run", "report_pages"]
+pytest_plugins = ["finished_run"]
+
+
+@pytest.fixture(scope="module")
+def page(finished, tmp_path_factory):
+    return page_of(finished, tmp_path_factory.mktemp("page"))
+
 
 SECTIONS = [
     *("verdict", "numbers", "learning", "patients", "cohorts", "end-to-end", "detection", "refer", "gallery"),
