@@ -1,4 +1,7 @@
-"""How long each stage took in its last run: notes for users, among DVC's temporary files; no stage's output."""
+"""Which stages ran, and for how long: notes among DVC's temporary files, no stage's output.
+
+DVC itself only prints whether it ran a stage or restored its results.
+"""
 
 from __future__ import annotations
 
@@ -66,9 +69,9 @@ def last_run(since: float | None = None) -> LastRun:
 
 def stage_names() -> Iterator[str]:
     """Names of the stages of dvc.yaml, as DVC knows them."""
-    import yaml
+    from components.common.yaml_text import read_yaml
 
-    for name, body in yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
+    for name, body in read_yaml("dvc.yaml", "not here; run glioflow inside the project")["stages"].items():
         yield from (f"{name}@{item}" for item in body["foreach"]) if "foreach" in body else [name]
 
 

@@ -4,58 +4,21 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from pathlib import Path
 
 from components.common import params, yaml_text
 from components.common.errors import UserError
-from components.common.files import atomic_file, read_json
-from components.common.lock import HeldError, held
-from components.common.yaml_text import read_yaml
+from components.common.files import atomic_file
 from components.registry.git import NoRepositoryError, git
-from pipelines import knobs, paths, times
+from pipelines import paths, times
 from pipelines.beforehand import check_files, check_gpu
+from pipelines.editing.params_text import put
 from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.run_lock import alone
+from pipelines.run_summary import summary
 
 PARAMS = Path("params.yaml")
-
-
-def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
-    """Set `knob=value` pairs in params.yaml, keeping its other lines; a wrong pair leaves the file unchanged.
-
-    Args:
-        settings: pairs to set.
-        check_source: whether the source must exist.
-
-    Returns:
-        The changes, in words.
-    """
-    params.load(PARAMS)
-    text, changes = knobs.put(yaml_text.read_text(PARAMS), settings, str(PARAMS))
-    tree = yaml_text.parse(text, str(PARAMS))
-    chosen = params.parse(tree, str(PARAMS))
-    params.check_paths(tree)
-    if check_source:
-        check(chosen)
-    with atomic_file(PARAMS) as part:
-        part.write_bytes(text.encode())
-    return changes
-
-
-def check(chosen: params.Params) -> None:
-    """Refuse a missing source, or a missing file named in params.yaml, before rather than after the first stages.
-
-    A quick check, because every run makes it.
-    """
-    check_files(chosen)
-    if Path(chosen.source) != paths.DEMO:
-        from components.sources.presence import check_source
-
-        check_source(chosen.source)
 
 
 def run(settings: list[str]) -> int:
@@ -70,27 +33,61 @@ def run(settings: list[str]) -> int:
 
 
 def run_alone(settings: list[str]) -> int:
-    """Check the parameters and the source, then run `dvc repro`, inside `alone`; returns 0, or 2 if a stage failed."""
-    began, before = time.time(), PARAMS.read_bytes() if PARAMS.exists() else b""
-    if settings:  # which are checked before they are written
-        print("".join(f"{PARAMS}: {line}\n" for line in apply(settings)), end="", flush=True)
-    else:
-        tree = read_yaml(PARAMS, "not here; run glioflow in the project's top folder")
-        chosen = params.parse(tree, str(PARAMS))
-        params.check_paths(tree)
+    """Apply the settings, run `dvc repro` and print the result, inside `alone`; returns 0, or 2 if a stage failed."""
+    began = time.time()
+    chosen, changes = apply(settings)
+    print("".join(f"{PARAMS}: {line}\n" for line in changes), end="", flush=True)
+    if run_forwarding_sigterm([dvc(), "repro", *_targets(chosen)]):
+        return 2
+    print("\n" + summary(began))
+    return 0
+
+
+def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, list[str]]:
+    """Set parameters in params.yaml, keeping its other lines; if anything is wrong, the file stays as it was.
+
+    Args:
+        settings: assignments, `name=value`.
+        ready: whether the source, the files named in params.yaml and a required GPU must be here.
+
+    Returns:
+        All parameters; and the changes, in words.
+    """
+    before = yaml_text.read_text(PARAMS, "not here; run glioflow inside the project")
+    params.parse(yaml_text.parse(before, str(PARAMS)), str(PARAMS))  # what was wrong before is not the settings' fault
+    text, changes = put(before, settings, str(PARAMS))
+    tree = yaml_text.parse(text, str(PARAMS))
+    chosen = params.parse(tree, str(PARAMS))
+    params.check_paths(tree)
+    if ready:
         check(chosen)
-    chosen = params.load(PARAMS)
-    try:
-        check_gpu(chosen)
-    except UserError:
-        if settings:
-            with atomic_file(PARAMS) as part:
-                part.write_bytes(before)
-        raise
-    status = run_forwarding_sigterm([dvc(), "repro", *_targets(chosen)])
-    if status == 0:
-        print("\n" + summary(began))
-    return 2 if status else 0
+    if changes:
+        _write(text)
+    if ready:
+        try:
+            check_gpu(chosen)  # compares what is written with the last run: a trained network needs no GPU
+        except UserError:
+            if changes:
+                _write(before)
+            raise
+    return chosen, changes
+
+
+def _write(text: str) -> None:
+    with atomic_file(PARAMS) as part:
+        part.write_bytes(text.encode())
+
+
+def check(chosen: params.Params) -> None:
+    """Refuse a missing source, or a missing file named in params.yaml, before rather than after the first stages.
+
+    A quick check, because every run makes it.
+    """
+    check_files(chosen)
+    if Path(chosen.source) != paths.DEMO:
+        from components.sources.presence import check_source
+
+        check_source(chosen.source)
 
 
 def require_repository() -> None:
@@ -115,79 +112,6 @@ def _targets(chosen: params.Params) -> list[str]:
     return [] if Path(chosen.source) == paths.DEMO else [name for name in times.stage_names() if name != "demo"]
 
 
-class UnderWayError(UserError):
-    """Another run is working in the same folder."""
-
-
-@contextmanager
-def alone(verb: str = "run") -> Iterator[None]:
-    """Let one run at a time work here. The kernel holds the lock: it is released with the process, however that ends.
-
-    Args:
-        verb: name of this activity, shown to others.
-
-    Raises:
-        UnderWayError: another run is working here; says since when.
-    """
-    if not Path(".dvc").is_dir():  # DVC will report that, and nothing can run
-        yield
-        return
-    folder = Path(".dvc/tmp")
-    folder.mkdir(exist_ok=True)
-    others = "" if verb == "run" else f" ({verb})"
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(
-                held(folder / "glioflow.lock", datetime.now().astimezone().isoformat(" ", "seconds") + others)
-            )
-        except HeldError as error:
-            raise UnderWayError(f"another run is under way here since {error}; wait until it ends") from error
-        yield
-
-
 def dvc() -> str:
     """The command `dvc` of this environment."""
     return shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
-
-
-def number(value: float | None) -> str:
-    """Format a score for people."""
-    return "not measured" if value is None else f"{value:.3f}"
-
-
-def summary(since: float | None = None) -> str:
-    """Verdict, headline numbers, durations of the stages and path of the report of the last run.
-
-    Args:
-        since: see `times.last_run`.
-    """
-    from components.registry import pushed  # it imports GTO, whose import closes all log handlers
-
-    metrics = read_json(paths.METRICS)
-    verdict = read_json(paths.BLESSING / "verdict.json")
-    layered = metrics["layered"]
-    interval = (
-        f"95 % interval {number(layered['volume_dice_mean_low95'])} to {number(layered['volume_dice_mean_high95'])}"
-    )
-    rows = [
-        ("Data", f"{layered['patients']} test patients" + (", SYNTHETIC" if metrics["data"] == "synthetic" else "")),
-        ("Classifier AUROC, slices", number(metrics["classifier"]["auroc"])),
-        ("Volume Dice, mean", f"{number(layered['volume_dice_mean'])}  ({interval})"),
-        ("Volume Dice, median", number(layered["volume_dice_median"])),
-        ("Verdict", verdict["verdict"]),
-        *(("", reason) for reason in verdict["reasons"]),
-        ("Registry", pushed.in_words()),
-        *_stages(times.last_run(since)),
-        ("Report", str(paths.REPORT.resolve())),
-    ]
-    return "\n".join(f"{name:<26}{value}" for name, value in rows)
-
-
-def _stages(run: times.LastRun) -> Iterator[tuple[str, str]]:
-    """Rows about the stages: which ran and for how many seconds, and which did not."""
-    took = [f"{stage} {seconds:.0f}" for stage, seconds in run.seconds.items()]
-    if took:
-        took.append(f"all {sum(run.seconds.values()):.0f}")
-    for name, stages in (("Stages, seconds", took), ("Unfinished", run.unfinished), ("Up to date", run.up_to_date)):
-        lines = textwrap.wrap(", ".join(stages), 94, break_on_hyphens=False)
-        yield from ((name if line is lines[0] else "", line) for line in lines)

@@ -17,7 +17,10 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 
-NEEDED = ["infra/bootstrap.py", "infra/pip_settings.py", "pipelines/__init__.py", "pipelines/stack.py"]
+NEEDED = [
+    *(f"infra/{name}.py" for name in ("bootstrap", "environments", "interpreters", "pip_settings")),
+    *("pipelines/__init__.py", "pipelines/stack.py"),
+]
 LOCK = "infra/predict/requirements.lock"
 WHEEL = "tinier-1.0-py3-none-any.whl"
 # The project itself, as small: it builds with what lies in it.

@@ -41,7 +41,7 @@ def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
         raise UserError(f"{path}: has {len(names)} columns `patient` and needs one; rename the one that names patients")
     key = table.pop(names[0]).str.strip()
     if key.duplicated().any():
-        raise UserError(f"{path}: names {key[key.duplicated()].iloc[0]} twice; keep one row a patient")
+        raise UserError(f"{path}: names {key[key.duplicated()].iloc[0]} twice; keep one row per patient")
     rows = {name: at for at, name in enumerate(key)}
     # A row for the examination takes precedence over one for the person.
     found = {p: rows[name] for p in patients for name in (subject_of(p), p) if name in rows}

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import KDTree
 
 Spacing = tuple[float, float, float]
 
@@ -51,6 +50,8 @@ def surface_distances(reference: np.ndarray, prediction: np.ndarray, spacing: Sp
     box = bounding_box(reference | prediction)
     ours, theirs = (np.argwhere(surface(mask[box])) * np.asarray(spacing) for mask in (reference, prediction))
     # Looking up a few thousand points in a tree is faster than a distance transform of the whole box.
+    from scipy.spatial import KDTree  # slow, and predictions need only the rest of this module
+
     return KDTree(theirs).query(ours)[0], KDTree(ours).query(theirs)[0]
 
 

@@ -8,7 +8,6 @@ can't correct a wrong share of positives.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 
 # A fit beyond these limits shows that the data were insufficient, not how confident to be.
@@ -55,6 +54,8 @@ def temperature(probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarr
         return 1.0
     if probabilities[labels].min() >= 0.5 >= probabilities[~labels].max():
         return 1.0
+    from scipy.optimize import minimize_scalar  # slow, and applying a temperature needs none of it
+
     # The loss is convex in 1 / T, so it also has a single valley in log T.
     found = minimize_scalar(
         lambda log_t: nll(probabilities, labels, weights, float(np.exp(log_t))),

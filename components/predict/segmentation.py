@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import highdicom as hd
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.sr.codedict import codes
 
 from components.common.errors import UserError
 from components.common.files import atomic_file
@@ -18,6 +16,9 @@ from components.predict.seg_headers import source_headers
 from components.scans.scan import Scan
 from components.sources.dicom.datasets import silent
 from components.sources.dicom.pixel_data import TO_RAS
+
+if TYPE_CHECKING:
+    import highdicom as hd
 
 NAME = "glioflow"
 
@@ -58,6 +59,9 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
 
 def _segmentation(sources: list[Dataset], mask: np.ndarray, affine: np.ndarray) -> hd.seg.Segmentation:
     """Build one segment on the volume of `sources`, whose affine in LPS is given."""
+    import highdicom as hd  # slow, and only predictions of DICOM need it
+    from pydicom.sr.codedict import codes
+
     volume = hd.Volume(
         mask.astype(np.uint8),
         affine,

@@ -7,12 +7,14 @@ rows; a split grouped by its `patient_id` puts every patient on both sides.
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def contradictions(tree: Storage, folder: str) -> list[Problem]:
@@ -26,6 +28,8 @@ def contradictions(tree: Storage, folder: str) -> list[Problem]:
 
 
 def _check(tree: Storage, path: str) -> Problem | None:
+    import pandas as pd  # slow, and most scans come without a table
+
     try:
         with tree.open(path) as file:
             table = pd.read_csv(file, dtype=str)

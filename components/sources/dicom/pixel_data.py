@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import highdicom as hd
 import numpy as np
 from pydicom.pixels import get_decoder
 from pydicom.uid import JPEGLossless, JPEGLosslessSV1
@@ -17,7 +16,7 @@ from components.sources.dicom.positions import EVEN, check_positions
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.series import Series
 from components.sources.reading import MAX_VOXELS
-from components.sources.volume import Volume
+from components.sources.volumes.volume import Volume
 
 # In DICOM +x points to the patient's left and +y to the back, in NIfTI to the right and to the front.
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -30,6 +29,8 @@ def stack_series(series: Series) -> Volume:
         RefusedError: the slices are not an even stack of one size and orientation, or their pixels can't be decoded
             here.
     """
+    import highdicom as hd  # slow, and only DICOM needs it
+
     first = series.headers[0]
     _check_size(series)
     with np.errstate(over="ignore", invalid="ignore"):  # from absurd rescales; `_placed` detects the result
@@ -104,6 +105,8 @@ def _placed(pixels: np.ndarray, affine: np.ndarray, frame: Any) -> Volume:
 
 def read_segmentation(path: Path) -> Volume:
     """All segments of a DICOM SEG as one mask."""
+    import highdicom as hd
+
     data = read_file(path)
     frame = data.get("FrameOfReferenceUID")
     make_exact([data])

@@ -1,0 +1,36 @@
+"""What a NIfTI header says about position: two forms, each with a code, 0 for none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from components.scans.geometry import Geometry, is_usable
+from components.sources.reading import DAMAGE
+from components.sources.volumes.position import shift
+
+
+def block(picture: Any) -> bytes | None:
+    """Return the header's raw bytes; None for formats that nibabel only presents as NIfTI."""
+    return bytes(picture.header.binaryblock) if isinstance(picture.header, nib.Nifti1Header) else None
+
+
+def codes(picture: Any) -> int:
+    """Whether a header holds a position: its sform_code plus qform_code; 1 in formats without such codes."""
+    header = picture.header
+    found = [int(header[code]) for code in ("sform_code", "qform_code") if code in header]
+    return sum(found) if found else 1
+
+
+def second_form(picture: Any, first: Geometry) -> Geometry | None:
+    """Where the qform puts a volume, if there is one beside the sform and it differs."""
+    header = picture.header
+    if "qform_code" not in header or int(header["qform_code"]) <= 0 or int(header["sform_code"]) <= 0:
+        return None
+    try:
+        second = Geometry(first.shape, np.asarray(header.get_qform(), np.float64))
+    except DAMAGE:
+        return None
+    return second if is_usable(second.affine) and shift(second, first) > 1 else None

@@ -1,0 +1,102 @@
+"""From the volumes of one examination to its scan: every sequence on one grid, as slices of 0..255."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from components.scans.geometry import Geometry, model_grid, resample, resample_mask, voxels_outside
+from components.scans.scan import CHANNELS, Scan
+from components.sources.reading import Options, Reading
+from components.sources.volumes import head, intensities, placing, position
+from components.sources.volumes.volume import Volume
+
+# After one of these a volume is missing, and the scan would differ from the one provided.
+LACKING = ("unreadable", "type", "not_finite", "shape", "gap")
+
+
+def build_scan(
+    reading: Reading, site: str, where: str, volumes: Mapping[str, Volume], mask: Volume | None, options: Options
+) -> None:
+    """Put the scan into `reading`, unless there is no FLAIR or a problem forbids it.
+
+    FLAIR's slices determine the grid (`model_grid`); the other sequences and the mask are resampled to it by their
+    positions in the patient. A missing or blank sequence is replaced with a copy of FLAIR, as in kaggle_3m.
+    """
+    if "flair" not in volumes and not reading.has(*LACKING, "series"):
+        what = "no FLAIR sequence, which is the one that shows the tumour's extent"
+        reading.add("series", where, what, "add it, or name its file so that it can be told (flair, t2f, dark-fluid)")
+    if reading.has(*LACKING, "series"):
+        return
+    volumes = {name: volume for name, volume in volumes.items() if _has_contents(name, volume, where, reading)}
+    if "flair" not in volumes:
+        return
+    flair = volumes["flair"]
+    placed = {name: placing.place(name, volume, flair, where, reading) for name, volume in volumes.items()}
+    outline = None if mask is None else placing.place_mask(mask, volumes, placed, where, reading)
+    if None in placed.values() or (mask is not None and outline is None):
+        return
+    grid = model_grid(flair.geometry, options.size, options.spacing)
+    planes = {}
+    for name in CHANNELS:
+        volume = placed.get(name) or flair
+        planes[name] = _slices(intensities.to_uint8(volume.data), volume.geometry, grid)
+        if not planes[name].any():
+            reading.add("position", where, f"{name} and FLAIR share no voxel", position.EXPORT)
+            return
+    truth = None if outline is None else _on_grid(outline, grid, where, reading)
+    if outline is not None and (truth is None or not _can_be_a_tumour(truth, planes["flair"], where, reading)):
+        return
+    image = np.stack([planes[name] for name in CHANNELS], axis=-1)
+    reading.scan = Scan(reading.patient, site, image, truth, grid.affine, flair.geometry, flair.header)
+
+
+def _has_contents(name: str, volume: Volume, where: str, reading: Reading) -> bool:
+    """Record what is unusual about a sequence's intensities; returns whether it has any contents."""
+    if intensities.is_flat(volume.data):
+        instead = "" if name == "flair" else "; FLAIR stands in for it"
+        what = f"{name} has the value {volume.data.flat[0]} everywhere{instead}"
+        reading.add("blank", where, what, "convert it again from its source")
+        return False
+    if odd := intensities.oddity(volume.data):
+        reading.add("intensities", where, f"{name} {odd}")
+    return True
+
+
+def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.ndarray | None:
+    """Resample a mask to the grid: bool [slices, height, width]; None if some or all of its tumour would be lost."""
+    tumor = mask.data > 0
+    lost = voxels_outside(tumor, mask.geometry, grid)
+    if lost:
+        what = f"{lost} of {int(tumor.sum())} voxels of its mask lie outside the field of view of FLAIR"
+        reading.add("shape", where, what, "outline it on FLAIR, or enlarge ingest.size x ingest.spacing")
+        return None
+    truth = resample_mask(tumor, mask.geometry, grid).transpose(2, 1, 0)
+    if tumor.any() and not truth.any():
+        reading.add("mask_lost", where, "its tumour is too thin to show on any slice of FLAIR")
+        return None
+    return truth
+
+
+def _can_be_a_tumour(truth: np.ndarray, flair: np.ndarray, where: str, reading: Reading) -> bool:
+    """Compare a mask with the head on FLAIR, both [slices, height, width]."""
+    if not truth.any():
+        return True
+    inside = head.outline(flair)
+    covered = (truth & inside).sum() / max(1, inside.sum())
+    if covered > head.LARGEST_TUMOUR:
+        remedy = "give the tumour's mask; one of the brain or of its tissues is none"
+        reading.add("mask_values", where, f"its mask covers {covered:.0%} of the head", remedy)
+        return False
+    beside = (truth & ~inside).sum() / truth.sum()
+    if beside > 0.5:
+        reading.add("position", where, f"{beside:.0%} of its mask lie outside of the head", position.COPY_HEADER)
+        return False
+    return True
+
+
+def _slices(volume: np.ndarray, source: Geometry, grid: Geometry) -> np.ndarray:
+    """Resample uint8 `volume` to the grid: uint8 [slices, height, width]."""
+    moved = resample(volume, source, grid)
+    return np.clip(np.round(moved), 0, 255).astype(np.uint8).transpose(2, 1, 0)

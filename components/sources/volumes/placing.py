@@ -1,0 +1,45 @@
+"""Places the volumes of an examination relative to FLAIR, or says why their positions are unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from components.scans.scan import CHANNELS
+from components.sources.reading import Reading
+from components.sources.volumes import alignment, position
+from components.sources.volumes.volume import Volume
+
+
+def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading) -> Volume | None:
+    """Place a volume relative to FLAIR; None if its header contradicts FLAIR's."""
+    if volume.frame and flair.frame and volume.frame[0] == flair.frame[0] and volume.frame != flair.frame:
+        reading.add("position", where, f"{name} is placed in another frame of reference than FLAIR, or in none")
+    forms = [(one, other) for one in (volume.geometry, volume.second) for other in (flair.geometry, flair.second)]
+    if any(one is not None and other is not None and one.same_as(other) for one, other in forms):
+        return replace(volume, geometry=flair.geometry)
+    if volume.unset and flair.unset and position.is_same_grid(volume.geometry, flair.geometry):
+        what = f"{name} and FLAIR hold no position; they are taken voxel by voxel"
+        reading.add("choice", where, what, "look whether the pictures fit")
+        return replace(volume, geometry=flair.geometry)
+    is_mask = name not in CHANNELS
+    found = position.contradiction(
+        volume.geometry, flair.geometry, unset=(volume.unset, flair.unset), is_mask=is_mask
+    ) or alignment.contradiction(volume.data, volume.geometry, flair.data, flair.geometry)
+    if found is None:
+        return volume
+    what, remedy = found
+    # DICOM's positions come from the scanner; no tool copies headers there.
+    reading.add("position", where, f"{name}: {what}", "" if volume.header is None else remedy)
+    return None
+
+
+def place_mask(
+    mask: Volume, volumes: Mapping[str, Volume], placed: Mapping[str, Volume | None], where: str, reading: Reading
+) -> Volume | None:
+    """Place a mask like the sequence on which it was drawn, if one has its geometry; else see `place`."""
+    for name, volume in volumes.items():
+        drawn_on = placed[name]
+        if name != "flair" and drawn_on is not None and mask.geometry.same_as(volume.geometry):
+            return replace(mask, geometry=drawn_on.geometry)
+    return place("its mask", mask, volumes["flair"], where, reading)

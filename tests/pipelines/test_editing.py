@@ -1,0 +1,232 @@
+"""Knobs as people type them, and what becomes of params.yaml."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, read_params
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from in_process import glioflow
+
+from components.common import params, yaml_text
+from components.common.errors import UserError
+from pipelines import workflow
+from pipelines.editing import assignments, params_text
+
+TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
+# The same parameters as other people lay them out: nothing of it may be put in order on the way.
+BY_HAND = """\
+scale:   laptop   # which
+
+"source": 'data/demo'
+seed: 1
+split: {folds: 5,  fold: , sites: [ AA,BB ]}   # folds
+convert:   # how
+    args:  # of Beam
+
+    # the runner
+    - --runner=FnApiRunner   # own
+    -   --workers=1
+
+    # behind
+    text: |
+        two
+        lines
+    none:        # nothing yet
+segmenter:
+  epochs:
+     demo: 7
+     laptop: 24
+  rate: { demo: 1.0e-3, laptop: 2.0e-3, full: 3.0e-3 }
+last: [1,
+  2]"""
+PATHS = st.text(st.characters(exclude_characters="\0\n", exclude_categories=["Cs"]), min_size=1, max_size=30)
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+VALUES = PLAIN | st.lists(PLAIN, max_size=4)
+
+
+def lines_changed(before, after):
+    """Numbers of the lines of a text that are others, or gone, and how many there are in their place."""
+    blocks = difflib.SequenceMatcher(None, before.split("\n"), after.split("\n"), autojunk=False).get_opcodes()
+    return [(first, last, end - begin) for kind, first, last, begin, end in blocks if kind != "equal"]
+
+
+@pytest.mark.parametrize(
+    ("knob", "lines"),
+    [
+        *(("scale", (0, 1)), ("source", (2, 3)), ("seed", (3, 4)), ("split.folds", (4, 5)), ("split.fold", (4, 5))),
+        *(("split.sites", (4, 5)), ("convert.args", (6, 11)), ("convert.text", (13, 16)), ("convert.none", (16, 17))),
+        *(("segmenter.epochs", (20, 21)), ("segmenter.epochs.demo", (19, 20)), ("segmenter.rate", (21, 22))),
+        ("last", (22, 24)),
+    ],
+)
+@settings(max_examples=8)
+@given(VALUES)
+@example("a\x85b")  # line ends to YAML, and to few others
+@example(["\u2028", "\u2029ü"])
+def test_a_knob_changes_its_own_lines_only(knob, lines, value):
+    value = {"scale": "full", "source": str(value)}.get(knob, value)
+    after, told = params_text.put(BY_HAND, [assignments.written(knob, value)], "params.yaml")
+    changed = lines_changed(BY_HAND, after)
+    assert all(lines[0] <= first <= last <= lines[1] for first, last, _ in changed)
+    assert bool(changed) == bool(told)
+    here, there = yaml_text.parse(BY_HAND, ""), yaml_text.parse(after, "")
+    *groups, last = {"segmenter.epochs": "segmenter.epochs.laptop", "segmenter.rate": "segmenter.rate.laptop"}.get(
+        knob, knob
+    ).split(".")
+    place, expected = there, here
+    for group in groups:
+        place, expected = place[group], expected[group]
+    assert place[last] == value
+    expected[last] = value
+    assert there == here
+    for comment in ("# which", "# folds", "# how", "# of Beam", "# the runner", "# behind", "# nothing yet"):
+        assert comment in after or comment == "# the runner"
+
+
+def every_knob(tree, above=""):
+    for key, value in tree.items():
+        if isinstance(value, dict) and not set(value) <= set(params.SCALES):
+            yield from every_knob(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value[tree.get("scale", "demo")] if isinstance(value, dict) else value
+
+
+@settings(max_examples=10)
+@given(st.sampled_from([*every_knob(read_params())]), st.integers(0, 10**6) | st.text("ab", min_size=1))
+def test_each_knob_of_params_yaml_changes_one_line_and_what_it_held_puts_it_back(known, value):
+    knob, before = known
+    after, _ = params_text.put(TEXT, [assignments.written(knob, value)], "params.yaml")
+    if knob != "convert.beam_args":  # which is written on three
+        assert [(last - first, new) for first, last, new in lines_changed(TEXT, after)] in ([(1, 1)], [])
+    back, _ = params_text.put(after, [assignments.written(knob, before)], "params.yaml")
+    assert yaml_text.parse(back, "") == yaml_text.parse(TEXT, "")
+
+
+@settings(max_examples=15)
+@example("/scans of Köln (2), a=b/[x] #3 & ~'\"`$HOME ${x}: {y}")
+@example("2020-01-31")
+@example(" ~ ")
+@example("0\xa0")  # a no-break space, which belongs to the value
+@example("\xa0")
+@given(PATHS)
+def test_any_source_is_what_params_yaml_then_names(tmp_path_factory, path):
+    file = tmp_path_factory.mktemp("source") / "params.yaml"
+    file.write_text(TEXT, encoding="utf-8")
+    file.write_bytes(params_text.put(TEXT, [assignments.written("source", path)], str(file))[0].encode())
+    assert params.load(file).source == path
+
+
+@pytest.mark.parametrize(
+    ("line", "apart"),
+    [
+        ("", []),
+        ("a.b=1  c=2", ["a.b=1", "c=2"]),
+        ("split.holdout_sites=[AA, BB] seed=3", ["split.holdout_sites=[AA, BB]", "seed=3"]),
+        ("split.holdout_sites=[AA, x=3] seed=3", ["split.holdout_sites=[AA, x=3]", "seed=3"]),
+        ("source=/my scans/a, b seed=3", ["source=/my scans/a, b", "seed=3"]),
+        ("source='/my x=1' seed=3", ["source='/my x=1'", "seed=3"]),
+        ("source=/O'Brien's seed=3", ["source=/O'Brien's", "seed=3"]),
+        ("a={demo: 1, laptop: 2} b=", ["a={demo: 1, laptop: 2}", "b="]),
+        ("nonsense", ["nonsense"]),
+    ],
+)
+def test_a_line_of_knobs_is_told_apart(line, apart):
+    assert assignments.split(line) == apart
+
+
+@pytest.mark.parametrize(
+    ("setting", "place", "value"),
+    [
+        ("split.holdout_sites=[AA, BB]", "split.holdout_sites", ["AA", "BB"]),
+        ("split.fold=", "split.fold", None),
+        ("split.fold=null", "split.fold", None),
+        ("training.xla=off", "training.xla", "off"),
+        ("segmenter.learning_rate=1e-3", "segmenter.learning_rate", 0.001),
+        ("segmenter.epochs={demo: 1, laptop: 2, full: 3}", "segmenter.epochs", 1),
+        ("classifier.weights={demo: a, laptop: b, full: c}", "classifier.weights", "a"),
+        ("classifier.weights=my [1], b.h5", "classifier.weights", "my [1], b.h5"),
+        ("split.file=a #b: c", "split.file", "a #b: c"),
+        ("split.file='a b'", "split.file", "a b"),
+        ("source=2024", "source", "2024"),
+        ("segmenter.augment.rotate=3", "segmenter.augment.rotate", 3),
+        ("segmenter.filters=[8,8]", "segmenter.filters", [8, 8]),
+    ],
+)
+def test_a_value_is_yaml_and_a_path_is_a_path(setting, place, value):
+    text, _ = params_text.put(TEXT, [setting], "params.yaml")
+    found = params.parse(yaml_text.parse(text, "params.yaml"))
+    for part in place.split("."):
+        found = getattr(found, part)
+    assert found == value
+
+
+def test_a_knob_of_each_scale_is_set_for_the_chosen_one():
+    text, told = params_text.put(TEXT, ["segmenter.epochs=5", "scale=laptop"], "params.yaml")
+    assert yaml.safe_load(text)["segmenter"]["epochs"] == read_params()["segmenter"]["epochs"] | {"laptop": 5}
+    assert told == ["scale: demo -> laptop", "segmenter.epochs.laptop: 24 -> 5"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("clasifier.epochs=3", r"clasifier\.epochs: there is no such parameter; did you mean classifier\.epochs\?"),
+        ("holdout_sites=[AA]", r"no such parameter; did you mean split\.holdout_sites\?"),
+        (
+            "segmenter.epochs.huge=3",
+            r"segmenter\.epochs\.huge: there is no such parameter; did you mean segmenter\.epochs\?",
+        ),
+        ("seed.demo=3", r"seed\.demo: there is no such parameter"),
+        ("segmenter=3", r"segmenter: is a group; set one of its parameters, e\.g\. segmenter\.filters"),
+        ("segmenter.filters=[1, 2", r"segmenter\.filters=\[1, 2: the value is no YAML"),
+        ("seed", "seed: no value; write name=value"),
+    ],
+)
+def test_what_cannot_be_set_is_told_by_its_name(setting, says):
+    with pytest.raises(UserError, match=says):
+        params_text.put(TEXT, [setting], "params.yaml")
+
+
+def test_two_values_for_a_knob_are_refused():
+    with pytest.raises(UserError, match="seed: set twice, to 3 and to 4; choose one"):
+        params_text.put(TEXT, ["seed=3", "seed=4"], "params.yaml")
+    assert params_text.put(TEXT, ["seed=3", "seed=3"], "params.yaml")[1] == ["seed: 20260101 -> 3"]
+
+
+def test_a_value_that_stands_elsewhere_is_not_changed_there():
+    text = "scale: demo\na: &here 3\nb: *here\n"
+    with pytest.raises(UserError, match="b can't be set without changing other lines"):
+        params_text.put(text, ["b=4"], "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda text: text + "seed: 4\n", r"the key seed appears twice, line \d+; remove one of the two"),
+        (lambda text: text.replace("val: 0.15", "val: 0.15\n  val: 0.1"), "the key val appears twice"),
+        (lambda text: text.replace("  epochs:", "  epoch:", 1), r"did you mean classifier\.epochs\?"),
+    ],
+)
+@pytest.mark.parametrize("switches", [[], ["-S", "seed=5"]])
+def test_a_params_yaml_with_two_keys_or_a_misspelt_one_is_refused(tmp_path, change, says, switches):
+    (tmp_path / "params.yaml").write_text(change(TEXT), encoding="utf-8")
+    result = glioflow("run", *switches, cwd=tmp_path)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert re.search(says, line)
+    assert (tmp_path / "params.yaml").read_text(encoding="utf-8") == change(TEXT)
+
+
+def test_latin_1_and_windows_line_ends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_bytes(TEXT.replace("# folder,", "# für,").encode("latin-1"))
+    with pytest.raises(UserError, match=r"params.yaml: line \d+ is not UTF-8"):
+        workflow.apply(["seed=3"], ready=False)
+    Path("params.yaml").write_bytes(TEXT.replace("\n", "\r\n").encode())
+    workflow.apply(["seed=3"], ready=False)
+    assert Path("params.yaml").read_bytes() == TEXT.replace("20260101", "3").replace("\n", "\r\n").encode()
