@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -24,6 +23,8 @@ from conftest import ingest_into
 from tqdm import tqdm
 from watched import watch_once
 from written_scans import made_up_scan, write_kaggle
+
+from components.layered.reference import reference_model
 
 PATIENTS, TIMES = 3, 20
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -77,19 +78,14 @@ def check_convert(found, before, after):
 
 
 def prepare_watch(folder):
-    """A model, written in a process of its own because TensorFlow's threads don't survive a fork; two drop folders."""
-    code = f"from layered_models import write_layered; write_layered({str(folder / 'model')!r})"
-    subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=True
-    )
-    for source in "AB":  # both drop a patient of the same name; the second source drops one more
-        for name, number in (("one", 0), ("two", 1))[: "AB".index(source) + 1]:
-            write_kaggle(folder / f"{source}-drops" / name, made_up_scan(f"{source}{number}", slices=2))
+    """Two drop folders with a patient of the same name."""
+    for source in "AB":
+        write_kaggle(folder / f"{source}-drops" / "one", made_up_scan(f"{source}0", slices=1, size=32))
 
 
 def run_watch(folder, source, _workers=1):
     """Predict what lies in a drop folder, reading in this process: the other one changes no file."""
-    watch_once(folder / "out", folder / f"{source}-drops", folder / "model")
+    watch_once(folder / "out", folder / f"{source}-drops", reference_model())
 
 
 def check_watch(found, before, after):

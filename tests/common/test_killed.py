@@ -19,7 +19,7 @@ def killing(*arguments):
     return result.stdout
 
 
-@pytest.mark.parametrize("kind", ["ingest", "convert", "watch"])
+@pytest.mark.parametrize("kind", ["ingest", "convert", pytest.param("watch", marks=pytest.mark.nightly)])
 def test_what_a_kill_leaves_is_whole_or_absent_and_a_rerun_clears_up(tmp_path, kind):
     said = killing(kind, tmp_path)
     assert said.count("killed before") == said.count("killed in") == 1

@@ -18,6 +18,7 @@ from layered_models import write_layered
 from watched import SETTLE, files, watched
 
 from components.common.errors import UserError
+from components.predict import deliveries
 from components.predict.checked_reading import read_one
 from components.predict.deliveries import Deliveries
 from components.predict.detector import Detector
@@ -414,6 +415,30 @@ def test_what_kills_the_process_again_and_again_is_a_failure(tmp_path, model, de
     assert status(watch, patients[0].name) == [
         ("unnamed-1", "failed", "the process that predicted it was killed 3 times")
     ]
+
+
+@pytest.mark.parametrize("note", ["drop.json", "done"])
+def test_a_kill_on_either_side_of_the_rename_leaves_one_result(tmp_path, model, detector, patients, monkeypatch, note):
+    """All other moments are left to the night: tests/killing.py."""
+    write = deliveries.write_json
+
+    def killed(path, value):
+        if note in (path.name, path.parent.name):
+            raise KilledError
+        write(path, value)
+
+    with watched(tmp_path, model, detector) as first, monkeypatch.context() as patch:
+        first.drop(patients[0])
+        patch.setattr(deliveries, "write_json", killed)
+        with pytest.raises(KilledError):
+            first.look(2)
+        assert first.results() == ([patients[0].name] if note == "done" else [])
+    with watched(tmp_path, model, detector) as second:
+        second.read = None  # nothing is read again
+        second.look(3)
+        assert second.results() == [patients[0].name]
+        assert second.making() == []
+        assert [row[:2] for row in status(second, patients[0].name)] == [(patients[0].name, "done")]
 
 
 def test_a_second_one_is_told_who_holds_the_folder(watch, model, detector):
