@@ -105,8 +105,11 @@ def set_up(project, **variables):
     own = {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "PIP_CONFIG_FILE": os.devnull, "no_proxy": "127.0.0.1"}
     cache = {"UV_CACHE_DIR": str(project.parent / "cache"), "UV_PYTHON_DOWNLOADS": "never"}
     environment = kept | own | cache | {"PATH": f"{Path(UV).parent}:{os.environ['PATH']}"} | variables
+    python = Path(
+        sys.base_prefix, "bin", "python3"
+    )  # the machine's own: that of an environment brings its programs along
     run = subprocess.run(
-        [sys.executable, "infra/bootstrap.py", "predict"], cwd=project, env=environment, capture_output=True, text=True
+        [python, "infra/bootstrap.py", "predict"], cwd=project, env=environment, capture_output=True, text=True
     )
     return run.returncode, run.stdout + run.stderr
 

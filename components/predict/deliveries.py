@@ -52,7 +52,9 @@ class Deliveries:
             raise UserError(f"{self.out}: holds something else than results of --watch; give another folder with --out")
         try:
             self.notes.mkdir(parents=True, exist_ok=True)
-            (self.out / ".gitignore").write_text("*\n", encoding="utf-8")  # results name patients
+            if not (self.out / ".gitignore").exists():  # results name patients
+                with atomic_file(self.out / ".gitignore") as part:
+                    part.write_text("*\n", encoding="utf-8")
         except OSError as error:
             raise UserError(f"{self.out}: can't be written ({error.strerror}); choose another place") from error
         try:
