@@ -81,13 +81,19 @@ class _Grids:
     Args:
         images: uint8 [slices, height, width, channels].
         stacked: whether neighbours lie along the channels already; else they are the slices before and after.
+        pool: threads that share the work.
     """
 
-    def __init__(self, images: np.ndarray, stacked: bool, sizes: set[int], mirror: bool) -> None:
+    def __init__(
+        self, images: np.ndarray, stacked: bool, sizes: set[int], mirror: bool, pool: ThreadPoolExecutor
+    ) -> None:
         self.stacked, self.looks = stacked, 2 if mirror else 1
-        self.grids = {
-            size: [to_grid(images, size, mirrored) for mirrored in (False, True)[: self.looks]] for size in sizes
-        }
+        chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
+
+        def resampled(size: int, mirrored: bool) -> np.ndarray:
+            return np.concatenate(list(pool.map(lambda some: to_grid(some, size, mirrored), chunks)))
+
+        self.grids = {size: [resampled(size, mirrored) for mirrored in (False, True)[: self.looks]] for size in sizes}
 
     def of(self, network: _Network, at: np.ndarray) -> np.ndarray:
         """Slices as a network sees them, uint8 [looks x len(at), size, size, channels]; the mirrored ones come last."""
@@ -136,7 +142,7 @@ class LiteRTEngine(Engine):
         self.maps = None if self.mirror else self._maps
 
     def _grids(self, images: np.ndarray, stacked: bool = True) -> _Grids:
-        return _Grids(images, stacked, self.sizes, self.mirror)
+        return _Grids(images, stacked, self.sizes, self.mirror, self.pool)
 
     def _each(
         self, network: _Network, grids: _Grids, at: np.ndarray, use: Callable[[np.ndarray], np.ndarray]
