@@ -19,6 +19,7 @@ from components.common.errors import UserError
 from components.common.files import atomic_file, read_json, write_json
 from components.common.lock import HeldError, held
 from components.predict.drops import Drop, printable
+from components.predict.waiting import TABLE
 from components.scans.identity import file_name
 
 NOTES = ".watch"
@@ -136,7 +137,9 @@ class Deliveries:
         return self.notes / f"making-{self.label(name)}"
 
     def _result(self, name: str, number: int) -> Path:
-        return self.out / (file_name(printable(name)) + (f".{number}" if number > 1 else ""))
+        safe = file_name(printable(name))
+        safe += "-drop" if safe == TABLE else ""
+        return self.out / (safe + (f".{number}" if number > 1 else ""))
 
 
 def _read(path: Path) -> dict[str, Any] | None:

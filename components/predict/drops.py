@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +54,18 @@ def look(folder: Path) -> Iterator[Drop]:
         OSError: the folder can't be listed.
     """
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() or is_archive(entry.name))
+        names = sorted(entry.name for entry in entries if os.path.isdir(entry.path) or is_archive(entry.name))  # noqa: PTH112
     for name in names:
         if not is_temporary(name) and (drop := look_at(folder, name)):
             yield drop
 
 
 def loose_files(folder: Path) -> int:
-    """Return how many files lie beside the drops, so that nobody knows to which patient they belong."""
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.is_file() and not is_archive(entry.name)]
+    """Return how many files lie beside the drops, so that nobody knows whose they are; 0 if none is seen."""
+    try:
+        names = [name for name in os.listdir(folder) if (folder / name).is_file() and not is_archive(name)]  # noqa: PTH208
+    except OSError:
+        return 0
     return sum(not is_temporary(name) and not is_litter(name) for name in names)
 
 
@@ -75,7 +78,8 @@ def look_at(folder: Path, name: str) -> Drop | None:
     """Return a drop as it is now; None if there is none, or nothing in it yet."""
     place = folder / name
     refused: list[OSError] = []
-    paths = sorted(files_below(place, refused.append)) if place.is_dir() else [str(place)]
+    # Not Path's own, which raises where a share is lost.
+    paths = sorted(files_below(place, refused.append)) if os.path.isdir(place) else [str(place)]  # noqa: PTH112
     waits = "a folder in it can't be read" if refused else ""
     files: Files = {}
     sha = hashlib.sha256()
@@ -92,8 +96,8 @@ def look_at(folder: Path, name: str) -> Drop | None:
                 return None
             waits = waits or f"{relative} has vanished, or is a link to nothing"
             continue
-        if not waits and not os.access(path, os.R_OK):
-            waits = f"{relative} can't be read"
+        if not waits and not (stat.S_ISREG(found.st_mode) and os.access(path, os.R_OK)):
+            waits = f"{relative} can't be read, or is no file"
         files[relative] = [found.st_size, found.st_mtime_ns]
         sha.update(repr((relative, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)).encode())
     return Drop(name, files, sha.hexdigest(), waits) if files or waits else None

@@ -6,21 +6,23 @@ of its files come from the clock of another machine.
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from components.common.errors import UserError
-from components.common.files import atomic_file
 from components.common.system import is_full
 from components.predict.deliveries import Deliveries
 from components.predict.drops import Drop, look, look_at, loose_files
+from components.predict.waiting import TABLE, Waiting
 
-WAITING = "waiting.csv"
 BESIDE = ""  # stands for the files that lie beside the drops
 Predict = Callable[[Path, Path, str], bool]
+
+
+class _LostError(Exception):
+    """The drop folder can't be read: it lies on a share that was lost, and may come back."""
 
 
 class Watch:
@@ -51,8 +53,7 @@ class Watch:
         self.settle, self.say, self.stopping, self.clock = settle, say, stopping, clock
         self.seen: dict[str, tuple[str, float]] = {}  # of each drop: its stamp, and since when
         self.ended: dict[str, str] = {}  # stamp of a drop that needs no prediction
-        self.said: dict[str, str] = {}  # last line about a drop that waits
-        self.waiting: dict[str, str] | None = None  # what waiting.csv says
+        self.waiting = Waiting(deliveries.out, say)
         self.swept = False
 
     def run(self, wait: Callable[[], object]) -> None:
@@ -79,26 +80,32 @@ class Watch:
         now, present, ready = self.clock(), {BESIDE}, []
         waiting: dict[str, str] = {}
         try:
-            for drop in look(self.folder):
+            for drop in self._drops():
                 present.add(drop.name)
                 if self._has_settled(drop.name, drop.stamp, now) and self._is_ready(drop, waiting):
                     ready.append(drop)
-            beside = loose_files(self.folder)
-        except OSError as error:  # of a share that was lost, and may come back
+        except _LostError as error:
             self.seen.clear()  # whoever copies may have been cut off, too
-            self._say_once(BESIDE, f"the drop folder can't be read ({error.strerror}); looking again")
+            self.waiting.note(BESIDE, f"the drop folder can't be read ({error}); looking again")
             return []
+        beside = loose_files(self.folder)
         if self._has_settled(BESIDE, str(beside), now) and beside:
             waiting[BESIDE] = f"{beside} files lie beside the patients; put those of a patient into a folder of its own"
-            self._say_once(BESIDE, waiting[BESIDE])
-        self._forget(present, waiting)
-        self._note(waiting)
+            self.waiting.note(BESIDE, waiting[BESIDE])
+        self._forget(present)
+        self.waiting.write(waiting)
         return ready
+
+    def _drops(self) -> Iterator[Drop]:
+        try:
+            yield from look(self.folder)
+        except OSError as error:
+            raise _LostError(error.strerror) from error
 
     def _is_ready(self, drop: Drop, waiting: dict[str, str]) -> bool:
         if drop.waits:
             waiting[drop.name] = drop.waits
-            self._say_once(drop.name, f"{self.deliveries.label(drop.name)}: waits, see {WAITING}")
+            self.waiting.note(drop.name, f"{self.deliveries.label(drop.name)}: waits, see {TABLE}")
             return False
         if self.ended.get(drop.name) == drop.stamp:
             return False
@@ -107,12 +114,10 @@ class Watch:
         self.ended[drop.name] = drop.stamp
         return False
 
-    def _forget(self, present: set[str], waiting: dict[str, str]) -> None:
-        for state in (self.seen, self.ended, self.said):
+    def _forget(self, present: set[str]) -> None:
+        for state in (self.seen, self.ended):
             for name in state.keys() - present:
                 del state[name]
-        for name in self.said.keys() - waiting.keys():
-            del self.said[name]
         if not self.swept:
             self.deliveries.sweep(present)
             self.swept = True
@@ -155,26 +160,6 @@ class Watch:
         except OSError:
             return True
         return now is None or now.stamp != drop.stamp or bool(now.waits)
-
-    def _say_once(self, name: str, line: str) -> None:
-        if self.said.get(name) != line:
-            self.said[name] = line
-            self.say(line)
-
-    def _note(self, waiting: dict[str, str]) -> None:
-        """Write down what waits and why, with names, beside the results."""
-        if waiting == self.waiting:
-            return
-        path = self.deliveries.out / WAITING
-        if waiting:
-            with (
-                atomic_file(path) as part,
-                part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as f,
-            ):
-                csv.writer(f, lineterminator="\n").writerows([("drop", "why"), *sorted(waiting.items())])
-        else:
-            path.unlink(missing_ok=True)
-        self.waiting = waiting
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -51,10 +51,10 @@ from pipelines.project import from_here, into_here
 )
 @click.option(
     "--settle",
-    default=120.0,
+    default=120,
     show_default=True,
     metavar="SECONDS",
-    type=click.FloatRange(min=0),
+    type=click.IntRange(0, 86400),
     help="With --watch: how long a drop has to stay unchanged.",
 )
 @click.pass_context
@@ -70,7 +70,7 @@ def predict(
     beam_args: tuple[str, ...],
     storage: str | None,
     watch: str | None,
-    settle: float,
+    settle: int,
 ) -> None:
     """Find and outline tumours in INPUTS: sets, patients' folders, NIfTI files, pictures, archives, gs:// addresses.
 

@@ -167,6 +167,24 @@ def test_a_broken_link_an_unreadable_folder_and_an_empty_one_are_waited_for(watc
     assert watch.results() == [patients[0].name]
 
 
+def test_what_is_no_file_is_not_opened_and_holds_up_nobody_else(watch, patients):
+    os.mkfifo(watch.drop(patients[0]) / "pipe.dcm")  # to open it would wait for ever
+    (watch.drops / "circle").symlink_to(watch.drops / "circle")
+    (watch.drops / "pipe.zip").symlink_to(watch.drops / "nowhere.zip")
+    watch.drop(patients[1])
+    watch.look(3)
+    assert watch.results() == [patients[1].name]
+    assert list(waiting(watch)) == [patients[0].name]
+
+
+def test_a_drop_may_be_called_as_the_watch_calls_its_own_files(watch, patients):
+    watch.drop(patients[0], f"waiting.csv/{patients[0].name}")
+    (watch.drop(patients[1]) / "x.part").touch()
+    watch.look(3)
+    assert watch.results() == ["waiting.csv-drop"]
+    assert list(waiting(watch)) == [patients[1].name]
+
+
 def test_links_and_subfolders_are_followed_and_a_circle_ends(watch, patients, tmp_path):
     shutil.copytree(patients[0], tmp_path / "elsewhere" / "set" / patients[0].name)
     (watch.drops / "linked").symlink_to(tmp_path / "elsewhere")

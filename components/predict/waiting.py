@@ -1,0 +1,47 @@
+"""What waits in a drop folder, and why: in a table with names, beside the results; in the log once each, without."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+from components.common.files import atomic_file
+
+TABLE = "waiting.csv"
+
+
+class Waiting:
+    """Notes of what waits.
+
+    Args:
+        folder: where the table lies.
+        say: function that takes a line for the log.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.path, self.say = folder / TABLE, say
+        self.noted: dict[str, str] | None = None  # what the table says
+        self.lines: dict[str, str] = {}  # last line about each
+
+    def note(self, name: str, line: str) -> None:
+        """Log a line about a drop, unless that was the last one about it."""
+        if self.lines.get(name) != line:
+            self.lines[name] = line
+            self.say(line)
+
+    def write(self, waiting: dict[str, str]) -> None:
+        """Write the table of all that waits now, name to reason, and forget what no longer does."""
+        for name in self.lines.keys() - waiting.keys():
+            del self.lines[name]
+        if waiting == self.noted:
+            return
+        if waiting:
+            with (
+                atomic_file(self.path) as part,
+                part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+            ):
+                csv.writer(file, lineterminator="\n").writerows([("drop", "why"), *sorted(waiting.items())])
+        else:
+            self.path.unlink(missing_ok=True)
+        self.noted = waiting
