@@ -112,7 +112,7 @@ class LiteRTEngine(Engine):
     Args:
         workers: number of threads that run slices side by side, each with interpreters of its own; by default one for
             each processor.
-        threads: number of threads within each interpreter. `benchmarks/inference.py` shows that one is best.
+        threads: number of threads within each interpreter; `benchmarks/inference.py` compares.
 
     Raises:
         UserError: a file is missing, damaged, of other networks than the record, or of a newer format.

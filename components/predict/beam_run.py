@@ -41,7 +41,14 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
     """
 
     def __init__(
-        self, layered: str, folder: str, sources: list[Source], *, engine: str | None, doubt: bool, overlays: bool
+        self,
+        layered: str,
+        folder: str,
+        sources: list[Source],
+        *,
+        engine: str | None = None,
+        doubt: bool,
+        overlays: bool,
     ) -> None:
         super().__init__()
         self.layered, self.folder, self.sources = layered, folder, sources
@@ -80,7 +87,7 @@ def predict(
     beam_args: list[str],
     storage: str | None,
     *,
-    engine: str | None,
+    engine: str | None = None,
     doubt: bool,
     overlays: bool,
 ) -> None:

@@ -36,7 +36,7 @@ class Seen:
     refer_at: float = 0.0
 
 
-def predict(work: Work, out: Path, model: Path, *, engine: str | None, doubt: bool, overlays: bool) -> None:
+def predict(work: Work, out: Path, model: Path, *, engine: str | None = None, doubt: bool, overlays: bool) -> None:
     """Predict patient by patient; one that can't be read or predicted is recorded as failed, and the next one follows.
 
     While the model runs on one patient, another process reads the next, and another thread writes the previous one; no
