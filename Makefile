@@ -16,7 +16,7 @@ GIVEN_MODEL := $${MODEL:+--model "$$MODEL"}
 .PHONY: help setup predict-setup checks-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 setup: ## install the locked environment into .venv (run and test do this, too)
 	@python3 infra/bootstrap.py
