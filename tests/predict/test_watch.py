@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from in_process import glioflow
-from layered_models import write_layered
 from watched import SETTLE, files, watched
 
 from components.common.errors import UserError
+from components.layered.reference import reference_model
 from components.predict import deliveries
 from components.predict.checked_reading import read_one
 from components.predict.deliveries import Deliveries
@@ -28,10 +28,8 @@ NOTHING = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], 
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    write_layered(folder)
-    return folder
+def model():
+    return reference_model()
 
 
 @pytest.fixture(scope="module")
@@ -489,14 +487,13 @@ def test_a_share_that_is_lost_for_a_while_is_waited_for(watch, patients):
     assert watch.results() == [patients[0].name]
 
 
-def test_a_model_that_changes_under_it_ends_the_watch(tmp_path, patients):
-    write_layered(tmp_path / "model")
-    with watched(tmp_path, tmp_path / "model", Detector(tmp_path / "model")) as watch:
+def test_a_model_that_changes_under_it_ends_the_watch(tmp_path, model, detector, patients):
+    shutil.copytree(model, tmp_path / "model")
+    with watched(tmp_path, tmp_path / "model", detector) as watch:
         watch.drop(patients[0])
         watch.look(1)
-        write_layered(tmp_path / "other", cut=20.0)
-        shutil.rmtree(tmp_path / "model")
-        (tmp_path / "other").rename(tmp_path / "model")
+        choices = next((tmp_path / "model").rglob("layered.json"))
+        choices.write_text(choices.read_text(encoding="utf-8") + " ", encoding="utf-8")
         with pytest.raises(UserError, match="the model has changed since the start"):
             watch.look(1)
         assert watch.results() == []
