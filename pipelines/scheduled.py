@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components.common.errors import UserError
 from pipelines import workflow
-from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.forwarding import run_forwarding_signals
 from pipelines.stage_trace import recorded_stages
 
 
@@ -47,5 +47,5 @@ def _run(sync: bool) -> tuple[int, str]:
 
 
 def _do(*command: str) -> None:
-    if run_forwarding_sigterm(command):
+    if run_forwarding_signals(command):
         raise UserError(f"{' '.join(command[:2])}: failed; the lines above say why")

@@ -19,7 +19,7 @@ from components.common.yaml_text import read_yaml
 from components.registry.git import NoRepositoryError, git
 from pipelines import knobs, paths, times
 from pipelines.beforehand import check_files, check_gpu
-from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.forwarding import kept_open, run_forwarding_signals
 
 PARAMS = Path("params.yaml")
 
@@ -87,7 +87,7 @@ def run_alone(settings: list[str]) -> int:
             with atomic_file(PARAMS) as part:
                 part.write_bytes(before)
         raise
-    status = run_forwarding_sigterm([dvc(), "repro", *_targets(chosen)])
+    status = run_forwarding_signals([dvc(), "repro", *_targets(chosen)])
     if status == 0:
         print("\n" + summary(began))
     return 2 if status else 0
@@ -121,7 +121,9 @@ class UnderWayError(UserError):
 
 @contextmanager
 def alone(verb: str = "run") -> Iterator[None]:
-    """Let one run at a time work here. The kernel holds the lock: it is released with the process, however that ends.
+    """Let one run at a time work here.
+
+    The kernel holds the lock: it is released when this process and the commands it runs have ended, however they do.
 
     Args:
         verb: name of this activity, shown to others.
@@ -146,7 +148,8 @@ def alone(verb: str = "run") -> Iterator[None]:
         others = "" if verb == "run" else f" ({verb})"
         file.write(datetime.now().astimezone().isoformat(" ", "seconds") + others)
         file.flush()
-        yield
+        with kept_open(file.fileno()):
+            yield
 
 
 def dvc() -> str:

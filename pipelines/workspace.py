@@ -14,7 +14,7 @@ from typing import Any
 
 from components.common.errors import UserError
 from components.common.files import atomic_file
-from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.forwarding import run_forwarding_signals
 from pipelines.workflow import PARAMS, dvc
 
 CODE = ("components", "models", "pipelines")
@@ -51,7 +51,7 @@ class Workspace:
     def run(self, *command: str) -> int:
         """Run a command in it, with its copy of the code; returns the exit status."""
         paths = [str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return run_forwarding_sigterm(
+        return run_forwarding_signals(
             command, cwd=self.folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         )
 
