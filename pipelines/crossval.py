@@ -12,7 +12,7 @@ from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
 from pipelines import paths
-from pipelines.beforehand import check_gpu
+from pipelines.trial import check_libraries
 from pipelines.workflow import PARAMS, alone, check, dvc, number, require_repository
 from pipelines.workspace import Workspace
 
@@ -41,9 +41,10 @@ def run(folds: int | None) -> int:
             raise UserError(
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
-        params.check_paths(read_yaml(PARAMS, "gone"))
-        check(chosen)
-        check_gpu(chosen, trained=False)
+        tree = read_yaml(PARAMS, "gone")
+        params.check_paths(tree)
+        check(chosen, tree)
+        check_libraries(chosen, trained=False)
         count = folds or chosen.split.folds
         workspace = Workspace(WORKSPACE)
         finished = []

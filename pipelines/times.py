@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from components.common.files import read_json, write_json
+from pipelines.stage_inputs import stages
 
 BEGAN = time.time()  # the command line imports this module before doing anything else
 FOLDER = Path(".dvc/tmp/glioflow-stages")
@@ -68,8 +67,7 @@ def last_run(since: float | None = None) -> LastRun:
 
 def stage_names() -> Iterator[str]:
     """Names of the stages of dvc.yaml, as DVC knows them."""
-    for name, body in yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
-        yield from (f"{name}@{item}" for item in body["foreach"]) if "foreach" in body else [name]
+    yield from (name for name, _ in stages())
 
 
 def _starter() -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from components.common import params, yaml_text
 from components.common.errors import UserError
@@ -18,8 +19,9 @@ from components.common.files import atomic_file, read_json
 from components.common.yaml_text import read_yaml
 from components.registry.git import NoRepositoryError, git
 from pipelines import knobs, paths, times
-from pipelines.beforehand import check_files, check_gpu
+from pipelines.beforehand import check_files
 from pipelines.forwarding import kept_open, run_forwarding_signals
+from pipelines.trial import check_libraries
 
 PARAMS = Path("params.yaml")
 
@@ -40,18 +42,22 @@ def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
     chosen = params.parse(tree, str(PARAMS))
     params.check_paths(tree)
     if check_source:
-        check(chosen)
+        check(chosen, tree)
     with atomic_file(PARAMS) as part:
         part.write_bytes(text.encode())
     return changes
 
 
-def check(chosen: params.Params) -> None:
-    """Refuse a missing source, or a missing file named in params.yaml, before rather than after the first stages.
+def check(chosen: params.Params, tree: dict[str, Any]) -> None:
+    """Refuse a missing source, or files named in params.yaml that no stage could use, before the first stage.
 
     A quick check, because every run makes it.
+
+    Args:
+        chosen: the parameters.
+        tree: the same, as written in params.yaml.
     """
-    check_files(chosen)
+    check_files(chosen, tree)
     if Path(chosen.source) != paths.DEMO:
         from components.sources.presence import check_source
 
@@ -72,21 +78,23 @@ def run(settings: list[str]) -> int:
 def run_alone(settings: list[str]) -> int:
     """Check the parameters and the source, then run `dvc repro`, inside `alone`; returns 0, or 2 if a stage failed."""
     began, before = time.time(), PARAMS.read_bytes() if PARAMS.exists() else b""
+    changes: list[str] = []
     if settings:  # which are checked before they are written
-        print("".join(f"{PARAMS}: {line}\n" for line in apply(settings)), end="", flush=True)
+        changes = apply(settings)
     else:
         tree = read_yaml(PARAMS, "not here; run glioflow in the project's top folder")
         chosen = params.parse(tree, str(PARAMS))
         params.check_paths(tree)
-        check(chosen)
+        check(chosen, tree)
     chosen = params.load(PARAMS)
     try:
-        check_gpu(chosen)
+        check_libraries(chosen)
     except UserError:
         if settings:
             with atomic_file(PARAMS) as part:
                 part.write_bytes(before)
         raise
+    print("".join(f"{PARAMS}: {line}\n" for line in changes), end="", flush=True)
     status = run_forwarding_signals([dvc(), "repro", *_targets(chosen)])
     if status == 0:
         print("\n" + summary(began))
