@@ -11,6 +11,7 @@ from components.common.params import Params
 from components.registry.git import GitError, git
 from pipelines.stage_inputs import check_stages
 
+NOTES = ("README.md", ".gitignore")
 WEIGHTS = Path("own/weights")  # a dependency of the trainings in dvc.yaml
 
 
@@ -37,11 +38,15 @@ def check_files(chosen: Params, tree: dict[str, Any]) -> None:
         from components.evaluate.clinical import read_table
 
         read_table(chosen.evaluate.clinical)
-    champion = Path(chosen.gate.champion)
-    if champion.is_dir() and {path.name for path in champion.iterdir()} - {"README.md", ".gitignore"}:
+    if holds_files(chosen.gate.champion):
         from components.evaluate.champion import champion_in
 
-        champion_in(champion)
+        champion_in(chosen.gate.champion)
+
+
+def holds_files(folder: str) -> bool:
+    """Whether there is anything in a champion's folder but notes about it."""
+    return Path(folder).is_dir() and bool({path.name for path in Path(folder).iterdir()} - set(NOTES))
 
 
 def check_addresses(chosen: Params) -> None:

@@ -18,7 +18,7 @@ from components.common.errors import UserError
 from components.common.files import atomic_file, read_json
 from components.common.yaml_text import read_yaml
 from components.registry.git import NoRepositoryError, git
-from pipelines import knobs, paths, times
+from pipelines import inert, knobs, paths, times
 from pipelines.beforehand import check_files
 from pipelines.forwarding import kept_open, run_forwarding_signals
 from pipelines.trial import check_libraries
@@ -34,7 +34,7 @@ def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
         check_source: whether the source must exist.
 
     Returns:
-        The changes, in words.
+        The changes, in words, and which of them have no effect on a run.
     """
     params.load(PARAMS)
     text, changes = knobs.put(yaml_text.read_text(PARAMS), settings, str(PARAMS))
@@ -45,7 +45,7 @@ def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
         check(chosen, tree)
     with atomic_file(PARAMS) as part:
         part.write_bytes(text.encode())
-    return changes
+    return [*changes, *inert.notes(dict.fromkeys(setting.partition("=")[0].strip() for setting in settings), chosen)]
 
 
 def check(chosen: params.Params, tree: dict[str, Any]) -> None:

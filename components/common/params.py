@@ -194,7 +194,7 @@ class Segmenter(Recipe):
     head: Literal["sigmoid", "softmax"]
     upsampling: Literal["transpose", "nearest"]
     loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy", "weighted_crossentropy"]
-    tumor_share: Fraction | None
+    tumor_share: Rate | None
 
     @model_validator(mode="after")
     def have_a_place_for_weights(self) -> Segmenter:
