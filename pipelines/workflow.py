@@ -43,9 +43,14 @@ def apply(settings: list[str], *, check_source: bool = True) -> list[str]:
     params.check_paths(tree)
     if check_source:
         check(chosen, tree)
-    with atomic_file(PARAMS) as part:
-        part.write_bytes(text.encode())
+    _write(text.encode())
     return [*changes, *inert.notes(dict.fromkeys(setting.partition("=")[0].strip() for setting in settings), chosen)]
+
+
+def _write(content: bytes) -> None:
+    """Write params.yaml; if it is a link, the file to which it leads."""
+    with atomic_file(PARAMS.resolve()) as part:
+        part.write_bytes(content)
 
 
 def check(chosen: params.Params, tree: dict[str, Any]) -> None:
@@ -91,8 +96,7 @@ def run_alone(settings: list[str]) -> int:
         check_libraries(chosen)
     except UserError:
         if settings:
-            with atomic_file(PARAMS) as part:
-                part.write_bytes(before)
+            _write(before)
         raise
     print("".join(f"{PARAMS}: {line}\n" for line in changes), end="", flush=True)
     status = run_forwarding_signals([dvc(), "repro", *_targets(chosen)])

@@ -291,6 +291,8 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
         raise UserError(f"{name}: {knob}: {what}{shown}{more}") from error
     except ValueError as error:
         raise UserError(f"{name}: a value {error}; add it to the mapping") from error
+    except RecursionError as error:
+        raise UserError(f"{name}: an alias stands inside its own anchor; write the value itself") from error
 
 
 def _meant(knob: str, others: list[Any]) -> str:

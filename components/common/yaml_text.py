@@ -11,6 +11,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 
 from components.common.errors import UserError
 
+CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 KEY = re.compile(r'duplicate key "(.*?)" with')
 
 
@@ -48,7 +49,13 @@ def parse(text: str, name: str) -> Any:
         key = f"the key {found[1]}" if found else "a key"
         raise UserError(f"{name}: {key} stands there twice{_line(error)}; remove one of the two") from error
     except YAMLError as error:
+        mark = CONFLICT.search(text)
+        if mark:
+            line = text.count("\n", 0, mark.start()) + 1
+            raise UserError(f"{name}: line {line} begins an unresolved merge; resolve it") from error
         raise UserError(f"{name}: not readable as YAML{_line(error)}; correct it") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets within brackets
+        raise UserError(f"{name}: not readable as YAML: a value is out of all proportion; correct it") from error
 
 
 def read_yaml(path: str | Path, missing: str) -> Any:
