@@ -30,7 +30,6 @@ SEED = "seed: 20260101"
     [
         (f"<<<<<<< HEAD\n{SEED}\n=======\nseed: 2\n>>>>>>> theirs", "line 8 begins an unresolved merge; resolve it"),
         (f"seed: 1{'0' * 5000}", "not readable as YAML: a value is out of all proportion; correct it"),
-        (f"seed: {'[' * 700}{']' * 700}", "not readable as YAML: a value is out of all proportion; correct it"),
         ("seed: &seed {again: *seed}", "an alias stands inside its own anchor; write the value itself"),
         ("seed:\t1", "not readable as YAML, line 8; correct it"),
         ("seed: \x00", "not readable as YAML; correct it"),
@@ -38,7 +37,7 @@ SEED = "seed: 20260101"
         ("---\nseed: 1", "not readable as YAML, line 8; correct it"),
         ("1: 2\nseed: 1", "1: Keys should be strings; it is 1"),
     ],
-    ids=["merge", "digits", "brackets", "alias", "tab", "nul", "tag", "documents", "key"],
+    ids=["merge", "digits", "alias", "tab", "nul", "tag", "documents", "key"],
 )
 def test_what_can_t_be_read_is_told_in_one_line(tmp_path, monkeypatch, new, says):
     monkeypatch.chdir(tmp_path)
