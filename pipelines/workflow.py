@@ -15,7 +15,7 @@ from typing import Any
 
 from components.common import params, yaml_text
 from components.common.errors import UserError
-from components.common.files import atomic_file, read_json
+from components.common.files import atomic_file, read_result
 from components.common.yaml_text import read_yaml
 from components.registry.git import NoRepositoryError, git
 from pipelines import inert, knobs, paths, times
@@ -182,8 +182,8 @@ def summary(since: float | None = None) -> str:
     """
     from components.registry import pushed  # it imports GTO, whose import closes all log handlers
 
-    metrics = read_json(paths.METRICS)
-    verdict = read_json(paths.BLESSING / "verdict.json")
+    metrics = read_result(paths.METRICS, "layered", "classifier", "data")
+    verdict = read_result(paths.BLESSING / "verdict.json", "verdict", "reasons")
     layered = metrics["layered"]
     interval = (
         f"95 % interval {number(layered['volume_dice_mean_low95'])} to {number(layered['volume_dice_mean_high95'])}"

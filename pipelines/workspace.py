@@ -92,6 +92,8 @@ class Workspace:
         from dvc.exceptions import DvcException
         from dvc.repo import Repo
 
+        from pipelines import dvc_errors
+
         try:
             with Repo(".") as repo, Config(str(self.folder / ".dvc")).edit("local") as config:
                 config.setdefault("core", {})["no_scm"] = True
@@ -103,7 +105,7 @@ class Workspace:
                 outs = [out for stage in stages for out in stage.outs if out.protocol == "local"]
                 deps = {dep.def_path for stage in stages for dep in stage.deps if dep.protocol == "local"}
         except DvcException as error:
-            raise UserError(f"dvc.yaml: {' '.join(str(error).split())}; correct it") from error
+            raise UserError(f"{dvc_errors.in_words(error)}; correct it") from error
         written = {Path(out.def_path) for out in outs}
         return [name for dep in sorted(deps) for name in _read(Path(dep), written)], [
             out.def_path for out in outs if out.persist

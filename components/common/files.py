@@ -128,6 +128,25 @@ def read_json(path: str | Path) -> Any:
         raise UserError(f"{path}: not here, no run has written it yet; start one with `make run`") from error
 
 
+def read_result(path: str | Path, *keys: str) -> dict[str, Any]:
+    """Read a JSON object that people see, and keep in Git, where a merge may damage it.
+
+    Args:
+        path: the file.
+        keys: what it must hold.
+
+    Raises:
+        UserError: the file is missing, is not JSON, or lacks a key.
+    """
+    try:
+        found = read_json(path)
+    except ValueError:  # JSON's own, or another encoding
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        raise UserError(f"{path}: not what its stage writes; restore it with `git checkout` or `dvc checkout`")
+    return found
+
+
 def must_exist(address: str) -> None:
     """Refuse a local path that does not exist; addresses of other kinds are not checked."""
     if "://" not in address and not Path(address).exists():

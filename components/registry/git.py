@@ -48,9 +48,21 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
         if "not a git repository" in result.stderr:
-            raise NoRepositoryError(NO_REPOSITORY)
+            raise NoRepositoryError(_damaged() or NO_REPOSITORY)
         raise GitError(f"git {arguments[0]}: {' '.join(lines) or f'exit status {result.returncode}'}")
     return result.stdout.strip()
+
+
+def _damaged() -> str | None:
+    """What to do about a repository that is there, but in which Git finds none."""
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        path = place / ".git"
+        if path.is_file():  # of a worktree or a submodule
+            return f"{path}: leads to no Git repository, for one of the two was moved; clone the project anew"
+        if (path / "HEAD").exists() or (path / "objects").is_dir():
+            return f"{path}: a damaged Git repository; restore it from a copy, or clone the project anew"
+    return None
 
 
 def has_commit() -> bool:
