@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Collection
 from contextlib import suppress
@@ -71,14 +72,20 @@ def stop_with_caller(pipe: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def main(pipe: int, command: list[str]) -> int:
-    """Run the command; returns its exit status, or 128 + the number of the signal that ended it."""
+def run(pipe: int, command: list[str], scratch: str) -> int:
+    """Run the command; returns its exit status, or 128 + the number of the signal that ended it.
+
+    Args:
+        pipe: number of this end of the pipe.
+        command: program and arguments.
+        scratch: folder for temporary files.
+    """
     guard = Guard()
     guard.listen()
     # Whatever loses its parent becomes a child of this process, so that it can be found and waited for.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command, env={**os.environ, "TMPDIR": scratch})
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         return 127
@@ -94,5 +101,11 @@ def main(pipe: int, command: list[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
+def main() -> int:
+    """Run what the command line says; whatever it leaves among temporary files, even if killed, is removed."""
+    with tempfile.TemporaryDirectory(prefix="glioflow-", ignore_cleanup_errors=True) as scratch:
+        return run(int(sys.argv[1]), sys.argv[2:], scratch)
+
+
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main())

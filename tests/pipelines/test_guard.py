@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -27,7 +28,7 @@ with open("lock", "w") as lock:
 """
 # Two below it, and like a training: it writes down the signals it gets, and has to save before it ends.
 TRAINING = """\
-import os, pathlib, signal, sys
+import os, pathlib, signal, sys, tempfile
 
 def note(number, frame):
     with open("signals", "a") as file:
@@ -35,6 +36,7 @@ def note(number, frame):
 
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, note)
+pathlib.Path("left").write_text(tempfile.mkdtemp())
 pathlib.Path("begun").write_text(f"{os.getpid()} {sys.argv[1]}")
 pathlib.Path("go on").read_text()
 pathlib.Path("saved").touch()
@@ -63,6 +65,7 @@ def started(tmp_path):
         return SimpleNamespace(process=process, training=processes[-1], folder=tmp_path)
 
     yield start
+    assert not Path((tmp_path / "left").read_text(encoding="utf-8")).exists()
     for process in processes:
         if process.poll() is None if isinstance(process, subprocess.Popen) else process.is_running():
             process.kill()
