@@ -13,10 +13,11 @@ from components.train.interruption import Interruption
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_a_training_when_it_asks(number):
     before = signal.getsignal(number)
-    with Interruption() as interruption, pytest.raises(SystemExit) as end:
+    with Interruption() as interruption:
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
-        interruption.check()
+        with pytest.raises(SystemExit) as end:
+            interruption.check()
     assert end.value.code == 128 + number
     assert signal.getsignal(number) == before
 
