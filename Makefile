@@ -21,7 +21,7 @@ help: ## list the targets
 setup: ## install the locked environment into .venv (run and test do this, too)
 	@python3 infra/bootstrap.py
 
-run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [SET="knob=value ..."]
+run: setup ## run the workflow: make run [SOURCE=DIR] [SCALE=demo|laptop|full] [SET="name=value ..."]
 	@glioflow run $(GIVEN_SOURCE) $(if $(SCALE),--scale "$(SCALE)") $${SET:+--settings "$$SET"}
 
 serve-setup: ## install the server's environment into .venv-serving (test does this, too)

@@ -31,7 +31,8 @@ def prepare(source: Path, data: Path, counts: tuple[int, ...]) -> dict[int, int]
     """Ingest all patients into `data`, write a split for each number of patients; number of patients to slices."""
     from components.common.tables import read_manifest
     from components.ingest.stage import spread
-    from components.split.assign import SplitRule, assign_splits
+    from components.split.assign import assign_splits
+    from components.split.rule import SplitRule
 
     steps.ingest(source, data, 2, None)
     manifest = read_manifest(data / "manifest.csv")

@@ -22,7 +22,8 @@ from sklearn.neighbors import NearestNeighbors
 from components.scans.slice_features import describe
 from components.sources import Source, open_source
 from components.sources.demo import write_demo
-from components.split.assign import SplitRule, assign_splits
+from components.split.assign import assign_splits
+from components.split.rule import SplitRule
 
 SIDE = 32
 RULE = SplitRule(val=0.15, test=0.25, folds=5, seed=20260101)

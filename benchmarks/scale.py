@@ -30,7 +30,7 @@ TRAIN_SHARE = 0.6
 
 
 def look_alikes_rate() -> float:
-    """Comparisons a second of the audit, by timing it on two sides of random pictures."""
+    """Comparisons a second of the audit, by timing it on two splits of random pictures."""
     rng = np.random.default_rng(0)
     names = [f"p{number}" for number in range(20_000)]
     manifest = pd.DataFrame({"patient": names, "subject": names, "slice": 1, "pixel_hash": names})
@@ -54,7 +54,7 @@ def rows(gpu_rate: float, audit_rate: float) -> list[tuple[str, ...]]:
     stored = [sum(BYTES.values()) * n / 1e9 for n in slices]
     cores = [sum(n / rate for rate in CORE_RATES.values()) / 3600 for n in slices]
     gpus = [TRAIN_SHARE * n * epochs / gpu_rate / 3600 for n in slices]
-    # Of three sides with shares 0.6, 0.15 and 0.25, pairs across sides are so large a share of all.
+    # Of three splits with shares 0.6, 0.15 and 0.25, pairs across splits are so large a share of all.
     pairs = [(0.6 * 0.15 + 0.6 * 0.25 + 0.15 * 0.25) * n**2 for n in slices]
     table = [("slices", *map(short, slices))]
     table += [(f"{name}, GB", *(short(each * n / 1e9) for n in slices)) for name, each in BYTES.items()]

@@ -51,7 +51,7 @@ def parameters(folder: Path, **changes: Any) -> params.Params:
 
 
 def prepare(source: Path, folder: Path, patients: int) -> list[str]:
-    """Ingest and convert so many patients, all to the side train; return the patterns of the files."""
+    """Ingest and convert so many patients, all in the split train; return the patterns of the files."""
     from components.common.problems import REMEDIES
     from components.common.tables import SPLITS_COLUMNS, read_manifest
     from components.convert.stage import convert

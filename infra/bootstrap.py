@@ -8,20 +8,15 @@ environment already matches the lock and this folder. .venv-modern is for infra/
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from pip_settings import index_flags, npm_environment, pip_command, uv_environment  # noqa: E402
-
-from pipelines import stack  # noqa: E402  (standard library only)
+from environments import ROOT, chosen
+from interpreters import choose_python
+from pip_settings import index_flags, npm_environment, pip_command, uv_environment
 
 TOOLS = ROOT / ".tools"
 NO_PYTHON = (
@@ -33,93 +28,6 @@ NO_PACKAGES = (
     "infra/bootstrap.py: `npm ci` failed, as the lines above say; name a registry, proxy or certificate within reach in"
     " ~/.npmrc (registry, https-proxy, cafile), then run make again"
 )
-
-
-class Environment:
-    """An environment: folder, lock, Pythons, whether it holds the project, the folder that lists its npm packages.
-
-    An environment for another C library than the machine's names the platform that its packages are for.
-    """
-
-    def __init__(self, folder, lock, pythons, project=False, node=None, platform=None):
-        self.venv, self.lock, self.pythons, self.project = ROOT / folder, ROOT / lock, pythons, project
-        self.node = ROOT / node if node else None
-        self.platform = ["--python-platform", platform] if platform else []
-        self.stamp = self.venv / "lock.sha256"
-
-    def fingerprint(self):
-        """Hash of everything the environment depends on, then its folder, because its programs contain that path."""
-        digest = hashlib.sha256()
-        more = [ROOT / "pyproject.toml"] if self.project else [self.node / "package-lock.json"] if self.node else []
-        for path in [self.lock, *more]:
-            digest.update(path.read_bytes())
-        return "{}\n{}\n".format(digest.hexdigest(), self.venv)
-
-    def read_stamp(self):
-        """What the environment was made from; empty if it was never finished."""
-        return self.stamp.read_text() if self.stamp.exists() else ""
-
-    def made_as(self):
-        """The folder that the environment was made in; None if unknown."""
-        return (self.read_stamp().splitlines()[1:2] or [None])[0]
-
-    def outdated(self):
-        """Why the environment has to be rebuilt, in words."""
-        if self.made_as() not in (None, str(self.venv)):
-            return "it was made as {}, and this project is a copy, or was moved".format(self.made_as())
-        return "its lock has changed" if self.made_as() else "it is not whole, or of an earlier version of this project"
-
-
-def chosen(arguments):
-    """The environment that the command line names."""
-    if arguments == ["serving"]:
-        return Environment(".venv-serving", "infra/serving/requirements.lock", stack.MODERN_PYTHONS)
-    if arguments == ["checks"]:
-        return Environment(".venv-checks", "infra/checks/requirements.lock", stack.MODERN_PYTHONS, node="infra/checks")
-    if arguments == ["modern"]:
-        platform = "x86_64-manylinux_{}_{}".format(*stack.MODERN_GLIBC)
-        return Environment(".venv-modern", "requirements.lock", stack.MODERN_PYTHONS, project=True, platform=platform)
-    if arguments:
-        sys.exit("usage: python3 infra/bootstrap.py [serving | checks | modern]")
-    return Environment(".venv", "requirements.lock", stack.pythons(), project=True)
-
-
-def candidates(names):
-    """Interpreters of the given versions, best first: on the PATH, then below ~/.pyenv/versions.
-
-    Skips those of the project's own environments, which put themselves on the PATH, because they may be about to be
-    replaced.
-    """
-    own = str(ROOT / ".venv")  # and .venv-modern, .venv-serving, .venv-checks
-    path = os.pathsep.join(p for p in os.environ.get("PATH", "").split(os.pathsep) if not p.startswith(own))
-    for name in names:
-        found = shutil.which("python" + name, path=path)
-        if found:
-            yield found
-        # Not Path.home(), which raises if the user has none.
-        for folder in sorted(Path(os.path.expanduser("~/.pyenv/versions")).glob(name + ".*"), reverse=True):  # noqa: PTH111
-            yield str(folder / "bin" / "python3")
-
-
-def works(python, name):
-    """Tell whether an interpreter runs and has that version; a pyenv shim may not."""
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        return subprocess.run([python, "-c", code], capture_output=True, text=True).stdout.strip() == name
-    except OSError:
-        return False
-
-
-def choose_python(versions, apart=False):
-    """Interpreter of the first version that this machine has; if it has none, a bare version for uv to fetch.
-
-    With `apart`, skip interpreters in /usr: another root can only bind one that has a folder of its own.
-    """
-    for version in versions:
-        for python in candidates([version]):
-            if works(python, version) and not (apart and os.path.realpath(python).startswith("/usr/bin/")):
-                return python
-    return versions[-1]
 
 
 def find_uv():
@@ -205,7 +113,7 @@ def fill(wanted):
     environment.pop("PYTHONPATH", None)
     # Like pip, take a package from whichever index has it: each is checked by hash.
     environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
-    # Trust what the machine trusts: a hospital's network may use its own certificate. Newer and older name of the knob.
+    # Trust what the machine trusts: a hospital's network may use its own certificate. uv has renamed the variable.
     environment.setdefault("UV_SYSTEM_CERTS", "true")
     environment.setdefault("UV_NATIVE_TLS", "true")
     sync = ["pip", "sync", "--quiet", *index_flags()]

@@ -66,8 +66,8 @@ def proxied():
     environment = dict(os.environ)
     if shutil.which("apt-config"):
         asked = ["apt-config", "shell", "http_proxy", "Acquire::http::Proxy"]
-        said = subprocess.run(asked, capture_output=True, text=True).stdout
-        found = re.match(r"http_proxy='(.+)'", said)
+        answer = subprocess.run(asked, capture_output=True, text=True).stdout
+        found = re.match(r"http_proxy='(.+)'", answer)
         if found:
             environment.setdefault("http_proxy", found.group(1))
     return environment

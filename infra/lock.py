@@ -12,7 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bootstrap import ROOT, find_uv
+from bootstrap import find_uv
+from environments import ROOT
 from pip_settings import index_flags, uv_environment
 
 PINNED = re.compile(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==(\S+)")

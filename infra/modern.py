@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import bootstrap
-from bootstrap import ROOT, stack
 from debian import cache, make_root
+from environments import ROOT, stack
 from namespaces import NAMES, enter, in_namespaces
 
 FREE_GB = 6

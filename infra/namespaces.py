@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bootstrap import ROOT
 from debian import cache
+from environments import ROOT
 
 NAMES = ("hosts", "resolv.conf")  # in /etc: localhost, the machine's own name, and the name servers
 UNBOUND = [(), *((name,) for name in ("usr", "bin", "lib", "etc", "var", "proc", "sys", "dev"))]  # the root's own
@@ -40,9 +40,9 @@ def bound():
 
 def mount(*arguments):
     """Mount, or end with the message of `mount`."""
-    said = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
-    if said.returncode:
-        sys.exit("infra/modern.py: " + said.stderr.strip())
+    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("infra/modern.py: " + done.stderr.strip())
 
 
 def enter(command):

@@ -40,10 +40,10 @@ def pip_command():
 def read_pip():
     """The settings of `pip install`, as option to words; empty if there is no pip."""
     command = [*pip_command(), "--disable-pip-version-check", "config", "list"]
-    told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     found = {}
     for section in SECTIONS:
-        for line in told.splitlines():
+        for line in output.splitlines():
             name, _, value = line.partition("=")
             if name.startswith(section):
                 found[name[len(section) :]] = str(ast.literal_eval(value)).split()
@@ -91,5 +91,5 @@ def npm_environment():
 
 def index_flags():
     """Flags for pip settings that uv has no variable for: to use no index at all."""
-    told = read_pip().get("no-index", ["no"])[0].lower()
-    return ["--no-index"] if told in ("1", "true", "yes", "on") and not has_uv_file() else []
+    no_index = read_pip().get("no-index", ["no"])[0].lower()
+    return ["--no-index"] if no_index in ("1", "true", "yes", "on") and not has_uv_file() else []

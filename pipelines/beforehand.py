@@ -22,9 +22,9 @@ def check_files(chosen: Params, tree: dict[str, Any]) -> None:
         chosen: the parameters.
         tree: the same, as written in params.yaml.
     """
-    for knob, path in (("split.file", chosen.split.file), ("evaluate.clinical", chosen.evaluate.clinical)):
+    for parameter, path in (("split.file", chosen.split.file), ("evaluate.clinical", chosen.evaluate.clinical)):
         if path and "://" not in path and not Path(path).is_file():
-            raise UserError(f"params.yaml: {knob}: {path}: no such file; correct its path")
+            raise UserError(f"params.yaml: {parameter}: {path}: no such file; correct its path")
     for network in ("classifier", "segmenter"):
         check_weights(chosen, network)
     check_addresses(chosen)

@@ -12,8 +12,10 @@ from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
 from pipelines import paths
+from pipelines.run_lock import alone
+from pipelines.run_summary import number
 from pipelines.trial import check_libraries
-from pipelines.workflow import PARAMS, alone, check, dvc, number, require_repository
+from pipelines.workflow import PARAMS, check, dvc, require_repository
 from pipelines.workspace import Workspace
 
 WORKSPACE = Path(".dvc/tmp/crossval")
@@ -36,13 +38,13 @@ def run(folds: int | None) -> int:
     """
     require_repository()
     with alone("crossval"):
-        chosen = params.load(PARAMS)
+        tree = read_yaml(PARAMS, "not here; run glioflow inside the project")
+        chosen = params.parse(tree, str(PARAMS))
+        params.check_paths(tree)
         if chosen.split.holdout_sites or chosen.split.file:
             raise UserError(
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
-        tree = read_yaml(PARAMS, "gone")
-        params.check_paths(tree)
         check(chosen, tree)
         check_libraries(chosen, trained=False)
         count = folds or chosen.split.folds
@@ -50,7 +52,7 @@ def run(folds: int | None) -> int:
         finished = []
         for fold in range(count):
             click.echo(f"fold {fold + 1} of {count}")
-            workspace.set(_knobs(chosen.training, fold, count))
+            workspace.set(_values(chosen.training, fold, count))
             if workspace.run(dvc(), "repro", "evaluate"):
                 return 2
             target = FOLDS / f"fold-{fold}"
@@ -68,7 +70,7 @@ def run(folds: int | None) -> int:
     return 0
 
 
-def _knobs(training: params.Training, fold: int, count: int) -> dict[str, object]:
+def _values(training: params.Training, fold: int, count: int) -> dict[str, object]:
     """A fold's parameters: its test patients, and locations of its own, which other trainings would otherwise clear."""
     return {
         "split.folds": count,

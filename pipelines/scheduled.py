@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from components.common.errors import UserError
-from pipelines import workflow
+from pipelines import run_lock, times, workflow
 from pipelines.forwarding import run_forwarding_signals
-from pipelines.stage_trace import recorded_stages
 
 
 def run(*, sync: bool) -> tuple[int, str]:
@@ -20,9 +21,9 @@ def run(*, sync: bool) -> tuple[int, str]:
     """
     workflow.require_repository()
     try:
-        with workflow.alone():  # code and dvc.lock must not change, and only one run is pushed
+        with run_lock.alone():  # code and dvc.lock must not change, and only one run is pushed
             return _run(sync)
-    except workflow.UnderWayError as other:
+    except run_lock.UnderWayError as other:
         return 0, f"{other}; this one yields"
 
 
@@ -30,8 +31,10 @@ def _run(sync: bool) -> tuple[int, str]:
     if sync:
         _do("git", "pull", "--quiet", "--ff-only")
         _do(workflow.dvc(), "fetch", "--quiet", "--run-cache")
-    with recorded_stages() as ran:
-        status = workflow.run_alone([])
+    began = time.time()
+    status = workflow.run_alone([])
+    run = times.last_run(began)
+    ran = [*run.seconds, *run.unfinished]
     if status:
         return status, f"failed in {ran[-1]}" if ran else "failed before the first stage"
     if sync and ran:

@@ -72,9 +72,7 @@ def upkeep(today: date) -> list[str]:
     lines = [f"past its end    {', '.join(past) or 'nothing'}" + (f"; to come: {', '.join(coming)}" if coming else "")]
     if current() == "classic":
         pins = [f"{package} {_installed(package)}" for package in LEFT_BEHIND if _installed(package)]
-        lines.append(
-            f"not mended      {', '.join(pins)}: newer releases alone are; docs/security.md says what it means"
-        )
+        lines.append(f"no fixes for    {', '.join(pins)}: only newer releases get them; see docs/security.md")
     return lines
 
 

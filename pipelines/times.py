@@ -1,4 +1,7 @@
-"""How long each stage took in its last run: notes for users, among DVC's temporary files; no stage's output."""
+"""Which stages ran, and for how long: notes among DVC's temporary files, no stage's output.
+
+DVC itself only prints whether it ran a stage or restored its results.
+"""
 
 from __future__ import annotations
 

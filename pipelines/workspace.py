@@ -55,15 +55,15 @@ class Workspace:
             command, cwd=self.folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         )
 
-    def set(self, knobs: dict[str, Any]) -> None:
+    def set(self, values: dict[str, Any]) -> None:
         """Copy the project's params.yaml, with other values for some parameters, named as in "split.fold"."""
         from dvc.utils.serialize import modify_yaml
 
         target = self.folder / PARAMS
         shutil.copyfile(PARAMS, target)
         with modify_yaml(str(target)) as tree:
-            for knob, value in knobs.items():
-                *groups, name = knob.split(".")
+            for parameter, value in values.items():
+                *groups, name = parameter.split(".")
                 place = tree
                 for group in groups:
                     place = place[group]

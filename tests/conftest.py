@@ -113,7 +113,7 @@ def demo_source(tmp_path_factory, tiny_params) -> Path:
 def data(tmp_path_factory, demo_source, tiny_params) -> Path:
     """Folder with scans/, manifest.csv, splits.csv and examples/ of the tiny source."""
     from components.convert.stage import convert
-    from components.split.assign import SplitRule
+    from components.split.rule import SplitRule
     from components.split.stage import split
 
     folder = tmp_path_factory.mktemp("data")

@@ -8,7 +8,7 @@ import pytest
 from layered_models import HERE, write_layered
 
 from components.common.files import write_json
-from components.common.params import Evaluate, Gate
+from components.common.params.decisions import Evaluate, Gate
 from components.common.tables import read_splits
 from components.evaluate.stage import evaluate
 from components.evaluate.verdict import decide_verdict

@@ -53,7 +53,7 @@ def prepare_convert(folder):
     import tensorflow  # noqa: F401
 
     import components.convert.stage  # noqa: F401
-    from components.split.assign import SplitRule
+    from components.split.rule import SplitRule
     from components.split.stage import split
 
     for source in "AB":

@@ -17,7 +17,10 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 
-NEEDED = ["infra/bootstrap.py", "infra/pip_settings.py", "pipelines/__init__.py", "pipelines/stack.py"]
+NEEDED = [
+    *(f"infra/{name}.py" for name in ("bootstrap", "environments", "interpreters", "pip_settings")),
+    *("pipelines/__init__.py", "pipelines/stack.py"),
+]
 LOCK = "infra/serving/requirements.lock"
 WHEEL = "tinier-1.0-py3-none-any.whl"
 UV = shutil.which("uv", path=f"{ROOT / '.tools' / 'bin'}:{os.environ['PATH']}")

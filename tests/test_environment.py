@@ -114,8 +114,7 @@ def test_an_environment_that_matches_the_lock_is_left_alone(tmp_path):
     for name in (
         "requirements.lock",
         "pyproject.toml",
-        "infra/bootstrap.py",
-        "infra/pip_settings.py",
+        *(f"infra/{name}.py" for name in ("bootstrap", "environments", "interpreters", "pip_settings")),
         "pipelines/__init__.py",
         "pipelines/stack.py",
     ):

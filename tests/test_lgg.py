@@ -13,8 +13,8 @@ from components.common.tables import read_manifest
 from components.convert.stage import convert
 from components.scans.scan_files import read_scan
 from components.sources import open_source
-from components.split.assign import SplitRule
 from components.split.leakage import find_leaks, find_look_alikes
+from components.split.rule import SplitRule
 from components.split.stage import NEAR, split
 
 pytestmark = pytest.mark.skipif(not LGG.is_dir(), reason=f"no real scans: {LGG.name} does not lie beside the project")

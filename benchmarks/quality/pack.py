@@ -12,7 +12,8 @@ from components.common.bars import bar
 from components.common.files import atomic_folder
 from components.scans.slice_features import describe
 from components.sources import open_source
-from components.split.assign import SplitRule, assign_splits
+from components.split.assign import assign_splits
+from components.split.rule import SplitRule
 from components.train.training_slices import Slices
 from models.networks import preprocessing
 

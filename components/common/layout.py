@@ -3,7 +3,7 @@
 SERVING = "Format-Serving"  # where TFX looks for a SavedModel inside an artifact
 REGISTERED = "1"  # where TensorFlow Serving looks for one inside a model's folder
 LAYERED = "assets.extra/layered.json"  # in a SavedModel, whose loaders ignore it: the choices and their evidence
-HISTORY = "history.csv"  # one row an epoch
+HISTORY = "history.csv"  # one row per epoch
 PATIENTS = "patients.csv"  # scores, three rows per test patient: gate on, gate off, gate on without 3-D processing
 CHAMPION = "champion.csv"  # PATIENTS of the champion
 SLICES = "slices.csv"  # label and tumour probability, one row per test slice

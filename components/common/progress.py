@@ -33,7 +33,7 @@ class Progress:
     def start(self, step: int, history: list[dict[str, float]]) -> None:
         """Begin, or continue after the epochs in `history`."""
         if step:
-            print(f"{self.name}: going on at step {step} of {self.steps}, epoch {len(history) + 1}")
+            print(f"{self.name}: resuming at step {step} of {self.steps}, epoch {len(history) + 1}")
         self.bar: tqdm[Any] = bar(desc=self.name, total=self.steps, initial=step, unit="step")
         self.live = _live(self.live_folder) if self.live_folder else None
         self.writer = tf.summary.create_file_writer(self.tensorboard) if self.tensorboard else None

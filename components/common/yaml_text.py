@@ -15,17 +15,20 @@ CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 KEY = re.compile(r'duplicate key "(.*?)" with')
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, missing: str) -> str:
     """Return the text of a file with its line endings unchanged.
 
+    Args:
+        path: the file.
+        missing: reason and remedy to report if the file does not exist.
+
     Raises:
-        UserError: the file can't be read, or is in another encoding.
-        FileNotFoundError: the file does not exist.
+        UserError: the file is missing, unreadable or in another encoding.
     """
     try:
         return Path(path).read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: {missing}") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{path}: line {line} is not UTF-8; save the file in that encoding") from error
@@ -47,7 +50,7 @@ def parse(text: str, name: str) -> Any:
     except DuplicateKeyError as error:
         found = KEY.search(str(error.problem))
         key = f"the key {found[1]}" if found else "a key"
-        raise UserError(f"{name}: {key} stands there twice{_line(error)}; remove one of the two") from error
+        raise UserError(f"{name}: {key} appears twice{_line(error)}; remove one of the two") from error
     except YAMLError as error:
         mark = CONFLICT.search(text)
         if mark:
@@ -62,16 +65,12 @@ def read_yaml(path: str | Path, missing: str) -> Any:
     """Read and parse a file.
 
     Args:
-        path: the file.
-        missing: reason and remedy to report if the file does not exist.
+        path, missing: see `read_text`.
 
     Raises:
         UserError: the file is missing, unreadable, not UTF-8 or not YAML, or a key is duplicated.
     """
-    try:
-        return parse(read_text(path), str(path))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: {missing}") from error
+    return parse(read_text(path, missing), str(path))
 
 
 def reader() -> YAML:

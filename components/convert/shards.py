@@ -18,7 +18,7 @@ from components.scans.slice_features import intensities
 
 
 def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
-    """Serialise a scan slice by slice, with `neighbors` slices on either side; the scan must have a mask."""
+    """Serialise a scan slice by slice, with `neighbors` slices on either split; the scan must have a mask."""
     from models.examples import encode_example
 
     assert scan.mask is not None
@@ -51,7 +51,7 @@ def shard_of(patient: str, shards: int) -> int:
 
 
 class WriteShard(beam.DoFn):
-    """Write one shard: `((side, number), patients)` to `Split-<side>/examples-<number>-of-<shards>.tfrecord.gz`."""
+    """Write one shard: `((split, number), patients)` to `Split-<split>/examples-<number>-of-<shards>.tfrecord.gz`."""
 
     def __init__(self, scans: str, folder: str, shards: int, neighbors: int = 0, gzip_level: int = 0) -> None:
         self.scans, self.folder, self.shards = scans, folder, shards
@@ -61,14 +61,14 @@ class WriteShard(beam.DoFn):
         """Write the shard on the worker's own disk, then move it to its destination."""
         import tensorflow as tf
 
-        (side, number), patients = element
-        name = f"Split-{side}/examples-{number:05d}-of-{self.shards:05d}.tfrecord.gz"
+        (split, number), patients = element
+        name = f"Split-{split}/examples-{number:05d}-of-{self.shards:05d}.tfrecord.gz"
         scans = Storage(self.scans)
         with tempfile.TemporaryDirectory(prefix="glioflow-shard-") as folder:
             path = str(Path(folder) / "shard")
             options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=self.gzip_level)
             with tf.io.TFRecordWriter(path, options) as writer:
-                for patient, site in bar(sorted(patients), desc=f"convert {side} {number}", unit="patient"):
+                for patient, site in bar(sorted(patients), desc=f"convert {split} {number}", unit="patient"):
                     files = [image_path("", patient).name, mask_path("", patient).name]
                     with scans.local(files) as near:
                         for example in examples(read_scan(near, patient, site), self.neighbors):

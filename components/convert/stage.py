@@ -18,7 +18,7 @@ from components.io.beam import reachable, run_pipeline
 
 
 def jobs(splits: pd.DataFrame, shards: int) -> list[tuple[tuple[str, int], tuple[str, str]]]:
-    """Return one entry per patient: `((side, shard), (patient, site))`."""
+    """Return one entry per patient: `((split, shard), (patient, site))`."""
     return [((row.split, shard_of(row.patient, shards)), (row.patient, row.site)) for row in splits.itertuples()]
 
 
@@ -42,13 +42,13 @@ def convert(
         shards: maximum number of files per split; a shard without patients is not written.
         beam_args: pipeline options, e.g. `--runner=FnApiRunner`; they determine where the pipeline runs.
         storage: address that all workers reach, e.g. `gs://bucket/prefix`; None if they work on this machine's disk.
-        neighbors: number of slices on either side that each example carries, for networks that see them.
+        neighbors: number of slices on either split that each example carries, for networks that see them.
         gzip_level: compression level; 0 (none) reads fastest, 1 to 9 give smaller files.
     """
     table = read_splits(splits)
     with atomic_folder(folder) as part:
-        for side in SPLIT_NAMES:
-            (part / f"Split-{side}").mkdir()
+        for split in SPLIT_NAMES:
+            (part / f"Split-{split}").mkdir()
         with reachable({"scans": Path(scans)}, part, storage, "convert") as (sources, target):
             worker = WriteShard(sources["scans"], target, shards, neighbors, gzip_level)
             run_pipeline(jobs(table, shards), worker, beam_args)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from components.common.errors import UserError
 from components.common.layout import LAYERED
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.evaluate.findings import known_people, silence
 from components.evaluate.gate import Check, check, refusal
 from components.io.storage import walk
@@ -55,7 +55,7 @@ def unfair(champion: Path, tested: Collection[str]) -> list[Check]:
         refusal(
             SUBJECT,
             f"the test set has changed: the champion was trained or chosen on {len(seen)} of the {len(set(tested))} "
-            "persons tested now; restore data/ledger.csv, which keeps patients on their sides, or remove the champion",
+            "persons tested now; restore data/ledger.csv, which keeps patients in their splits, or remove the champion",
         )
     ]
 

@@ -60,7 +60,7 @@ def read_table(path: str | Path) -> tuple[pd.Series, pd.DataFrame]:
     if not len(table.columns):
         raise UserError(f"{path}: has no column beside `patient`, so no cohorts; add one, e.g. grade")
     if key.duplicated().any():
-        raise UserError(f"{path}: names {key[key.duplicated()].iloc[0]} twice; keep one row a patient")
+        raise UserError(f"{path}: names {key[key.duplicated()].iloc[0]} twice; keep one row per patient")
     return key, table
 
 

@@ -18,7 +18,7 @@ def silence(record: dict[str, Any]) -> str | None:
     """Report that a layered model does not record whom a network was trained on; None if both networks are covered."""
     made_from = record.get("made_from", {})
     silent = [name for name in ("classifier", "segmenter") if "people" not in made_from.get(name, {})]
-    return f"does not tell whom its {' and its '.join(silent)} has learned from" if silent else None
+    return f"does not record whom its {' and its '.join(silent)} was trained on" if silent else None
 
 
 def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:
@@ -31,7 +31,7 @@ def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:
         return None
     return (
         f"LEAK: the model was trained or chosen on {len(seen)} of the {len(set(tested))} tested persons; "
-        "every number here is worth nothing. Split again, and train again."
+        "so every number here is worthless. Split again, and train again."
     )
 
 
@@ -52,7 +52,7 @@ def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection
             "near 0.99, which is why it isn't reported."
         )
     elif missed:
-        sentences.append(f"In {missed} of {with_tumor} patients with tumour nothing is drawn at all.")
+        sentences.append(f"In {missed} of {with_tumor} patients with tumour, the model draws nothing at all.")
     if classifier["auroc"] is not None and classifier["auroc"] < 0.5:
         sentences.append("The classifier does worse than chance (AUROC below 0.5).")
     sentences += [_slices(calibration), _pixels(calibration), _doubt(metrics["doubt"])]
@@ -74,22 +74,22 @@ def _slices(calibration: dict[str, Any]) -> str | None:
     kind = "OVER-CONFIDENT" if confidence > accuracy else "under-confident"
     return (
         f"The classifier is {kind}: on average it is {confidence:.0%} sure of a slice and right in {accuracy:.0%}. "
-        "Don't read its probabilities as such."
+        "Don't take its probabilities at face value."
     )
 
 
 def _pixels(calibration: dict[str, Any]) -> str | None:
-    mean, observed = (calibration[f"mask_pixels_{what}_from_1_percent"] for what in ("said", "found"))
+    mean, observed = (calibration[f"mask_pixels_{what}_from_1_percent"] for what in ("predicted", "observed"))
     if mean is None or abs(mean - observed) <= GAP:
         return None
     kind = "OVER-CONFIDENT" if mean > observed else "under-confident"
     return (
-        f"The masks are {kind}: pixels to which they give 1 % or more are tumour with {mean:.0%} on average, as they "
-        f"say, and with {observed:.0%} in truth."
+        f"The masks are {kind}: where the model predicts 1 % or more for a pixel, its mean prediction is {mean:.0%}, "
+        f"and {observed:.0%} of these pixels are tumour."
     )
 
 
 def _doubt(doubt: dict[str, Any]) -> str | None:
     if doubt["gain"] is not None and doubt["gain"] <= 0:
-        return "The model's doubt does not know where its errors are: the refer list is no better than chance."
+        return "The model's doubt does not point to its errors: the refer list is no better than chance."
     return None

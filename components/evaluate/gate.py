@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.common.files import atomic_folder, write_json
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 
 BLESSED, NOT_BLESSED = "BLESSED", "NOT BLESSED"
 
@@ -51,9 +51,9 @@ def refusal(subject: str, reason: str) -> Check:
     return Check(subject, "", None, None, False, reason)
 
 
-def no_leak(told: str | None) -> list[Check]:
+def no_leak(leak: str | None) -> list[Check]:
     """Refuse the model if `components.evaluate.findings.leak` found a leak."""
-    return [refusal("layered model", told)] if told else []
+    return [refusal("layered model", leak)] if leak else []
 
 
 def floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:

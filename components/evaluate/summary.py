@@ -110,8 +110,8 @@ def _calibration(
         "mask_pixel_ece": pixels.ece(),
         "mask_pixel_ece_floor": pixels.prevalence,
         "mask_pixel_ece_from_1_percent": pixels.ece(lowest=0.01),
-        "mask_pixels_said_from_1_percent": _weighted(chosen["mean_probability"], weight),
-        "mask_pixels_found_from_1_percent": _weighted(chosen["observed_frequency"], weight),
+        "mask_pixels_predicted_from_1_percent": _weighted(chosen["mean_probability"], weight),
+        "mask_pixels_observed_from_1_percent": _weighted(chosen["observed_frequency"], weight),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.evaluate.gate import Check
 
 # Every slice of the data that TFMA reports separately, beside the overall one.

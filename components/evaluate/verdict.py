@@ -81,7 +81,7 @@ def _measure(
         return read_patients(predictions)
     Predictor(model)  # reports in one line why it can't be loaded; a Beam worker would take fifty
     with tempfile.TemporaryDirectory(prefix="glioflow-champion-") as folder:
-        target, knobs = Path(folder) / "predictions", params.convert
-        evaluate(model, scans, splits, target, beam_args=knobs.beam_args, storage=knobs.storage)
+        target, convert = Path(folder) / "predictions", params.convert
+        evaluate(model, scans, splits, target, beam_args=convert.beam_args, storage=convert.storage)
         shutil.copy(target / PATIENTS, predictions / CHAMPION)
         return read_patients(target)

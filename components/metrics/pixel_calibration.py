@@ -28,17 +28,17 @@ def _zeros() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class PixelCalibration:
-    """Pixels counted by probability; `+` merges two, in any order, up to rounding in `said`.
+    """Pixels counted by probability; `+` merges two, in any order, up to rounding in `predicted`.
 
     Attributes:
         count: pixels in each of `FINE` bins of log odds, -16.1 to 16.1.
         positives: those of them that are tumour in the reference.
-        said: sum of their predicted probabilities, so that a bin's mean is exact.
+        predicted: sum of their predicted probabilities, so that a bin's mean is exact.
     """
 
     count: np.ndarray = field(default_factory=_zeros)
     positives: np.ndarray = field(default_factory=_zeros)
-    said: np.ndarray = field(default_factory=_zeros)
+    predicted: np.ndarray = field(default_factory=_zeros)
 
     @classmethod
     def of(cls, probabilities: np.ndarray, reference: np.ndarray) -> PixelCalibration:
@@ -54,7 +54,9 @@ class PixelCalibration:
         )
 
     def __add__(self, other: PixelCalibration) -> PixelCalibration:
-        return PixelCalibration(self.count + other.count, self.positives + other.positives, self.said + other.said)
+        return PixelCalibration(
+            self.count + other.count, self.positives + other.positives, self.predicted + other.predicted
+        )
 
     @property
     def prevalence(self) -> float | None:
@@ -84,7 +86,7 @@ class PixelCalibration:
 
     def _tally(self, lowest: float = 0.0) -> Tally:
         held = self.count > 0
-        probability = self.said[held] / self.count[held]
+        probability = self.predicted[held] / self.count[held]
         kept = probability >= lowest
         return Tally(probability[kept], self.count[held][kept], self.positives[held][kept])
 

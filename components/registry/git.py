@@ -141,9 +141,9 @@ def fetch_tags(remote: str | None) -> None:
                 f"registry: tags can't be fetched from {remote} ({error}); check registry.git_remote and your access"
             ) from error
         raise GitError(
-            f"registry: {', '.join(differ)} on {remote} is not what it is here, for both were made apart; take back "
-            f"those here with `git tag --delete {' '.join(differ)}`, `git fetch --tags {remote}`, then register or "
-            "promote again"
+            f"registry: {', '.join(differ)} on {remote} differs from the tag here: they were made independently; "
+            f"remove yours with `git tag --delete {' '.join(differ)}`, run `git fetch --tags {remote}`, then register "
+            "or promote again"
         ) from error
 
 

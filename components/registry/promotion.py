@@ -1,4 +1,4 @@
-"""Promotion: which version may stand in a stage, and how to go back."""
+"""Promotion: which version may enter a stage, and how to go back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gto.api
 from gto.exceptions import GTOException
 
 from components.common.errors import UserError
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.evaluate.champion import compare
 from components.evaluate.gate import BLESSED
 from components.registry.dossier import scores
@@ -33,7 +33,7 @@ def promote(
         reason: justification for overriding objections; both are recorded in the tag.
 
     Raises:
-        UserError: there is no such version, it already stands there, there are objections, or somebody was faster; or,
+        UserError: there is no such version, it is already there, there are objections, or somebody was faster; or,
             whatever the reason, its files can't be obtained, or differ from those registered.
     """
     with locked(remote):
@@ -42,7 +42,7 @@ def promote(
         candidate = state.version(version)
         check_pushed(candidate)
         if state.standing(stage) == candidate:
-            raise UserError(f"registry: {candidate.name} stands in {stage} already")
+            raise UserError(f"registry: {candidate.name} is already in {stage}")
         against = objections(state, candidate, stage, gate, seed)
         if against and not reason:
             raise UserError(
@@ -61,7 +61,7 @@ def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
     """Return a stage to its previous version; a second call goes back one more.
 
     Returns:
-        The version that stood there, and the one that stands there now.
+        The version that was there, and the one that is there now.
 
     Raises:
         UserError: there is no previous version, its files can't be obtained, or somebody changed the stage at the same
@@ -72,7 +72,7 @@ def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
         state = read_state()
         stack = state.stacks[stage]
         if len(stack) < 2:
-            raise UserError(f"registry: no version stood in {stage} before; there is nothing to go back to")
+            raise UserError(f"registry: {stage} has no previous version to go back to")
         fetch(stack[-2])
         _assign(state, stack[-2], stage, f"{ROLLBACK} {stack[-1].name}", remote)
         return stack[-1], stack[-2]
@@ -85,11 +85,11 @@ def objections(state: State, candidate: Version, stage: str, gate: Gate, seed: i
     if verdict != BLESSED:
         found.append(f"the gate's verdict is {verdict}")
     if stage == PROD and candidate.name not in state.ever(STAGING):
-        found.append(f"it has not stood in {STAGING}")
+        found.append(f"it has not been in {STAGING}")
     standing = state.standing(stage)
     if standing:
         checks, _ = compare(scores(candidate.summary), scores(standing.summary), gate, seed)
-        found += [f"{standing.name} stands there, and {one.in_words()}" for one in checks if not one.passed]
+        found += [f"{standing.name} is there, and {one.in_words()}" for one in checks if not one.passed]
     return found
 
 
@@ -99,9 +99,9 @@ def _assign(state: State, version: Version, stage: str, message: str, remote: st
         made = gto.api.assign(".", ARTIFACT, stage, version=version.name, message=message, force=True, **tagger())
     except GTOException as error:
         raise UserError(
-            f"registry: {version.name} can't stand in {stage} ({error}); see `git tag -l '{ARTIFACT}*'`"
+            f"registry: {version.name} can't be promoted to {stage} ({error}); see `git tag -l '{ARTIFACT}*'`"
         ) from error
     if not publish_tag(remote, made.tag):
         raise UserError(
-            f"registry: somebody else has just changed {stage} on {remote}; see `glioflow models`, then decide again"
+            f"registry: somebody else has just changed {stage} on {remote}; look at `glioflow models` and decide again"
         )

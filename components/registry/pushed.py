@@ -46,7 +46,7 @@ def in_words(path: Path = PUSHED) -> str:
             f"repository with a commit {REGISTER}"
         )
     if has_commit() and any(known.name == name for known in read_state().versions):
-        return f"approved; {name}, as {path} calls it, is another model here; {REGISTER}"
+        return f"approved, but {name}, as {path} calls it, is another model here; {REGISTER}"
     return f"approved as {name}, whose tag is not here; {FETCH}"
 
 
@@ -59,7 +59,7 @@ def check_pushed(version: Version, path: Path = PUSHED) -> None:
     record = read_result(path, *KEYS) if path.is_file() else {}
     if record.get("version") == version.name and record.get("model") not in (None, version.summary.get("model")):
         raise UserError(
-            f"{path}: the model of this folder is called {version.name}, and so is another one in the registry; "
+            f"{path}: the model in this folder is called {version.name}, and so is another one in the registry; "
             f"{REGISTER} under a name of its own"
         )
 
@@ -78,6 +78,6 @@ def check_tags(state: State) -> None:
     # A version removed from the registry still has a tag, "layered@v1.0.0!" beside its own.
     if name and name not in {known.name for known in state.versions} and not git("tag", "-l", f"{ARTIFACT}@{name}*"):
         raise UserError(
-            f"registry: {PUSHED} of the last commit names {name}, whose tag is not here, so its name would be given "
-            f"away again; {FETCH}. For a registry of its own, commit without {PUSHED} first"
+            f"registry: {PUSHED} of the last commit names {name}, whose tag is not here, so its name would be used "
+            f"again; {FETCH}. To start a registry of your own, commit without {PUSHED} first"
         )

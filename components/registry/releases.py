@@ -74,7 +74,7 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
             if publish_tag(remote, f"{ARTIFACT}@{name}"):
                 return Registered(name, True)
             fetch_tags(remote)
-    raise UserError(f"registry: others register on {remote} all the time; run `dvc repro --force push` again")
+    raise UserError(f"registry: others keep registering on {remote}; run `dvc repro --force push` again")
 
 
 def _compose(pushed: Path, run: Record) -> None:

@@ -34,7 +34,7 @@ def model_folder(address: str) -> Path:
         return reference.reference_model()
     if not address.startswith(SCHEME):
         if "://" in address:
-            raise UserError(f"{address}: a model has to lie on this machine; copy its folder here, and name that")
+            raise UserError(f"{address}: a model must be on this machine; copy its folder here, and give its path")
         return Path(address)
     version = _version(address.removeprefix(SCHEME))
     target = FETCHED / version.name
@@ -56,7 +56,7 @@ def _version(name: str) -> Version:
     standing = state.standing(name)
     if standing is None:
         remedy = "promote one with `glioflow promote`" if state.versions else none_here()
-        raise UserError(f"registry: no version stands in {name}; {remedy}")
+        raise UserError(f"registry: there is no version in {name}; {remedy}")
     return standing
 
 
@@ -82,14 +82,14 @@ def fetch(version: Version) -> None:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
                 f"registry: {version.name} can't be fetched ({reason}); its files are neither in DVC's cache nor on "
-                f"the default remote. Whoever has them still: `git checkout {ARTIFACT}@{version.name}`, then "
+                f"the default remote. Somebody who still has them can run `git checkout {ARTIFACT}@{version.name}` and "
                 f"`dvc push {POINTER}`"
             ) from error
         finally:
             part.mkdir(exist_ok=True)
         if _differs(part, version):
             raise UserError(
-                f"registry: the files of {version.name} are not those that it was registered with; register the model "
+                f"registry: the files of {version.name} differ from those it was registered with; register the model "
                 "again with `dvc repro -sf push`"
             )
 

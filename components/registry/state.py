@@ -1,4 +1,4 @@
-"""The registry's state, read from its Git tags: versions, and which of them stands in which stage."""
+"""The registry's state, read from its Git tags: versions, and which of them is in which stage."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class State:
 
     Attributes:
         versions: all versions, oldest first.
-        stacks: stage to the versions that were promoted to it and not rolled back; the last one stands there now.
+        stacks: stage to the versions that were promoted to it and not rolled back; the last one is there now.
         last_change: time of the latest tag, seconds since 1970.
     """
 
@@ -48,7 +48,7 @@ class State:
     last_change: int = 0
 
     def standing(self, stage: str) -> Version | None:
-        """Return the version that stands in a stage."""
+        """Return the current version of a stage."""
         return self.stacks[stage][-1] if self.stacks[stage] else None
 
     def version(self, name: str) -> Version:
@@ -61,7 +61,7 @@ class State:
         raise UserError(f"registry: no version {name}; there are: {', '.join(one.name for one in self.versions)}")
 
     def ever(self, stage: str) -> set[str]:
-        """Names of the versions that stand in the stage or are below on its stack."""
+        """Names of the versions on a stage's stack: the current one, and those before it."""
         return {version.name for version in self.stacks[stage]}
 
 

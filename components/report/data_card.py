@@ -12,18 +12,18 @@ from components.report.run_data import Run
 from components.report.words import count
 
 
-def sides(run: Run) -> list[dict[str, Any]]:
+def splits(run: Run) -> list[dict[str, Any]]:
     """Counts per split and in total: patients, persons, sites, slices, tumour slices, missing sequences."""
     slices = run.manifest.merge(run.splits[["patient", "split"]], on="patient")
-    parts = [(side, slices[slices["split"] == side]) for side in SPLIT_NAMES]
-    return [_side(name, part) for name, part in [*parts, ("all", slices)]]
+    parts = [(name, slices[slices["split"] == name]) for name in SPLIT_NAMES]
+    return [_counts(name, part) for name, part in [*parts, ("all", slices)]]
 
 
-def _side(name: str, part: pd.DataFrame) -> dict[str, Any]:
+def _counts(name: str, part: pd.DataFrame) -> dict[str, Any]:
     missing = part.groupby("patient")[["missing_pre", "missing_post"]].max()
     per_site = part.groupby("site")["patient"].nunique()
     return {
-        "side": name,
+        "split": name,
         "patients": part["patient"].nunique(),
         "persons": part["subject"].nunique(),
         "sites": ", ".join(f"{site} {patients}" for site, patients in per_site.items()),
@@ -53,19 +53,19 @@ def problems(run: Run) -> list[dict[str, Any]]:
 def drift_words(run: Run) -> str:
     """Whether validation or test patients look unlike the training patients."""
     if run.drift is None:
-        return "Drift between the sides was not measured."
+        return "Drift between the splits was not measured."
     found = run.drift[run.drift["drift"] == "yes"]
     level = run.params.drift.level
-    few = run.drift.loc[run.drift["drift"] == "too few patients", "side"].unique()
+    few = run.drift.loc[run.drift["drift"] == "too few patients", "split"].unique()
     if found.empty and len(few):
-        return f"Drift could not be judged on every side: too few patients on {' and '.join(few)}."
+        return f"Drift could not be judged in every split: too few patients in {' and '.join(few)}."
     if found.empty:
         return (
-            f"No drift: {count(len(run.drift), 'comparison')} of validation and test patients with those of train, and "
-            f"none with an adjusted p-value below {level:g}."
+            f"No drift: of {count(len(run.drift), 'comparison')} of validation and test patients with those of train, "
+            f"none has an adjusted p-value below {level:g}."
         )
-    names = ", ".join(f"{row.feature} ({row.side})" for row in found.itertuples())
-    return f"DRIFT: unlike the training patients (adjusted p-value below {level:g}) are {names}."
+    names = ", ".join(f"{row.feature} ({row.split})" for row in found.itertuples())
+    return f"DRIFT: these differ from the training patients (adjusted p-value below {level:g}): {names}."
 
 
 def data_versions(run: Run) -> list[tuple[str, str, str]]:

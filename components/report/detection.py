@@ -43,8 +43,9 @@ def _roc(run: Run) -> Panel:
 def _slices(run: Run) -> Panel:
     found = run.metrics["classifier"]
     note = (
-        f"Expected calibration error {number(found['ece'])}; always saying 0 would have {number(found['ece_floor'])}, "
-        f"and chance alone gives a perfectly calibrated model {number(found['ece_if_calibrated'])}."
+        f"Expected calibration error {number(found['ece'])}; always predicting 0 would give "
+        f"{number(found['ece_floor'])}, and chance alone gives a perfectly calibrated model "
+        f"{number(found['ece_if_calibrated'])}."
     )
     table = run.reliability_of_slices()
     return _reliability("Reliability of slices", "slices", table, found["ece"], note)
@@ -53,8 +54,8 @@ def _slices(run: Run) -> Panel:
 def _pixels(run: Run) -> Panel:
     ece = run.metrics["calibration"]["mask_pixel_ece_from_1_percent"]
     note = (
-        f"Expected calibration error {number(ece)}, over pixels to which the segmenter gives {percent(LOWEST)} or "
-        "more: the others are background that any model gets right."
+        f"Expected calibration error {number(ece)}, over pixels with a predicted probability of {percent(LOWEST)} or "
+        "more; the others are background, which any model gets right."
     )
     return _reliability("Reliability of mask pixels", "mask pixels", run.reliability_of_pixels(), ece, note)
 
@@ -65,36 +66,34 @@ def _reliability(title: str, things: str, table: pd.DataFrame, ece: float | None
     mean, observed, weight = (
         table[name].to_numpy(float) for name in ("mean_probability", "observed_frequency", "count")
     )
-    chart = Chart((0, 1), (0, 1), "probability that was said", "share with tumour in truth")
+    chart = Chart((0, 1), (0, 1), "predicted probability", "observed share with tumour")
     chart.line([0, 1], [0, 1], "pale")
     chart.line(mean.tolist(), observed.tolist(), "one")
     chart.dots(mean.tolist(), observed.tolist(), "one", (2 + 6 * np.sqrt(weight / weight.max())).round(1).tolist())
     more = float(np.average(mean - observed, weights=weight))
     words = (
-        f"Reliability of the probabilities of {things} in {count(len(table), 'bin')}: on average they say "
-        f"{percent(np.average(mean, weights=weight))} and {percent(np.average(observed, weights=weight))} is true; "
-        f"expected calibration error {number(ece)}."
+        f"Reliability of the probabilities of {things} in {count(len(table), 'bin')}: the mean prediction is "
+        f"{percent(np.average(mean, weights=weight))}, the observed share "
+        f"{percent(np.average(observed, weights=weight))}; expected calibration error {number(ece)}."
     )
-    where = "Below the dotted line it says more than is true, above it less"
-    tends = (
-        "" if abs(more) < 0.005 else f" (here {percent(abs(more))} too {'much' if more > 0 else 'little'} on average)"
-    )
-    legend = (("one", f"{things}, larger dots for more of them"), ("pale", "probabilities that mean what they say"))
+    where = "Below the dotted line, predictions are too high; above it, too low"
+    tends = "" if abs(more) < 0.005 else f" (here {percent(abs(more))} too {'high' if more > 0 else 'low'} on average)"
+    legend = (("one", f"{things}, larger dots for more of them"), ("pale", "perfect calibration"))
     return Panel(title, f"{where}{tends}. {note}", chart.draw(words), legend)
 
 
-def honesty_words(run: Run) -> list[str]:
+def calibration_words(run: Run) -> list[str]:
     """What the reliability diagrams show, and how the probabilities were calibrated."""
     found = run.metrics["calibration"]
     return [
-        f"On a slice, the classifier is {percent(found['slice_confidence_mean'])} sure on average, and right in "
-        f"{percent(found['slice_accuracy_at_half'])} of the slices, were its threshold one half.",
-        f"Pixels to which the segmenter gives {percent(LOWEST)} or more are tumour with "
-        f"{percent(found['mask_pixels_said_from_1_percent'])} on average, as it says, and with "
-        f"{percent(found['mask_pixels_found_from_1_percent'])} in truth.",
+        f"The classifier's mean confidence in a slice is {percent(found['slice_confidence_mean'])}; with a threshold "
+        f"of 0.5 it would be right in {percent(found['slice_accuracy_at_half'])} of the slices.",
+        f"Where the segmenter predicts {percent(LOWEST)} or more for a pixel, its mean prediction is "
+        f"{percent(found['mask_pixels_predicted_from_1_percent'])}, and "
+        f"{percent(found['mask_pixels_observed_from_1_percent'])} of these pixels are tumour.",
         f"Both are after temperature scaling on validation patients: {number(found['tumor_temperature'], 2)} for the "
-        f"classifier, {number(found['mask_temperature'], 2)} for the segmenter. Above 1 softens what a network says, "
-        "below 1 sharpens it.",
+        f"classifier, {number(found['mask_temperature'], 2)} for the segmenter. A temperature "
+        "above 1 softens a network's probabilities, one below 1 sharpens them.",
     ]
 
 

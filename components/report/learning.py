@@ -46,8 +46,8 @@ def _panel(network: str, history: pd.DataFrame, training: str, validation: str, 
     legend = (("one", f"validation, {names[1]}"), ("two", f"training, {names[0]}"), ("dot", "the epoch that is kept"))
     lowest = int(np.nanargmin(new)) if is_loss and np.isfinite(new).any() else kept
     note = (
-        f"Lowest on validation patients in epoch {epochs[lowest]}, {number(new[lowest])}. Where it rises while that of "
-        "training falls, the network learns its patients by heart."
+        f"Lowest on validation patients in epoch {epochs[lowest]}, {number(new[lowest])}. Where it rises while the "
+        "training loss falls, the network memorises its patients."
         if is_loss
         else f"Epoch {epochs[kept]} is kept, the best on validation patients: {number(new[kept])}."
     )

@@ -49,7 +49,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
         _score(layered, "volume_dice_mean", "Volume Dice, mean over patients with tumour", "0", gate.min_volume_dice),
         _score(layered, "volume_dice_median", "Volume Dice, median", "0"),
         _score(layered, "volume_dice_p10", "Volume Dice, 10th percentile", "0"),
-        Row("Patients with tumour in whom nothing is drawn", missed, nothing=str(with_tumor)),
+        Row("Patients with tumour but an empty mask", missed, nothing=str(with_tumor)),
         _score(layered, "tumor_slice_dice", "Dice on tumour slices, mean", "0"),
         _score(
             layered,
@@ -77,7 +77,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
         _score(classifier, "auroc", "AUROC of slices", "0.5", gate.min_auroc),
         _score(classifier, "pr_auc", "PR-AUC of slices", number(classifier["pr_auc_floor"])),
         _score(classifier, "sensitivity", "Sensitivity: tumour slices that are found", "0", gate.min_sensitivity),
-        _score(classifier, "specificity", "Specificity: empty slices that are let go", "1", gate.min_specificity),
+        _score(classifier, "specificity", "Specificity: empty slices that are filtered out", "1", gate.min_specificity),
         _score(classifier, "sensitivity_at_95_specificity", "Sensitivity where specificity is 0.95", "0"),
         Row(
             "Patients with tumour of whom no slice is found",
@@ -85,7 +85,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
             nothing=str(with_tumor),
         ),
     ]
-    honesty = [
+    calibrated = [
         _score(classifier, "ece", "Calibration error (ECE) of slices, 0 is best", number(classifier["ece_floor"])),
         _score(
             calibration, "mask_pixel_ece", "Calibration error (ECE) of mask pixels, 0 is best",
@@ -95,7 +95,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
     return {
         "Outline of the tumour, both stages": outline,
         "Detection of slices with tumour, stage 1": detection,
-        "Do the probabilities mean what they say?": honesty,
+        "Do the probabilities match what happens?": calibrated,
     }
 
 
@@ -114,7 +114,7 @@ def cards(run: Run) -> list[Card]:
     layered, classifier, gate = run.metrics["layered"], run.metrics["classifier"], run.params.gate
 
     def one(title: str, group: dict[str, Any], key: str, nothing: str, floor: float) -> Card:
-        value, lines = group.get(key), [f"finding nothing: {nothing}", f"the gate asks for {floor:g}"]
+        value, lines = group.get(key), [f"finding nothing: {nothing}", f"the gate requires {floor:g}"]
         if f"{key}_low95" in group:
             lines = [f"95 %: {span(group[f'{key}_low95'], group[f'{key}_high95'])}", *lines]
         passed = value is not None and measured(value) and value >= floor
@@ -128,7 +128,7 @@ def cards(run: Run) -> list[Card]:
         Card(
             "Tumours missed",
             f"{missed} of {with_tumor}" if with_tumor else NOT_MEASURED,
-            ["patients with tumour in whom nothing is drawn"],
+            ["patients with tumour but an empty mask"],
             bool(with_tumor) and not missed,
         ),
     ]

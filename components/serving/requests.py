@@ -24,7 +24,7 @@ class RequestError(Exception):
 def instances_of(payload: Any) -> list[Any]:
     """Return the slices of a request, unwrapped if each names the input, as {"slices": ...}."""
     if not isinstance(payload, dict) or not isinstance(payload.get("instances"), list):
-        raise RequestError('the body has to be {"instances": [...]}, one a slice')
+        raise RequestError('the body has to be {"instances": [...]}, one per slice')
     unknown = set(payload) - {"instances", "signature_name"}
     if unknown:
         raise RequestError('only "instances" and "signature_name" are known')

@@ -38,7 +38,7 @@ class Source:
         """Read one patient; `masks=False` reads only the pictures."""
         entry, options = self.entries[patient], options or Options()
         if entry.channels:
-            options = replace(options, channels=entry.channels, told=True)
+            options = replace(options, channels=entry.channels, from_source=True)
         with self.tree.local(entry.files) as folder:
             files = [[folder / file for file in entry.files]] if entry.spread else []
             try:

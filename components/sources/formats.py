@@ -12,17 +12,9 @@ from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
 from components.scans.identity import REPEATED, file_name, subject_of
-from components.sources import (
-    dicom,
-    folder_names,
-    kaggle_3m,
-    leftovers,
-    nifti,
-    nifti_folder,
-    nifti_layouts,
-    nifti_names,
-)
+from components.sources import dicom, kaggle_3m, leftovers, nifti
 from components.sources.entry import Entry
+from components.sources.nifti import file_names, folder_names, layouts, person_folder
 from components.sources.reading import Reading
 
 # Formats that the names of files tell: `is_patient(name, files)` says whether a folder is a patient's, `read` reads it.
@@ -36,14 +28,14 @@ class Found:
     """Patients of one format, side by side in `folder`; `problems` are those of entries that are not patients.
 
     Attributes:
-        told: files that the problems are about.
+        reported: files that the problems are about.
     """
 
     folder: str
     reader: Callable[..., Reading]
     entries: dict[str, Entry]
     problems: list[Problem] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
 
     @property
     def persons(self) -> int:
@@ -58,7 +50,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
     if found is None or not found.entries:  # DICOM files without an identity
         others = _nifti(tree, folder, entries)
         if others and found:
-            others = replace(others, problems=[*others.problems, *found.problems], told=found.told)
+            others = replace(others, problems=[*others.problems, *found.problems], reported=found.reported)
         found = others or found
     folders = [name for name, files in entries.items() if files]
     inner = "kaggle_3m" if "kaggle_3m" in folders else folders[0] if len(folders) == 1 else None
@@ -68,14 +60,14 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
     # A single folder may be a patient with one folder per series or session, or the wrapper of a whole set.
     if found is None or deeper is None:
         return found or deeper
-    of_one = deeper.reader is nifti.read and nifti_folder.is_one_person(inner, tree.below(_join(folder, inner)))
+    of_one = deeper.reader is nifti.read and person_folder.is_one_person(inner, tree.below(_join(folder, inner)))
     return deeper if deeper.persons > 1 and not of_one else found
 
 
 def skipped(tree: Storage, found: Found) -> list[Problem]:
     """Report files that belong to no patient, without names that may be a person's."""
     named = found.reader is not dicom.read
-    return leftovers.find(tree, found.folder, found.entries.values(), told=found.told, named=named)
+    return leftovers.find(tree, found.folder, found.entries.values(), reported=found.reported, named=named)
 
 
 def is_patient(name: str, files: list[str]) -> bool:
@@ -97,7 +89,7 @@ def _by_names(folder: str, entries: dict[str, list[str]]) -> Found | None:
 
 def _nifti(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
     name = PurePosixPath(folder or tree.root).name
-    layout = nifti_layouts.find(entries, name)
+    layout = layouts.find(entries, name)
     channels = _channels(tree, _join(folder, "dataset.json"))
     if not folder and folder_names.holds_images(name) and not channels:
         above = Storage(tree.address.rstrip("/").rpartition("/")[0] or "/", "dataset.json")
@@ -117,7 +109,7 @@ def _channels(tree: Storage, path: str) -> tuple[str, ...]:
         ordered = [str(names[key]) for key in sorted(names, key=int)]
     except (ValueError, KeyError, TypeError, AttributeError, UserError):  # ingest.channels says the same
         return ()
-    return tuple(nifti_names.role(name, "") or "other" for name in ordered)
+    return tuple(file_names.role(name, "") or "other" for name in ordered)
 
 
 def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
@@ -125,7 +117,7 @@ def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found |
     patients: dict[str, Entry] = {}
     seen: Counter[str] = Counter()
     problems: list[Problem] = []
-    told: list[str] = []
+    reported: list[str] = []
     # BIDS' folders beside the subjects, such as the original DICOM, are not patients.
     others = any(files and name not in leftovers.PASSED for name, files in entries.items())
     for number, (name, files) in enumerate(sorted(entries.items()), start=1):
@@ -136,12 +128,12 @@ def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found |
         if not identity:
             where = f"folder {number} of {len(entries)}"
             problems.append(Problem("identity", "", where, dicom.NO_IDENTITY, dicom.GIVE_IDENTITY, lost=True))
-            told += entry.files
+            reported += entry.files
             continue
         seen[identity] += 1
         count = seen[identity]
         patients[file_name(identity) + (f"{REPEATED}{count}" if count > 1 else "")] = entry
-    return Found(folder, dicom.read, patients, problems, told) if patients or problems else None
+    return Found(folder, dicom.read, patients, problems, reported) if patients or problems else None
 
 
 def _identity(tree: Storage, entry: Entry) -> str | None:

@@ -11,20 +11,10 @@ from components.common.errors import UserError
 from components.common.files import must_exist
 from components.io.storage import Storage
 from components.scans.identity import file_name
-from components.sources import (
-    Source,
-    archive,
-    dicom,
-    formats,
-    loose_pictures,
-    nifti,
-    nifti_files,
-    nifti_flat,
-    nifti_names,
-    open_source,
-)
+from components.sources import Source, archive, dicom, formats, loose_pictures, nifti, open_source
 from components.sources.entry import Entry
-from components.sources.nifti_folder import home_of, is_one_person
+from components.sources.nifti import file_names, file_roles, flat_folder
+from components.sources.nifti.person_folder import home_of, is_one_person
 from components.sources.reading import Reading
 
 LACKING = "FLAIR is needed: give the patient's folder, with all files in it"
@@ -41,9 +31,9 @@ def open_input(address: str) -> Iterator[Source]:
     parent, name = _apart(address)
     if loose_pictures.is_picture(name):
         yield _alone(parent, name, file_name(Path(name).stem), loose_pictures.read)
-    elif nifti_names.is_volume(name) and (person := _person(parent, name)):
+    elif file_names.is_volume(name) and (person := _person(parent, name)):
         yield _alone(parent, name, file_name(person), nifti.read)
-    elif nifti_names.is_volume(name):
+    elif file_names.is_volume(name):
         with open_source(parent, only=name) as source:
             yield source
     elif not archive.is_archive(address) and (single := _dicom_file(address, parent, name)):
@@ -76,12 +66,12 @@ def _person(parent: str, name: str) -> str | None:
     Raises:
         UserError: by its name, the file is another sequence, or a mask.
     """
-    what = nifti_names.role(name, "")
+    what = file_names.role(name, "")
     if what != "flair":
-        if nifti_names.pair([name])[0]:
+        if file_names.pair([name])[0]:
             return None
-        raise UserError(f"{parent}/{name}: {nifti_files.WHAT.get(what or '', 'no FLAIR')} by its name; {LACKING}")
-    return nifti_flat.person_of(name) or home_of(*_apart(parent))[1].split("/")[0]
+        raise UserError(f"{parent}/{name}: {file_roles.WHAT.get(what or '', 'no FLAIR')} by its name; {LACKING}")
+    return flat_folder.person_of(name) or home_of(*_apart(parent))[1].split("/")[0]
 
 
 def _dicom_file(address: str, parent: str, name: str) -> Source | None:
@@ -119,7 +109,7 @@ def _is_one_patient(address: str, name: str) -> bool:
 
 def _study(tree: Storage, path: str) -> str | None:
     """StudyInstanceUID of a DICOM file, None for other files."""
-    if nifti_names.is_volume(path) or loose_pictures.is_picture(path):
+    if file_names.is_volume(path) or loose_pictures.is_picture(path):
         return None
     try:
         with tree.open(path) as file:

@@ -135,7 +135,7 @@ def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | No
         reading.add("type", _name(path), f"{form} where uint8 with {channels} is expected", f"{remedy}, 8 bits each")
         return None
     if pages > 1:
-        reading.add("type", _name(path), f"{pages} pages where one slice is expected", "save a file a slice")
+        reading.add("type", _name(path), f"{pages} pages where one slice is expected", "save one file per slice")
         return None
     if channels == 1 and not (np.isin(pixels, (0, 255)).all() or (pixels <= 1).all()):
         reading.add("mask_values", _name(path), "a mask with values other than 0 and 255")

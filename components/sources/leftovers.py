@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
-from components.sources import nifti_names
 from components.sources.dicom.datasets import HEAD, is_dicom
 from components.sources.entry import Entry
+from components.sources.nifti import file_names
 
 # Formats of head images, readable here or not.
 SCANS = (
@@ -22,17 +22,19 @@ PASSED = ("derivatives", "sourcedata", "code", "stimuli")
 SHOWN = 5
 
 
-def find(tree: Storage, folder: str, entries: Iterable[Entry], *, told: Iterable[str], named: bool) -> list[Problem]:
+def find(
+    tree: Storage, folder: str, entries: Iterable[Entry], *, reported: Iterable[str], named: bool
+) -> list[Problem]:
     """Report folders, and files beside them, that belong to no patient.
 
     Args:
         tree, folder: source, and the folder in it where the patients lie side by side.
         entries: locations of the patients.
-        told: files that were already reported.
+        reported: files that were already reported.
         named: whether names may be shown; not if they may be a person's.
     """
     entries = list(entries)
-    taken = {file for entry in entries for file in entry.files}.union(told)
+    taken = {file for entry in entries for file in entry.files}.union(reported)
     # A patient's own folder, and everything below it, is left to the reader.
     homes = {entry.path for entry in entries if not entry.spread} | {_parent(file) for file in taken}
     above = {folder or ".", *_parents(folder)}
@@ -64,8 +66,8 @@ def _files(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
 def _is_scan(tree: Storage, path: str) -> bool:
     """Return whether a file may be a picture of a head; masks without pictures are reported elsewhere."""
     name = PurePosixPath(path).name
-    if nifti_names.is_volume(name):
-        return nifti_names.role(name, "") != "mask"
+    if file_names.is_volume(name):
+        return file_names.role(name, "") != "mask"
     return name.lower().endswith(SCANS) or _is_dicom(tree, path)
 
 
@@ -99,8 +101,8 @@ def hint(tree: Storage) -> str:
     """What to do about a source in which nothing was recognised."""
     suffixes = {PurePosixPath(path).suffix.lower() for path in tree.files}
     others = sorted(suffixes & set(SCANS) - {".nii", ".dcm", ".ima", ".tif", ".tiff"})
-    if any(map(nifti_names.is_volume, tree.files)):
-        return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in a folder a patient"
+    if any(map(file_names.is_volume, tree.files)):
+        return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in one folder per patient"
     if others:
-        return f"convert {', '.join(others)} to NIfTI, a folder a patient"
+        return f"convert {', '.join(others)} to NIfTI, one folder per patient"
     return "expected folders of patients, side by side, of tif, NIfTI or DICOM files"

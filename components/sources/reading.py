@@ -33,13 +33,13 @@ class Options:
         size: height and width of the slices, pixels.
         spacing: millimetres between pixels.
         channels: names of the channels along the last axis of a 4-D NIfTI; names other than `CHANNELS` are ignored.
-        told: whether the channels come from the source itself.
+        from_source: whether the channels come from the source itself.
     """
 
     size: int = 256
     spacing: float = 1.0
     channels: Sequence[str] = CHANNELS
-    told: bool = False
+    from_source: bool = False
 
 
 @dataclass

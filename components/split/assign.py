@@ -2,72 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
 from components.common.errors import UserError
-from components.common.tables import LEDGER_COLUMNS, SPLIT_NAMES, SPLITS_COLUMNS
+from components.common.tables import SPLIT_NAMES, SPLITS_COLUMNS
+from components.split.ledger import by_person, kept_assignments
+from components.split.rule import SplitRule, text_hash
 from components.split.user_file import read_own_split
-
-FOLDS = range(2, 101)  # valid values of `folds`
-
-
-@dataclass(frozen=True)
-class SplitRule:
-    """How to split.
-
-    Attributes:
-        val, test: shares of the patients, each in (0, 1), together below 1. Every split gets at least one patient.
-        folds: number of folds, numbered from 0.
-        seed: seed of the split.
-        fold: fold to test on, instead of a share.
-        holdout_sites: sites to test on, instead of a share.
-        file: CSV to take the splits from, with the columns patient, split and, optionally, fold.
-    """
-
-    val: float
-    test: float
-    folds: int
-    seed: int
-    fold: int | None = None
-    holdout_sites: Sequence[str] = ()
-    file: str | None = None
-
-    @property
-    def recipe(self) -> str:
-        """Three hashes: of what decides the splits, the folds, and the test patients.
-
-        A person keeps what the same hash assigned before. Each hash covers only the parameters that matter to it:
-        changing the number of folds moves nobody to another split.
-        """
-        sides = ("file", self.file) if self.file else (self.val, *self._tested)
-        parts = (sides, (self.seed, self.folds, self.file), self._tested)
-        return "-".join(_hash(part)[:8] for part in parts)
-
-    @property
-    def _tested(self) -> tuple[Any, ...]:
-        if self.file:
-            return ("file", self.file)
-        if self.fold is not None:
-            return ("fold", self.seed, self.folds, self.fold)
-        if self.holdout_sites:
-            return ("sites", self.seed, *sorted(set(self.holdout_sites)))
-        return ("share", self.seed, self.test)
-
-    def part(self, number: int) -> str:
-        """One hash of the recipe: 0 of the splits, 1 of the folds, 2 of the test patients."""
-        return self.recipe.split("-")[number]
-
-    @property
-    def older(self) -> list[str]:
-        """Hashes of the splits in older ledgers, most trusted last: they used to include `folds`."""
-        chosen = asdict(self) | {"holdout_sites": sorted(self.holdout_sites)}
-        counts = [self.folds] if self.fold is not None else [*sorted(set(FOLDS) - {self.folds}), self.folds]
-        return [_hash(sorted((chosen | {"folds": folds}).items()))[:8] for folds in counts]
 
 
 def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -88,46 +32,37 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
     """
     persons = manifest.groupby("subject").agg(site=("site", "first"), burden=("tumor_pixels", "sum")).reset_index()
     persons["third"] = (persons["burden"].rank(method="first") - 1) * 3 // len(persons)
-    persons["hash"] = [_hash(f"{rule.seed}/{name}") for name in persons["subject"]]
+    persons["hash"] = [text_hash(f"{rule.seed}/{name}") for name in persons["subject"]]
     persons = persons.sort_values(["site", "third", "hash"]).set_index("subject")
     order = list(persons.index)
 
     own = read_own_split(rule.file, manifest) if rule.file else pd.DataFrame(columns=["subject", "split", "fold"])
     count = min(rule.folds, len(order))
-    kept = _kept(before, "fold", 1, rule.part(1))
-    folds = _assign(order, dict.fromkeys(range(count), len(order)), kept | _known(own, "fold"))
+    kept = kept_assignments(before, "fold", 1, rule.part(1))
+    folds = _assign(order, dict.fromkeys(range(count), len(order)), kept | by_person(own, "fold"))
     if rule.file:
-        sides = _known(own, "split")
+        splits = by_person(own, "split")
     else:
-        fixed, tested, barred = _kept(before, "split", 0, *rule.older, rule.part(0)), None, set()
+        fixed, tested, barred = kept_assignments(before, "split", 0, *rule.older, rule.part(0)), None, set()
         if rule.fold is not None or rule.holdout_sites:
             tested = _tested(rule, folds, persons["site"])
             # A former test patient who is gone, or no longer chosen, must not leave a place for others.
-            fixed = {name: side for name, side in fixed.items() if side != "test"} | dict.fromkeys(tested, "test")
+            fixed = {name: split for name, split in fixed.items() if split != "test"} | dict.fromkeys(tested, "test")
         else:
             # With another share of val, train and val are assigned anew, and test stays as it was.
-            seen = _kept(before, "split", 2, rule.part(2))
-            fixed = {name: side for name, side in seen.items() if side == "test"} | fixed
+            seen = kept_assignments(before, "split", 2, rule.part(2))
+            fixed = {name: split for name, split in seen.items() if split == "test"} | fixed
             barred = seen.keys() - fixed.keys()
-        sides = _assign(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed, barred)
-    lacking = sorted(set(SPLIT_NAMES) - set(sides.values()))
+        splits = _assign(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed, barred)
+    lacking = sorted(set(SPLIT_NAMES) - set(splits.values()))
     if lacking:
         raise UserError(
             f"data/manifest.csv: no patient is left for {' and '.join(lacking)}; add patients, choose another fold, or "
-            "delete data/ledger.csv to deal all anew"
+            "delete data/ledger.csv to assign all patients anew"
         )
     table = manifest.groupby("patient")[["subject", "site"]].first().reset_index()
-    table["split"], table["fold"] = table["subject"].map(sides), table["subject"].map(folds)
+    table["split"], table["fold"] = table["subject"].map(splits), table["subject"].map(folds)
     return table[SPLITS_COLUMNS]
-
-
-def add_to_ledger(before: pd.DataFrame | None, table: pd.DataFrame, rule: SplitRule) -> pd.DataFrame:
-    """Add to the ledger; rows of absent patients, and of other recipes, are kept in case they return."""
-    rows = table.assign(recipe=rule.recipe)[LEDGER_COLUMNS]
-    rows = rows if before is None else pd.concat([before, rows])
-    return rows.drop_duplicates(["subject", "recipe"], keep="last").sort_values(
-        ["recipe", "subject"], ignore_index=True
-    )
 
 
 def _quota(rule: SplitRule, persons: int, tested: int | None) -> dict[str, int]:
@@ -168,21 +103,6 @@ def _assign(
     return assigned
 
 
-def _kept(before: pd.DataFrame | None, column: str, number: int, *parts: str) -> dict[str, Any]:
-    """What recipes with one of these hashes in position `number` assigned to each person; the last one wins."""
-    kept: dict[str, Any] = {}
-    if before is not None:
-        found = before["recipe"].str.split("-").str[number]
-        for part in parts:
-            if (found == part).any():
-                kept |= _known(before[found == part], column)
-    return kept
-
-
-def _known(table: pd.DataFrame, column: str) -> dict[str, Any]:
-    return table.dropna(subset=[column]).set_index("subject")[column].to_dict()
-
-
 def _tested(rule: SplitRule, folds: Mapping[str, int], sites: pd.Series) -> list[str]:
     """Persons of the fold or sites that the rule tests on."""
     unknown = sorted(set(rule.holdout_sites) - set(sites))
@@ -192,7 +112,3 @@ def _tested(rule: SplitRule, folds: Mapping[str, int], sites: pd.Series) -> list
             f"there are {', '.join(sorted(set(sites)))}"
         )
     return [name for name in sites.index if folds[name] == rule.fold or sites[name] in rule.holdout_sites]
-
-
-def _hash(value: object) -> str:
-    return hashlib.sha256(str(value).encode()).hexdigest()

@@ -31,12 +31,12 @@ def find_look_alikes(manifest: pd.DataFrame, splits: pd.DataFrame, near: int) ->
         near: number of bits, of 256, by which the hashes of such pictures may differ.
     """
     seen = manifest[manifest["perceptual_hash"] != ""].merge(splits[["patient", "split"]], on="patient")
-    sides = {side: group.reset_index(drop=True) for side, group in seen.groupby("split")}
+    by_split = {name: group.reset_index(drop=True) for name, group in seen.groupby("split")}
     found: dict[tuple[str, str], tuple[int, str]] = {}
-    for one, other in combinations(sorted(sides), 2):
-        for left in _chunks(sides[one]):
+    for one, other in combinations(sorted(by_split), 2):
+        for left in _chunks(by_split[one]):
             here = bits(list(left["perceptual_hash"]))
-            for right in _chunks(sides[other]):
+            for right in _chunks(by_split[other]):
                 there = bits(list(right["perceptual_hash"]))
                 distances = (here.shape[1] - np.maximum(here @ there.T, mirrored(here) @ there.T)) / 2
                 for i, j in np.argwhere(distances <= near):
@@ -45,11 +45,11 @@ def find_look_alikes(manifest: pd.DataFrame, splits: pd.DataFrame, near: int) ->
                     # a leak.
                     if a["subject"] != b["subject"] and a["pixel_hash"] != b["pixel_hash"]:
                         what = f"{a['patient']} slice {a['slice']} ({one}), {b['patient']} slice {b['slice']} ({other})"
-                        told = (int(distances[i, j]), what)
+                        closest = (int(distances[i, j]), what)
                         pair = (a["patient"], b["patient"])
-                        found[pair] = min(found.get(pair, told), told)
+                        found[pair] = min(found.get(pair, closest), closest)
     return [
-        f"pictures on two sides look the same ({distance} of 256 bits differ): {what}"
+        f"pictures in two splits look the same ({distance} of 256 bits differ): {what}"
         for distance, what in found.values()
     ]
 
@@ -60,9 +60,9 @@ def _chunks(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _persons(splits: pd.DataFrame) -> Iterator[str]:
-    sides = splits.groupby("subject")["split"].unique()
-    for name, found in sides[sides.map(len) > 1].items():
-        yield f"patient {name} is in {' and '.join(sorted(found))}"
+    found = splits.groupby("subject")["split"].unique()
+    for name, names in found[found.map(len) > 1].items():
+        yield f"patient {name} is in {' and '.join(sorted(names))}"
 
 
 def _pixels(manifest: pd.DataFrame, splits: pd.DataFrame) -> Iterator[str]:
@@ -73,6 +73,6 @@ def _pixels(manifest: pd.DataFrame, splits: pd.DataFrame) -> Iterator[str]:
     for (one, other), rows in both.groupby(["patient_x", "patient_y"]):
         a = rows.iloc[0]
         yield (
-            f"the same pixels are on two sides, {len(rows)} slice(s): {one} slice {a['slice_x']} ({a['split_x']}), "
+            f"the same pixels are in two splits, {len(rows)} slice(s): {one} slice {a['slice_x']} ({a['split_x']}), "
             f"{other} slice {a['slice_y']} ({a['split_y']})"
         )

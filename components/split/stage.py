@@ -13,8 +13,10 @@ import pandas as pd
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.common.tables import read_ledger, read_manifest
-from components.split.assign import SplitRule, add_to_ledger, assign_splits
+from components.split.assign import assign_splits
 from components.split.leakage import find_leaks, find_look_alikes
+from components.split.ledger import add_to_ledger
+from components.split.rule import SplitRule
 
 SHOWN = 20  # leaks shown on the screen
 # Bits of 256. Most copies of real slices differ in fewer; slices of two persons differ in at least 28:
@@ -56,9 +58,9 @@ def split(
         leaks += alike
     if leaks:
         more = f" (and {len(leaks) - 1} more)" if len(leaks) > 1 else ""
-        way = "" if leaks[0] not in alike else "; where they are two persons, lower split.near"
+        way = "" if leaks[0] not in alike else "; if they are two persons, lower split.near"
         raise UserError(
-            f"{manifest}: leak between the sides: {leaks[0]}{more}; take one of the two out of the source{way}"
+            f"{manifest}: leak between splits: {leaks[0]}{more}; take one of the two out of the source{way}"
         )
     with atomic_file(splits) as part, atomic_file(ledger) as ledger_part:
         table.to_csv(part, index=False)
@@ -70,4 +72,4 @@ def _before(ledger: str | Path) -> pd.DataFrame:
     try:
         return read_ledger(ledger)
     except UserError as error:
-        raise UserError(f"{ledger}: not a ledger of splits; delete it to deal all patients anew") from error
+        raise UserError(f"{ledger}: not a ledger of splits; delete it to assign all patients anew") from error

@@ -27,7 +27,7 @@ def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
         )
     torn = patients.groupby("subject")["split"].nunique()
     if (torn > 1).any():
-        raise UserError(f"{path}: patient {torn.idxmax()} is on {torn.max()} sides; choose one of them")
+        raise UserError(f"{path}: patient {torn.idxmax()} is in {torn.max()} splits; choose one of them")
     if set(patients["split"]) != set(SPLIT_NAMES):
         raise UserError(
             f"{path}: no patient is in {' or '.join(sorted(set(SPLIT_NAMES) - set(patients['split'])))}; add some"

@@ -9,33 +9,27 @@ from typing import Any
 
 import keras
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
 
 from components.common.errors import UserError
 from components.common.params import Params
+from components.studies.resumed_study import DONE, FIRST, open_study
 from components.studies.space import ContradictionError, Space, changed, check_space
-from components.train import cache, settings
 from components.train.epoch_validation import MONITORED
-from components.train.provenance import code_hash, json_hash
 from components.train.stage import forget_checkpoints, train
 
-DONE = (TrialState.COMPLETE, TrialState.PRUNED)
-FIRST = "first"  # user attribute of a trial that resumes another: number of the first
 DIVERGED = "diverged"
 
 
 def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
     """Let the trial suggest a value for every parameter."""
     chosen: dict[str, Any] = {}
-    for knob, values in space.items():
+    for parameter, values in space.items():
         if isinstance(values, list):
-            chosen[knob] = trial.suggest_categorical(knob, values)
+            chosen[parameter] = trial.suggest_categorical(parameter, values)
         elif isinstance(values.low, int) and isinstance(values.high, int):
-            chosen[knob] = trial.suggest_int(knob, values.low, values.high, log=values.log)
+            chosen[parameter] = trial.suggest_int(parameter, values.low, values.high, log=values.log)
         else:
-            chosen[knob] = trial.suggest_float(knob, values.low, values.high, log=values.log)
+            chosen[parameter] = trial.suggest_float(parameter, values.low, values.high, log=values.log)
     return chosen
 
 
@@ -66,8 +60,8 @@ def search(
         One row per finished trial, best first, diverged ones last: trial, state, score, epochs, and every parameter.
     """
     check_space(space, params, network)
-    files = [[str(examples / f"Split-{side}" / "*")] for side in ("train", "val")]
-    study = _study(network, params, space, files, storage)
+    files = [[str(examples / f"Split-{split}" / "*")] for split in ("train", "val")]
+    study = open_study(network, params, space, files, storage)
     place = _place(network, params)
     left = trials - len(study.get_trials(states=DONE))
     if left > 0:
@@ -99,7 +93,7 @@ def _attempt(
     """Train with the trial's suggestions; returns the score of the best epoch, or raises TrialPruned."""
     keras.backend.clear_session()
     values = suggest(trial, space)
-    print(f"trial {trial.number + 1}: " + "  ".join(f"{knob} {value}" for knob, value in values.items()))
+    print(f"trial {trial.number + 1}: " + "  ".join(f"{parameter} {value}" for parameter, value in values.items()))
     scores: list[float] = []
 
     def on_epoch(epoch: int, row: dict[str, float]) -> None:
@@ -112,7 +106,7 @@ def _attempt(
     try:
         mine = _placed(changed(params, network, values), place, trial.user_attrs.get(FIRST, trial.number))
     except ContradictionError as error:
-        print(f"trial {trial.number + 1}: left out: {error}")
+        print(f"trial {trial.number + 1}: skipped: {error}")
         raise optuna.TrialPruned from error
     with tempfile.TemporaryDirectory(prefix="glioflow-trial-") as folder:
         try:
@@ -128,56 +122,6 @@ def _attempt(
             raise optuna.TrialPruned from error
     forget_checkpoints(network, mine)
     return max(scores)
-
-
-def _study(network: str, params: Params, space: Space, files: list[list[str]], storage: Path) -> optuna.Study:
-    """Open or create the study; its interrupted trials run next."""
-    storage.parent.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal = JournalStorage(JournalFileBackend(str(storage)))
-    name = f"{network}-{json_hash(_made_from(network, params, space, files))[:12]}"
-    before = optuna.get_all_study_names(journal)
-    if before and name not in before:
-        print("search: begins anew; what was tried before had another space, or other parameters, data or code")
-    study = optuna.create_study(
-        study_name=name,
-        storage=journal,
-        load_if_exists=True,
-        direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=params.seed),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
-    )
-    _resume(study)
-    return study
-
-
-def _made_from(network: str, params: Params, space: Space, files: list[list[str]]) -> list[Any]:
-    """Everything that scores depend on, except the values that the space sets, which the user may update meanwhile."""
-    fixed = getattr(params, network).model_dump(mode="json")
-    for knob in space:
-        *groups, name = knob.split(".")
-        place = fixed
-        for group in groups:
-            place = place[group]
-        del place[name]
-    tried = {knob: values if isinstance(values, list) else values.model_dump() for knob, values in space.items()}
-    data = [cache.data_hash(cache.example_files(patterns)) for patterns in files]
-    pretrained = settings.weights_hash(params, network)
-    return [code_hash(), params.seed, params.training.deterministic, fixed, tried, data, pretrained]
-
-
-def _resume(study: optuna.Study) -> None:
-    """Re-enqueue trials stopped by a signal or an error; the same values and location lead to the same checkpoints."""
-    attempts: dict[int, list[optuna.trial.FrozenTrial]] = {}
-    for trial in study.get_trials():
-        attempts.setdefault(trial.user_attrs.get(FIRST, trial.number), []).append(trial)
-    for first, trials in attempts.items():
-        for trial in trials:
-            if trial.state == TrialState.RUNNING:
-                study.tell(trial.number, state=TrialState.FAIL)
-        values = trials[-1].params
-        if values and not {trial.state for trial in trials} & {*DONE, TrialState.WAITING}:
-            study.enqueue_trial(values, user_attrs={FIRST: first})
 
 
 def _place(network: str, params: Params) -> tuple[str, str]:

@@ -37,8 +37,8 @@ def parse_space(tree: Any, name: str) -> Space:
         return TypeAdapter(Space).validate_python(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        knob = ".".join(str(part) for part in first["loc"][:1])
-        raise UserError(f"{name}: {knob or 'search space'}: give {{low: .., high: ..}} or a list of choices") from error
+        where = first["loc"][0] if first["loc"] else "search space"
+        raise UserError(f"{name}: {where}: give {{low: .., high: ..}} or a list of choices") from error
 
 
 def samples(values: Range | list) -> Iterator[Any]:
@@ -56,10 +56,10 @@ def check_space(space: Space, params: Params, network: str) -> None:
 
     Values that only contradict those of other parameters pass: a trial that draws them is left out.
     """
-    for knob, values in space.items():
+    for parameter, values in space.items():
         for value in samples(values):
             try:
-                changed(params, network, {knob: value})
+                changed(params, network, {parameter: value})
             except ContradictionError:
                 continue
 
@@ -76,13 +76,13 @@ def changed(params: Params, network: str, values: dict[str, Any]) -> Params:
         UserError: there is no such parameter, or it does not accept the value.
     """
     tree = params.model_dump(mode="json")
-    for knob, value in values.items():
-        *groups, name = knob.split(".")
+    for parameter, value in values.items():
+        *groups, name = parameter.split(".")
         place = tree[network]
         for group in groups:
             place = place.get(group) if isinstance(place, dict) else None
         if not isinstance(place, dict) or name not in place:
-            raise UserError(f"search space: {network} has no knob {knob}; params.yaml lists them")
+            raise UserError(f"search space: {network} has no parameter {parameter}; params.yaml lists them")
         place[name] = value
     try:
         return Params.model_validate(tree)

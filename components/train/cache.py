@@ -89,7 +89,7 @@ def _decode(files: Sequence[str], size: int, folder: Path, check: Callable[[], N
             for name, values in columns.items():
                 values.append(batch[name].numpy().astype("S" if batch[name].dtype == tf.string else int))
     if not columns["slice"]:
-        raise UserError(f"{Path(files[0]).parent}: no slice in its files; give this side a patient, then `dvc repro`")
+        raise UserError(f"{Path(files[0]).parent}: no slice in its files; give this split a patient, then `dvc repro`")
     np.savez(folder / INDEX, **{name: np.concatenate(values) for name, values in columns.items()})
 
 

@@ -80,7 +80,7 @@ class Checkpoints:
             if not is_full(error):
                 raise
             raise UserError(
-                f"{self.address}: disk full while saving step {state.step}; the checkpoint before it is kept, "
+                f"{self.address}: disk full while saving step {state.step}; the checkpoint before it is kept; "
                 "make room and start again"
             ) from (error.__cause__ if isinstance(error, DiskFullError) else error)
         self._remove(self._names()[: -self.keep])
@@ -98,11 +98,11 @@ class Checkpoints:
                         if column != "state":
                             arrays.setdefault(column.partition("/")[0], []).append(columns[column])
             except (zipfile.BadZipFile, ValueError, EOFError, KeyError, TypeError, OSError, RuntimeError) as error:
-                print(f"{self.address}/{name}: damaged ({type(error).__name__}); taking the one before")
+                print(f"{self.address}/{name}: damaged ({type(error).__name__}); using the one before it")
                 self._remove([name])
                 continue
             if state.key != self.key:
-                print(f"{self.address}/{name}: of other parameters, data or code; not used")
+                print(f"{self.address}/{name}: from other parameters, data or code; not used")
                 self._remove([name])
                 continue
             return state, arrays

@@ -36,13 +36,13 @@ def _place(config: dict[str, Any]) -> tuple[int, int]:
     return number, max(1, workers)
 
 
-def require_gpu(knob: str) -> None:
+def require_gpu(wanted: str) -> None:
     """Refuse to start a training that requires a GPU ("required") if TensorFlow sees none.
 
     Raises:
         UserError: TensorFlow sees no GPU; says why, as far as that is known.
     """
-    if knob == "optional" or tf.config.list_physical_devices("GPU"):
+    if wanted == "optional" or tf.config.list_physical_devices("GPU"):
         return
     if not tf.test.is_built_with_cuda():
         reason = "this TensorFlow is the build for CPUs: install tensorflow[and-cuda], see docs/how-to/gpu.md"
@@ -72,14 +72,14 @@ def strategy(devices: str) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def precision(knob: str) -> str:
+def precision(wanted: str) -> str:
     """Return the name of the Keras dtype policy; "auto" uses half precision if the hardware computes in it.
 
     NVIDIA GPUs compute in bfloat16 from compute capability 8.0 (A100) and in float16 from 7.0 (V100); CPUs compute in
     bfloat16 if they have AMX or AVX-512 BF16 (`benchmarks/precision.py`).
     """
-    if knob != "auto":
-        return knob
+    if wanted != "auto":
+        return wanted
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
@@ -89,11 +89,11 @@ def precision(knob: str) -> str:
     return "mixed_bfloat16" if {"amx_bf16", "avx512_bf16"} & set(flags) else "float32"
 
 
-def compiles(knob: str, *, deterministic: bool) -> bool:
+def compiles(wanted: str, *, deterministic: bool) -> bool:
     """Return whether XLA compiles: "auto" only on GPUs, because it slows these networks down on CPUs.
 
     Nor does it if the training has to be deterministic, which TensorFlow does not guarantee under XLA.
     """
-    if knob == "auto":
+    if wanted == "auto":
         return not deterministic and bool(tf.config.list_physical_devices("GPU"))
-    return knob == "on"
+    return wanted == "on"

@@ -6,20 +6,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from components.common.errors import UserError
 from components.common.progress import Progress
+from components.train.averages import averaged_weights, statistics_average
 from components.train.batches import Batches
-from components.train.checkpoints import Arrays, Checkpoints, State, diverged
+from components.train.checkpoints import Checkpoints, State, diverged
 from components.train.interruption import Interruption
 from components.train.measured_model import MeasuredModel
+from components.train.model_arrays import copied, read_arrays, restore
 from components.train.settings import Phase, optimizer
 from models.networks.classifier import set_strategy
 
@@ -33,21 +33,20 @@ class Loop:
         model: model to train; its network is `model.network`.
         phases: phases in order; each starts with a fresh optimizer.
         loss: function of (targets, predictions).
-        accumulate: number of batches whose gradients are averaged for one update.
+        accumulate: batches whose gradients are averaged for one update.
         average: momentum of the moving average of the weights, which is then validated and kept; 0 for none.
         batches: training batches from any step on.
         xla: whether to compile the step with XLA.
         steps: steps per epoch.
         validate: function that returns the validation scores.
         monitored: name of the score that decides which epoch is best; higher is better.
-        patience: number of epochs without a better score after which the last phase ends.
+        patience: epochs without a better score after which the last phase ends.
         checkpoints: storage of the state.
         every: number of steps between checkpoints.
         first_worker: whether this is the worker that saves them.
         interruption: requests to stop; the state is saved first.
         progress: display of the training.
-        on_epoch: function called with the number and the scores of each epoch, beginning with those before an
-            interruption.
+        on_epoch: function of each epoch's number and scores, including epochs before an interruption.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class Loop:
         self.progress.start(self.state.step, self.state.history)
         try:
             for epoch, row in enumerate(self.state.history):
-                self._tell(epoch, row)
+                self._report(epoch, row)
             for number, phase in enumerate(self.phases):
                 begins = self.phases[number - 1].last if number else 0
                 if self.state.epoch >= phase.last:
@@ -106,9 +105,11 @@ class Loop:
                     set_strategy(self.model.network, phase.strategy)
                 rates = (phase.learning_rate, self.steps, phase.last - begins, self.accumulate, self.average)
                 self.model.compile(optimizer(*rates), loss=self.loss)
-                self.train_step, self.average_statistics = self.model.compiled_step(xla=self.xla), self._averaging()
+                self.train_step = self.model.compiled_step(xla=self.xla)
+                self.average_statistics = statistics_average(self.model.network)
                 if saved:
-                    self._restore(saved)
+                    restore(self.model, saved)
+                    saved.clear()
                 self.stream = iter(self.batches(self.state.step))
                 while self.state.epoch < phase.last and not self._has_waited(number):
                     self._epoch()
@@ -133,35 +134,22 @@ class Loop:
         row: dict[str, float] = {"epoch": state.epoch}
         # Sorted, because Keras' own order differs between versions.
         row |= {name: float(value) for name, value in sorted(self.model.get_metrics_result().items())}
-        with self._averaged():
+        with averaged_weights(self.model, self.average):
             row |= self.validate()
             if not all(map(math.isfinite, row.values())):
                 raise UserError(diverged(state.step))
             better = state.best is None or row[self.monitored] > state.history[state.best][self.monitored]
             if better:
                 state.best = state.epoch
-                self.best = [_copied(weight) for weight in self.model.network.weights]
+                self.best = [copied(weight) for weight in self.model.network.weights]
         state.history.append(row)
         state.done = 0
         self.progress.epoch(state.epoch - 1, row, better)
-        self._tell(state.epoch - 1, row)
+        self._report(state.epoch - 1, row)
 
-    def _tell(self, epoch: int, row: dict[str, float]) -> None:
+    def _report(self, epoch: int, row: dict[str, float]) -> None:
         if self.on_epoch:
             self.on_epoch(epoch, row)
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Replace the weights with their moving averages, if any, within the block."""
-        trained = self.model.trainable_variables if self.average else []
-        current = [_copied(variable) for variable in trained]
-        if self.average:
-            self.model.optimizer.finalize_variable_values(trained)
-        try:
-            yield
-        finally:  # a stop during validation also saves the state
-            for variable, value in zip(trained, current, strict=True):
-                variable.assign(value)
 
     def _has_waited(self, phase: int) -> bool:
         """Return whether the last phase has run for `patience` epochs without a better score."""
@@ -175,17 +163,6 @@ class Loop:
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             self.average_statistics()
 
-    def _averaging(self) -> Callable[[], None]:
-        """Return the function behind `_agree`, compiled once for the phase rather than at every checkpoint."""
-        strategy = tf.distribute.get_strategy()
-
-        def average() -> None:
-            replica = tf.distribute.get_replica_context()
-            for variable in self.model.network.non_trainable_weights:
-                variable.assign(replica.all_reduce("MEAN", tf.identity(variable.value)))
-
-        return tf.function(lambda: strategy.run(average))
-
     def _step(self, loss: float) -> None:
         self.state.step += 1
         self.state.done += 1
@@ -198,28 +175,7 @@ class Loop:
 
     def _save(self) -> None:
         self._agree()  # only one replica's batch statistics are read
-        arrays = self._arrays()  # on all workers: reading adds up what each has counted
+        # Read on all workers: reading a metric adds up what each has counted.
+        arrays = {**read_arrays(self.model), "best": self.best}
         if self.first_worker:
             self.checkpoints.save(self.state, arrays)
-
-    def _variables(self) -> dict[str, list[Any]]:
-        return {
-            "model": self.model.variables,
-            "optimizer": self.model.optimizer.variables,
-            "metrics": self.model.metrics_variables,
-        }
-
-    def _arrays(self) -> Arrays:
-        several = {name: [_copied(value) for value in values] for name, values in self._variables().items()}
-        return several | {"best": self.best}
-
-    def _restore(self, saved: Arrays) -> None:
-        for name, variables in self._variables().items():
-            for variable, value in zip(variables, saved[name], strict=True):
-                variable.assign(value)
-        saved.clear()
-
-
-def _copied(variable: keras.Variable) -> np.ndarray:
-    """Copy a variable's value, so that later steps don't change it; NumPy 2 can't read Keras variables itself."""
-    return np.array(keras.ops.convert_to_numpy(variable))

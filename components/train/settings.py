@@ -29,16 +29,16 @@ class Phase:
 def network_arguments(params: Params, network: str) -> dict[str, Any]:
     """Arguments of the builder of `network` ("classifier" or "segmenter")."""
     if network == "classifier":
-        knobs = params.classifier
+        group = params.classifier
         return {
-            "name": knobs.backbone,
-            "weights": knobs.weights,
-            "size": knobs.image_size,
-            "strategy": knobs.strategy,
-            "pooling": knobs.pooling,
-            "dropout": knobs.dropout,
-            "neighbors": knobs.neighbors,
-            "normalization": knobs.normalization,
+            "name": group.backbone,
+            "weights": group.weights,
+            "size": group.image_size,
+            "strategy": group.strategy,
+            "pooling": group.pooling,
+            "dropout": group.dropout,
+            "neighbors": group.neighbors,
+            "normalization": group.normalization,
             "seed": params.seed,
         }
     shape = params.segmenter
@@ -59,12 +59,12 @@ def phases(params: Params, network: str) -> list[Phase]:
     """The phases of a training, in order."""
     if network == "segmenter":
         return [Phase(params.segmenter.epochs, params.segmenter.learning_rate)]
-    knobs = params.classifier
-    if knobs.strategy != "frozen_then_finetune":
-        return [Phase(knobs.epochs, knobs.learning_rate, knobs.strategy)]
+    group = params.classifier
+    if group.strategy != "frozen_then_finetune":
+        return [Phase(group.epochs, group.learning_rate, group.strategy)]
     return [
-        Phase(knobs.head_epochs, knobs.head_learning_rate, "frozen"),
-        Phase(knobs.epochs, knobs.learning_rate, "finetune"),
+        Phase(group.head_epochs, group.head_learning_rate, "frozen"),
+        Phase(group.epochs, group.learning_rate, "finetune"),
     ]
 
 
@@ -79,20 +79,20 @@ def check_updates(params: Params, network: str, steps: int) -> None:
     Raises:
         UserError: a phase never updates the weights.
     """
-    knobs, first, batches = getattr(params, network), 1, 0
+    group, first, batches = getattr(params, network), 1, 0
     for phase in phases(params, network):
         batches = steps * (phase.last + 1 - first)
-        if batches < knobs.accumulate:
+        if batches < group.accumulate:
             raise UserError(
-                f"params.yaml: {network}.accumulate is {knobs.accumulate}, and epochs {first} to {phase.last} have "
+                f"params.yaml: {network}.accumulate is {group.accumulate}, and epochs {first} to {phase.last} have "
                 f"{batches} batches: weights would never change; lower it"
             )
         first = phase.last + 1
-    left = knobs.average**batches
+    left = group.average**batches
     if left > 0.5:
         print(
-            f"{network}: of the weights that it begins with, a moving average of {knobs.average:g} keeps {left:.0%} "
-            f"after {batches} batches; lower {network}.average"
+            f"{network}: after {batches} batches, a moving average of {group.average:g} still holds {left:.0%} of the "
+            f"initial weights; lower {network}.average"
         )
 
 

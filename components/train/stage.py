@@ -54,31 +54,31 @@ def train(
         The network in float32 with the weights of its best epoch on the validation patients, ready to export. None on
         workers other than the first, which write nothing.
     """
-    knobs, shared = getattr(params, network), params.training
+    group, shared = getattr(params, network), params.training
     devices.require_gpu(shared.gpu)
     strategy = devices.strategy(shared.devices)  # before any other use of TensorFlow
-    if knobs.batch_size % strategy.num_replicas_in_sync:
+    if group.batch_size % strategy.num_replicas_in_sync:
         raise UserError(
-            f"params.yaml: {network}.batch_size {knobs.batch_size} can't be shared evenly by "
+            f"params.yaml: {network}.batch_size {group.batch_size} can't be shared evenly by "
             f"{strategy.num_replicas_in_sync} devices; take a multiple"
         )
     first = shared.devices == "one" or devices.cluster()[0] == 0
     keras.utils.set_random_seed(params.seed)
     if shared.deterministic:
         tf.config.experimental.enable_op_determinism()
-    sides = {"train": cache.example_files(train_files), "val": cache.example_files(val_files)}
-    made_from = _made_from(network, params, {side: cache.data_hash(files) for side, files in sides.items()})
+    files_of = {"train": cache.example_files(train_files), "val": cache.example_files(val_files)}
+    made_from = _made_from(network, params, {split: cache.data_hash(files) for split, files in files_of.items()})
     key = provenance.json_hash(made_from)
     with Interruption() as interruption:
         slices, validation = (
-            cache.cached(files, made_from[side], knobs.image_size, _cache(network, params) / side, interruption.check)
-            for side, files in sides.items()
+            cache.cached(files, made_from[split], group.image_size, _cache(network, params) / split, interruption.check)
+            for split, files in files_of.items()
         )
         with_masks = network == "segmenter"
         share, weighted = settings.balance(params, network)
-        loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / knobs.batch_size)
+        loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / group.batch_size)
         settings.check_updates(params, network, steps)
-        sampler = Sampler(slices.has_tumor, knobs.batch_size, params.seed, share)
+        sampler = Sampler(slices.has_tumor, group.batch_size, params.seed, share)
         weights = balanced_weights(slices.has_tumor) if weighted else None
         with strategy.scope():
             model = build(network, params, made_from["precision"])
@@ -86,31 +86,31 @@ def train(
                 model,
                 phases=settings.phases(params, network),
                 loss=loss,
-                accumulate=knobs.accumulate,
-                average=knobs.average,
+                accumulate=group.accumulate,
+                average=group.average,
                 xla=made_from["xla"],
-                batches=batches(slices, sampler, with_masks=with_masks, neighbors=knobs.neighbors, weights=weights),
+                batches=batches(slices, sampler, with_masks=with_masks, neighbors=group.neighbors, weights=weights),
                 steps=steps,
                 validate=Validator(
                     model.network,
                     validation,
                     with_masks=with_masks,
                     loss=loss,
-                    batch=knobs.batch_size,
-                    neighbors=knobs.neighbors,
+                    batch=group.batch_size,
+                    neighbors=group.neighbors,
                     xla=made_from["xla"],
                     check=interruption.check,
                 ),
                 monitored=MONITORED[network],
-                patience=knobs.patience,
+                patience=group.patience,
                 checkpoints=_checkpoints(network, params, key),
                 every=shared.checkpoint_steps,
                 first_worker=first,
                 interruption=interruption,
                 progress=Progress(
                     network,
-                    steps * knobs.epochs,
-                    knobs.epochs,
+                    steps * group.epochs,
+                    group.epochs,
                     live=live if first else None,
                     tensorboard=f"artifacts/tensorboard/{network}" if shared.tensorboard and first else None,
                 ),
@@ -150,13 +150,13 @@ def run_fn(fn_args: Any) -> None:
 
 def _made_from(network: str, params: Params, data: dict[str, str]) -> dict[str, Any]:
     """Everything that the trained weights depend on, by hash or by name."""
-    knobs, shared = getattr(params, network), params.training
+    group, shared = getattr(params, network), params.training
     return {
         "code": provenance.code_hash(),
-        "parameters": provenance.json_hash([params.seed, shared.deterministic, knobs.model_dump(mode="json")]),
+        "parameters": provenance.json_hash([params.seed, shared.deterministic, group.model_dump(mode="json")]),
         **data,
         "pretrained": settings.weights_hash(params, network),
-        "precision": devices.precision(knobs.precision),
+        "precision": devices.precision(group.precision),
         "xla": devices.compiles(shared.xla, deterministic=shared.deterministic),
     }
 

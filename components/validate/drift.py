@@ -61,13 +61,13 @@ def found(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def between_sides(manifest: pd.DataFrame, splits: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Compare val and test with train: `compare`'s columns and `side`."""
+def between_splits(manifest: pd.DataFrame, splits: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Compare val and test with train: `compare`'s columns and `split`."""
     patients = by_patient(manifest)
-    sides = splits.set_index("patient")["split"].reindex(patients.index)
+    split_of = splits.set_index("patient")["split"].reindex(patients.index)
     parts = [
-        compare(patients[sides == "train"], patients[sides == side], level).assign(side=side)
-        for side in ("val", "test")
+        compare(patients[split_of == "train"], patients[split_of == split], level).assign(split=split)
+        for split in ("val", "test")
     ]
     return pd.concat(parts, ignore_index=True)
 

@@ -29,30 +29,30 @@ def read_anomalies(folder: str | Path) -> Iterator[tuple[str, str, str]]:
     """Yield (split, feature, description) of each anomaly that ExampleValidator wrote below `folder`."""
     for path in sorted(Path(folder).glob("Split-*/SchemaDiff.pb")):
         found = anomalies_pb2.Anomalies.FromString(path.read_bytes())
-        side = path.parent.name.removeprefix("Split-")
+        split = path.parent.name.removeprefix("Split-")
         if found.dataset_anomaly_info.description:
-            yield side, "(all)", found.dataset_anomaly_info.description
+            yield split, "(all)", found.dataset_anomaly_info.description
         for feature, info in sorted(found.anomaly_info.items()):
-            yield side, feature, info.description
+            yield split, feature, info.description
 
 
 def check(folder: str | Path) -> None:
     """Raise UserError naming the first anomaly and the number of others."""
     anomalies = list(read_anomalies(folder))
     if anomalies:
-        side, feature, description = anomalies[0]
+        split, feature, description = anomalies[0]
         more = f" (and {len(anomalies) - 1} more)" if len(anomalies) > 1 else ""
         raise UserError(
-            f"data/examples: {side}: {feature}: {' '.join(description.split())}{more}; "
-            f"mend the scans, or change {SCHEMA.parent.name}/{SCHEMA.name} where the scans are right"
+            f"data/examples: {split}: {feature}: {' '.join(description.split())}{more}; "
+            f"correct the scans or, if they are right, {SCHEMA.parent.name}/{SCHEMA.name}"
         )
 
 
 def check_drift(table: pd.DataFrame, action: str) -> None:
     """Print how val and test patients differ from train; raise UserError if they do and `action` is "refuse"."""
-    lines = [f"{side}: {line}" for side, part in table.groupby("side") for line in found(part)]
+    lines = [f"{split}: {line}" for split, part in table.groupby("split") for line in found(part)]
     for line in lines:
         print(f"drift: {line}")
     if lines and action == "refuse":
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-        raise UserError(f"data/splits.csv: {lines[0]}{more}; split in another way, or set drift.action to warn")
+        raise UserError(f"data/splits.csv: {lines[0]}{more}; split differently, or set drift.action to warn")

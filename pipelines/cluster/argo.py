@@ -18,7 +18,7 @@ DAY = 24 * 3600  # seconds
 PARAMETERS = {
     "repository": ("https://git.example.org/glioflow.git", "Git repository with dvc.yaml"),
     "revision": ("main", "branch, tag or commit of it"),
-    "settings": ("scale=full registry.git_remote=origin", "knobs that differ from params.yaml: KNOB=VALUE ..."),
+    "settings": ("scale=full registry.git_remote=origin", "parameters that differ from params.yaml: NAME=VALUE ..."),
     "storage": ("gs://example-glioflow", "bucket, or bucket/prefix, that all pods reach"),
     "branch": ("glioflow/results", "branch that results are added to"),
     "image": ("example/glioflow:0.1.0", "image of the pods without GPU"),

@@ -88,7 +88,7 @@ class StageNode(base_component.BaseComponent):
 
 def stage_node(
     stage: str,
-    knobs: params.Params,
+    chosen: params.Params,
     inputs: Mapping[str, Sequence[channel.BaseChannel]],
     outputs: Sequence[str],
     named: Mapping[str, channel.BaseChannel],
@@ -97,7 +97,7 @@ def stage_node(
 
     Args:
         stage: name of a module of `pipelines.stages`; capitalised, it is the node's id.
-        knobs: all parameters.
+        chosen: all parameters.
         inputs: path in the repository to the artifacts placed there, later ones over earlier ones.
         outputs: paths in the repository that the stage writes.
         named: outputs of TFX components: arguments of the stage's `after_tfx`. Without any, the node calls `run`.
@@ -114,7 +114,7 @@ def stage_node(
     places |= {_key(path): path for path in outputs}
     properties = {
         "stage": stage,
-        "params": knobs.model_dump_json(),
+        "params": chosen.model_dump_json(),
         "places": json.dumps(places),
         "named": json.dumps({name: places[name] for name in named}),
     }

@@ -10,7 +10,7 @@ from pipelines.paths import ARTIFACTS, LAYERED, SCANS, SPLITS
 
 def run(params: Params) -> None:
     """Choose thresholds on validation patients; write the layered model."""
-    knobs = params.ingest
+    group = params.ingest
     record = assemble(
         ARTIFACTS / "classifier",
         ARTIFACTS / "segmenter",
@@ -18,6 +18,6 @@ def run(params: Params) -> None:
         SPLITS,
         LAYERED,
         **params.assemble.model_dump(),
-        slices=Options(knobs.size, knobs.spacing, knobs.channels),
+        slices=Options(group.size, group.spacing, group.channels),
     )
     print(f"thresholds: tumour {record['tumor_threshold']:.4f}, mask {record['mask_threshold']:.2f}")

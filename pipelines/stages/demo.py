@@ -9,5 +9,5 @@ from pipelines.paths import DEMO
 
 def run(params: Params) -> None:
     """Write the synthetic patients."""
-    knobs = params.demo
-    write_demo(DEMO, patients=knobs.patients, slices=knobs.slices, size=knobs.size, seed=params.seed)
+    group = params.demo
+    write_demo(DEMO, patients=group.patients, slices=group.slices, size=group.size, seed=params.seed)

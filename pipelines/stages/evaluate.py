@@ -51,8 +51,8 @@ def after_tfx(params: Params, **evaluations: Path) -> None:
 
     tfma = {network: read_metrics(folder) for network, folder in evaluations.items()}
     refused = [line for network, folder in evaluations.items() for line in refusals(network, folder)]
-    knobs = params.convert
-    evaluate(LAYERED, SCANS, SPLITS, PREDICTIONS, beam_args=knobs.beam_args, storage=knobs.storage)
+    convert = params.convert
+    evaluate(LAYERED, SCANS, SPLITS, PREDICTIONS, beam_args=convert.beam_args, storage=convert.storage)
     metrics, verdict = decide_verdict(
         params, layered=LAYERED, predictions=PREDICTIONS, scans=SCANS, splits=SPLITS, manifest=MANIFEST, tfma=tfma,
         refusals=refused,

@@ -9,15 +9,15 @@ from pipelines.paths import MANIFEST, PROBLEMS, SCANS
 
 
 def run(params: Params) -> None:
-    """Read the source: one NIfTI a patient, one manifest row a slice."""
-    knobs = params.ingest
+    """Read the source: one NIfTI file per patient, one manifest row per slice."""
+    group = params.ingest
     ingest(
         params.source,
         SCANS,
         MANIFEST,
         PROBLEMS,
-        policy=knobs.policy,
-        options=Options(knobs.size, knobs.spacing, knobs.channels),
-        patients=knobs.patients,
-        workers=knobs.workers,
+        policy=group.policy,
+        options=Options(group.size, group.spacing, group.channels),
+        patients=group.patients,
+        workers=group.workers,
     )

@@ -19,7 +19,7 @@ def run(params: Params, network: str) -> None:
     from components.train.stage import forget, train
 
     if cluster()[0]:  # another worker writes; this one only lends its devices
-        files = [[str(EXAMPLES / f"Split-{side}" / "*")] for side in ("train", "val")]
+        files = [[str(EXAMPLES / f"Split-{split}" / "*")] for split in ("train", "val")]
         train(network, params, files[0], files[1], ARTIFACTS / network)
         return
     from pipelines import local, training

@@ -9,7 +9,7 @@ from components.common.files import atomic_folder
 from components.common.params import Params
 from components.common.plain_path import plain_path
 from components.common.tables import read_manifest, read_splits
-from components.validate.drift import between_sides
+from components.validate.drift import between_splits
 from components.validate.stage import SCHEMA, check, check_drift
 from pipelines.paths import EXAMPLES, MANIFEST, SPLITS, VALIDATION
 
@@ -27,7 +27,7 @@ def run(params: Params) -> None:
 
 def after_tfx(params: Params, statistics: Path, anomalies: Path) -> None:
     """Keep what TFX found in the examples, check for drift between the splits, then fail on an anomaly."""
-    drift = between_sides(read_manifest(MANIFEST), read_splits(SPLITS), params.drift.level)
+    drift = between_splits(read_manifest(MANIFEST), read_splits(SPLITS), params.drift.level)
     with atomic_folder(VALIDATION) as part:
         shutil.copytree(statistics, part / "statistics")
         shutil.copytree(anomalies, part / "anomalies")

@@ -12,7 +12,7 @@ from pipelines.project import from_here, into_here
 
 @click.group(name="compile")
 def compile_() -> None:
-    """Write the workflow in the form of a cluster's engine, from dvc.yaml and params.yaml."""
+    """Write the files for a cluster, from dvc.yaml and params.yaml."""
     from pipelines.workflow import require_repository
 
     require_repository()
@@ -40,12 +40,12 @@ def argo(out: Path) -> None:
 
 
 @compile_.command()
-@click.option("--root", default="gs://example-glioflow/kubeflow", show_default=True, help="Where artifacts are kept.")
-@click.option("--registry", help="Folder that an approved model is pushed to; without it ROOT/registry.")
-@click.option("--image", default="example/glioflow:0.1.0", show_default=True, help="Image of the steps without GPU.")
-@click.option("--gpu-image", default="example/glioflow-gpu:0.1.0", show_default=True, help="Image of the trainings.")
+@click.option("--root", default="gs://example-glioflow/kubeflow", show_default=True, help="Address for artifacts.")
+@click.option("--registry", help="Folder to push approved models to. Default: ROOT/registry.")
+@click.option("--image", default="example/glioflow:0.1.0", show_default=True, help="Image for steps without a GPU.")
+@click.option("--gpu-image", default="example/glioflow-gpu:0.1.0", show_default=True, help="Image for the trainings.")
 @click.option("--champion", help="Address of the layered model in use.")
-@click.option("--ledger", help="Address of a folder with the ledger.csv of the run before.")
+@click.option("--ledger", help="Address of a folder with the previous run's ledger.csv.")
 @click.option("--code", default="/opt/glioflow", show_default=True, help="Folder of the project in the images.")
 @click.option(
     "--out",
@@ -64,7 +64,8 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
 
     if stack.current() == "classic":
         click.echo(
-            "compiled in the classic stack, for images of that stack: those of infra/docker are modern", err=True
+            "compiled in the classic stack, so it needs images of that stack; those in infra/docker are modern",
+            err=True,
         )
     text = compiled(steps(), params.load(), Site(registry=registry or f"{site['root']}/registry", **site))
     with atomic_file(out) as part:
@@ -74,7 +75,7 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
 
 @click.command(name="recur")
 @click.argument("host", metavar="URL")
-@click.option("--cron", default="0 0 2 * * *", show_default=True, help="When: six fields, seconds first.")
+@click.option("--cron", default="0 0 2 * * *", show_default=True, help="Schedule: six fields, seconds first.")
 @click.option("--account", help="Kubernetes service account of the pods.")
 @click.option(
     "--pipeline", type=click.Path(path_type=Path), default=Path("infra/kubeflow/pipeline.yaml"), callback=from_here

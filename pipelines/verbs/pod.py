@@ -13,23 +13,32 @@ if TYPE_CHECKING:
 @click.group()
 @click.option("--run", "name", envvar="GLIOFLOW_RUN", required=True, metavar="NAME", help="Name of the run.")
 @click.option(
-    "--storage", envvar="GLIOFLOW_STORAGE", required=True, metavar="ADDRESS", help="gs://bucket/prefix of all pods."
+    "--storage",
+    envvar="GLIOFLOW_STORAGE",
+    required=True,
+    metavar="ADDRESS",
+    help="Address that all pods reach: gs://bucket/prefix.",
 )
-@click.option("--settings", envvar="GLIOFLOW_SETTINGS", default="", metavar="LINE", help="KNOB=VALUE ..., as for -S.")
-@click.option("--branch", envvar="GLIOFLOW_BRANCH", default="glioflow/results", help="Branch that results go to.")
+@click.option(
+    "--settings", envvar="GLIOFLOW_SETTINGS", default="", metavar="LINE", help="NAME=VALUE ..., as for `glioflow run`."
+)
+@click.option("--branch", envvar="GLIOFLOW_BRANCH", default="glioflow/results", help="Branch for results.")
 @click.pass_context
 def pod(context: click.Context, /, **options: Any) -> None:
-    """Do one pod's part of a run on a cluster, in a clone of the repository. Each option can come from a variable."""
-    from pipelines import knobs
-    from pipelines.cluster.pods import Run
+    """Do one pod's part of a run on a cluster, in a clone of the repository.
 
-    context.obj = Run(**options | {"settings": tuple(knobs.split(options["settings"]))})
+    Every option can also be set by an environment variable.
+    """
+    from pipelines.cluster.pods import Run
+    from pipelines.editing import assignments
+
+    context.obj = Run(**options | {"settings": tuple(assignments.split(options["settings"]))})
 
 
 @pod.command()
 @click.pass_obj
 def prepare(run: Run) -> None:
-    """Fix what the run starts from; print the commit that its pods have to check out."""
+    """Fix the run's starting point; print the commit that its pods check out."""
     from pipelines.cluster import pods
 
     click.echo(pods.prepare(run))
@@ -39,7 +48,7 @@ def prepare(run: Run) -> None:
 @click.argument("stage")
 @click.pass_obj
 def step(run: Run, stage: str) -> None:
-    """Do one stage of dvc.yaml."""
+    """Run one stage of dvc.yaml."""
     from pipelines.cluster import pods
 
     click.echo(f"{stage}: {pods.step(run, stage)}")

@@ -8,11 +8,13 @@ import click
 
 from components.registry.names import STAGES
 
-STAGE = click.option("--stage", type=click.Choice(STAGES), required=True, help="Where models are tried, or used.")
+STAGE = click.option(
+    "--stage", type=click.Choice(STAGES), required=True, help="staging, to try a model, or prod, to use it."
+)
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs, with commits.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with commits.")
 def models(as_json: bool) -> None:
     """List the registered models: versions, stages, verdicts, headline numbers."""
     from components.registry import table
@@ -28,26 +30,29 @@ def models(as_json: bool) -> None:
 @click.command()
 @click.argument("version")
 @STAGE
-@click.option("--force", is_flag=True, help="Override what speaks against it; needs --reason.")
-@click.option("--reason", help="Why; recorded in the tag.")
+@click.option("--force", is_flag=True, help="Override objections; needs --reason.")
+@click.option("--reason", help="Reason for --force, recorded in the tag.")
 def promote(version: str, stage: str, force: bool, reason: str | None) -> None:
-    """Let VERSION stand in a stage, if it is blessed, was in staging before, and is no worse than what stands there."""
+    """Promote VERSION to a stage.
+
+    It must be blessed, no worse than the stage's current version and, for prod, have been in staging.
+    """
     from components.common import params
     from components.registry.promotion import promote as move
 
     if force != bool(reason and reason.strip()):
         raise click.UsageError("--force and --reason belong together; give both, or neither")
-    knobs = params.load()
-    done = move(version, stage, knobs.gate, seed=knobs.seed, remote=knobs.registry.git_remote, reason=reason)
-    click.echo(f"{done.name} stands in {stage}")
+    chosen = params.load()
+    done = move(version, stage, chosen.gate, seed=chosen.seed, remote=chosen.registry.git_remote, reason=reason)
+    click.echo(f"{done.name} is now in {stage}")
 
 
 @click.command()
 @STAGE
 def rollback(stage: str) -> None:
-    """Let the version before stand in a stage again; called once more, the one before that."""
+    """Put the previous version back into a stage; a second call goes back one more."""
     from components.common import params
     from components.registry.promotion import rollback as move
 
     before, now = move(stage, remote=params.load().registry.git_remote)
-    click.echo(f"{now.name} stands in {stage} again, in place of {before.name}")
+    click.echo(f"{now.name} is back in {stage}, in place of {before.name}")

@@ -10,26 +10,27 @@ from pipelines.project import from_here
 
 
 @click.command()
-@click.option("--source", metavar="DIR", callback=from_here, help="Folder of scans; without it params.yaml decides.")
+@click.option("--source", metavar="SCANS", callback=from_here, help="Folder, archive or gs:// address of scans.")
 @click.option("--scale", type=click.Choice(["demo", "laptop", "full"]), help="Size of networks and trainings.")
-@click.option("-S", "--set", "settings", multiple=True, metavar="KNOB=VALUE", help="Any other knob of params.yaml.")
-@click.option("--settings", "line", default="", metavar="LINE", help="Several knobs on one line: KNOB=VALUE ...")
+@click.option("-S", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter of params.yaml.")
+@click.option("--settings", "line", default="", metavar="LINE", help="Set several: NAME=VALUE NAME=VALUE ...")
 def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: str) -> None:
     """Run the whole workflow and print its result.
 
-    Switches are written to params.yaml, where they stay and are versioned, then `dvc repro` runs what they change.
+    Options are written to params.yaml, where they stay, and `dvc repro` runs what they change.
     """
-    from pipelines import knobs, workflow
+    from pipelines import workflow
+    from pipelines.editing import assignments
 
-    chosen = [knobs.written("source", source)] if source else []
+    chosen = [assignments.written("source", source)] if source else []
     chosen += [f"scale={scale}"] if scale else []
-    sys.exit(workflow.run([*chosen, *settings, *knobs.split(line)]))
+    sys.exit(workflow.run([*chosen, *settings, *assignments.split(line)]))
 
 
 @click.command()
 @click.option("--sync", is_flag=True, help="Pull code and results from the Git and DVC remotes first; push results.")
 def scheduled(sync: bool) -> None:
-    """Run the workflow, as a timer does: not beside another run, with the outcome in the last line."""
+    """Run the workflow unattended: never beside another run, with the outcome in the last line."""
     from pipelines import scheduled as unattended
 
     status, outcome = unattended.run(sync=sync)
@@ -40,25 +41,25 @@ def scheduled(sync: bool) -> None:
 @click.command()
 def summary() -> None:
     """Print the result of the last run: verdict, headline numbers, report."""
-    from pipelines import workflow
+    from pipelines import run_summary
 
-    click.echo(workflow.summary())
+    click.echo(run_summary.summary())
 
 
 @click.command()
 def clean() -> None:
     """Remove what the workflow made and can make again; scans, the ledger of splits and the registry stay."""
     from pipelines import clean as cleaning
-    from pipelines import workflow
+    from pipelines.run_lock import alone
 
-    with workflow.alone("clean"):
+    with alone("clean"):
         removed = cleaning.run()
     click.echo("removed " + ", ".join(removed) if removed else "nothing to remove")
 
 
 @click.command()
 def doctor() -> None:
-    """Say which stack this is, classic or modern, why, and what the machine offers."""
+    """Describe the installation: stack and versions, what is past its end of life, processors."""
     from pipelines import stack
 
     click.echo(stack.describe())

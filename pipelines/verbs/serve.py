@@ -20,11 +20,17 @@ PYTHON = ROOT / ".venv-serving" / "bin" / "python"
     required=True,
     metavar="MODEL",
     callback=from_here,
-    help="E.g. registry:prod, registry:v1.0.0, artifacts/layered.",
+    help="Model to serve, e.g. registry:prod, registry:v1.0.0, artifacts/layered.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; there is no password.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
-@click.option("--limit", default=32, show_default=True, type=click.IntRange(1, 1024), help="Of a request, MiB.")
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 picks a free one.",
+)
+@click.option("--limit", default=32, show_default=True, type=click.IntRange(1, 1024), help="Largest request, MiB.")
 def serve(model: str, host: str, port: int, limit: int) -> None:
     """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are finished."""
     from components.layered.record import read_record, saved_model

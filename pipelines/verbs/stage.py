@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
 import click
 
 from pipelines import stages
-from pipelines.stage_trace import record_stage
 from pipelines.times import noted
 
 
 @click.group()
 def stage() -> None:
     """Run one stage of dvc.yaml, as `dvc repro` does."""
-
-
-@contextmanager
-def _running(name: str) -> Iterator[None]:
-    record_stage(name)
-    with noted(name):
-        yield
 
 
 def _summary(module: Path) -> str:
@@ -39,7 +29,7 @@ def _add_stage(name: str, summary: str) -> None:
     def command() -> None:
         from components.common import params
 
-        with _running(name):
+        with noted(name):
             import_module(f"pipelines.stages.{name}").run(params.load())
 
 
@@ -50,7 +40,7 @@ def train(network: str) -> None:
     from components.common import params
     from pipelines.stages.train import run
 
-    with _running(f"train@{network}"):
+    with noted(f"train@{network}"):
         run(params.load(), network)
 
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipelines.project import from_here, into_here
+
+if TYPE_CHECKING:
+    from components.studies.space import Space
+
+SPACE = Path(__file__).resolve().parents[1] / "tune.yaml"
+TABLES = Path("reports/tuning")
 
 
 @click.command()
@@ -17,52 +25,122 @@ from pipelines.project import from_here, into_here
     default="data",
     show_default=True,
     callback=from_here,
-    help="Data folder with the training set.",
+    help="Data folder of the training set.",
 )
 @click.option(
     "--model",
     metavar="MODEL",
     callback=from_here,
-    help="Compare predictions, too: artifacts/layered, registry:prod, reference.",
+    help="Also compare this model's predictions: artifacts/layered, registry:prod, reference.",
 )
 @click.option(
-    "--sample", type=click.IntRange(min=1), default=30, show_default=True, help="Training patients to predict."
+    "--sample",
+    type=click.IntRange(min=1),
+    default=30,
+    show_default=True,
+    help="Number of training patients to predict with --model.",
 )
-@click.option("--level", type=click.FloatRange(0, 1, True, True), help="Adjusted p below this is drift.")
-@click.option("--out", metavar="FILE", callback=into_here, help="Write the table as CSV, too.")
+@click.option(
+    "--level", type=click.FloatRange(0, 1, True, True), help="Adjusted p-value below which a difference is drift."
+)
+@click.option("--out", metavar="FILE", callback=into_here, help="Also write the table to this CSV file.")
 def drift(new: str, against: str, model: str | None, sample: int, level: float | None, out: str | None) -> None:
-    """Compare NEW scans, a source of any format, with the training set.
+    """Compare NEW scans, in any supported format, with the training set.
 
-    Intensities, missing sequences and, with --model, the share of slices in which it sees a tumour. Needs no masks.
-    Exit status 1 where something has drifted.
+    Compares intensities, missing sequences and, with --model, the share of slices in which the model sees a tumour.
+    Needs no masks. The exit status is 1 if something has drifted.
     """
-    from pipelines import drifting
+    from components.common import params
+    from components.common.files import atomic_file, must_exist
 
-    sys.exit(drifting.run(new, against, model=model, sample=sample, level=level, out=out))
+    must_exist(new)
+    from components.registry.resolve import model_folder
+    from components.sources.reading import Options
+    from components.studies import new_scans
+    from components.validate.drift import FEW, found, show
+
+    chosen = params.load()
+    table, compared, unreadable = new_scans.drift(
+        new,
+        Path(against),
+        level=level or chosen.drift.level,
+        options=Options(chosen.ingest.size, chosen.ingest.spacing, chosen.ingest.channels),
+        model=model_folder(model) if model else None,
+        sample=sample,
+        workers=chosen.ingest.workers,
+    )
+    if out:
+        with atomic_file(out) as part:
+            table.to_csv(part, index=False)
+    click.echo(show(table))
+    drifted = found(table)
+    for line in (*(f"left out: {one}" for one in unreadable), *(f"drift: {one}" for one in drifted)):
+        click.echo(line)
+    verdict = f"{len(drifted)} feature(s) have drifted" if drifted else "no drift"
+    if table["drift"].eq("too few patients").any():
+        verdict = f"too few to tell; it takes {FEW}"
+    click.echo(f"{compared} new patient(s) compared: {verdict}")
+    sys.exit(1 if drifted else 0)
 
 
 @click.command()
 @click.argument("network", type=click.Choice(["classifier", "segmenter"]))
-@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Trainings in all.")
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Total number of trainings.")
 @click.option(
-    "--space", metavar="FILE", callback=from_here, help="YAML file of what to try; without it pipelines/tune.yaml."
+    "--space", metavar="FILE", callback=from_here, help="YAML file of values to try. Default: pipelines/tune.yaml."
 )
 def tune(network: str, trials: int, space: str | None) -> None:
-    """Search for better parameters of a training: Optuna proposes, the validation patients decide.
+    """Search for better parameters of a training: Optuna proposes them, the validation patients decide.
 
-    Killed and started again it goes on; a higher --trials adds to what is there.
+    An interrupted search continues where it stopped; a higher --trials adds to the trials so far.
     """
-    from pipelines import tuning
+    import pandas as pd
 
-    tuning.run(network, trials=trials, space=space)
+    from components.common import params
+    from components.common.errors import UserError
+    from components.common.files import atomic_file
+    from components.common.yaml_text import read_yaml
+    from components.studies.space import check_space, parse_space
+    from pipelines.paths import ARTIFACTS, EXAMPLES
+    from pipelines.run_lock import alone
+
+    chosen, file = params.load(), Path(space) if space else SPACE
+    if not EXAMPLES.is_dir():
+        raise UserError(f"{EXAMPLES}: not here; run `dvc repro validate` first")
+    tree = read_yaml(file, f"no such file; give a search space, see {SPACE.name} for an example")
+    if not isinstance(tree, dict) or not tree.get(network):
+        raise UserError(f"{file}: has nothing for {network}; see {SPACE.name} for an example")
+    checked = parse_space(tree[network], str(file))
+    check_space(checked, chosen, network)
+    with alone("tune"):  # another run would change the examples, or compete for the machine's memory
+        from components.studies.search import search
+
+        rows = search(network, chosen, checked, EXAMPLES, ARTIFACTS / "tuning" / f"{network}.journal", trials=trials)
+    table, target = pd.DataFrame(rows, dtype=object), TABLES / f"{network}.csv"
+    with atomic_file(target) as part:
+        table.to_csv(part, index=False)
+    click.echo(table.head(5).to_string(index=False, float_format="{:.4g}".format))
+    click.echo(f"\nall {len(table)} trials: {target}\n{_advice(network, rows[0], checked)}")
+
+
+def _advice(network: str, best: dict[str, Any], space: Space) -> str:
+    if best["score"] is None:
+        return "no trial reached the end of an epoch, so there is nothing to recommend; try other ranges"
+    if best["state"] == "diverged":
+        return "every trial that reached the end of an epoch diverged; try lower learning rates"
+    from pipelines.editing.assignments import written
+
+    settings = [written(f"{network}.{name}", best[name]) for name in space]
+    return f"train with the best: glioflow run {' '.join(f'-S {setting}' for setting in settings)}"
 
 
 @click.command()
-@click.option("--folds", type=click.IntRange(min=2), help="Without it split.folds decides.")
+@click.option("--folds", type=click.IntRange(min=2), help="Number of folds. Default: split.folds in params.yaml.")
 def crossval(folds: int | None) -> None:
-    """Run the workflow once a fold; report all patients, each tested by a model that has not seen it.
+    """Run the workflow once per fold, and report on all patients, each tested by a model that has not seen it.
 
-    Stopped and started again it goes on. Folds run in a workspace of their own: nothing of the last run changes.
+    An interrupted cross-validation continues where it stopped. Folds run in a workspace of their own, so nothing from
+    the last run changes.
     """
     from pipelines import crossval as folding
 

@@ -107,9 +107,9 @@ def test_what_is_picked_holds_no_scales_outside_lists(tree, scale):
 @pytest.mark.parametrize(
     ("place", "knob", "says"),
     [
-        ([], "sorce", "params.yaml: sorce: there is no such knob"),
+        ([], "sorce", "params.yaml: sorce: there is no such parameter"),
         (["ingest", "policy"], "missing_musk", "ingest.policy: missing_musk: there is no such kind"),
-        (["split"], "holdoutsites", "split.holdoutsites: there is no such knob"),
+        (["split"], "holdoutsites", "split.holdoutsites: there is no such parameter"),
     ],
 )
 def test_a_misspelt_knob_is_named_as_it_was_written(place, knob, says):

@@ -65,7 +65,7 @@ def test_val_and_test_leave_a_tenth_for_training():
 def test_a_side_is_halved_once_a_filter():
     assert turned(segmenter__image_size=48, segmenter__filters=[8] * 4)
     assert turned(segmenter__image_size=64, segmenter__filters=[8] * 6)
-    with pytest.raises(UserError, match="image_size 48 can't be halved 5 times, once a filter"):
+    with pytest.raises(UserError, match="image_size 48 can't be halved 5 times, once per filter"):
         turned(segmenter__image_size=48, segmenter__filters=[8] * 5)
 
 
@@ -134,7 +134,7 @@ def test_a_misspelt_knob_is_told_before_all_else_and_one_of_another_type_is_no_m
     tree["gate"]["margins"] = tree["gate"].pop("margin")
     with pytest.raises(
         UserError,
-        match=r"^params\.yaml: gate\.margins: there is no such knob; did you mean gate\.margin\? \(and 2 more\)$",
+        match=r"^params\.yaml: gate\.margins: there is no such parameter; did you mean gate\.margin\? \(and 2 more\)$",
     ):
         params.parse(tree)
 
@@ -185,7 +185,7 @@ def test_a_knob_that_is_there_twice_is_told_with_the_second_ones_line(tmp_path):
     path.write_text("scale: demo\nsplit:\n  val: 0.1\n  val: 0.2\n", encoding="utf-8")
     with pytest.raises(UserError) as error:
         params.load(path)
-    assert str(error.value) == f"{path}: the key val stands there twice, line 4; remove one of the two"
+    assert str(error.value) == f"{path}: the key val appears twice, line 4; remove one of the two"
 
 
 def test_words_that_older_yaml_takes_for_booleans_are_words(tmp_path):

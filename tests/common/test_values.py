@@ -12,7 +12,7 @@ from components.metrics.calibration import tally
 from components.metrics.choice import Choice
 from components.metrics.components3d import Processing
 from components.metrics.paired import paired_difference
-from components.split.assign import SplitRule
+from components.split.rule import SplitRule
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from components.common.layout import LAYERED
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.evaluate.champion import challenge, champion_in, compare
 
 GATE = Gate(

@@ -10,7 +10,7 @@ from layered_models import CUT, write_layered
 
 from components.common.errors import UserError
 from components.common.layout import CHAMPION, LAYERED, PATIENTS, SERVING
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.common.predictions import read_patients
 from components.evaluate import gate
 from components.evaluate.champion import NOTES, challenge, champion_in, compare

@@ -196,7 +196,7 @@ def test_records_are_numbers_that_json_knows(careless):
     assert json.loads((careless.predictions / PIXELS).read_text(encoding="utf-8")).keys() == {
         "count",
         "positives",
-        "said",
+        "predicted",
     }
 
 

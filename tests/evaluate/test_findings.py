@@ -28,8 +28,8 @@ QUIET = {
     "calibration": {
         "slice_confidence_mean": 0.9,
         "slice_accuracy_at_half": 0.92,
-        "mask_pixels_said_from_1_percent": 0.5,
-        "mask_pixels_found_from_1_percent": 0.45,
+        "mask_pixels_predicted_from_1_percent": 0.5,
+        "mask_pixels_observed_from_1_percent": 0.45,
     },
     "doubt": {"gain": 0.4},
 }
@@ -47,12 +47,12 @@ def test_where_all_is_well_nothing_is_said():
     ("group", "changes", "says"),
     [
         ("layered", {"missed_patients": 20}, "The model draws NOTHING"),
-        ("layered", {"missed_patients": 3}, "In 3 of 20 patients with tumour nothing is drawn"),
+        ("layered", {"missed_patients": 3}, "In 3 of 20 patients with tumour, the model draws nothing"),
         ("classifier", {"auroc": 0.49}, "worse than chance"),
         ("calibration", {"slice_confidence_mean": 0.99, "slice_accuracy_at_half": 0.7}, "classifier is OVER-CONFIDENT"),
         ("calibration", {"slice_confidence_mean": 0.6, "slice_accuracy_at_half": 0.9}, "classifier is under-confident"),
-        ("calibration", {"mask_pixels_said_from_1_percent": 0.9}, "masks are OVER-CONFIDENT: .* 90% .* 45%"),
-        ("calibration", {"mask_pixels_said_from_1_percent": 0.2}, "masks are under-confident: .* 20% .* 45%"),
+        ("calibration", {"mask_pixels_predicted_from_1_percent": 0.9}, "masks are OVER-CONFIDENT: .* 90%, and 45%"),
+        ("calibration", {"mask_pixels_predicted_from_1_percent": 0.2}, "masks are under-confident: .* 20%, and 45%"),
         ("doubt", {"gain": 0.0}, "the refer list is no better than chance"),
         ("doubt", {"gain": -0.3}, "the refer list is no better than chance"),
         ("layered", {"unprocessed_volume_dice_mean": 0.9}, "costs the test patients volume Dice: 0.900 .* 0.850"),
@@ -97,7 +97,7 @@ def test_a_leak_is_counted_over_both_networks_and_comes_first():
 )
 def test_a_model_that_does_not_tell_whom_it_knows_may_leak(made_from, says):
     assert silence(RECORD) is None
-    assert silence({"made_from": made_from}) == f"does not tell whom {says} has learned from"
+    assert silence({"made_from": made_from}) == f"does not record whom {says} was trained on"
     assert "a LEAK can't be ruled out" in leak({"made_from": made_from}, ["x"])
     assert leak({}, ["x"]) is not None
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.evaluate import gate
 
 # Each floor is another number, so that mixing two of them up shows.

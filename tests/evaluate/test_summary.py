@@ -109,8 +109,8 @@ def test_calibration_is_said_against_seen(usual):
         np.mean([0.9, 0.8, 0.7, 0.9, 0.6, 0.65, 0.7, 0.95, 0.85, 0.55])
     )
     assert found["slice_accuracy_at_half"] == pytest.approx(7 / 10)
-    assert found["mask_pixels_said_from_1_percent"] == pytest.approx(0.8)
-    assert found["mask_pixels_found_from_1_percent"] == pytest.approx(0.5)
+    assert found["mask_pixels_predicted_from_1_percent"] == pytest.approx(0.8)
+    assert found["mask_pixels_observed_from_1_percent"] == pytest.approx(0.5)
     assert found["mask_pixel_ece_from_1_percent"] == pytest.approx(0.3)
     assert found["mask_pixel_ece_floor"] == pytest.approx(0.01)
     assert found["mask_pixel_ece"] < found["mask_pixel_ece_floor"]
@@ -136,7 +136,7 @@ def test_without_any_tumour_nothing_is_invented(place):
     assert found["layered"]["tumor_patients"] == found["layered"]["missed_patients"] == 0
     assert found["doubt"]["refer_patients"] == 3
     assert [found["doubt"][name] for name in ("patients", "share", "aurc", "gain")] == [0, None, None, None]
-    assert found["calibration"]["mask_pixels_said_from_1_percent"] is None
+    assert found["calibration"]["mask_pixels_predicted_from_1_percent"] is None
     assert found["calibration"]["mask_pixel_ece_from_1_percent"] is None
 
 

@@ -45,7 +45,7 @@ def test_adding_patients_up_is_counting_them_together():
     ):
         assert (merged.count == together.count).all()
         assert (merged.positives == together.positives).all()
-        assert merged.said == pytest.approx(together.said)
+        assert merged.predicted == pytest.approx(together.predicted)
         assert merged.temperature() == pytest.approx(together.temperature())
 
 

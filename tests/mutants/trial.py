@@ -44,7 +44,7 @@ class Suite:
 
     @property
     def name(self) -> str:
-        return self.module.removesuffix(".py").replace("/", ".")
+        return self.module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
     def outcomes(self, sources: dict[str, str], limit: int) -> dict[str, list]:
         """How the trial of each source ended, "survived", "killed", or "timeout" after `limit`, and its CPU seconds."""

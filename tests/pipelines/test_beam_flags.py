@@ -53,7 +53,7 @@ def test_beam_knows_the_flags_and_the_runner_is_content(place):
         assert complaints(flags) == []
 
 
-@pytest.mark.parametrize("file", ["params.yaml", "components/common/params.py", "docs/how-to/beam.md"])
+@pytest.mark.parametrize("file", ["params.yaml", "components/common/params/data.py", "docs/how-to/beam.md"])
 def test_no_flag_of_ours_lets_beam_download_a_runner(file):
     """DirectRunner fetches Prism, a program, from GitHub."""
     assert "--runner=DirectRunner" not in (ROOT / file).read_text(encoding="utf-8")

@@ -113,7 +113,7 @@ def test_outside_a_project_it_says_so(tmp_path, by):
     result = by("stage", "ingest", cwd=tmp_path)
     assert result.returncode == 2
     assert result.stdout == ""
-    assert result.stderr.strip() == ("glioflow: params.yaml: not here; run glioflow in the project's top folder")
+    assert result.stderr.strip() == ("glioflow: params.yaml: not here; run glioflow inside the project")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def waiting(tmp_path, monkeypatch, tmp_path_factory):
 def test_beside_it_no_run_starts_and_none_is_silently_dropped(waiting):
     told = glioflow("scheduled", cwd=waiting.folder)
     assert told.returncode == 0
-    said = r"another run is under way here since 2[^;]* \(crossval\)"
+    said = r"another run is under way here, started 2[^;]* \(crossval\)"
     assert re.fullmatch(rf"scheduled run: {said}; wait until it ends; this one yields\n", told.stdout)
     refused = glioflow("run", "-S", "gate.margin=0.5", cwd=waiting.folder)
     assert refused.returncode == 2

@@ -13,6 +13,7 @@ from dvc.repo import Repo
 from whole_project import copied
 
 from components.common import params
+from components.common.params.values import NO_TABLE
 from pipelines import beforehand
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -123,8 +124,8 @@ def test_files_that_params_name_are_dependencies_of_the_stages_that_read_them(tm
 
 def test_without_tables_of_ones_own_the_stages_depend_on_one_that_says_so():
     tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    assert tree["split"]["file"] == tree["evaluate"]["clinical"] == params.NO_TABLE
-    assert (ROOT / params.NO_TABLE).is_file()
+    assert tree["split"]["file"] == tree["evaluate"]["clinical"] == NO_TABLE
+    assert (ROOT / NO_TABLE).is_file()
     assert (ROOT / beforehand.WEIGHTS).is_dir()
     chosen = params.parse(tree)
     assert (chosen.split.file, chosen.evaluate.clinical) == (None, None)

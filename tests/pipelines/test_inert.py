@@ -44,7 +44,7 @@ def test_a_whole_group_is_no_other_ones_beginning(tmp_path, monkeypatch):
 def test_who_turns_it_reads_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
-    assert workflow.apply(["classifier.head_epochs=7", "classifier.dropout=0.3"]) == [
+    assert workflow.apply(["classifier.head_epochs=7", "classifier.dropout=0.3"])[1] == [
         "classifier.head_epochs: 4 -> 7",
         "classifier.dropout: 0.2 -> 0.3",
         "classifier.head_epochs has no effect: classifier.strategy is not frozen_then_finetune",

@@ -15,7 +15,8 @@ from in_process import glioflow
 
 from components.common import params, yaml_text
 from components.common.errors import UserError
-from pipelines import knobs, workflow
+from pipelines import workflow
+from pipelines.editing import assignments, params_text
 
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 # The same parameters as other people lay them out: nothing of it may be put in order on the way.
@@ -70,7 +71,7 @@ def lines_changed(before, after):
 @example(["\u2028", "\u2029ü"])
 def test_a_knob_changes_its_own_lines_only(knob, lines, value):
     value = {"scale": "full", "source": str(value)}.get(knob, value)
-    after, told = knobs.put(BY_HAND, [knobs.written(knob, value)], "params.yaml")
+    after, told = params_text.put(BY_HAND, [assignments.written(knob, value)], "params.yaml")
     changed = lines_changed(BY_HAND, after)
     assert all(lines[0] <= first <= last <= lines[1] for first, last, _ in changed)
     assert bool(changed) == bool(told)
@@ -100,10 +101,10 @@ def every_knob(tree, above=""):
 @given(st.sampled_from([*every_knob(read_params())]), st.integers(0, 10**6) | st.text("ab", min_size=1))
 def test_each_knob_of_params_yaml_changes_one_line_and_what_it_held_puts_it_back(known, value):
     knob, before = known
-    after, _ = knobs.put(TEXT, [knobs.written(knob, value)], "params.yaml")
+    after, _ = params_text.put(TEXT, [assignments.written(knob, value)], "params.yaml")
     if knob != "convert.beam_args":  # which is written on three
         assert [(last - first, new) for first, last, new in lines_changed(TEXT, after)] in ([(1, 1)], [])
-    back, _ = knobs.put(after, [knobs.written(knob, before)], "params.yaml")
+    back, _ = params_text.put(after, [assignments.written(knob, before)], "params.yaml")
     assert yaml_text.parse(back, "") == yaml_text.parse(TEXT, "")
 
 
@@ -117,7 +118,7 @@ def test_each_knob_of_params_yaml_changes_one_line_and_what_it_held_puts_it_back
 def test_any_source_is_what_params_yaml_then_names(tmp_path_factory, path):
     file = tmp_path_factory.mktemp("source") / "params.yaml"
     file.write_text(TEXT, encoding="utf-8")
-    file.write_bytes(knobs.put(TEXT, [knobs.written("source", path)], str(file))[0].encode())
+    file.write_bytes(params_text.put(TEXT, [assignments.written("source", path)], str(file))[0].encode())
     assert params.load(file).source == path
 
 
@@ -136,7 +137,7 @@ def test_any_source_is_what_params_yaml_then_names(tmp_path_factory, path):
     ],
 )
 def test_a_line_of_knobs_is_told_apart(line, apart):
-    assert knobs.split(line) == apart
+    assert assignments.split(line) == apart
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_a_line_of_knobs_is_told_apart(line, apart):
     ],
 )
 def test_a_value_is_yaml_and_a_path_is_a_path(setting, place, value):
-    text, _ = knobs.put(TEXT, [setting], "params.yaml")
+    text, _ = params_text.put(TEXT, [setting], "params.yaml")
     found = params.parse(yaml_text.parse(text, "params.yaml"))
     for part in place.split("."):
         found = getattr(found, part)
@@ -166,7 +167,7 @@ def test_a_value_is_yaml_and_a_path_is_a_path(setting, place, value):
 
 
 def test_a_knob_of_each_scale_is_set_for_the_chosen_one():
-    text, told = knobs.put(TEXT, ["segmenter.epochs=5", "scale=laptop"], "params.yaml")
+    text, told = params_text.put(TEXT, ["segmenter.epochs=5", "scale=laptop"], "params.yaml")
     assert yaml.safe_load(text)["segmenter"]["epochs"] == read_params()["segmenter"]["epochs"] | {"laptop": 5}
     assert told == ["scale: demo -> laptop", "segmenter.epochs.laptop: 24 -> 5"]
 
@@ -174,40 +175,40 @@ def test_a_knob_of_each_scale_is_set_for_the_chosen_one():
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ("clasifier.epochs=3", r"clasifier\.epochs: there is no such knob; did you mean classifier\.epochs\?"),
-        ("holdout_sites=[AA]", r"no such knob; did you mean split\.holdout_sites\?"),
+        ("clasifier.epochs=3", r"clasifier\.epochs: there is no such parameter; did you mean classifier\.epochs\?"),
+        ("holdout_sites=[AA]", r"no such parameter; did you mean split\.holdout_sites\?"),
         (
             "segmenter.epochs.huge=3",
-            r"segmenter\.epochs\.huge: there is no such knob; did you mean segmenter\.epochs\?",
+            r"segmenter\.epochs\.huge: there is no such parameter; did you mean segmenter\.epochs\?",
         ),
-        ("seed.demo=3", r"seed\.demo: there is no such knob"),
-        ("segmenter=3", r"segmenter: is a group; set one of its knobs, e\.g\. segmenter\.filters"),
+        ("seed.demo=3", r"seed\.demo: there is no such parameter"),
+        ("segmenter=3", r"segmenter: is a group; set one of its parameters, e\.g\. segmenter\.filters"),
         ("segmenter.filters=[1, 2", r"segmenter\.filters=\[1, 2: the value is no YAML"),
-        ("seed", "seed: no value; write knob=value"),
+        ("seed", "seed: no value; write name=value"),
     ],
 )
 def test_what_cannot_be_set_is_told_by_its_name(setting, says):
     with pytest.raises(UserError, match=says):
-        knobs.put(TEXT, [setting], "params.yaml")
+        params_text.put(TEXT, [setting], "params.yaml")
 
 
 def test_two_values_for_a_knob_are_refused():
     with pytest.raises(UserError, match="seed: set twice, to 3 and to 4; choose one"):
-        knobs.put(TEXT, ["seed=3", "seed=4"], "params.yaml")
-    assert knobs.put(TEXT, ["seed=3", "seed=3"], "params.yaml")[1] == ["seed: 20260101 -> 3"]
+        params_text.put(TEXT, ["seed=3", "seed=4"], "params.yaml")
+    assert params_text.put(TEXT, ["seed=3", "seed=3"], "params.yaml")[1] == ["seed: 20260101 -> 3"]
 
 
 def test_a_value_that_stands_elsewhere_is_not_changed_there():
     text = "scale: demo\na: &here 3\nb: *here\n"
     with pytest.raises(UserError, match="b can't be set without changing other lines"):
-        knobs.put(text, ["b=4"], "params.yaml")
+        params_text.put(text, ["b=4"], "params.yaml")
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda text: text + "seed: 4\n", r"the key seed stands there twice, line \d+; remove one of the two"),
-        (lambda text: text.replace("val: 0.15", "val: 0.15\n  val: 0.1"), "the key val stands there twice"),
+        (lambda text: text + "seed: 4\n", r"the key seed appears twice, line \d+; remove one of the two"),
+        (lambda text: text.replace("val: 0.15", "val: 0.15\n  val: 0.1"), "the key val appears twice"),
         (lambda text: text.replace("  epochs:", "  epoch:", 1), r"did you mean classifier\.epochs\?"),
     ],
 )
@@ -225,7 +226,7 @@ def test_latin_1_and_windows_line_ends(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_bytes(TEXT.replace("# folder,", "# für,").encode("latin-1"))
     with pytest.raises(UserError, match=r"params.yaml: line \d+ is not UTF-8"):
-        workflow.apply(["seed=3"], check_source=False)
+        workflow.apply(["seed=3"], ready=False)
     Path("params.yaml").write_bytes(TEXT.replace("\n", "\r\n").encode())
-    workflow.apply(["seed=3"], check_source=False)
+    workflow.apply(["seed=3"], ready=False)
     assert Path("params.yaml").read_bytes() == TEXT.replace("20260101", "3").replace("\n", "\r\n").encode()

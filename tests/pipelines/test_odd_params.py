@@ -43,7 +43,7 @@ def test_what_can_t_be_read_is_told_in_one_line(tmp_path, monkeypatch, new, says
     monkeypatch.chdir(tmp_path)
     put(tmp_path, (SEED, new))
     before = files(tmp_path)
-    for call in (params.load, lambda: workflow.apply(["seed=7"], check_source=False)):
+    for call in (params.load, lambda: workflow.apply(["seed=7"], ready=False)):
         with pytest.raises(UserError) as error:
             call()
         assert str(error.value) == f"params.yaml: {says}"
@@ -65,7 +65,7 @@ def test_a_value_that_others_share_is_left_to_an_editor(tmp_path, monkeypatch, c
     put(tmp_path, *changes)
     before = files(tmp_path)
     with pytest.raises(UserError) as error:
-        workflow.apply([f"{knob}=0.5"], check_source=False)
+        workflow.apply([f"{knob}=0.5"], ready=False)
     assert str(error.value) == f"params.yaml: {knob} can't be set without changing other lines; edit the file by hand"
     assert files(tmp_path) == before
 
@@ -74,7 +74,7 @@ def test_a_byte_order_mark_and_line_ends_of_windows_stay(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()
     (tmp_path / "params.yaml").write_bytes(before)
-    workflow.apply(["seed=7"], check_source=False)
+    workflow.apply(["seed=7"], ready=False)
     assert (tmp_path / "params.yaml").read_bytes() == before.replace(SEED.encode(), b"seed: 7")
 
 
@@ -83,6 +83,6 @@ def test_a_link_stays_a_link(tmp_path, monkeypatch):
     put(tmp_path)
     (tmp_path / "here" / "params.yaml").symlink_to("../params.yaml")
     monkeypatch.chdir(tmp_path / "here")
-    workflow.apply(["seed=7"], check_source=False)
+    workflow.apply(["seed=7"], ready=False)
     assert (tmp_path / "here" / "params.yaml").is_symlink()
     assert params.load(tmp_path / "params.yaml").seed == 7

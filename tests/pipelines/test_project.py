@@ -64,7 +64,7 @@ def test_a_copy_runs_its_own_code_whichever_environment_is_active(tmp_path):
 
 def test_outside_of_a_project_nothing_changes(tmp_path):
     done = glioflow("promote", "v1.0.0", "--stage", "prod", cwd=tmp_path)
-    assert done.stderr == "glioflow: params.yaml: not here; run glioflow in the project's top folder\n"
+    assert done.stderr == "glioflow: params.yaml: not here; run glioflow inside the project\n"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from written_scans import made_up_scan, write_kaggle
 
 from components.common import yaml_text
 from components.sources import open_source
-from pipelines import knobs
+from pipelines.editing import assignments, params_text
 
 NAMES = [
     *("a (1)", "Köln", "a,b", "a=b", "it's", "[x]", "a#b", "# a", "a&b", "~x", "a  b", " a", "a ", "$HOME", "${x}"),
@@ -35,7 +35,9 @@ def project(tmp_path_factory):
 def test_the_source_is_read_and_dvc_depends_on_it(project, monkeypatch, name):
     monkeypatch.chdir(project)
     shutil.copytree("set", name)
-    text, _ = knobs.put("scale: demo\nsource: set   # folder\n", [knobs.written("source", name)], "params.yaml")
+    text, _ = params_text.put(
+        "scale: demo\nsource: set   # folder\n", [assignments.written("source", name)], "params.yaml"
+    )
     (project / "params.yaml").write_bytes(text.encode())
     source = yaml_text.parse(text, "params.yaml")["source"]
     assert source == name

@@ -12,7 +12,7 @@ import yaml
 from conftest import ROOT
 
 from pipelines import times
-from pipelines.workflow import _stages
+from pipelines.run_summary import stage_rows
 
 STAGE = "from pipelines.times import noted\nimport os, signal, sys\nwith noted(sys.argv[1]): exec(sys.argv[2])"
 # Starts one stage after the other through a shell that stays between them, and goes on where one fails.
@@ -83,7 +83,7 @@ def test_where_dvc_is_not_nothing_is_written(here):
 
 def test_the_summary_has_a_row_of_each_kind():
     run = times.LastRun({"evaluate": 31.4, "report": 2.6}, ["push"], ["demo", "train@classifier"])
-    assert list(_stages(run)) == [
+    assert list(stage_rows(run)) == [
         ("Stages, seconds", "evaluate 31, report 3, all 34"),
         ("Unfinished", "push"),
         ("Up to date", "demo, train@classifier"),
@@ -91,7 +91,7 @@ def test_the_summary_has_a_row_of_each_kind():
 
 
 def test_many_stages_take_several_lines():
-    rows = list(_stages(times.LastRun({f"stage-{number:02d}": 10.0 for number in range(20)})))
+    rows = list(stage_rows(times.LastRun({f"stage-{number:02d}": 10.0 for number in range(20)})))
     assert [name for name, _ in rows] == ["Stages, seconds", *[""] * (len(rows) - 1)]
     assert len(rows) > 1
     assert " ".join(line for _, line in rows).count("stage-") == 20

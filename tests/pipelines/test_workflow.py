@@ -26,7 +26,7 @@ from components.common.layout import SLICES
 from components.layered.record import digest
 from components.metrics.slice_scores import auroc
 from components.validate.drift import SHARE
-from pipelines import workflow
+from pipelines import run_lock, workflow
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,9 @@ def test_a_scheduled_run_with_nothing_new_does_nothing(project):
 
 def test_a_scheduled_run_yields_to_another_and_a_run_by_hand_is_refused(project):
     with alone_in(project):
-        assert re.match(r"scheduled run: another run is under way here since 2.*; this one yields", scheduled(project))
+        assert re.match(
+            r"scheduled run: another run is under way here, started 2.*; this one yields", scheduled(project)
+        )
         result = glioflow("run", cwd=project)
         assert result.returncode == 2
         assert "another run is under way here" in result.stderr
@@ -113,7 +115,7 @@ def alone_in(folder):
     """The lock of a run, held by somebody else: whoever opens its file anew, in whichever process, is another."""
     held = ExitStack()
     with chdir(folder):
-        held.enter_context(workflow.alone())
+        held.enter_context(run_lock.alone())
     with held:
         yield
 

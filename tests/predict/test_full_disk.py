@@ -169,7 +169,7 @@ def test_what_the_machine_refuses_is_one_line(tmp_path, monkeypatch, error, says
         raise error
 
     monkeypatch.setattr(cli.quiet, "silence", lambda: None)
-    monkeypatch.setattr("pipelines.workflow.summary", lambda: refused())
+    monkeypatch.setattr("pipelines.run_summary.summary", lambda: refused())
     result = glioflow("summary", cwd=tmp_path)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()

@@ -9,7 +9,7 @@ import pytest
 from dvc.cli import main as dvc
 from dvc_project import run
 
-from components.common.params import Gate
+from components.common.params.decisions import Gate
 from components.evaluate.gate import BLESSED, NOT_BLESSED
 from components.layered.record import CHOICES, digest
 

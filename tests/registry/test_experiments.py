@@ -64,7 +64,7 @@ def test_one_that_was_tried_elsewhere_and_applied_is_registered_by_the_next_push
     assert "push: v1.0.0: see `glioflow models`" in printed
     assert pushed(project) == {"pushed": True, "model": model, "version": "v1.0.0"}
     assert table(project) == [("v1.0.0", "-")]
-    assert said(project, "promote", "v1.0.0", "--stage", "staging") == "v1.0.0 stands in staging\n"
+    assert said(project, "promote", "v1.0.0", "--stage", "staging") == "v1.0.0 is now in staging\n"
 
 
 def test_the_same_parameters_by_hand_are_no_experiment_and_its_result_does_not_stand_in_for_theirs(project):

@@ -87,27 +87,27 @@ def clone(project, name="other"):
 
 def test_from_training_to_rollback(project):
     assert table(project) == [("v1.2.0", "-"), ("v1.1.0", "-"), ("v1.0.0", "-")]
-    assert said(project, "promote", "v1.0.0", "--stage", "staging") == "v1.0.0 stands in staging\n"
+    assert said(project, "promote", "v1.0.0", "--stage", "staging") == "v1.0.0 is now in staging\n"
     assert ("v1.0.0", "staging") in table(project)
-    assert said(project, "promote", "1.0.0", "--stage", "prod") == "v1.0.0 stands in prod\n"
+    assert said(project, "promote", "1.0.0", "--stage", "prod") == "v1.0.0 is now in prod\n"
     assert ("v1.0.0", "staging, prod") in table(project)
 
-    assert "v1.0.0 stands there, and against the champion: mean difference of volume Dice -0.0" in refused(
+    assert "v1.0.0 is there, and against the champion: mean difference of volume Dice -0.0" in refused(
         project, "promote", "v1.1.0", "--stage", "staging"
     )
     assert table(project) == [("v1.2.0", "-"), ("v1.1.0", "-"), ("v1.0.0", "staging, prod")]
 
-    assert "it has not stood in staging" in refused(project, "promote", "v1.2.0", "--stage", "prod")
+    assert "it has not been in staging" in refused(project, "promote", "v1.2.0", "--stage", "prod")
     said(project, "promote", "v1.2.0", "--stage", "staging")
     said(project, "promote", "v1.2.0", "--stage", "prod")
     assert table(project) == [("v1.2.0", "staging, prod"), ("v1.1.0", "-"), ("v1.0.0", "-")]
     assert "stands in prod already" in refused(project, "promote", "v1.2.0", "--stage", "prod")
 
-    assert said(project, "rollback", "--stage", "prod") == "v1.0.0 stands in prod again, in place of v1.2.0\n"
+    assert said(project, "rollback", "--stage", "prod") == "v1.0.0 is back in prod, in place of v1.2.0\n"
     assert table(project) == [("v1.2.0", "staging"), ("v1.1.0", "-"), ("v1.0.0", "prod")]
     last = "git for-each-ref --sort=-version:refname --count=1 --format=%(*objectname)"  # DVC takes what it names
     assert run(project, f"{last} refs/tags/layered#prod#*") == run(project, f"{last} refs/tags/layered@v1.0.0")
-    assert "nothing to go back to" in refused(project, "rollback", "--stage", "prod")
+    assert "prod has no previous version to go back to" in refused(project, "rollback", "--stage", "prod")
     assert run(project, "git status --porcelain --untracked-files=no") == ""
     assert run(project, "git log --oneline").count("\n") == 2  # nobody's branch has moved
 
@@ -178,7 +178,7 @@ def test_force_needs_a_reason_and_the_tag_keeps_it(project):
     said(project, "promote", "v1.1.0", "--stage", "staging", "--force", "--reason", "the scanner has changed")
     told = run(project, "git tag -l layered#staging#2 --format=%(contents)")
     assert "the scanner has changed" in told
-    assert "v1.0.0 stands there" in told
+    assert "v1.0.0 is there" in told
 
 
 def test_what_came_without_a_dossier_is_not_promoted(tmp_path):
@@ -232,7 +232,7 @@ def test_predict_takes_a_model_by_its_stage(project, tested, tmp_path):
     shutil.rmtree(project / "registry")
     said(project, "predict", str(tested.scans), "--model", "registry:staging", "--out", str(tmp_path / "found"))
     assert (tmp_path / "found" / "predictions.csv").exists()
-    assert "no version stands in prod" in refused(
+    assert "there is no version in prod" in refused(
         project, "predict", str(tested.scans), "--model", "registry:prod", "--out", str(tmp_path / "other")
     )
     assert "no version v9" in refused(

@@ -129,7 +129,7 @@ def test_all_that_works_from_a_subfolder_too(registry):
     (registry / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     below = registry / "notes" / "today"
     below.mkdir(parents=True)
-    assert glioflow("promote", "v1.0.0", "--stage", "staging", cwd=below).stdout == "v1.0.0 stands in staging\n"
+    assert glioflow("promote", "v1.0.0", "--stage", "staging", cwd=below).stdout == "v1.0.0 is now in staging\n"
     told = glioflow("models", cwd=below).stdout
     assert told == glioflow("models", cwd=registry).stdout
     assert "BLESSED" in told  # which stands in a file of the version's commit
@@ -164,7 +164,7 @@ def test_two_models_of_one_name_are_told_by_it(registry, hub):
     tag(hub, "layered@v1.0.0", run(hub, "git commit-tree main^{tree} -m apart").strip())
     with pytest.raises(UserError) as error:
         promote("v1.2.0", "staging", GATE, seed=1, remote="origin")
-    assert str(error.value).startswith("registry: layered@v1.0.0 on origin is not what it is here")
+    assert str(error.value).startswith("registry: layered@v1.0.0 on origin differs from the tag here")
     assert "`git tag --delete layered@v1.0.0`, `git fetch --tags origin`" in str(error.value)
     assert tags(hub) == tags(registry) == {}
     run(registry, "git tag --delete layered@v1.0.0")  # as it says
@@ -203,7 +203,7 @@ def untagged(registry, hub, tmp_path, monkeypatch):
 def test_a_clone_without_tags_is_told_of_them(untagged):
     assert "`git fetch --tags` brings those of the remote" in none_here()
     assert "registry: v1.2.0: no version here. Versions are Git tags" in said("v1.2.0")
-    with pytest.raises(UserError, match=r"no version stands in prod; no version here\. .*git fetch --tags"):
+    with pytest.raises(UserError, match=r"there is no version in prod; no version here\. .*git fetch --tags"):
         model_folder("registry:prod")
     there = "approved as v1.2.0, whose tag is not here; `git fetch --tags` brings those of the remote"
     assert in_words() == there

@@ -73,7 +73,7 @@ def test_a_blessed_version_stands_in_staging_and_then_in_prod(registry):
 
 def test_nobody_gets_to_prod_past_staging(registry):
     assert refused("v1.0.0", "prod") == (
-        "registry: v1.0.0 is not promoted to prod: it has not stood in staging. Register a better one, or override "
+        "registry: v1.0.0 is not promoted to prod: it has not been in staging. Register a better one, or override "
         "with --force --reason"
     )
     put("v1.0.0")
@@ -83,7 +83,7 @@ def test_nobody_gets_to_prod_past_staging(registry):
 
 def test_who_stands_there_already_is_told(registry):
     put("v1.0.0")
-    assert refused("v1.0.0", reason="again") == "registry: v1.0.0 stands in staging already"
+    assert refused("v1.0.0", reason="again") == "registry: v1.0.0 is already in staging"
 
 
 def test_a_refused_verdict_and_a_missing_one_are_objections(registry):
@@ -93,13 +93,13 @@ def test_a_refused_verdict_and_a_missing_one_are_objections(registry):
     tag(registry, "layered@v2.0.0", "HEAD")
     put("v1.0.0")
     said = refused("v2.0.0", "prod")
-    assert "the gate's verdict is unknown; it has not stood in staging. Register" in said
+    assert "the gate's verdict is unknown; it has not been in staging. Register" in said
 
 
 def test_a_version_that_is_worse_than_the_one_there_by_more_than_the_margin_is_refused(registry):
     put("v1.0.0")
     said = refused("v1.1.0")
-    assert "v1.0.0 stands there, and against the champion: mean difference of volume Dice -0.1000 is below" in said
+    assert "v1.0.0 is there, and against the champion: mean difference of volume Dice -0.1000 is below" in said
     assert "certain enough" in said
     assert put("v1.2.0") == "v1.2.0"
     assert put("v1.4.0") == "v1.4.0"
@@ -120,7 +120,7 @@ def test_a_reason_overrides_and_the_tag_keeps_both(registry):
     assert put("v1.1.0", reason="the scanner has changed") == standing() == "v1.1.0"
     told = run(registry, "git tag -l layered#staging#2 --format=%(contents)").strip().split("\n")
     assert told[:4] == ["promoted to staging", "", "Forced, because: the scanner has changed", told[3]]
-    assert told[3].startswith("Against it: v1.0.0 stands there, and against the champion: mean difference")
+    assert told[3].startswith("Against it: v1.0.0 is there, and against the champion: mean difference")
     assert len(told) == 5
 
 
@@ -133,7 +133,7 @@ def test_going_back_names_the_version_before_and_again_the_one_before_that(regis
     assert run(registry, "git rev-parse layered#staging#4^{}") == run(registry, "git rev-parse layered@v1.0.0^{}")
     assert [version.name for version in rollback("staging", remote=None)] == ["v1.0.0", "v1.1.0"]
     assert standing() == "v1.1.0"
-    with pytest.raises(UserError, match="no version stood in staging before; there is nothing to go back to"):
+    with pytest.raises(UserError, match="staging has no previous version to go back to"):
         rollback("staging", remote=None)
     assert standing() == "v1.1.0"
     assert put("v1.2.0") == standing() == "v1.2.0"
@@ -151,7 +151,7 @@ def test_going_back_in_one_stage_leaves_the_other(registry):
 
 
 def test_where_nobody_stands_there_is_nothing_to_go_back_to(registry):
-    with pytest.raises(UserError, match="nothing to go back to"):
+    with pytest.raises(UserError, match="prod has no previous version to go back to"):
         rollback("prod", remote=None)
 
 
@@ -159,7 +159,7 @@ def test_what_was_taken_back_from_staging_has_to_stand_there_again_before_prod(r
     put("v1.0.0")
     put("v1.2.0")
     rollback("staging", remote=None)
-    assert "it has not stood in staging" in refused("v1.2.0", "prod")
+    assert "it has not been in staging" in refused("v1.2.0", "prod")
 
 
 def test_a_change_waits_for_the_second_after_the_last_one(registry, monkeypatch):
@@ -197,7 +197,7 @@ def test_what_is_promoted_here_stands_on_the_remote_and_what_is_promoted_there_c
     put("v1.0.0", remote="origin")
     assert tags(hub) == {"layered#staging#1": "promoted to staging"}
     tag(hub, "layered#staging#2", "layered@v1.2.0^{}")
-    assert refused_there() == "registry: v1.2.0 stands in staging already"
+    assert refused_there() == "registry: v1.2.0 is already in staging"
     assert [version.name for version in rollback("staging", remote="origin")] == ["v1.2.0", "v1.0.0"]
     assert tags(hub)["layered#staging#3"] == "rollback from v1.2.0"
 
@@ -216,7 +216,7 @@ def test_of_two_at_once_the_second_is_told_and_leaves_no_tag(registry, hub, monk
         return real(*arguments)
 
     monkeypatch.setattr(promotion, "objections", somebody_is_faster)
-    with pytest.raises(UserError, match="somebody else has just changed staging on origin; see `glioflow models`"):
+    with pytest.raises(UserError, match="somebody else has just changed staging on origin; look at `glioflow models`"):
         put("v1.0.0", remote="origin")
     assert tags(registry) == {}
     assert set(tags(hub)) == {"layered#staging#1"}

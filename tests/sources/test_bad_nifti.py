@@ -69,7 +69,7 @@ BROKEN = {
     "NaN": (lambda f: rewrite(f, change=put(np.nan)), "1 voxels are NaN or infinite"),
     "infinite": (lambda f: rewrite(f, "t1", put(np.inf)), "_t1.nii.gz: 1 voxels are NaN or infinite"),
     "complex": (lambda f: rewrite(f, change=lambda d: d.astype(np.complex64)), "holds complex64"),
-    "colour": (lambda f: rewrite(f, change=lambda d: np.zeros(d.shape, RGB)), "one number a voxel is expected"),
+    "colour": (lambda f: rewrite(f, change=lambda d: np.zeros(d.shape, RGB)), "one number per voxel is expected"),
     "flat affine": (
         lambda f: edit_header(f, srow_x=[0, 0, 0, 0], srow_y=[0, 0, 0, 0], srow_z=[0, 0, 0, 0]),
         "no usable orientation",

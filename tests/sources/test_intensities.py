@@ -12,9 +12,10 @@ from PIL import Image
 from written_scans import made_up_scan, write_kaggle
 
 from components.predict.checked_reading import read_one
-from components.sources import intensities, open_source
+from components.sources import open_source
 from components.sources.inputs import open_input
 from components.sources.reading import Options
+from components.sources.volumes import intensities
 
 OPTIONS = Options(size=40, spacing=6.0)
 

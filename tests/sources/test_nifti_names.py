@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.sources import nifti_names
+from components.sources.nifti import file_names
 
 BIDS = """
 sub-01_T1w pre               sub-01_ses-post_T1w pre         sub-01_ses-preop_ce-gadolinium_T1w post
@@ -49,7 +49,7 @@ def table(text):
 
 @pytest.mark.parametrize(("name", "what"), table(BIDS) + table(WORDS))
 def test_a_name_tells_what_a_file_is(name, what):
-    assert str(nifti_names.role(f"{name}.nii.gz", "")) == what
+    assert str(file_names.role(f"{name}.nii.gz", "")) == what
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_name_tells_what_a_file_is(name, what):
 )
 def test_what_all_names_begin_with_is_not_looked_at(start, says):
     ends = {"flair": "flair", "t1": "pre", "t1ce": "post", "seg": "mask"}
-    found = nifti_names.roles([f"{start}{end}.nii.gz" for end in ends], "P")
+    found = file_names.roles([f"{start}{end}.nii.gz" for end in ends], "P")
     assert [one.what for one in found.values()] == list(ends.values()), says
 
 
@@ -77,7 +77,7 @@ ENTITIES = st.lists(st.tuples(st.sampled_from(["ses", "acq", "run", "space", "re
 def test_no_label_of_bids_but_that_of_ce_changes_what_was_measured(entities, suffix, agent):
     name = "_".join(["sub-gd", *("-".join(one) for one in entities), *(["ce-gadolinium"] if agent else []), suffix[0]])
     expected = "post" if agent and suffix[1] == "pre" else suffix[1]
-    assert nifti_names.role(f"{name}.nii.gz", "") == expected
+    assert file_names.role(f"{name}.nii.gz", "") == expected
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,6 @@ def test_no_label_of_bids_but_that_of_ce_changes_what_was_measured(entities, suf
     ],
 )
 def test_of_several_files_the_reference_and_the_original_come_first(names, best):
-    found = nifti_names.roles([f"{name}.nii.gz" for name in names], "P")
+    found = file_names.roles([f"{name}.nii.gz" for name in names], "P")
     assert max(found, key=lambda name: found[name].rank) == f"{best}.nii.gz"
     assert len({one.what for one in found.values()}) == 1

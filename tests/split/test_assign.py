@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from components.common.errors import UserError
 from components.common.tables import LEDGER_COLUMNS
-from components.split.assign import SplitRule, add_to_ledger, assign_splits
+from components.split.assign import assign_splits
+from components.split.ledger import add_to_ledger
+from components.split.rule import SplitRule
 
 PERSONS = ("anna", "bert", "cora", "dora", "emil", "fred", "gina", "hans")
 PERSONS += ("inge", "jens", "kurt", "lena", "mona", "nils", "olga", "paul")

@@ -38,7 +38,7 @@ def test_a_pair_is_told_once_whichever_side_either_is_on(sides, names):
     slices = dict(zip(names, (1, 2), strict=True))
     side = dict(zip(names, sides, strict=True))
     assert told == (
-        f"the same pixels are on two sides, 1 slice(s): a slice {slices['a']} ({side['a']}), "
+        f"the same pixels are in two splits, 1 slice(s): a slice {slices['a']} ({side['a']}), "
         f"b slice {slices['b']} ({side['b']})"
     )
     assert find_look_alikes(*tables(*rows), near=0) == []  # told already
@@ -55,7 +55,7 @@ def test_the_same_pixels_on_one_side_are_no_leak():
 def test_slices_of_a_pair_are_counted_and_the_first_is_named():
     rows = [("a", "train", f"x{n}", "") for n in range(3)] + [("b", "test", f"x{n}", "") for n in (1, 2, 3)]
     (told,) = find_leaks(*tables(*rows, ("c", "val", "x9", "")))
-    assert told == "the same pixels are on two sides, 2 slice(s): a slice 2 (train), b slice 4 (test)"
+    assert told == "the same pixels are in two splits, 2 slice(s): a slice 2 (train), b slice 4 (test)"
 
 
 def test_every_person_on_two_or_three_sides_is_told_by_name():
@@ -79,7 +79,7 @@ def test_a_person_s_own_pictures_may_look_the_same():
 def test_of_a_pair_of_patients_the_closest_pictures_are_shown(order):
     rows = [("a", "train", "x1", look(0, 9)), ("a", "train", "x2", look(0, 3)), ("a", "train", "x3", look(0, 6))]
     found = find_look_alikes(*tables(*rows[::order], ("b", "test", "y", look(0))), near=9)
-    assert found == ["pictures on two sides look the same (3 of 256 bits differ): b slice 4 (test), a slice 2 (train)"]
+    assert found == ["pictures in two splits look the same (3 of 256 bits differ): b slice 4 (test), a slice 2 (train)"]
 
 
 def test_pictures_are_looked_through_in_parts(monkeypatch):

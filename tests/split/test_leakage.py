@@ -10,8 +10,9 @@ from components.common.tables import read_manifest, read_splits
 from components.scans.scan import Scan
 from components.scans.slice_features import describe
 from components.sources import open_source
-from components.split.assign import SplitRule, assign_splits
+from components.split.assign import assign_splits
 from components.split.leakage import find_leaks, find_look_alikes
+from components.split.rule import SplitRule
 from components.split.stage import NEAR, split
 
 RULE = SplitRule(0.2, 0.2, 3, seed=1)
@@ -45,7 +46,7 @@ def test_the_same_pixels_on_two_sides_are_found_and_blank_slices_ignored():
         ("b", "test", "", ""),
     )
     (leak,) = find_leaks(manifest, splits)
-    assert leak == "the same pixels are on two sides, 1 slice(s): a slice 1 (train), b slice 2 (test)"
+    assert leak == "the same pixels are in two splits, 1 slice(s): a slice 1 (train), b slice 2 (test)"
 
 
 @pytest.mark.parametrize(("bits", "leaks"), [(0, 1), (NEAR, 1), (NEAR + 1, 0), (128, 0)])
@@ -98,7 +99,7 @@ def test_a_leak_ends_the_stage_with_nothing_written(tmp_path, data, capsys):
     stolen = manifest.loc[manifest["patient"] == train, "pixel_hash"].iloc[4]
     manifest.loc[manifest.index[manifest["patient"] == test][4], "pixel_hash"] = stolen
     manifest.to_csv(tmp_path / "manifest.csv", index=False)
-    with pytest.raises(UserError, match="same pixels are on two sides"):
+    with pytest.raises(UserError, match="same pixels are in two splits"):
         split(tmp_path / "manifest.csv", tmp_path / "splits.csv", tmp_path / "ledger.csv", RULE)
     assert "leak: the same pixels" in capsys.readouterr().out
     assert not (tmp_path / "splits.csv").exists()
@@ -115,5 +116,5 @@ def test_look_alikes_can_be_a_warning(tmp_path, data, capsys):
     with pytest.raises(UserError, match="look the same"):
         split(*places, RULE)
     split(*places, RULE, look_alikes="warn")
-    assert "leak: pictures on two sides look the same (0 of 256 bits differ)" in capsys.readouterr().out
+    assert "leak: pictures in two splits look the same (0 of 256 bits differ)" in capsys.readouterr().out
     assert (tmp_path / "splits.csv").exists()

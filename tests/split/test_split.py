@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from components.common.errors import UserError
 from components.common.tables import MANIFEST_COLUMNS, SPLIT_NAMES, SPLITS_COLUMNS, read_manifest, read_splits
-from components.split.assign import SplitRule, add_to_ledger, assign_splits
+from components.split.assign import assign_splits
+from components.split.ledger import add_to_ledger
+from components.split.rule import SplitRule
 from components.split.stage import split
 
 RULE = SplitRule(val=0.2, test=0.2, folds=5, seed=1)
@@ -163,7 +165,7 @@ def test_folds_of_ones_own_are_not_taken_for_dealt_ones(tmp_path):
             "other words than train, val, test",
         ),
         ([(f"p00{i}", "train") for i in range(4)], "no patient is in test or val"),
-        ([("p000", "test"), ("p001", "val"), ("p002", "train"), ("p003", "val")], "patient s1 is on 2 sides"),
+        ([("p000", "test"), ("p001", "val"), ("p002", "train"), ("p003", "val")], "patient s1 is in 2 splits"),
     ],
 )
 def test_a_broken_split_of_ones_own_is_refused(tmp_path, rows, says):
@@ -230,7 +232,7 @@ def test_a_side_that_would_be_empty_is_refused(tmp_path):
 def test_a_ledger_of_another_kind_is_not_overwritten(tmp_path):
     write_manifest(tmp_path, 20)
     (tmp_path / "ledger.csv").write_text("patient,split\np000,test\n", encoding="utf-8")
-    with pytest.raises(UserError, match="delete it to deal all patients anew"):
+    with pytest.raises(UserError, match="delete it to assign all patients anew"):
         split(*places(tmp_path), RULE)
 
 

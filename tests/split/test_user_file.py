@@ -59,7 +59,7 @@ def test_everybody_has_a_side_and_every_side_somebody(tmp_path):
 
 
 def test_a_person_is_on_one_side(tmp_path):
-    assert refused(tmp_path, **{"002": "test,0"}) == "patient s1 is on 2 sides; choose one of them"
+    assert refused(tmp_path, **{"002": "test,0"}) == "patient s1 is in 2 splits; choose one of them"
 
 
 @pytest.mark.parametrize("header", ["patient,side,fold", "name,split,fold"])

@@ -15,7 +15,8 @@ from conftest import LGG, ROOT, ingest_into
 from benchmarks import leakage
 from components.scans.identity import site_of, subject_of
 from components.sources import open_source
-from components.split.assign import SplitRule, assign_splits
+from components.split.assign import assign_splits
+from components.split.rule import SplitRule
 
 LABELINGS = 1000
 PATIENTS = ["TCGA_CS_4943_20000902", "TCGA_DU_5849_19950405", "TCGA_DU_7298_19910324"]

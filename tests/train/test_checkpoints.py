@@ -101,7 +101,7 @@ def test_without_checkpoints_there_is_nothing_to_go_on_from(address):
 def test_those_of_another_training_are_told_and_cleared_away(address, capsys):
     save(Checkpoints(address, "old"), 9)
     assert step_found(Checkpoints(address, "new")) is None
-    assert capsys.readouterr().out == f"{address}/step-000000009.npz: of other parameters, data or code; not used\n"
+    assert capsys.readouterr().out == f"{address}/step-000000009.npz: from other parameters, data or code; not used\n"
     save(Checkpoints(address, "new"), 3)
     assert step_found(Checkpoints(address, "new")) == 3
     assert step_found(Checkpoints(address, "old")) is None
@@ -146,7 +146,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(tmp_path, capsys)
         said = capsys.readouterr().out
         if step == 3:
             assert said.startswith(f"{newest}: damaged ("), name
-            assert said.endswith("); taking the one before\n"), name
+            assert said.endswith("); using the one before it\n"), name
             assert said.count("\n") == 1, name
             assert not newest.exists(), name
             told += 1

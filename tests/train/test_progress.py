@@ -77,7 +77,7 @@ def test_a_line_an_epoch_names_its_scores_and_the_best(capsys):
     show(range(2, 4), history=HISTORY[:2])
     show(range(2))
     assert capsys.readouterr().out.splitlines() == [
-        "segmenter: going on at step 4 of 8, epoch 3",
+        "segmenter: resuming at step 4 of 8, epoch 3",
         "epoch 3/4  loss 0.3333  val_auroc 0.7000",
         "epoch 4/4  loss 0.2500  val_auroc 0.8000",
         "epoch 1/4  loss 1.0000  val_auroc 0.5000",

@@ -87,7 +87,7 @@ def test_a_trial_that_was_interrupted_goes_on_and_keeps_its_best_epoch(tmp_path,
     ended = glioflow("tune", "segmenter", "--trials", 1, "--space", "space.yaml", cwd=stopped)
     assert ended.returncode == 143
     printed, found = tune(stopped, trials=1)
-    assert "going on at step 12 of 18, epoch 3" in printed
+    assert "resuming at step 12 of 18, epoch 3" in printed
     assert asked[0] < expected["score"][0]  # the best epoch is the first one, before the interruption
     columns = ["score", "epochs", "learning_rate"]
     assert found[columns].equals(expected[columns])
@@ -104,7 +104,7 @@ def test_what_it_recommends_can_be_set_and_what_makes_scores_differ_begins_anew(
     assert "trial 1:" not in tune(project, trials=1, **space)[0]
     set_knobs(project, epochs=1)
     printed, again = tune(project, trials=1, **space)
-    assert "begins anew" in printed
+    assert "starting anew" in printed
     assert again["epochs"].tolist() == [1]
 
 
@@ -121,13 +121,13 @@ def test_a_space_that_can_not_be_searched_is_refused_in_one_line(project):
     assert refused(project, "", "missing.yaml").startswith("missing.yaml: no such file; give a search space")
     assert refused(project, "# Größe\n") == "space.yaml: line 1 is not UTF-8; save the file in that encoding"
     twice = "segmenter:\n  loss: [dice, tversky]\n  loss: [dice, tversky]\n"
-    assert refused(project, twice) == "space.yaml: the key loss stands there twice, line 3; remove one of the two"
+    assert refused(project, twice) == "space.yaml: the key loss appears twice, line 3; remove one of the two"
     for space, says in {
         "{epochs: {low: 1.0, high: 3.0}}": "segmenter.epochs: Input should be a valid integer",
         "{image_size: {low: 32, high: 64}}": "segmenter.image_size: Input should be a multiple of 16",
         "{loss: [dice, hinge]}": "segmenter.loss: Input should be 'focal_tversky'",
-        "{augment.rotate.more: [1, 2]}": "segmenter has no knob augment.rotate.more",
-        "{filters.0: [1, 2]}": "segmenter has no knob filters.0",
+        "{augment.rotate.more: [1, 2]}": "segmenter has no parameter augment.rotate.more",
+        "{filters.0: [1, 2]}": "segmenter has no parameter filters.0",
     }.items():
         assert refused(project, f"segmenter: {space}").startswith(f"search space: {says}")
     assert not (project / "artifacts").exists()

@@ -72,7 +72,7 @@ def test_an_average_that_keeps_most_of_the_random_start_is_told(training_params,
     settings.check_updates(params, "segmenter", 40)
     assert capsys.readouterr().out == ""
     settings.check_updates(params, "segmenter", 10)
-    assert "a moving average of 0.99 keeps 74% after 30 batches" in capsys.readouterr().out
+    assert "after 30 batches, a moving average of 0.99 still holds 74%" in capsys.readouterr().out
 
 
 RECIPES = {

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.common.errors import UserError
-from components.validate.drift import COLUMNS, SHARE, between_sides, by_patient, compare, found
+from components.validate.drift import COLUMNS, SHARE, between_splits, by_patient, compare, found
 from components.validate.stage import check_drift
 
 
@@ -69,7 +69,7 @@ def sides(shift):
     both.index = [f"p{i}" for i in range(72)]
     manifest = both.rename_axis("patient").reset_index()
     splits = pd.DataFrame({"patient": both.index, "split": ["train"] * 40 + ["val"] * 12 + ["test"] * 20})
-    return between_sides(manifest, splits, level=0.01)
+    return between_splits(manifest, splits, level=0.01)
 
 
 def test_sides_that_differ_are_told_and_refused_if_asked(capsys):

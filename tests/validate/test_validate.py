@@ -57,7 +57,7 @@ def test_tfx_leaves_nothing_in_the_temporary_folder(validated):
 
 
 def test_an_anomaly_fails_and_names_side_and_feature(validated):
-    with pytest.raises(UserError, match=r"data/examples: test: has_tumor: .* \(and 3 more\); mend") as error:
+    with pytest.raises(UserError, match=r"data/examples: test: has_tumor: .* \(and 3 more\); correct") as error:
         stage.check(validated.anomalies)
     assert "\n" not in str(error.value)
 

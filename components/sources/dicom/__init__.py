@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from pydicom import config
 
 from components.scans.identity import site_of
-from components.sources import nifti, nifti_names
+from components.sources import nifti
 from components.sources.dicom.datasets import HEAD, SUFFIXES, is_dicom, read_file, read_headers, silent
 from components.sources.dicom.exact_positions import straighten
 from components.sources.dicom.folder import names, sort_files
@@ -21,9 +21,10 @@ from components.sources.dicom.pixel_data import read_segmentation, stack_series
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.sequence import UNCLEAR
 from components.sources.dicom.series import Series, candidates
+from components.sources.nifti import file_names
 from components.sources.reading import DAMAGE, Options, Reading
-from components.sources.volume import Volume
 from components.sources.volumes import LACKING, build_scan
+from components.sources.volumes.volume import Volume
 
 NO_IDENTITY = "the DICOM files in it have no PatientID, or can't be read"
 GIVE_IDENTITY = "write a PatientID into them, a pseudonym is enough: `dcmodify -i PatientID=P001 FILES`"
@@ -141,7 +142,7 @@ def _mask(outlines: list[Path], reading: Reading) -> Volume | None:
             reading.add("missing_mask", reading.patient, "no reference mask (DICOM SEG or NIfTI)")
         return None
     where = f"{reading.patient}: mask"
-    if nifti_names.is_volume(outlines[0].name):
+    if file_names.is_volume(outlines[0].name):
         volume = nifti.load(outlines[0], where, reading)
         return volume and nifti.check_mask(volume, where, reading)
     return _load(read_segmentation, outlines[0], where, reading)

@@ -11,12 +11,12 @@ from typing import Any
 from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
 from components.io.storage import walk
-from components.sources import nifti_names
 from components.sources.dicom.datasets import HEAD, SUFFIXES, is_dicom, read_file
 from components.sources.dicom.grouping import File, united
 from components.sources.dicom.measured import value
 from components.sources.dicom.positions import NEEDED
 from components.sources.dicom.series import TAGS, Series
+from components.sources.nifti import file_names
 from components.sources.reading import DAMAGE, Reading
 
 MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
@@ -32,8 +32,8 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
     images: set[tuple[str, ...]] = set()
     paths = [place] if place.is_file() else map(Path, walk(place))
     for number, path in enumerate(paths, start=1):
-        if nifti_names.is_volume(path.name):
-            outlines += [path] if nifti_names.role(path.name, "") == "mask" else []
+        if file_names.is_volume(path.name):
+            outlines += [path] if file_names.role(path.name, "") == "mask" else []
             continue
         header = _header(path, number, reading)
         if header is None:

@@ -17,7 +17,7 @@ from components.sources.dicom.positions import EVEN, check_positions
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.series import Series
 from components.sources.reading import MAX_VOXELS
-from components.sources.volume import Volume
+from components.sources.volumes.volume import Volume
 
 # In DICOM +x points to the patient's left and +y to the back, in NIfTI to the right and to the front.
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])

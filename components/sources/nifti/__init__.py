@@ -1,4 +1,4 @@
-"""Reader of NIfTI volumes: one 3-D file per sequence, or one 4-D file; `nifti_files` identifies the files.
+"""Reader of NIfTI volumes: one 3-D file per sequence, or one 4-D file; `file_roles` identifies the files.
 
 Masks are whole numbers, and every label but 0 counts as tumour.
 """
@@ -16,12 +16,12 @@ import numpy as np
 from components.io.storage import walk
 from components.scans.geometry import Geometry, is_usable
 from components.scans.identity import site_of
-from components.sources import nifti_files, nifti_header
-from components.sources.nifti_names import is_volume, pair, stem
-from components.sources.position import is_unset, shift
+from components.sources.nifti import file_roles, header_position
+from components.sources.nifti.file_names import is_volume, pair, stem
 from components.sources.reading import DAMAGE, MAX_VOXELS, Options, Reading
-from components.sources.volume import Volume
 from components.sources.volumes import build_scan
+from components.sources.volumes.position import is_unset, shift
+from components.sources.volumes.volume import Volume
 
 LABELS = 16  # no tumour mask has more labels
 
@@ -34,7 +34,7 @@ def read(
     See `kaggle_3m.read` for the other arguments.
     """
     reading = Reading(patient)
-    found = nifti_files.sort(_files(place, files), place if files is None else None, options, reading, masks)
+    found = file_roles.sort(_files(place, files), place if files is None else None, options, reading, masks)
     volumes = {
         name: volume for name, path in found.items() if (volume := load(path, _where(path, place), reading)) is not None
     }
@@ -45,7 +45,7 @@ def read(
         if volume.data.ndim != 3:
             what = f"{volume.data.ndim} dimensions where 3 are expected"
             reading.add(
-                "shape", _where(found[name], place), what, "export one volume a file, or one 4-D file a patient"
+                "shape", _where(found[name], place), what, "export one volume per file, or one 4-D file per patient"
             )
     if masks and "mask" not in found:
         reading.add("missing_mask", patient, "no reference mask")
@@ -76,8 +76,8 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
             return None
         kind = picture.get_data_dtype()
         if kind.fields is not None or kind.kind == "c":
-            remedy = "export it as numbers, one a voxel"
-            reading.add("type", where, f"holds {_words(kind)} where one number a voxel is expected", remedy)
+            remedy = "export it as numbers, one per voxel"
+            reading.add("type", where, f"holds {_words(kind)} where one number per voxel is expected", remedy)
             return None
         _check_gzip(path)
         data = np.asarray(picture.dataobj)
@@ -95,12 +95,12 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
     data = _squeezed(data)
     geometry = Geometry(data.shape[:3], affine)
     # If both codes are 0, the header holds no position, and the affine is a guess.
-    unset = not nifti_header.codes(picture) or is_unset(affine)
-    second = nifti_header.second_form(picture, geometry)
+    unset = not header_position.codes(picture) or is_unset(affine)
+    second = header_position.second_form(picture, geometry)
     if second is not None:
         what = f"sform and qform of its header place it {shift(second, geometry):.1f} voxels apart; sform is taken"
         reading.add("choice", where, what, "make the two equal if programs disagree about where it lies")
-    return Volume(data, geometry, None, unset, second, nifti_header.block(picture))
+    return Volume(data, geometry, None, unset, second, header_position.block(picture))
 
 
 def _words(kind: np.dtype) -> str:
@@ -158,8 +158,8 @@ def _channels_remedy(stack: Volume, path: Path, options: Options) -> str:
         return "channels are its first axis: make them the last"
     if stack.data.ndim == 4:
         named = "name what its last axis holds, e.g. ingest.channels=[flair,pre,post,t2]"
-        return f"lay the Medical Decathlon's dataset.json beside its folders, {named}, or save a file a sequence"
-    return "make it one 3-D file a sequence"
+        return f"lay the Medical Decathlon's dataset.json beside its folders, {named}, or save one file per sequence"
+    return "make it one 3-D file per sequence"
 
 
 def _where(path: Path, place: Path) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from components.sources import bids_names, mask_words, sequence_words
+from components.sources.nifti import bids_names, mask_words, sequence_words
 
 # Words for processed versions of a sequence: a file without such a word is preferred.
 _DERIVED = re.compile(

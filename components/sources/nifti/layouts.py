@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from components.common.problems import Problem
-from components.sources import folder_names, masks_apart, nifti_flat
-from components.sources.folder_layout import Layout
-from components.sources.nifti_names import flair_folders, is_complete, is_volume, role
+from components.sources.nifti import flat_folder, folder_names, masks_apart
+from components.sources.nifti.file_names import flair_folders, is_complete, is_volume, role
+from components.sources.nifti.folder_layout import Layout
 
 PASSED = ("sourcedata", "code")  # BIDS' folders for the original data and code
 
@@ -110,7 +110,7 @@ def _bids(path: str, layout: Layout) -> None:
 
 def _flat(names: list[str], channels: bool, layout: Layout) -> None:
     """Handle files beside the folders, or alone."""
-    groups = nifti_flat.group(names, channels=channels)
+    groups = flat_folder.group(names, channels=channels)
     for patient, files in groups.items():
         for path in files:
             layout.add(patient, "", path)

@@ -9,10 +9,10 @@ from pathlib import Path
 import nibabel as nib
 
 from components.scans.scan import CHANNELS
-from components.sources import folder_names, mask_words
-from components.sources.nifti_names import Role, roles, stem
+from components.sources.nifti import folder_names, mask_words
+from components.sources.nifti.file_names import Role, roles, stem
+from components.sources.nifti.sequence_words import spaced
 from components.sources.reading import DAMAGE, Options, Reading
-from components.sources.sequence_words import spaced
 
 WHAT = {"pre": "T1", "post": "T1 with contrast agent", "flair": "FLAIR", "mask": "the mask"}
 NAMES = "call them by what they are: flair, t1, t1ce, seg; BIDS names are known, too (docs/how-to/real-scans.md)"
@@ -98,7 +98,7 @@ def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> 
         remedy = "lay nnU-Net's dataset.json beside the folders, or name all in order, e.g. [flair, pre, post, t2]"
         reading.add("series", reading.patient, what, remedy)
         return dict.fromkeys(numbers, Role("other"))
-    if not options.told and tuple(channels) == CHANNELS:  # it is only the default
+    if not options.from_source and tuple(channels) == CHANNELS:  # it is only the default
         what = f"the files' numbers are taken for {', '.join(channels)}, in this order (ingest.channels)"
         reading.add("choice", reading.patient, what, "lay nnU-Net's dataset.json beside the folders if they are not")
     return {

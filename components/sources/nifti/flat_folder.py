@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from components.sources import bids_names
-from components.sources.nifti_names import is_volume, pair, role, stem
+from components.sources.nifti import bids_names
+from components.sources.nifti.file_names import is_volume, pair, role, stem
 
 
 def plain_stem(path: str) -> str:
@@ -24,7 +24,7 @@ def person_of(name: str) -> str:
     words = [bool(re.search(r"\w", part)) and (role(part, "") is not None) for part in parts]
     first = words.index(True) if True in words else len(parts)
     before = "".join(parts[:first]).strip("_.- ")
-    return before or "".join(part for part, told in zip(parts, words, strict=True) if not told).strip("_.- ")
+    return before or "".join(part for part, word in zip(parts, words, strict=True) if not word).strip("_.- ")
 
 
 def group(paths: Sequence[str], *, channels: bool = False) -> dict[str, list[str]]:

@@ -29,14 +29,14 @@ def is_unset(affine: np.ndarray) -> bool:
 
 
 def contradiction(
-    volume: Geometry, flair: Geometry, *, unset: tuple[bool, bool] = (False, False), drawn: bool = False
+    volume: Geometry, flair: Geometry, *, unset: tuple[bool, bool] = (False, False), is_mask: bool = False
 ) -> tuple[str, str] | None:
     """Why a volume can't be placed relative to FLAIR, and the remedy; None if it can.
 
     Args:
         volume, flair: geometries according to the headers.
         unset: for each of the two, whether its header lacks a position.
-        drawn: whether it is a mask, which is drawn on the voxels of a sequence.
+        is_mask: whether it is a mask, which is drawn on the voxels of a sequence.
     """
     if volume.same_as(flair):
         return None
@@ -60,7 +60,7 @@ def contradiction(
         return "its header is FLAIR's, and its voxels lie in another order of axes", "save it in FLAIR's order of axes"
     if max(shares) < SHARED:
         return f"it shares {max(shares):.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
-    if drawn and same_shape and shift(volume, flair) > 1 and not _is_reordered(volume, flair):
+    if is_mask and same_shape and shift(volume, flair) > 1 and not _is_reordered(volume, flair):
         return (
             f"it has FLAIR's shape, and its header places it {shift(volume, flair):.1f} voxels beside it",
             COPY_HEADER,

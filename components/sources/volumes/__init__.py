@@ -8,9 +8,9 @@ import numpy as np
 
 from components.scans.geometry import Geometry, model_grid, resample, resample_mask, voxels_outside
 from components.scans.scan import CHANNELS, Scan
-from components.sources import head, intensities, placing, position
 from components.sources.reading import Options, Reading
-from components.sources.volume import Volume
+from components.sources.volumes import head, intensities, placing, position
+from components.sources.volumes.volume import Volume
 
 # After one of these a volume is missing, and the scan would differ from the one provided.
 LACKING = ("unreadable", "type", "not_finite", "shape", "gap")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from components.scans.geometry import Geometry, resample
-from components.sources.position import COPY_HEADER, shift
+from components.sources.volumes.position import COPY_HEADER, shift
 
 BINS = 32
 AIR = 2  # highest of the `BINS` levels that is air

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from components.sources.sequence_words import sequence, spaced
+from components.sources.nifti.sequence_words import sequence, spaced
 
 SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 SESSION = re.compile(r"ses-[A-Za-z0-9]+")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from components.scans.scan import CHANNELS
-from components.sources import alignment, position
 from components.sources.reading import Reading
-from components.sources.volume import Volume
+from components.sources.volumes import alignment, position
+from components.sources.volumes.volume import Volume
 
 
 def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading) -> Volume | None:
@@ -22,9 +22,9 @@ def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading
         what = f"{name} and FLAIR hold no position; they are taken voxel by voxel"
         reading.add("choice", where, what, "look whether the pictures fit")
         return replace(volume, geometry=flair.geometry)
-    drawn = name not in CHANNELS
+    is_mask = name not in CHANNELS
     found = position.contradiction(
-        volume.geometry, flair.geometry, unset=(volume.unset, flair.unset), drawn=drawn
+        volume.geometry, flair.geometry, unset=(volume.unset, flair.unset), is_mask=is_mask
     ) or alignment.contradiction(volume.data, volume.geometry, flair.data, flair.geometry)
     if found is None:
         return volume

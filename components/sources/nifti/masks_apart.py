@@ -6,9 +6,9 @@ from collections import defaultdict
 from pathlib import PurePosixPath
 
 from components.common.problems import Problem
-from components.sources import bids_names, folder_names, nifti_flat
-from components.sources.folder_layout import Layout
-from components.sources.nifti_names import role
+from components.sources.nifti import bids_names, flat_folder, folder_names
+from components.sources.nifti.file_names import role
+from components.sources.nifti.folder_layout import Layout
 
 
 def by_kind(paths: list[str], layout: Layout) -> list[str]:
@@ -24,7 +24,7 @@ def by_kind(paths: list[str], layout: Layout) -> list[str]:
         else:
             flat[str(PurePosixPath(path).parent)].append(path)
     for inside in flat.values():
-        for patient, files in nifti_flat.group(inside, channels=True).items():
+        for patient, files in flat_folder.group(inside, channels=True).items():
             for path in files:
                 layout.add(patient, "", path)
     for path in masks:
@@ -35,7 +35,7 @@ def by_kind(paths: list[str], layout: Layout) -> list[str]:
 def _attach(path: str, layout: Layout) -> None:
     """Assign a mask in a folder of masks to the patient named by its folder, or by the start of its own name."""
     parts = path.split("/")
-    name = parts[1] if len(parts) > 2 else nifti_flat.plain_stem(parts[-1])
+    name = parts[1] if len(parts) > 2 else flat_folder.plain_stem(parts[-1])
     fitting = [one for one in layout.files if name == one or (name.startswith(one) and not name[len(one)].isalnum())]
     if fitting:
         layout.files[max(fitting, key=len)].append(path)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from components.sources import folder_names, nifti_flat
-from components.sources.nifti_names import flair_folders, is_volume, role
+from components.sources.nifti import flat_folder, folder_names
+from components.sources.nifti.file_names import flair_folders, is_volume, role
 
 
 def is_one_person(name: str, entries: Mapping[str, list[str]]) -> bool:
@@ -16,12 +16,12 @@ def is_one_person(name: str, entries: Mapping[str, list[str]]) -> bool:
         entry for entry, files in entries.items() if not files and role(entry, "") == "flair" and is_volume(entry)
     ]
     if direct:
-        return len({nifti_flat.person_of(file) for file in direct}) == 1
+        return len({flat_folder.person_of(file) for file in direct}) == 1
     inner = [entry for entry, files in entries.items() if any(map(is_volume, files))]
     kinds = [entry for entry in inner if folder_names.is_kind(entry) or folder_names.holds_masks(entry)]
     if inner and len(kinds) == len(inner):
         names = {file.rpartition("/")[2] for entry in inner for file in entries[entry]}
-        flairs = {nifti_flat.person_of(file) for file in names if is_volume(file) and role(file, "") == "flair"}
+        flairs = {flat_folder.person_of(file) for file in names if is_volume(file) and role(file, "") == "flair"}
         return len(flairs) == 1  # several belong to several persons: images/P1_flair.nii.gz, images/P2_flair.nii.gz
     nobodys = folder_names.is_group(name) or folder_names.is_kind(name)
     visits = [entry for entry in inner if folder_names.is_visit(entry) and len(flair_folders(entries[entry])) < 2]

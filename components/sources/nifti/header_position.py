@@ -8,8 +8,8 @@ import nibabel as nib
 import numpy as np
 
 from components.scans.geometry import Geometry, is_usable
-from components.sources.position import shift
 from components.sources.reading import DAMAGE
+from components.sources.volumes.position import shift
 
 
 def block(picture: Any) -> bytes | None:

@@ -1,0 +1,22 @@
+"""Kinds of values that parameters take, and the base of their groups."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Side = Annotated[int, Field(ge=32, le=1024, multiple_of=16)]
+# Stands for "no table" in params.yaml: the stages that read tables depend on it, and DVC can't depend on nothing.
+NO_TABLE = "own/none.csv"
+Table = Annotated[str | None, BeforeValidator(lambda path: None if path == NO_TABLE else path)]
+
+
+class Group(BaseModel):
+    """A group of parameters; unknown names are refused, because they are usually misspelt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

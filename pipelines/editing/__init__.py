@@ -1,0 +1,1 @@
+"""Setting parameters as users write them, in the text of params.yaml."""
