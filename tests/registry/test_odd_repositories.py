@@ -54,7 +54,7 @@ def test_a_project_in_a_folder_of_its_repository_promotes_and_fetches(tmp_path):
     run(tmp_path, "git add .")
     run(tmp_path, "git commit -q -m v1.0.0")
     tag(tmp_path, "layered@v1.0.0", "HEAD")
-    assert glioflow(*PROMOTE, cwd=folder).stdout == "v1.0.0 stands in staging\n"
+    assert glioflow(*PROMOTE, cwd=folder).stdout == "v1.0.0 is now in staging\n"
     assert files(folder / "artifacts" / "models" / "v1.0.0") == files(folder / "registry" / "layered")
 
 

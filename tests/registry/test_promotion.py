@@ -243,7 +243,7 @@ def test_a_tag_that_a_killed_promotion_left_counts_as_far_as_the_remote_has_it(r
     hook.unlink()
     if way == "the remote has it":
         run(registry, "git push -q origin refs/tags/layered#staging#1")
-        assert "v1.0.0 stands in staging already" in refused("v1.0.0", remote="origin")
+        assert "v1.0.0 is already in staging" in refused("v1.0.0", remote="origin")
     else:
         run(registry, "git push -q origin :refs/tags/layered#staging#1")
         put("v1.0.0", remote="origin")
