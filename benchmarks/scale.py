@@ -48,8 +48,8 @@ def short(value: float) -> str:
 
 def rows(gpu_rate: float, audit_rate: float) -> list[tuple[str, ...]]:
     """The table: what, and one figure for each number of patients."""
-    knobs = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
-    epochs = sum(knobs[network]["epochs"]["full"] for network in ("classifier", "segmenter"))
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    epochs = sum(params[network]["epochs"]["full"] for network in ("classifier", "segmenter"))
     slices = [patients * SLICES for patients in PATIENTS]
     stored = [sum(BYTES.values()) * n / 1e9 for n in slices]
     cores = [sum(n / rate for rate in CORE_RATES.values()) / 3600 for n in slices]

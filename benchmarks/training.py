@@ -41,8 +41,8 @@ def parameters(folder: Path, **changes: Any) -> params.Params:
 
     tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     paths = {"training.cache": str(folder / "cache"), "training.checkpoints": str(folder / "checkpoints")}
-    for knob, value in (SWITCHES | paths | changes).items():
-        *groups, name = knob.split(".")
+    for parameter, value in (SWITCHES | paths | changes).items():
+        *groups, name = parameter.split(".")
         place = tree
         for group in groups:
             place = place[group]
@@ -61,8 +61,8 @@ def prepare(source: Path, folder: Path, patients: int) -> list[str]:
     ingest(str(source), *names, policy=dict.fromkeys(REMEDIES, "warn"), patients=patients, workers=None)
     table = read_manifest(folder / "manifest.csv").drop_duplicates("patient").assign(split="train", fold=0)
     table[SPLITS_COLUMNS].to_csv(folder / "splits.csv", index=False)
-    knobs = parameters(folder).convert.model_dump()
-    convert(folder / "scans", folder / "splits.csv", folder / "examples", **knobs)
+    group = parameters(folder).convert.model_dump()
+    convert(folder / "scans", folder / "splits.csv", folder / "examples", **group)
     return [str(folder / "examples" / "Split-train" / "*")]
 
 
@@ -112,9 +112,9 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
     from components.train.sampling import Sampler
 
     chosen = parameters(folder, **({"classifier.strategy": "finetune"} if strategy else {}))
-    knobs, with_masks = getattr(chosen, network), network == "segmenter"
-    slices = cache.cached(cache.example_files(patterns), "benchmark", knobs.image_size, folder / "cache", lambda: None)
-    precision = devices.precision(knobs.precision)
+    group, with_masks = getattr(chosen, network), network == "segmenter"
+    slices = cache.cached(cache.example_files(patterns), "benchmark", group.image_size, folder / "cache", lambda: None)
+    precision = devices.precision(group.precision)
     xla = devices.compiles(chosen.training.xla, deterministic=chosen.training.deterministic)
 
     def ready() -> Any:

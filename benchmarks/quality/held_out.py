@@ -1,4 +1,4 @@
-"""What the networks of a cross-validation said of the patients that they had not seen, read from `train.py`'s files."""
+"""What the networks of a cross-validation predicted for patients they had not seen, read from `train.py`'s files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 from pack import packed
-from train import knobs
+from train import recipe_params
 
 from components.layered.views import Views
 from components.metrics.pixel_calibration import PixelCalibration
@@ -23,19 +23,19 @@ from models.networks import preprocessing
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What a fold's networks said of the patients that they had not seen, on their own grids.
+    """What a fold's networks predicted for the patients that they had not seen, on their own grids.
 
     Attributes:
         patients: names, in order.
         ends: where each patient's slices end, int [patients].
         probability: float32 [slices], the mean of both looks.
-        drawn, mirrored: float16 [slices, size, size, 1].
+        masks, mirrored: float16 [slices, size, size, 1].
     """
 
     patients: list[str]
     ends: np.ndarray
     probability: np.ndarray
-    drawn: np.ndarray
+    masks: np.ndarray
     mirrored: np.ndarray
 
     @functools.cache  # noqa: B019 - a run has one set of folds, and asks for every patient a dozen times
@@ -45,7 +45,7 @@ class HeldOut:
         slices = slice(self.ends[at - 1] if at else 0, self.ends[at])
         maps = (
             np.asarray(preprocessing.from_grid(part[slices], side, side))[..., 0]
-            for part in (self.drawn, self.mirrored)
+            for part in (self.masks, self.mirrored)
         )
         return self.probability[slices].astype(np.float32), (sum(maps) / 2).astype(np.float16)
 
@@ -56,22 +56,22 @@ class OutOfFold:
     def __init__(self, folds: list[HeldOut], scans: Source, only: set[str] | None = None) -> None:
         self.where = {patient: fold for fold in folds for patient in fold.patients if only is None or patient in only}
         self.scans, self.pixels = scans, PixelCalibration()
-        labels, said = [], []
+        labels, outputs = [], []
         for _, scan, seen in self.patients(1.0, 1.0):
             assert scan.mask is not None
             self.pixels += PixelCalibration.of(seen.mask_probability, scan.mask)
             labels.append(scan.mask.any(axis=(1, 2)))
-            said.append(seen.tumor_probability)
-        self.labels, self.probabilities = np.concatenate(labels), np.concatenate(said)
+            outputs.append(seen.tumor_probability)
+        self.labels, self.probabilities = np.concatenate(labels), np.concatenate(outputs)
 
     def patients(self, tumor_temperature: float, mask_temperature: float) -> Iterator[tuple[str, Scan, Views]]:
         """Yield each patient with its calibrated views."""
         for patient, fold in self.where.items():
             scan = self._scan(patient)
-            probability, drawn = fold.of(patient, scan.image.shape[1])
-            drawn = apply_temperature(drawn, mask_temperature)
+            probability, masks = fold.of(patient, scan.image.shape[1])
+            masks = apply_temperature(masks, mask_temperature)
             # The model itself looks at the mirror image, so what it says of that is the same.
-            yield patient, scan, Views(apply_temperature(probability, tumor_temperature), drawn, drawn)
+            yield patient, scan, Views(apply_temperature(probability, tumor_temperature), masks, masks)
 
     @functools.cache  # noqa: B019
     def _scan(self, patient: str) -> Scan:
@@ -87,21 +87,21 @@ def temperatures(record: dict[str, Any]) -> tuple[float, float]:
 
 def held_out(segmenter: Path, classifier: Path | None, slices: dict[str, int]) -> HeldOut:
     """Read a fold; without a classifier, its probability is the largest of the mask's."""
-    with np.load(segmenter / "held_out.npz", allow_pickle=False) as drawn:
-        patients, seen, mirrored = drawn["patients"].tolist(), drawn["seen"], drawn["mirrored"]
+    with np.load(segmenter / "held_out.npz", allow_pickle=False) as masks:
+        patients, seen, mirrored = masks["patients"].tolist(), masks["seen"], masks["mirrored"]
     if classifier is None:
         probability = ((seen.astype(np.float32) + mirrored) / 2).max(axis=(1, 2, 3))
     else:
-        with np.load(classifier / "held_out.npz", allow_pickle=False) as said:
-            if said["patients"].tolist() != patients:
+        with np.load(classifier / "held_out.npz", allow_pickle=False) as outputs:
+            if outputs["patients"].tolist() != patients:
                 raise click.ClickException(f"{classifier}: other patients than {segmenter}; train both anew")
-            probability = (said["seen"][:, 0].astype(np.float32) + said["mirrored"][:, 0]) / 2
+            probability = (outputs["seen"][:, 0].astype(np.float32) + outputs["mirrored"][:, 0]) / 2
     return HeldOut(patients, np.cumsum([slices[patient] for patient in patients]), probability, seen, mirrored)
 
 
 def folds_of(source: Path, recipe: str, other: str | None, tags: list[str], place: Path) -> list[HeldOut]:
-    """What the networks of some folds said: segmenters of `recipe`, classifiers of `other`."""
-    size, seed = knobs(recipe).segmenter.image_size, knobs(recipe).seed
+    """What the networks of some folds predicted: segmenters of `recipe`, classifiers of `other`."""
+    size, seed = recipe_params(recipe).segmenter.image_size, recipe_params(recipe).seed
     table = packed(source, size, seed, place / f"pack-{size}").patients
     slices = dict(zip(table["patient"], table["slices"], strict=True))
     return [

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from train import knobs
+from train import recipe_params
 
 from components.metrics.mask_scores import dice_per_slice
 from components.metrics.slice_scores import auroc
@@ -23,19 +23,19 @@ SPLITS = {"patient": "", "slice": "-by-slice"}
 
 def scores(place: Path, folder: Path, size: int, common: np.ndarray) -> tuple[float, float]:
     """Mean Dice of the `common` slices with tumour on the network's grid, AUROC of the largest pixel probability."""
-    with np.load(folder / "held_out.npz", allow_pickle=False) as said:
-        seen = said["seen"][np.isin(said["slices"], common)][..., 0]
+    with np.load(folder / "held_out.npz", allow_pickle=False) as outputs:
+        seen = outputs["seen"][np.isin(outputs["slices"], common)][..., 0]
     masks = np.load(place / f"pack-{size}" / "masks.npy", mmap_mode="r")[common][..., 0] > 0
-    ill = masks.any(axis=(1, 2))
-    found = auroc(ill, seen.max(axis=(1, 2)))
+    with_tumor = masks.any(axis=(1, 2))
+    found = auroc(with_tumor, seen.max(axis=(1, 2)))
     assert found is not None
-    return float(dice_per_slice(masks[ill], seen[ill] >= 0.5).mean()), found
+    return float(dice_per_slice(masks[with_tumor], seen[with_tumor] >= 0.5).mean()), found
 
 
 def tested(folder: Path) -> np.ndarray:
     """Numbers of the slices that a network was tested on, ascending."""
-    with np.load(folder / "held_out.npz", allow_pickle=False) as said:
-        return said["slices"]
+    with np.load(folder / "held_out.npz", allow_pickle=False) as outputs:
+        return outputs["slices"]
 
 
 @click.command()
@@ -43,7 +43,7 @@ def tested(folder: Path) -> np.ndarray:
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
 def main(recipe: str, place: Path) -> None:
     """Print both."""
-    size = knobs(recipe).segmenter.image_size
+    size = recipe_params(recipe).segmenter.image_size
     folders = {split: place / recipe / f"segmenter-1-without-0{tag}" for split, tag in SPLITS.items()}
     common = np.intersect1d(*map(tested, folders.values()))
     print(f"{len(common)} slices\n\n| split by | tumour-slice Dice | AUROC |\n|---|---|---|")

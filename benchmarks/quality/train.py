@@ -38,13 +38,13 @@ def chained(recipe: str) -> list[dict]:
     return chain
 
 
-def knobs(recipe: str) -> Params:
+def recipe_params(recipe: str) -> Params:
     """params.yaml at scale laptop with the overrides of a recipe, and of those that it builds on."""
     tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     tree["scale"] = "laptop"
     for one in reversed(chained(recipe)):
-        for knob, value in one.get("set", {}).items():
-            *groups, last = knob.split(".")
+        for parameter, value in one.get("set", {}).items():
+            *groups, last = parameter.split(".")
             place = tree
             for group in groups:
                 place = place[group]
@@ -188,7 +188,7 @@ def main(
     place: Path,
 ) -> None:
     """Train RECIPE without the held-out fold, and predict that."""
-    params = knobs(recipe)
+    params = recipe_params(recipe)
     size = getattr(params, network).image_size
     pack = packed(source, size, params.seed, place / f"pack-{size}")
     known, tested = divided(pack, test, unseen, by_slice=by_slice)

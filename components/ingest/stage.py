@@ -78,7 +78,7 @@ def ingest(
                 else:
                     for path in (image_path(part, one.patient), mask_path(part, one.patient)):
                         path.unlink(missing_ok=True)
-        _tell(address, found, table)
+        _report(address, found, table)
         persons, sites, slices = zip(*taken, strict=True) if taken else ((), (), ())
         print(
             f"{len(taken)} patients, {len(set(persons))} persons, {len(set(sites))} sites, {sum(slices)} slices, "
@@ -91,7 +91,7 @@ def ingest(
         Path(manifest).unlink(missing_ok=True)  # it would not describe the new scans
 
 
-def _tell(address: str | Path, found: list[tuple[Problem, str]], table: str | Path) -> None:
+def _report(address: str | Path, found: list[tuple[Problem, str]], table: str | Path) -> None:
     """Print and write the problems; raises UserError if any of them refuses the source."""
     rows = [(p.kind, action, p.patient, p.where, p.what, p.advice) for p, action in found]
     with atomic_file(table) as part:

@@ -1,24 +1,13 @@
 from __future__ import annotations
 
-import json
-import os
-import shutil
-
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from layered_models import write_layered
 
-from components.common.errors import UserError
-from components.common.layout import LAYERED, SERVING
 from components.layered.decision import decide, doubt, unprocessed
-from components.layered.predictor import Predictor
-from components.layered.record import read_record
 from components.layered.views import Views, views
-from components.metrics.mask_scores import dice
 from components.scans.scan import Scan
 
 RECORD = {
@@ -27,7 +16,9 @@ RECORD = {
     "mask_threshold": 0.4,
     "processing": {"largest": False, "min_ml": 0.002},  # two voxels of a cubic millimetre
 }
+
 SPACING = (1.0, 1.0, 1.0)
+
 probabilities = st.floats(0, 1, width=32)
 
 
@@ -127,88 +118,3 @@ def test_stages_that_look_at_the_mirror_image_themselves_are_asked_once():
     assert sum(asked) == 37
     assert seen.mirrored is None
     assert np.array_equal(seen.mean, seen.mask_probability)
-
-
-@pytest.fixture(scope="module")
-def layered(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("layered")
-    write_layered(folder)
-    return folder
-
-
-def picture():
-    image = np.zeros((2, 64, 64, 3), np.uint8)
-    image[0, 20:40, 30:50, 1] = 200
-    return Scan("p", "DU", image, np.zeros((2, 64, 64), bool))
-
-
-def test_a_model_predicts_from_assembles_folder_and_from_the_registrys(layered):
-    for folder in (layered, layered / SERVING):
-        seen, found = Predictor(folder)(picture())
-        assert found.has_tumor.tolist() == [True, False]
-        assert dice(found.mask, picture().image[..., 1] > 0) == 1
-        assert seen.mirrored == pytest.approx(seen.mask_probability, abs=1e-6)
-
-
-def test_a_model_of_a_version_without_the_signature_maps_says_the_same(layered, tmp_path):
-    shutil.copytree(layered / SERVING, tmp_path / "old")
-    model = tf.saved_model.load(str(layered / SERVING))
-    signatures = {name: model.signatures[name] for name in ("serving_default", "stages")}
-    tf.saved_model.save(model, str(tmp_path / "old"), signatures=signatures)
-    old, new = Predictor(tmp_path / "old"), Predictor(layered)
-    assert "maps" in new.model.signatures
-    assert "maps" not in old.model.signatures
-    for one, other in zip(old(picture()), new(picture()), strict=True):
-        for name, value in vars(one).items():
-            assert np.array_equal(value, getattr(other, name)), name
-
-
-def half(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def noise(path):
-    path.write_bytes(np.random.default_rng(0).bytes(path.stat().st_size))
-
-
-def empty(path):
-    path.write_bytes(b"")
-
-
-VARIABLES = "variables/variables.data-00000-of-00001"
-FILES = ("saved_model.pb", VARIABLES, "variables/variables.index")
-
-
-@pytest.mark.parametrize("harm", [half, noise, empty, os.unlink])
-@pytest.mark.parametrize("file", FILES)
-def test_a_damaged_model_is_named_in_one_line(layered, tmp_path, file, harm):
-    shutil.copytree(layered / SERVING, tmp_path / "model")
-    harm(tmp_path / "model" / file)
-    with pytest.raises(UserError, match=r"model: damaged model; copy it again, or run `dvc checkout`") as error:
-        Predictor(tmp_path / "model")
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (None, r"no layered model there; give a folder that assemble wrote"),
-        ("{", r"layered\.json is damaged; copy it again"),
-        (
-            '{"neighbors": 0}',
-            r"layered\.json lacks tumor_threshold, mask_threshold, processing; assemble the model again",
-        ),
-    ],
-)
-def test_a_folder_without_all_choices_is_refused(tmp_path, text, says):
-    if text is not None:
-        (tmp_path / LAYERED).parent.mkdir()
-        (tmp_path / LAYERED).write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=says) as error:
-        read_record(tmp_path)
-    assert str(error.value).startswith(f"{tmp_path}: ")
-
-
-def test_the_choices_are_read_as_they_were_written(layered):
-    expected = json.loads((layered / SERVING / LAYERED).read_text(encoding="utf-8"))
-    assert read_record(layered) == read_record(layered / SERVING) == expected

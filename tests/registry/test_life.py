@@ -101,7 +101,7 @@ def test_from_training_to_rollback(project):
     said(project, "promote", "v1.2.0", "--stage", "staging")
     said(project, "promote", "v1.2.0", "--stage", "prod")
     assert table(project) == [("v1.2.0", "staging, prod"), ("v1.1.0", "-"), ("v1.0.0", "-")]
-    assert "stands in prod already" in refused(project, "promote", "v1.2.0", "--stage", "prod")
+    assert "is already in prod" in refused(project, "promote", "v1.2.0", "--stage", "prod")
 
     assert said(project, "rollback", "--stage", "prod") == "v1.0.0 is back in prod, in place of v1.2.0\n"
     assert table(project) == [("v1.2.0", "staging"), ("v1.1.0", "-"), ("v1.0.0", "prod")]

@@ -8,44 +8,19 @@ import shutil
 import pytest
 import yaml
 from conftest import tiny_tree
-from dvc_project import isolate, run
+from dvc_project import run
 from in_process import glioflow
-from tagged import GATE, MODELS, in_folder, tag, tags, write_model, write_registry
+from tagged import GATE, MODELS, in_folder, tag, tags, write_model
 
 from components.common.errors import UserError
-from components.registry import promotion
 from components.registry.git import fetch_tags
 from components.registry.promotion import promote, rollback
 from components.registry.pushed import check_tags, in_words
 from components.registry.resolve import FETCHED, model_folder
 from components.registry.state import none_here, read_state
 
-TWO = {name: MODELS[name] for name in ("v1.0.0", "v1.2.0")}
-
-
-@pytest.fixture(autouse=True)
-def isolated(monkeypatch, tmp_path_factory):
-    isolate(monkeypatch, tmp_path_factory)
-    monkeypatch.setattr(promotion, "after", lambda moment: None)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        isolate(patch, tmp_path_factory)
-        write_registry(folder, TWO, files=True)
-    return folder
-
-
-@pytest.fixture
-def registry(template, tmp_path, monkeypatch):
-    """The repository that a test works in, with no more of a model in the workspace than DVC's pointer."""
-    folder = tmp_path / "project"
-    shutil.copytree(template, folder)
-    shutil.rmtree(folder / "registry" / "layered")
-    monkeypatch.chdir(folder)
-    return folder
+pytest_plugins = ["registry_here"]
+REGISTERED = {name: MODELS[name] for name in ("v1.0.0", "v1.2.0")}
 
 
 def lose(registry, name):
@@ -99,7 +74,7 @@ def test_collecting_garbage_keeps_every_version_where_all_tags_count(registry):
 
 
 def test_nobody_goes_back_to_a_version_whose_files_are_gone(registry):
-    for version in TWO:
+    for version in REGISTERED:
         promote(version, "staging", GATE, seed=1, remote=None)
     lose(registry, "v1.0.0")
     with pytest.raises(UserError, match=r"v1\.0\.0 can't be fetched"):
@@ -112,7 +87,7 @@ def test_a_version_whose_files_are_not_those_it_was_registered_with_is_refused(r
     (registry / "registry" / "dossier.json").write_text(json.dumps(told | {"model": "0" * 64}), encoding="utf-8")
     run(registry, "git commit -q -a -m another")
     tag(registry, "layered@v1.3.0", "HEAD")
-    assert "the files of v1.3.0 are not those that it was registered with" in said("v1.3.0", reason="it must be")
+    assert "the files of v1.3.0 differ from those it was registered with" in said("v1.3.0", reason="it must be")
 
 
 def test_what_was_fetched_for_another_model_of_that_name_is_not_taken(registry):
@@ -144,19 +119,12 @@ def pushed(registry, **told):
 def test_a_name_that_stands_for_another_model_here_than_in_the_registry_is_refused(registry):
     models = {version.name: version.summary["model"] for version in read_state().versions}
     pushed(registry, version="v1.0.0", model=models["v1.2.0"])
-    assert "the model of this folder is called v1.0.0, and so is another one in the registry" in said("v1.0.0")
+    assert "the model in this folder is called v1.0.0, and so is another one in the registry" in said("v1.0.0")
     assert in_words() == "v1.2.0: see `glioflow models`"
     pushed(registry, version="v1.0.0", model="0" * 64)
     assert "v1.0.0, as reports/push.json calls it, is another model here" in in_words()
     pushed(registry, version="v1.0.0", model=models["v1.0.0"])
     assert promote("v1.0.0", "staging", GATE, seed=1, remote=None).name == "v1.0.0"
-
-
-@pytest.fixture
-def hub(registry, tmp_path):
-    run(tmp_path, "git clone -q --bare", str(registry), "hub.git")
-    run(registry, "git remote add origin", str(tmp_path / "hub.git"))
-    return tmp_path / "hub.git"
 
 
 def test_two_models_of_one_name_are_told_by_it(registry, hub):
@@ -165,7 +133,7 @@ def test_two_models_of_one_name_are_told_by_it(registry, hub):
     with pytest.raises(UserError) as error:
         promote("v1.2.0", "staging", GATE, seed=1, remote="origin")
     assert str(error.value).startswith("registry: layered@v1.0.0 on origin differs from the tag here")
-    assert "`git tag --delete layered@v1.0.0`, `git fetch --tags origin`" in str(error.value)
+    assert "`git tag --delete layered@v1.0.0`, run `git fetch --tags origin`" in str(error.value)
     assert tags(hub) == tags(registry) == {}
     run(registry, "git tag --delete layered@v1.0.0")  # as it says
     promote("v1.2.0", "staging", GATE, seed=1, remote="origin")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,38 +11,15 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from dvc_project import isolate, run
-from tagged import GATE, LONG_AGO, MODELS, tag, tags, write_registry
+from dvc_project import run
+from tagged import GATE, LONG_AGO, MODELS, tag, tags
 
 from components.common.errors import UserError
 from components.registry import promotion, releases
 from components.registry.promotion import promote, rollback
 from components.registry.state import read_state
 
-
-@pytest.fixture(autouse=True)
-def isolated(monkeypatch, tmp_path_factory):
-    isolate(monkeypatch, tmp_path_factory)
-    # Git keeps seconds, and the next one needs no waiting for here: numbers at the tags' ends tell the order.
-    monkeypatch.setattr(promotion, "after", lambda moment: None)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        isolate(patch, tmp_path_factory)
-        write_registry(folder, files=True)
-    return folder
-
-
-@pytest.fixture
-def registry(template, tmp_path, monkeypatch):
-    """The repository that a test works in."""
-    folder = tmp_path / "project"
-    shutil.copytree(template, folder)
-    monkeypatch.chdir(folder)
-    return folder
+pytest_plugins = ["registry_here"]
 
 
 def put(version, stage="staging", gate=GATE, remote=None, reason=None):
@@ -184,13 +160,6 @@ class Clock:
 
     def sleep(self, seconds):
         assert 0 < seconds < 1
-
-
-@pytest.fixture
-def hub(registry, tmp_path):
-    run(tmp_path, "git clone -q --bare", str(registry), "hub.git")
-    run(registry, "git remote add origin", str(tmp_path / "hub.git"))
-    return tmp_path / "hub.git"
 
 
 def test_what_is_promoted_here_stands_on_the_remote_and_what_is_promoted_there_counts_here(registry, hub):

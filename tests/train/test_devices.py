@@ -5,20 +5,17 @@ import shutil
 import subprocess
 import sys
 
-import numpy as np
-import pandas as pd
 import pytest
 import tensorflow as tf
 from conftest import ROOT
-from tiny_training import drive, few_slices, write_sides
 
 import pipelines
 from components.common.errors import UserError
 from components.train import devices
-from components.train.sampling import Sampler
 from pipelines.cli import main
 
 TWO = {"worker": ["a:1", "b:1"]}
+
 ASIDE = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
 
 
@@ -174,55 +171,3 @@ def test_a_training_that_needs_a_gpu_ends_before_it_reads_or_imports_anything(tm
     assert "TensorFlow sees no GPU" in line
     assert "training.gpu=optional" in line
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
-
-
-@pytest.fixture(scope="module")
-def spread(tmp_path_factory):
-    """Folder of what two processors of one machine got, and of the same training on them and on two machines."""
-    folder = tmp_path_factory.mktemp("spread")
-    write_sides(folder / "sides")
-    drive(folder, "spread")
-    return folder
-
-
-def test_two_replicas_get_the_halves_of_every_batch(spread):
-    slices = few_slices()
-    sampler = Sampler(slices.has_tumor, 8, seed=1)
-    with np.load(spread / "parts.npz") as parts:
-        images, masks = parts["images"], parts["masks"]
-    assert images.shape[:3] == (3, 2, 4)  # batches, replicas, slices
-    for step, some_images, some_masks in zip((2, 3, 4), images, masks, strict=True):
-        np.testing.assert_array_equal(np.concatenate(some_images), slices.images[sampler(step)])
-        np.testing.assert_array_equal(np.concatenate(some_masks), slices.masks[sampler(step)])
-
-
-def history(folder, name):
-    found = pd.read_csv(folder / name / "0" / "run" / "history.csv")
-    assert len(found) == 2
-    return found
-
-
-def test_two_machines_train_as_two_processors_of_one(spread):
-    pd.testing.assert_frame_equal(history(spread, "mirrored"), history(spread, "workers"), rtol=1e-5)
-
-
-def test_both_machines_come_to_the_same_scores(spread):
-    one, other = (json.loads((spread / "workers" / number / "told.json").read_text()) for number in "01")
-    assert len(one) == len(other) == 2
-    for mine, others in zip(one, other, strict=True):
-        assert mine == pytest.approx(others, rel=1e-6)
-
-
-@pytest.mark.nightly
-def test_one_machine_goes_on_from_the_checkpoint_of_two(spread):
-    drive(spread, "moved")
-    pd.testing.assert_frame_equal(history(spread, "moved"), history(spread, "workers"), rtol=1e-5)
-
-
-def test_only_the_first_worker_writes(spread):
-    written = {path.relative_to(spread).parts[1] for path in (spread / "workers").glob("*/run/*")}
-    assert written == {"0"}
-    assert (spread / "workers" / "0" / "live").is_dir()
-    assert not (spread / "workers" / "1" / "live").exists()
-    saved = sorted(path.name for path in (spread / "workers" / "checkpoints" / "segmenter").iterdir())
-    assert saved == ["step-000000006.npz", "step-000000012.npz"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
 from conftest import tiny_tree
@@ -15,41 +14,6 @@ from components.train import settings
 from components.train.settings import Phase
 
 BASE = knobs.parse(tiny_tree())
-
-
-def rates(accumulate, *, steps, epochs):
-    """The learning rate of each batch, as the optimizer itself takes it."""
-    optimizer = settings.optimizer(1.0, steps, epochs, accumulate)
-    weight = keras.Variable(np.zeros(1, "float32"))
-    optimizer.build([weight])
-    found = []
-    for _ in range(steps * epochs):
-        found.append(float(optimizer.learning_rate))
-        optimizer.apply([np.zeros(1, "float32")])
-    return found
-
-
-def test_the_learning_rate_warms_up_for_an_epoch_and_falls_to_nothing():
-    found = rates(1, steps=10, epochs=5)
-    assert found[0] == pytest.approx(0.1)
-    assert found[5] == pytest.approx(0.55)
-    assert max(found) == found[10] == pytest.approx(1.0)
-    assert found[30] == pytest.approx(0.5)
-    assert found[49] < 0.01
-    assert found[:11] == sorted(found[:11])
-    assert found[10:] == sorted(found[10:], reverse=True)
-
-
-@pytest.mark.parametrize("accumulate", [2, 5])
-def test_accumulated_batches_share_the_rate_of_their_update(accumulate):
-    of_updates = rates(1, steps=4, epochs=3)
-    found = rates(accumulate, steps=4 * accumulate, epochs=3)
-    assert found == pytest.approx(np.repeat(of_updates, accumulate).tolist())
-
-
-@pytest.mark.parametrize(("steps", "epochs", "accumulate"), [(1, 1, 1), (3, 1, 1), (1, 3, 1), (3, 2, 8)])
-def test_the_shortest_trainings_have_a_learning_rate(steps, epochs, accumulate):
-    assert all(0.0 < rate <= 1.0 for rate in rates(accumulate, steps=steps, epochs=epochs))
 
 
 def test_a_phase_without_an_update_of_the_weights_is_refused(training_params):
@@ -169,24 +133,6 @@ def test_pretrained_weights_are_known_by_their_content(training_params, tmp_path
     one = settings.weights_hash(params, network)
     file.write_bytes(b"two")
     assert len({"", one, settings.weights_hash(params, network)}) == 3
-
-
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_weights_are_averaged_where_that_is_asked_for(accumulate):
-    weight = keras.Variable(np.zeros(1, "float32"))
-    optimizer = settings.optimizer(1.0, 4, 3, accumulate, average=0.9)
-    optimizer.build([weight])
-    path = []
-    for _ in range(4):
-        optimizer.apply([np.ones(1, "float32")])
-        path.append(float(weight[0]))
-    steps = path[accumulate - 1 :: accumulate]
-    expected = steps[0]
-    for value in steps[1:]:
-        expected = 0.9 * expected + 0.1 * value
-    optimizer.finalize_variable_values([weight])
-    assert float(weight[0]) == pytest.approx(expected, abs=1e-5)
-    assert len(set(steps)) > 1
 
 
 def test_a_segmenter_on_a_backbone_is_told_its_weights_and_another_is_not(training_params):

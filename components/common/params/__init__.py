@@ -43,14 +43,23 @@ class Params(Group):
     registry: Registry
 
 
-def pick(value: Any, scale: str) -> Any:
-    """Replace every mapping whose keys are scale names with its value for `scale`."""
+def pick(value: Any, scale: str, name: str = "") -> Any:
+    """Replace every mapping whose keys are scale names with its value for `scale`.
+
+    Args:
+        value: parameters as written.
+        scale: name of the scale.
+        name: name of the parameter that has this value.
+
+    Raises:
+        UserError: a mapping lacks the scale.
+    """
     if isinstance(value, dict):
         if value and set(value) <= set(SCALES):
             if scale not in value:
-                raise ValueError(f"has no value for scale {scale}")
+                raise UserError(f"{name}: no value for scale {scale}; add it to the mapping")
             return value[scale]
-        return {key: pick(inner, scale) for key, inner in value.items()}
+        return {key: pick(inner, scale, f"{name}.{key}".lstrip(".")) for key, inner in value.items()}
     return value
 
 
@@ -62,7 +71,13 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
     if scale not in SCALES:
         raise UserError(f"{name}: scale is {scale!r}; choose one of {', '.join(SCALES)}")
     try:
-        return Params.model_validate(pick(tree, scale))
+        chosen = pick(tree, scale)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{name}: an alias stands inside its own anchor; write the value itself") from error
+    try:
+        return Params.model_validate(chosen)
     except ValidationError as error:
         # A misspelt parameter is also missing under its right name: report it as it was written.
         first, *others = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
@@ -75,10 +90,6 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
         shown = f"; it is {value}" if len(value) < 60 and first["type"] not in ("extra_forbidden", "missing") else ""
         more = f" (and {len(others)} more)" if others else ""
         raise UserError(f"{name}: {parameter}: {what}{shown}{more}") from error
-    except ValueError as error:
-        raise UserError(f"{name}: a value {error}; add it to the mapping") from error
-    except RecursionError as error:
-        raise UserError(f"{name}: an alias stands inside its own anchor; write the value itself") from error
 
 
 def _meant(parameter: str, others: list[Any]) -> str:

@@ -1,0 +1,23 @@
+"""The report's page of a run, its text, and its sections."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from components.report.page import write_page
+
+
+def page_of(run, folder):
+    write_page(folder / "report.html", run)
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def seen(page):
+    """The text that a reader sees, in order."""
+    body = re.sub(r"<style>.*?</style>|<head>.*?</head>", "", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
+
+
+def section(page, name):
+    return seen(re.search(rf'<section id="{name}">(.*?)</section>', page, re.DOTALL)[1])

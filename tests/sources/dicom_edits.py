@@ -1,0 +1,12 @@
+"""Changes to DICOM files that were written for a test."""
+
+from __future__ import annotations
+
+from pydicom import dcmread
+
+
+def edit(folder, change):
+    for number, path in enumerate(sorted(folder.rglob("*.dcm"))):
+        data = dcmread(path)
+        change(data, number)
+        data.save_as(path)
