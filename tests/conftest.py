@@ -10,17 +10,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from pipelines import quiet
 
-pytest_plugins = ["meter", "time_limit", "finished"]
+pytest_plugins = ["drawing", "meter", "time_limit", "finished"]
 quiet.silence()
 # One thread a test: as many tests run at once as there are processors; more threads only wait for each other.
 for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
     os.environ.setdefault(f"{library}_THREADS", "1")
-settings.register_profile("untimed", deadline=None)  # a busy machine is no finding
-settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
