@@ -1,6 +1,6 @@
 """Which examples property-based tests draw, as a pytest plugin: by day the same each time, at night others.
 
-`pytest --hypothesis-profile night` draws at random, keeps what it finds in .hypothesis/, and tries that first next time.
+`pytest --hypothesis-profile night` draws at random, keeps what it finds in .hypothesis/, and tries that first later.
 """
 
 from __future__ import annotations
