@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,7 @@ def parse(text: str, name: str) -> Any:
         UserError: the text is not YAML, or a key is duplicated.
     """
     try:
-        return reader().load(text)
+        return copy.deepcopy(_parsed(text))
     except DuplicateKeyError as error:
         found = KEY.search(str(error.problem))
         key = f"the key {found[1]}" if found else "a key"
@@ -71,6 +73,11 @@ def read_yaml(path: str | Path, missing: str) -> Any:
         UserError: the file is missing, unreadable, not UTF-8 or not YAML, or a key is duplicated.
     """
     return parse(read_text(path, missing), str(path))
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    return reader().load(text)  # params.yaml takes 80 ms, and a run reads the same text again and again
 
 
 def reader() -> YAML:

@@ -52,6 +52,7 @@ def trained(tmp_path_factory, sides):
     return SimpleNamespace(params=params, network=network, folder=folder, run_dir=folder / "run", told=told)
 
 
+@pytest.mark.nightly  # by day, with averaged weights, which change no step
 def test_the_same_parameters_give_the_same_weights(tmp_path, sides, trained):
     again = run("segmenter", tiny(tmp_path), sides, tmp_path / "again")
     assert all(same_weights(again, trained.network))
@@ -127,10 +128,12 @@ def test_forgotten_it_leaves_no_checkpoint_and_no_decoded_slices(tmp_path, train
     assert (tmp_path / "run" / "network.weights.h5").exists()
 
 
-def test_averaged_weights_are_what_is_validated_and_kept(tmp_path, sides, trained):
+def test_averaged_weights_are_what_is_validated_and_kept_after_the_very_same_steps(tmp_path, sides, trained):
     params = changed(tiny(tmp_path), "segmenter", average=0.9)
     kept = run("segmenter", params, sides, tmp_path / "run")
     assert not same_weights(kept, trained.network)[0]
+    steps = ["epoch", "loss", "pooled_dice"]
+    assert history_of(tmp_path / "run")[steps].equals(history_of(trained.run_dir)[steps])
     files = cache.example_files([f"{sides}/Split-val/*"])
     slices = cache.cached(files, cache.data_hash(files), 32, tmp_path / "cache/glioflow-segmenter/val", lambda: None)
     loss = settings.loss_of(params, "segmenter")
