@@ -24,10 +24,11 @@ for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
 def pytest_collection_modifyitems(items):
     """Choose what runs beside what: tests of a file share what they train, so they stay on one worker.
 
-    So do all that look at the one finished project, which takes longest to make; they and the mark `long` come first.
+    So do all that look at the one finished project, which takes longest to make, or ask for what made it; they and the
+    mark `long` come first.
     """
     for item in items:
-        if {"finished_project", "project_copy"} & set(getattr(item, "fixturenames", ())):
+        if {"finished_project", "project_copy", "warmed"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("finished"))
             item.add_marker(pytest.mark.long)
         elif not item.get_closest_marker("xdist_group"):

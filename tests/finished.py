@@ -10,7 +10,16 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def finished_project(tmp_path_factory):
+def warmed():
+    """What `warm` gives, a PATH and a file: one process for all tests that ask, which are in the group `finished`."""
+    from warm import warm
+
+    with warm() as programs:
+        yield programs
+
+
+@pytest.fixture(scope="session")
+def finished_project(request, tmp_path_factory):
     """A copy of the project in which `glioflow run` has finished at tiny sizes; run.log holds what it printed.
 
     To look at only: every test of the session shares it. Those that change something take `project_copy`.
@@ -24,20 +33,18 @@ def finished_project(tmp_path_factory):
         if not (folder / "run.log").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            finish(folder)
+            finish(folder, *request.getfixturevalue("warmed"))
     return folder
 
 
-def finish(folder):
+def finish(folder, path, log):
     """Copy the project into `folder` and run it; run.log is written last, where all went well."""
-    from warm import warm
     from whole_project import command, commit, copied, tiny
 
     commit(copied(folder))
-    with warm() as (path, log):
-        result = command("glioflow", "run", *tiny(), cwd=folder, PATH=path)
-        assert result.returncode == 0, result.stdout + result.stderr
-        said = "\n".join([result.stdout, "--- stderr ---", result.stderr, log.read_text(encoding="utf-8")])
+    result = command("glioflow", "run", *tiny(), cwd=folder, PATH=path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    said = "\n".join([result.stdout, "--- stderr ---", result.stderr, log.read_text(encoding="utf-8")])
     (folder / "run.log").write_text(said, encoding="utf-8")
 
 
