@@ -24,16 +24,22 @@ for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
 def pytest_collection_modifyitems(items):
     """Choose what runs beside what: tests of a file share what they train, so they stay on one worker.
 
-    So do all that look at the one finished project, which takes longest to make, or ask for what made it; they and the
-    mark `long` come first.
+    So do all that look at the one finished project, or ask for what made it. They take longest and come first, then
+    what is marked as long, so that at the end no worker is left alone with much.
     """
     for item in items:
         if {"finished_project", "project_copy", "warmed"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("finished"))
-            item.add_marker(pytest.mark.long)
         elif not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=_turn)
+
+
+def _turn(item):
+    """Where an item stands in the order: lower numbers come first."""
+    if "finished" in item.get_closest_marker("xdist_group").args:
+        return 0
+    return 1 if item.get_closest_marker("long") else 2
 
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -103,7 +103,7 @@ def changed(event, arguments):
 
 
 def at_changes(folder, meet):
-    """Let this process call `meet(path, flags)` before each change below a folder; flags are of a file that is opened."""
+    """Let this process call `meet(path, flags)` before each change below a folder; flags are those of an `open`."""
     armed = True
 
     def hook(event, arguments):
@@ -118,7 +118,7 @@ def at_changes(folder, meet):
 
 
 def kill_at(number, opened):
-    """What meets a change with SIGKILL, by its number; `opened` counts files, and kills when one is there, and empty."""
+    """What meets change `number` with SIGKILL; `opened` counts files only, and kills when one is there, and empty."""
     numbers = count()
 
     def meet(path, flags):
@@ -132,7 +132,7 @@ def kill_at(number, opened):
 
 
 def look_at(check, folder, before, after, file):
-    """What checks the disk at every change, as a kill would leave it, and notes in a file what kind of change it was."""
+    """What checks the disk at every change, as a kill would leave it, and notes in a file what change it was."""
 
     def meet(path, flags):
         try:

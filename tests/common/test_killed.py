@@ -9,6 +9,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+pytestmark = pytest.mark.long
+
 
 def killing(*arguments):
     """What `killing.py` says of its kills."""

@@ -16,6 +16,8 @@ from tiny_training import drive, write_backbone, write_sides
 
 from components.train.epoch_validation import MONITORED
 
+pytestmark = pytest.mark.long
+
 KILLED, ASKED = 6, 11
 KILLS = sorted(random.Random(20).sample(range(1, 18), 5))
 ANY = random.Random(21).randrange(1, 18)

@@ -17,6 +17,8 @@ from tiny_training import LIGHT, SIZE, tiny
 from components.train import cache
 from components.train.checkpoints import Checkpoints, State
 
+pytestmark = pytest.mark.long
+
 RATES = {"learning_rate": [0.1, 0.05]}
 
 

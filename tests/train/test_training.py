@@ -21,6 +21,8 @@ from components.train.epoch_validation import Validator
 from components.train.stage import forget, run_fn
 from models.networks.network_files import load_network
 
+pytestmark = pytest.mark.long
+
 
 def history_of(run_dir):
     return pd.read_csv(run_dir / "history.csv", float_precision="round_trip")

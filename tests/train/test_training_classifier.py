@@ -13,6 +13,8 @@ from tiny_training import SIZE, changed, run, tiny
 
 from components.common.errors import UserError
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def untrained(backbone_file):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from components.common.errors import UserError
 from components.validate.drift import COLUMNS, SHARE, between_splits, by_patient, compare, found
-from components.validate.stage import check_drift
+
+pytestmark = pytest.mark.xdist_group("tfx")  # one worker imports TFDV, and not when it collects
 
 
 def patients(count, seed, shift=0.0, missing=0.1):
@@ -73,6 +74,8 @@ def sides(shift):
 
 
 def test_sides_that_differ_are_told_and_refused_if_asked(capsys):
+    from components.validate.stage import check_drift
+
     check_drift(sides(shift=0), "refuse")
     check_drift(sides(shift=15), "warn")
     assert capsys.readouterr().out.startswith("drift: test: mean_flair: ")
