@@ -105,33 +105,35 @@ def ingest_into(folder, source, **changes):
 
 @pytest.fixture(scope="session")
 def demo_source(tmp_path_factory, tiny_params) -> Path:
+    from finished import once
+
     from components.sources.demo import write_demo
 
-    folder = tmp_path_factory.mktemp("source") / "demo"
     knobs = tiny_params.demo
-    write_demo(folder, patients=knobs.patients, slices=knobs.slices, size=knobs.size, seed=tiny_params.seed)
-    return folder
+    sizes = {"patients": knobs.patients, "slices": knobs.slices, "size": knobs.size}
+    return (
+        once(tmp_path_factory, "source", lambda place: write_demo(place / "demo", **sizes, seed=tiny_params.seed))
+        / "demo"
+    )
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory, demo_source, tiny_params) -> Path:
     """Folder with scans/, manifest.csv, splits.csv and examples/ of the tiny source."""
+    from finished import once
+
+    return once(tmp_path_factory, "data", lambda folder: _prepare(folder, demo_source, tiny_params))
+
+
+def _prepare(folder, source, params):
     from components.convert.stage import convert
     from components.split.rule import SplitRule
     from components.split.stage import split
 
-    folder = tmp_path_factory.mktemp("data")
-    ingest_into(folder, demo_source)
-    rule = SplitRule(**tiny_params.split.model_dump(exclude={"near", "look_alikes"}), seed=tiny_params.seed)
+    ingest_into(folder, source)
+    rule = SplitRule(**params.split.model_dump(exclude={"near", "look_alikes"}), seed=params.seed)
     split(folder / "manifest.csv", folder / "splits.csv", folder / "ledger.csv", rule)
-    convert(
-        folder / "scans",
-        folder / "splits.csv",
-        folder / "examples",
-        shards=2,
-        beam_args=tiny_params.convert.beam_args,
-    )
-    return folder
+    convert(folder / "scans", folder / "splits.csv", folder / "examples", shards=2, beam_args=params.convert.beam_args)
 
 
 @pytest.fixture(scope="session")

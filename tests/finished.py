@@ -1,4 +1,4 @@
-"""One finished run of the whole workflow a session, built once for all workers, as a pytest plugin."""
+"""One finished run of the whole workflow a session, and what else is made once for all workers, as a pytest plugin."""
 
 from __future__ import annotations
 
@@ -24,21 +24,28 @@ def finished_project(request, tmp_path_factory):
 
     To look at only: every test of the session shares it. Those that change something take `project_copy`.
     """
+    # Characters that people have in paths, and that mean something to globs.
+    return once(tmp_path_factory, "a [finished] run", lambda folder: finish(folder, *request.getfixturevalue("warmed")))
+
+
+def once(tmp_path_factory, name, make):
+    """A folder of that name in which `make(folder)` has run, once for all workers; nobody may change what is in it."""
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # which all workers have in common
-    folder = base / "a [finished] run"  # characters that people have in paths, and that mean something to globs
-    with (base / "finished.lock").open("w") as lock:
+    folder, made = base / name, base / f"{name}.made"
+    with (base / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "run.log").exists():
+        if not made.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            finish(folder, *request.getfixturevalue("warmed"))
+            make(folder)
+            made.touch()
     return folder
 
 
 def finish(folder, path, log):
-    """Copy the project into `folder` and run it; run.log is written last, where all went well."""
+    """Copy the project into `folder` and run it."""
     from whole_project import command, commit, copied, tiny
 
     commit(copied(folder))
