@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from small_backbone import Small
 
 from components.common.errors import UserError
 from components.layered import reference
@@ -16,7 +17,7 @@ from models.networks.network_files import build, halve, load_network, save_netwo
 from models.serving.layered_model import Layered
 
 SHAPES = {
-    "classifier": {"name": "MobileNet", "weights": "none", "size": 32, "strategy": "finetune", "pooling": "avg"},
+    "classifier": {"name": Small.__name__, "weights": "none", "size": 32, "strategy": "finetune", "pooling": "avg"},
     "segmenter": {"filters": [2, 2], "size": 32, "normalization": "unit"},
 }
 CHOSEN = {

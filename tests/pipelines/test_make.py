@@ -43,7 +43,7 @@ def called(tmp_path_factory):
     return call
 
 
-@settings(max_examples=25, suppress_health_check=SHARED_FOLDER)
+@settings(max_examples=8, suppress_health_check=SHARED_FOLDER)
 @example("/scans of Köln (2), a=b/[x] #3 & ~'\"`$HOME $(ls) ${x} \\n;*?")
 @given(LINES)
 def test_any_source_arrives_as_it_was_typed(called, source):

@@ -65,7 +65,7 @@ def assert_told_or_read(root):
 
 
 @pytest.mark.filterwarnings("default")  # libraries warn about damage; here only the end counts
-@settings(max_examples=60, deadline=None, suppress_health_check=SHARED_FOLDER)
+@settings(max_examples=30, suppress_health_check=SHARED_FOLDER)
 @given(damage=damages(), mask=st.booleans(), packed=st.booleans())
 def test_damage_never_ends_in_a_traceback(written, tmp_path_factory, damage, mask, packed):
     form, good = written
@@ -81,7 +81,7 @@ def test_damage_never_ends_in_a_traceback(written, tmp_path_factory, damage, mas
 
 
 @pytest.mark.parametrize("suffix", ["zip", "gztar"])
-@settings(max_examples=60, deadline=None, suppress_health_check=SHARED_FOLDER)
+@settings(max_examples=30, suppress_health_check=SHARED_FOLDER)
 @given(damage=damages())
 def test_a_damaged_archive_never_ends_in_a_traceback(tmp_path_factory, suffix, damage):
     folder = tmp_path_factory.mktemp("packed")

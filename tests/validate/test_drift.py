@@ -44,7 +44,7 @@ def test_a_sequence_that_goes_missing_is_found():
     assert table.loc["missing_post", "new"] > 0.7
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000))
 def test_chance_alone_is_no_drift(seed):
     """At a level of a millionth, no seed of two like groups may raise an alarm."""
