@@ -14,10 +14,7 @@ from components.common.errors import UserError
 from components.train import devices
 from pipelines.cli import main
 
-pytestmark = pytest.mark.long
-
 TWO = {"worker": ["a:1", "b:1"]}
-
 ASIDE = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
 
 
