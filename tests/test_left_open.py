@@ -25,6 +25,6 @@ def test_of_another_file():
 
 def test_what_is_left_open_fails_a_test_of_the_file_that_has_left_it(pytester):
     pytester.makepyfile(test_a=LEAVES, test_b=INNOCENT)
-    result = pytester.runpytest_inprocess("-p", "leftovers", "-p", "no:cacheprovider", "-W", "error")
+    result = pytester.runpytest_inprocess("-p", "left_open", "-p", "no:cacheprovider", "-W", "error")
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["ERROR test_a.py::test_that_leaves_something_open*"])
