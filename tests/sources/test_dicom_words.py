@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.sources.dicom.agent import bolus, contrast
-from components.sources.dicom.header_words import weighting
+from components.sources.words.contrast_agent import mentioned_agent, stated_agent
+from components.sources.words.sequences import weighting
 
 
 def phrases(text):
@@ -118,7 +118,7 @@ def variants(phrase):
     ids=["absent", "present", "both", "silent"],
 )
 def test_words_for_contrast_agent_are_told_in_any_spelling(expected, known):
-    told = {spelt: contrast(spelt) for phrase in known for spelt in variants(phrase)}
+    told = {spelt: mentioned_agent(spelt) for phrase in known for spelt in variants(phrase)}
     assert {spelt: said for spelt, said in told.items() if said != expected} == {}
 
 
@@ -131,12 +131,12 @@ def test_names_of_sequences_are_told_in_any_spelling(expected, known):
 
 
 def test_agents_that_are_none_are_none():
-    assert {value for value in NO_AGENT if bolus(value) == "present"} == set()
-    assert {value for value in AN_AGENT if bolus(value) != "present"} == set()
+    assert {value for value in NO_AGENT if stated_agent(value) == "present"} == set()
+    assert {value for value in AN_AGENT if stated_agent(value) != "present"} == set()
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_told(text):
-    assert contrast(text) in ("", "absent", "present", "both")
+    assert mentioned_agent(text) in ("", "absent", "present", "both")
     assert weighting(text) in ("", "t1", "flair", "t2", "tirm", "several", "other")
-    assert bolus(text) in ("", "absent", "present")
+    assert stated_agent(text) in ("", "absent", "present")

@@ -11,6 +11,7 @@ from components.sources.dicom.refused import RefusedError
 
 EVEN = 0.05  # tolerance as a share of the slice distance: scanner tables don't stop to the micrometre
 APART = 2e-3  # tolerance between orientations of one series, enough for those written with three digits
+SHEAR = 0.05  # how far slices may lie beside each other, as a share of their distance
 NEEDED = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3}
 
 
@@ -31,7 +32,9 @@ def check_positions(headers: Sequence[Dataset]) -> None:
             "give each plane a series of its own, or take those of the other planes out",
         )
     positions = np.array([header.ImagePositionPatient for header in headers], float)
-    steps = np.diff(np.sort(positions @ np.cross(turns[0, :3], turns[0, 3:])))
+    depths = positions @ np.cross(turns[0, :3], turns[0, 3:])
+    order = np.argsort(depths)
+    steps = np.diff(depths[order])
     doubles = int((steps < 1e-3).sum())
     if doubles:
         raise RefusedError(
@@ -41,6 +44,24 @@ def check_positions(headers: Sequence[Dataset]) -> None:
         )
     if (np.abs(steps - np.median(steps)) > EVEN * np.median(steps)).any():
         raise RefusedError("gap", f"slices are {steps.min():.1f} to {steps.max():.1f} mm apart, one is missing between")
+    _check_numbers(headers, float(np.median(steps)))
+    beside = np.diff(positions[order], axis=0) @ turns[0].reshape(2, 3).T
+    if np.abs(beside).max() > SHEAR * np.median(steps):
+        raise RefusedError(
+            "series",
+            "its slices are not stacked at a right angle (gantry tilt)",
+            "resample it, e.g. with dcm2niix, which writes a copy ending in _Tilt",
+        )
+
+
+def _check_numbers(headers: Sequence[Dataset], step: float) -> None:
+    """Refuse every other slice of a series: numbers are left out evenly, and distances are larger than headers say."""
+    numbers = sorted({int(header.get("InstanceNumber") or 0) for header in headers})
+    between = np.diff(numbers)
+    said = float(headers[0].get("SpacingBetweenSlices") or 0) or float(headers[0].get("SliceThickness") or 0)
+    if len(numbers) == len(headers) and between.min() > 1 and np.ptp(between) == 0 and step > 1.5 * said > 0:
+        what = f"its slices are {step:.1f} mm apart, {said:.1f} mm by their headers, and their numbers leave some out"
+        raise RefusedError("gap", what)
 
 
 def check_alike(slices: Sequence[Dataset]) -> None:

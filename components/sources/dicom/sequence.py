@@ -6,12 +6,14 @@ each other, or neither decides, the series is reported as unclear rather than gu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
-from components.sources.dicom import agent, header_words, measured
+from components.sources.dicom import measured
 from components.sources.dicom.measured import FLAIR, T1
+from components.sources.words.contrast_agent import mentioned_agent, stated_agent
+from components.sources.words.sequences import weighting
 
 UNCLEAR, OTHER = "unclear", "other"
 
@@ -33,7 +35,7 @@ class Told:
     unsaid: bool = False
 
 
-def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
+def sequence_of(header: Dataset, protocol: str | None = None, *, own_agent: bool = True) -> Told:
     """Determine the sequence of a series.
 
     SeriesDescription decides; if it says nothing, ProtocolName, then SequenceName, then the times. The times may
@@ -42,6 +44,7 @@ def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
     Args:
         header: header of one of its images.
         protocol: ProtocolName, or "" if that names the whole examination; defaults to the header's.
+        own_agent: whether ContrastBolusAgent is about this series; not if the console wrote it into every series.
     """
     if measured.is_no_picture(header):
         return Told(OTHER)
@@ -49,22 +52,29 @@ def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
         protocol = str(header.get("ProtocolName") or "")
     description = str(header.get("SeriesDescription") or "")
     texts = (description, protocol, str(measured.value(header, "SequenceName", "PulseSequenceName") or ""))
-    kind, doubt = _against_times(next(filter(None, map(header_words.weighting, texts)), ""), header)
+    kind, doubt = _against_times(next(filter(None, map(weighting, texts)), ""), header)
     if kind == UNCLEAR:
         return Told(UNCLEAR, doubt, ("flair", "pre", "post"))
     if kind not in (T1, FLAIR):
         return Told(OTHER)
-    contrast = agent.contrast(description) or _protocol_contrast(kind, protocol)
-    bolus = agent.bolus(measured.bolus(header))
+    contrast = mentioned_agent(description) or _protocol_contrast(kind, protocol)
+    bolus = stated_agent(measured.bolus(header))
     if kind == FLAIR:
         given = (contrast or bolus) == "present"
         return Told("flair", doubt or ("it was taken after the contrast agent" if given else ""))
-    return _t1(contrast, bolus, doubt)
+    if not own_agent and not contrast:
+        return Told("pre", "ContrastBolusAgent is in all series, and no word of this one says that agent was given")
+    told = _t1(contrast, bolus, doubt)
+    if told.doubt or weighting(description):
+        return told
+    if measured.is_derived(header):
+        return replace(told, doubt="it was computed from other pictures, and its description doesn't say how")
+    return replace(told, doubt="no header says whether contrast agent was given" if told.unsaid else "")
 
 
 def _protocol_contrast(kind: str, protocol: str) -> str:
     """What a protocol's name says of the agent, if it is this series' own: it names its sequence, and one state."""
-    contrast = agent.contrast(protocol) if header_words.weighting(protocol) == kind else ""
+    contrast = mentioned_agent(protocol) if weighting(protocol) == kind else ""
     return "" if contrast == "both" else contrast
 
 
