@@ -112,7 +112,9 @@ def _channels(tree: Storage, path: str) -> tuple[str, ...]:
 
 
 def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
-    patients, problems, reported = by_identity(tree, {name: _entry(folder, name, files) for name, files in entries.items()})
+    patients, problems, reported = by_identity(
+        tree, {name: _entry(folder, name, files) for name, files in entries.items()}
+    )
     return Found(folder, dicom.read, patients, problems, reported) if patients or problems else None
 
 

@@ -78,8 +78,8 @@ def _roles(paths: Sequence[Path], place: Path | None, options: Options, reading:
     pictures = [path for path in paths if path not in labels]
     numbers = [_CHANNEL.search(stem(path.name)) for path in pictures]
     names = {_CHANNEL.sub("", stem(path.name)) for path in pictures}
-    told_one = options.told and len(options.channels) == 1
-    if (len(pictures) > 1 or told_one) and all(numbers) and len(names) == 1:
+    only_one = options.from_source and len(options.channels) == 1
+    if (len(pictures) > 1 or only_one) and all(numbers) and len(names) == 1:
         counted = {path: int(number[1]) for path, number in zip(pictures, numbers, strict=True) if number}
         return _by_number(counted, options, reading) | labels
     own = reading.patient if place is None else stem(place.name)

@@ -59,7 +59,7 @@ def contradiction(
         return "its header places it as FLAIR with axes of the patient swapped or mirrored (LPS for RAS?)", COPY_HEADER
     if _transposed(volume, flair):
         return "its header is FLAIR's, and its voxels lie in another order of axes", "save it in FLAIR's order of axes"
-    if drawn and not same_shape and np.allclose(volume.affine, flair.affine, atol=1e-2):
+    if is_mask and not same_shape and np.allclose(volume.affine, flair.affine, atol=1e-2):
         return "its header is FLAIR's, and its shape is not, so that a part was cut off somewhere", CUT
     if max(shares) < SHARED:
         return f"it shares {max(shares):.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
