@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from test_dicom import read
-from written_scans import made_up_scan, mr_slice
+from written_scans import enhanced, made_up_scan, mr_slice, tagged
 
 from components.sources.volumes import intensities
 
@@ -69,6 +71,51 @@ def test_slices_beside_each_other_are_told_as_a_tilt(tmp_path):
     reading = written(tmp_path, tilt)
     assert reading.scan is None
     assert any("gantry tilt" in problem.what and "dcm2niix" in problem.advice for problem in reading.problems)
+
+
+def second_stack(data):
+    """All frames once more, as of a second echo, or of phase beside magnitude."""
+    frames = list(data.PerFrameFunctionalGroupsSequence)
+    data.PerFrameFunctionalGroupsSequence = frames + copy.deepcopy(frames)
+    data.NumberOfFrames, data.PixelData = 2 * len(frames), data.PixelData * 2
+
+
+def other_plane(data):
+    second_stack(data)
+    del data.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence
+    frames = data.PerFrameFunctionalGroupsSequence
+    for number, frame in enumerate(frames):
+        turn = [1, 0, 0, 0, 1, 0] if number < len(frames) / 2 else [0, 1, 0, 0, 0, -1]
+        frame.PlaneOrientationSequence = [tagged(ImageOrientationPatient=turn)]
+
+
+def one_frame_fewer(data):
+    frames = list(data.PerFrameFunctionalGroupsSequence)
+    size = len(data.PixelData) // len(frames)
+    data.PerFrameFunctionalGroupsSequence = frames[:2] + frames[3:]
+    data.NumberOfFrames, data.PixelData = len(frames) - 1, data.PixelData[: 2 * size] + data.PixelData[3 * size :]
+
+
+def wrong_count(data):
+    data.NumberOfFrames = 99
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "reason"),
+    [
+        (second_stack, "series", "6 pairs of slices at one position"),
+        (other_plane, "series", "slices of different orientations"),
+        (one_frame_fewer, "gap", "one is missing between"),
+        (wrong_count, "unreadable", "NumberOfFrames is 99, and it describes 6 frames"),
+    ],
+)
+def test_a_multi_frame_file_that_is_no_stack_is_refused_like_single_slices(tmp_path, change, kind, reason):
+    data = enhanced(made_up_scan(slices=SLICES), "flair")
+    change(data)
+    (tmp_path / "P").mkdir()
+    data.save_as(tmp_path / "P" / "IM1.dcm", enforce_file_format=True)
+    problems = [problem for problem in read(tmp_path).problems if problem.kind == kind]
+    assert any(reason in problem.what for problem in problems)
 
 
 def head():
