@@ -26,7 +26,8 @@ ABSENT = phrases(
     ss gado | T1 ss inj | T1 without gad | T1 without gadolinium | T1 GAD- | T1 (-) KM | T1 Gd (-) | T1 NON CON | T1
     non GAD | T1 native (ohne KM) | T1 sem contraste | T1 PreC | T1 sin C | T1 s/gd | T1 pre inj | T1 pré-injection
     | T1 senza m.d.c | T1_noKM | T1noGd | T1 unkontrastiert | T1 oKM | T1_oKM | T1 vorKM | t1_vor_km | T1 no IV
-    contrast
+    contrast | T1 kontrastsiz | T1 kontrastfrei | T1 utan kontrast | T1 voor contrast | T1 G- | T1 blanco | T1 bez
+    kontrastu
     """
 )
 PRESENT = phrases(
@@ -40,7 +41,8 @@ PRESENT = phrases(
     post-contrast | T1 postcontrast | T1 POST IV | T1 + contrast | T1 INJ | T1 injection | T1 Gd-DTPA | T1 con civ |
     T1 C/CIV | T1 gd+ | T1 post inj. | T1 fs gd | T1 post mdc | T1 MDC+ | T1 m.d.c. | T1 c/gd | POST T1 | T1 post KM
     | T1 mKM | T1_mKM | T1 m.KM | T1 m. KM | T1 nKM | T1 nach KM-Gabe | T1 KM tra | T1 CONTRASTE | T1 delayed post |
-    T1 AFTER GAD | T1 con C | T1 IV | T1 c/contraste | T1 wC | T1 W C | T1 w+c
+    T1 AFTER GAD | T1 con C | T1 kontrasztos | T1 efter kontr | T1 kontrastli |
+    T1 z kontrastem | T1WI+C | T1 G+ | T1 +K | T1 IV | T1 c/contraste | T1 wC | T1 W C | T1 w+c
     """
 )
 BOTH = phrases(

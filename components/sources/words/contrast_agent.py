@@ -11,7 +11,7 @@ from components.sources.words.plain_text import plain
 # Names of the agent and of its injection become "@", so that one grammar covers all languages.
 _AGENT = re.compile(
     r"""
-      ((mezzo|medio|produit|agente?)\sd[ei]\s?)? (?<!phase\s)(?<!transfer\s) (\bi\.?v\.?\s)? [ck]ontras[tc]\w*
+      ((mezzo|medio|produit|agente?)\sd[ei]\s?)? (?<!phase\s)(?<!transfer\s) (\bi\.?v\.?\s)? [ck]ontr(as\w*|\b\.?)
     | \bgad\w* | \bgd(-?dtpa)?(?![a-z]) | \bk\.?m\b\.? | \bm\.?d\.?c\b\.? | \bciv\b | \bpdc\b | \bcte\b | \bce\b
     | \binj\w* | \biniez\w* | \biniett\w* | \binye\w*
     | \b(dotarem|magnevist|multihance|prohance|omniscan|clariscan|elucirem|vueway|primovist|artirem|dotagraf)\w*
@@ -19,10 +19,10 @@ _AGENT = re.compile(
     re.VERBOSE,
 )
 # "kontrastfrei", "kontrastsiz": a word's ending says that there was none.
-_FREE = re.compile(r"\b[ck]ontras[tc]\w*(frei|los|less|siz)\b")
+_FREE = re.compile(r"\b[ck]ontras\w*(frei|los|less|siz)\b")
 # "precontrast", "nonGad", "oKM", "smdc": a word attached to the agent's name without a space.
 _GLUED = re.compile(
-    r"\b(pre|post|non?|un(?=[ck])|([mnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontras[tc]|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
+    r"\b(pre|post|non?|un(?=[ck])|([mnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontras|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
 )
 _WITHOUT = r"(without|w\s?/\s?o|wo|ohne|sans|sin|senza|sem|zonder|utan|uden|uten|bez)"
 _WITH = r"(with|w|mit|met|med|avec|con|com|post?|pos|apos|nach|apres|despues|dopo|after|efter|etter)"

@@ -58,4 +58,4 @@ _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 def _without_accents(text: str) -> str:
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return text.replace("ø", "o").replace("ł", "l").replace("ß", "ss")
+    return text.replace("ø", "o").replace("ł", "l").replace("ß", "ss").replace("\u0131", "i")
