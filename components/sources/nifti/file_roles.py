@@ -127,7 +127,8 @@ def _originals(paths: list[Path], what: str) -> list[Path]:
     if what != "mask" and all(bids_names.parse(stem(path.name)).measured for path in paths):
         return sorted(paths)[:1]  # runs of one sequence
     first = min(paths, key=lambda path: len(stems[path]))
-    extended = re.compile(rf".*{re.escape(stems[first])}([abc]|[^a-z].*)?")
+    # A letter or a number of its own is a second acquisition's: P_t1_b, P_t1_2.
+    extended = re.compile(rf".*{re.escape(stems[first])}([abc]|[^a-z0-9]+[a-z][a-z].*)?")
     return [first] if what != "mask" and all(map(extended.fullmatch, stems.values())) else paths
 
 
