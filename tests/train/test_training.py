@@ -49,9 +49,9 @@ def same_weights(one, other):
 def trained(tmp_path_factory, sides):
     """A training of three epochs: its parameters, network, and folders."""
     folder = tmp_path_factory.mktemp("trained")
-    params, told = tiny(folder), []
-    network = run("segmenter", params, sides, folder / "run", on_epoch=lambda epoch, row: told.append((epoch, row)))
-    return SimpleNamespace(params=params, network=network, folder=folder, run_dir=folder / "run", told=told)
+    params, reported = tiny(folder), []
+    network = run("segmenter", params, sides, folder / "run", on_epoch=lambda epoch, row: reported.append((epoch, row)))
+    return SimpleNamespace(params=params, network=network, folder=folder, run_dir=folder / "run", reported=reported)
 
 
 @pytest.mark.nightly  # by day, with averaged weights, which change no step
@@ -104,8 +104,8 @@ def test_every_epoch_is_told_and_written(trained):
     history = history_of(trained.run_dir)
     assert list(history) == ["epoch", "loss", "pooled_dice", "val_loss", "val_volume_dice"]
     assert history["epoch"].tolist() == [0, 1, 2]
-    assert [epoch for epoch, _ in trained.told] == [0, 1, 2]
-    assert [row["val_volume_dice"] for _, row in trained.told] == history["val_volume_dice"].tolist()
+    assert [epoch for epoch, _ in trained.reported] == [0, 1, 2]
+    assert [row["val_volume_dice"] for _, row in trained.reported] == history["val_volume_dice"].tolist()
 
 
 def test_the_network_names_what_it_was_made_from(sides, trained):

@@ -60,12 +60,12 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
         if volume is not None:
             volumes[name] = volume
     for one in unclear:
-        if any(name not in volumes for name in one.told.maybe):
-            reading.add("choice", patient, f"{one.name} is not used: {one.told.doubt}")
+        if any(name not in volumes for name in one.inferred.maybe):
+            reading.add("choice", patient, f"{one.name} is not used: {one.inferred.doubt}")
     if (
         "pre" in volumes
         and "post" not in volumes
-        and all(one.told.unsaid and not one.told.doubt for one in fitting["pre"])
+        and all(one.inferred.unstated and not one.inferred.doubt for one in fitting["pre"])
     ):
         what = f"{names(fitting['pre'])}: taken for T1 before the contrast agent, because no header speaks of one"
         reading.add("choice", patient, what, "where one was given, write it into ContrastBolusAgent")
@@ -91,8 +91,8 @@ def _first_sound(name: str, fitting: list[Series], reading: Reading) -> Volume |
             if len(fitting) > 1:
                 others = names([other for other in fitting if other is not one])
                 reading.add("choice", reading.patient, f"{one.name} is taken for {name}, and not {others}")
-            if one.told.doubt:
-                reading.add("choice", reading.patient, f"{one.name} is taken for {name}, though {one.told.doubt}")
+            if one.inferred.doubt:
+                reading.add("choice", reading.patient, f"{one.name} is taken for {name}, though {one.inferred.doubt}")
             return volume
     reading.problems += trials[0].problems
     return None

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from components.sources.dicom import measured
 from components.sources.dicom.measured import number
-from components.sources.dicom.sequence import OTHER, Told, sequence_of
+from components.sources.dicom.sequence import OTHER, Inference, sequence_of
 from components.sources.words.contrast_agent import stated_agent
 from components.sources.words.sequences import weighting
 
@@ -64,15 +64,15 @@ class Series:
         return bool(across[2] == across.max())
 
     @property
-    def told(self) -> Told:
+    def inferred(self) -> Inference:
         """What its first header says, and its place in the examination."""
-        told = sequence_of(self.headers[0], self.protocol, own_agent=self.own_agent)
-        if not told.unsaid or self.after_agent is None:
+        inferred = sequence_of(self.headers[0], self.protocol, own_agent=self.own_agent)
+        if not inferred.unstated or self.after_agent is None:
             return told
         after = "it was acquired after a series with contrast agent, and no header of its own speaks of one"
         if self.after_agent:
-            return replace(told, doubt=after)
-        return told if measured.is_derived(self.headers[0]) else replace(told, doubt="")
+            return replace(inferred, doubt=after)
+        return inferred if measured.is_derived(self.headers[0]) else replace(inferred, doubt="")
 
     @property
     def began(self) -> tuple[float, float]:
@@ -89,7 +89,7 @@ def candidates(series: Sequence[Series]) -> dict[str, list[Series]]:
     """
     fitting: dict[str, list[Series]] = {}
     for one in _with_own_agents(_with_own_protocols(series)):
-        fitting.setdefault(one.told.sequence, []).append(one)
+        fitting.setdefault(one.inferred.sequence, []).append(one)
     fitting.pop(OTHER, None)
     for found in fitting.values():
         found.sort(key=_rank)
@@ -97,13 +97,13 @@ def candidates(series: Sequence[Series]) -> dict[str, list[Series]]:
 
 
 def _rank(one: Series) -> tuple[bool, bool, bool, bool, float, float]:
-    first, told = one.headers[0], one.told
+    first, inferred = one.headers[0], one.inferred
     return (
-        bool(told.doubt),
-        told.unsaid,
+        bool(inferred.doubt),
+        inferred.unstated,
         not one.axial,
         measured.is_derived(first),
-        number(first, "SeriesNumber") if told.unsaid else -_positions(one),
+        number(first, "SeriesNumber") if inferred.unstated else -_positions(one),
         number(first, "SeriesNumber"),
     )
 
@@ -124,7 +124,7 @@ def _with_own_agents(series: Sequence[Series]) -> list[Series]:
 
     A console may write ContrastBolusAgent into every series. Where words tell which T1 is after the agent, they decide.
     """
-    said = [one for one in series if one.told.sequence == "post" and not one.told.doubt]
+    said = [one for one in series if one.inferred.sequence == "post" and not one.inferred.doubt]
     everywhere = len(series) > 2 and all(stated_agent(measured.bolus(one.headers[0])) == "present" for one in series)
     spoken = [one for one in said if sequence_of(one.headers[0], one.protocol, own_agent=False).sequence == "post"]
     first = min((one.began for one in (spoken if everywhere else said)), default=None)
