@@ -63,10 +63,12 @@ def sequence_of(header: Dataset, protocol: str | None = None, *, own_agent: bool
         given = (contrast or bolus) == "present"
         return Inference("flair", doubt or ("it was taken after the contrast agent" if given else ""))
     if not own_agent and not contrast:
-        return Inference("pre", "ContrastBolusAgent is in all series, and no word of this one says that agent was given")
+        return Inference(
+            "pre", "ContrastBolusAgent is in all series, and no word of this one says that agent was given"
+        )
     inferred = _t1(contrast, bolus, doubt)
     if inferred.doubt or weighting(description):
-        return told
+        return inferred
     if measured.is_derived(header):
         return replace(inferred, doubt="it was computed from other pictures, and its description doesn't say how")
     return replace(inferred, doubt="no header says whether contrast agent was given" if inferred.unstated else "")
@@ -100,7 +102,9 @@ def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
 def _t1(contrast: str, bolus: str, doubt: str) -> Inference:
     """Distinguish T1 before and after the agent by words and ContrastBolusAgent."""
     if contrast == "both" and not bolus:
-        return Inference(UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post"))
+        return Inference(
+            UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post")
+        )
     decided = bolus if contrast in ("", "both") else contrast
     if bolus and decided != bolus:
         with_or = "with" if decided == "present" else "without"

@@ -68,7 +68,7 @@ class Series:
         """What its first header says, and its place in the examination."""
         inferred = sequence_of(self.headers[0], self.protocol, own_agent=self.own_agent)
         if not inferred.unstated or self.after_agent is None:
-            return told
+            return inferred
         after = "it was acquired after a series with contrast agent, and no header of its own speaks of one"
         if self.after_agent:
             return replace(inferred, doubt=after)
