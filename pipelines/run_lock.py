@@ -9,6 +9,7 @@ from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.lock import HeldError, held
+from pipelines.forwarding import kept_open
 
 
 class UnderWayError(UserError):
@@ -17,7 +18,9 @@ class UnderWayError(UserError):
 
 @contextmanager
 def alone(verb: str = "run") -> Iterator[None]:
-    """Let one run at a time work here. The kernel holds the lock: it is released with the process, however that ends.
+    """Let one run at a time work here.
+
+    The kernel holds the lock: it is released when this process and the commands it runs have ended, however they do.
 
     Args:
         verb: name of this activity, shown to others.
@@ -33,7 +36,8 @@ def alone(verb: str = "run") -> Iterator[None]:
     words = datetime.now().astimezone().isoformat(" ", "seconds") + ("" if verb == "run" else f" ({verb})")
     with ExitStack() as stack:
         try:
-            stack.enter_context(held(folder / "glioflow.lock", words))
+            file = stack.enter_context(held(folder / "glioflow.lock", words))
         except HeldError as error:
             raise UnderWayError(f"another run is under way here, started {error}; wait until it ends") from error
-        yield
+        with kept_open(file):
+            yield

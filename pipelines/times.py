@@ -69,10 +69,9 @@ def last_run(since: float | None = None) -> LastRun:
 
 def stage_names() -> Iterator[str]:
     """Names of the stages of dvc.yaml, as DVC knows them."""
-    from components.common.yaml_text import read_yaml
+    from pipelines.stage_inputs import stages
 
-    for name, body in read_yaml("dvc.yaml", "not here; run glioflow inside the project")["stages"].items():
-        yield from (f"{name}@{item}" for item in body["foreach"]) if "foreach" in body else [name]
+    yield from (name for name, _ in stages())
 
 
 def _starter() -> str:

@@ -13,8 +13,8 @@ class HeldError(Exception):
 
 
 @contextmanager
-def held(path: Path, words: str) -> Iterator[None]:
-    """Hold a lock.
+def held(path: Path, words: str) -> Iterator[int]:
+    """Hold a lock; yields the descriptor of its file.
 
     Args:
         path: file of the lock, which stays.
@@ -32,4 +32,4 @@ def held(path: Path, words: str) -> Iterator[None]:
         file.truncate(0)
         file.write(words)
         file.flush()
-        yield
+        yield file.fileno()
