@@ -42,6 +42,7 @@ LACKING = [
 ]
 # Each in turn, in one process: a start costs more than all of them.
 ALL = """\
+import sys
 from pipelines.cli import main
 
 for words in sys.argv[1:]:
