@@ -5,6 +5,7 @@ SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 PYTEST := pytest @tests/parallel.args
+NIGHT := --hypothesis-profile night
 
 # Values from the user travel in the environment, verbatim: in a recipe, make would expand a $ in them, and the shell even more.
 override export SOURCE := $(value SOURCE)
@@ -33,11 +34,12 @@ checks-setup: ## install the tools that check the cluster files into .venv-check
 test: setup serve-setup checks-setup lint ## lint, types, and the tests of what a change to this code can break: make test [TESTS=PATH]
 	@$(PYTEST) -m "not nightly" -rs $(TESTS)
 
+# A run that has to end is compared with others, so it looks for no new examples.
 test-nightly: setup serve-setup checks-setup ## what only a night can afford: make test-nightly [TESTS=PATH] [UNTIL=EPOCH]
-	@$(PYTEST) -m nightly -rs $(if $(UNTIL),--until $(UNTIL)) $(TESTS)
+	@$(PYTEST) $(if $(UNTIL),-m nightly --until $(UNTIL),-m "nightly or hypothesis" $(NIGHT)) -rs $(TESTS)
 
 test-all: setup serve-setup checks-setup lint ## lint, types, both tiers: make test-all [TESTS=PATH]
-	@$(PYTEST) -rs $(TESTS)
+	@$(PYTEST) $(NIGHT) -rs $(TESTS)
 
 test-times: setup serve-setup checks-setup ## CPU seconds of each test and file, children included: make test-times [TESTS=PATH]
 	@$(PYTEST) -m "not nightly" --times 60 $(TESTS)

@@ -16,12 +16,17 @@ from contextlib import contextmanager
 
 from environments import ROOT, chosen
 from interpreters import choose_python
-from pip_settings import index_flags, pip_command, uv_environment
+from pip_settings import index_flags, npm_environment, pip_command, uv_environment
 
 TOOLS = ROOT / ".tools"
 NO_PYTHON = (
     "infra/bootstrap.py: no Python {} on the PATH or below ~/.pyenv/versions, and uv can't fetch {}, as the lines above"
     " say; install one of them, or set UV_PYTHON_INSTALL_MIRROR to a mirror within reach, then run make again"
+)
+
+NO_PACKAGES = (
+    "infra/bootstrap.py: `npm ci` failed, as the lines above say; name a registry, proxy or certificate within reach in"
+    " ~/.npmrc (registry, https-proxy, cafile), then run make again"
 )
 
 
@@ -40,7 +45,8 @@ def find_uv():
         str(TOOLS),
         "uv",
     ]
-    environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore")
+    # The other two are settings for packages of one's own, which --target contradicts.
+    environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore", PIP_REQUIRE_VIRTUALENV="0", PIP_USER="0")
     if subprocess.run(pip, env=environment).returncode or not (TOOLS / "bin" / "uv").exists():
         sys.exit("infra/bootstrap.py: could not fetch uv with pip; install uv (or Python's pip) and run make again")
     return str(TOOLS / "bin" / "uv")
@@ -51,10 +57,10 @@ def add_node_packages(wanted):
     for name in ("package.json", "package-lock.json"):
         shutil.copy(str(wanted.node / name), str(wanted.venv / name))
     programs = wanted.venv / "bin"
-    environment = dict(os.environ, PATH="{}{}{}".format(programs, os.pathsep, os.environ.get("PATH", "")))
+    environment = dict(npm_environment(), PATH="{}{}{}".format(programs, os.pathsep, os.environ.get("PATH", "")))
     npm = [str(programs / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
     if subprocess.run(npm, cwd=str(wanted.venv), env=environment, stdout=subprocess.DEVNULL).returncode:
-        sys.exit("infra/bootstrap.py: `npm ci` failed; the lines above say why")
+        sys.exit(NO_PACKAGES)
 
 
 def let_programs_be_found(venv):

@@ -1,4 +1,4 @@
-"""pip's settings of indexes, certificates and proxies, for uv, which doesn't read them. Runs on Python 3.8.
+"""pip's settings of indexes, certificates and proxies, for uv and npm, which don't read them. Runs on Python 3.8.
 
 A hospital names its index in pip.conf or PIP_INDEX_URL. The settings only go into uv's environment, never into a file.
 """
@@ -20,6 +20,13 @@ VARIABLES = {
     "proxy": (("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), " "),
 }
 OF_THE_INDEX = ("index-url", "extra-index-url", "find-links")
+# Debian, Red Hat, SUSE, Alpine.
+SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 SECTIONS = ("global.", "install.", ":env:.")  # later ones take precedence
 
 
@@ -59,8 +66,26 @@ def uv_environment():
             environment.update(dict.fromkeys(variables, between.join(settings[option])))
     for seconds in settings.get("default-timeout", []) + settings.get("timeout", []):
         environment.setdefault("UV_HTTP_TIMEOUT", str(round(float(seconds))))
-    for bundle in settings.get("cert", []):
+    for bundle in settings.get("cert", []) or own_bundles():
         environment.setdefault("SSL_CERT_DIR" if Path(bundle).is_dir() else "SSL_CERT_FILE", bundle)
+    return environment
+
+
+def own_bundles():
+    """Certificates named by the variables that pip reads as well, the first that counts."""
+    named = [os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")]
+    return [bundle for bundle in named if bundle][:1]
+
+
+def npm_environment():
+    """The environment for npm: that for uv, completed by certificates of the machine, of which Node.js knows none."""
+    environment, settings = uv_environment(), read_pip()
+    for bundle in [environment.get("SSL_CERT_FILE"), *SYSTEM_BUNDLES]:
+        if bundle and Path(bundle).is_file():
+            environment.setdefault("NODE_EXTRA_CA_CERTS", bundle)
+    for seconds in settings.get("default-timeout", []) + settings.get("timeout", []):
+        environment.setdefault("npm_config_fetch_timeout", str(round(1000 * float(seconds))))
+    environment.setdefault("npm_config_fetch_retries", "1")  # not for minutes where there is no network
     return environment
 
 

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pip_settings import npm_environment
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "infra" / "plots"
 PAGE = ROOT / ".dvc" / "plots" / "page.html"
@@ -59,8 +61,10 @@ def main():
         for name in ("package.json", "package-lock.json"):
             shutil.copy(str(LOCK / name), folder)
         npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]
-        if subprocess.run(npm, cwd=folder, stdout=subprocess.DEVNULL).returncode:
-            sys.exit("infra/plots.py: `npm ci` failed; the lines above say why")
+        if not shutil.which("npm"):
+            sys.exit("infra/plots.py: no npm on the PATH; run `make checks-setup`, then put .venv-checks/bin on it")
+        if subprocess.run(npm, cwd=folder, env=npm_environment(), stdout=subprocess.DEVNULL).returncode:
+            sys.exit("infra/plots.py: `npm ci` failed, as the lines above say; see to ~/.npmrc")
         text = page(Path(folder) / "node_modules")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")

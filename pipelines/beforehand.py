@@ -2,33 +2,73 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from components.common.errors import UserError
 from components.common.params import Params
+from components.registry.git import GitError, git
+from pipelines.stage_inputs import check_stages
 
+NOTES = ("README.md", ".gitignore")
 WEIGHTS = Path("own/weights")  # a dependency of the trainings in dvc.yaml
-# In a separate process: TensorFlow would keep its memory here for the whole run.
-LOOK = """\
-from components.common.errors import UserError
-from components.train.devices import require_gpu
-try:
-    require_gpu("required")
-except UserError as error:
-    print(error)
-"""
 
 
-def check_files(chosen: Params) -> None:
-    """Refuse tables and weights that params.yaml names but that do not exist."""
+def check_files(chosen: Params, tree: dict[str, Any]) -> None:
+    """Refuse what params.yaml names and the stages could not use: missing or malformed tables, weights, folders.
+
+    Args:
+        chosen: the parameters.
+        tree: the same, as written in params.yaml.
+    """
     for parameter, path in (("split.file", chosen.split.file), ("evaluate.clinical", chosen.evaluate.clinical)):
         if path and "://" not in path and not Path(path).is_file():
             raise UserError(f"params.yaml: {parameter}: {path}: no such file; correct its path")
     for network in ("classifier", "segmenter"):
         check_weights(chosen, network)
+    check_addresses(chosen)
+    check_stages(tree)
+    # Imported only if needed: every run makes these checks.
+    if chosen.split.file:
+        from components.split.user_file import read_rows
+
+        read_rows(chosen.split.file)
+    if chosen.evaluate.clinical:
+        from components.evaluate.clinical import read_table
+
+        read_table(chosen.evaluate.clinical)
+    if holds_files(chosen.gate.champion):
+        from components.evaluate.champion import champion_in
+
+        champion_in(chosen.gate.champion)
+
+
+def holds_files(folder: str) -> bool:
+    """Whether there is anything in a champion's folder but notes about it."""
+    return Path(folder).is_dir() and bool({path.name for path in Path(folder).iterdir()} - set(NOTES))
+
+
+def check_addresses(chosen: Params) -> None:
+    """Refuse addresses of kinds that the stages can't use, and a Git remote that Git does not know."""
+    for knob, address in (
+        ("convert.storage", chosen.convert.storage),
+        ("training.checkpoints", chosen.training.checkpoints),
+    ):
+        if address and "://" in address and not address.startswith("gs://"):
+            raise UserError(f"params.yaml: {knob}: {address}: give a folder, or gs://bucket/prefix")
+    if "://" in chosen.training.cache:
+        raise UserError(f"params.yaml: training.cache: {chosen.training.cache}: give a folder of this machine")
+    remote = chosen.registry.git_remote
+    if remote and not any(sign in remote for sign in ":/"):  # otherwise an address or a path, for Git to report
+        known = [remote]
+        with suppress(GitError):  # without a repository nothing is registered
+            known = git("remote").split()
+        if remote not in known:
+            raise UserError(
+                f"params.yaml: registry.git_remote: {remote}: Git knows {', '.join(known) or 'no remote'}; name one "
+                f"of these, or `git remote add {remote} ADDRESS`"
+            )
 
 
 def check_weights(chosen: Params, network: str) -> None:
@@ -42,22 +82,3 @@ def check_weights(chosen: Params, network: str) -> None:
         raise UserError(
             f"params.yaml: {network}.weights: {weights}: trainings would not see it change; move it into {WEIGHTS}/"
         )
-
-
-def check_gpu(chosen: Params, *, trained: bool = True) -> None:
-    """Refuse to start if trainings require a GPU and there is none.
-
-    Args:
-        chosen: parameters of params.yaml.
-        trained: whether to accept that if both networks are already trained and nothing has changed since.
-    """
-    if chosen.training.gpu == "optional":
-        return
-    problem = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=False).stdout.strip()
-    if not problem:
-        return
-    dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
-    networks = ["train@classifier", "train@segmenter"]
-    if trained and not subprocess.run([dvc, "status", "--quiet", "--with-deps", *networks], check=False).returncode:
-        return
-    raise UserError(problem)

@@ -9,6 +9,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
 from components.common.errors import UserError
+from pipelines import dvc_errors
 from pipelines.workflow import require_repository
 
 # Caches, checkpoints and studies are in artifacts/ beside the outputs, and an interrupted cross-validation in its
@@ -34,7 +35,7 @@ def run() -> list[str]:
             outs = [out for stage in repo.index.stages if stage.cmd for out in stage.outs]
             outputs = [Path(out.def_path) for out in outs if out.protocol == "local" and not out.persist]
     except DvcException as error:
-        raise UserError(f"dvc.yaml: {' '.join(str(error).split())}; nothing was removed") from error
+        raise UserError(f"{dvc_errors.in_words(error)}; nothing was removed") from error
     removed = []
     for path in [*outputs, *SCRATCH]:
         if path.is_symlink() or path.is_file():

@@ -37,10 +37,10 @@ for _verb in (
 
 def main() -> None:
     """Entry point: a `UserError`, or an error of the machine, becomes one line on standard error, exit status 2."""
-    account.complete()
-    project.take_its_code()
-    quiet.silence()
     try:
+        account.complete()
+        project.take_its_code()
+        quiet.silence()
         cli()
     except UserError as error:
         _end(str(error))

@@ -12,9 +12,9 @@ from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
 from pipelines import paths
-from pipelines.beforehand import check_gpu
 from pipelines.run_lock import alone
 from pipelines.run_summary import number
+from pipelines.trial import check_libraries
 from pipelines.workflow import PARAMS, check, dvc, require_repository
 from pipelines.workspace import Workspace
 
@@ -45,8 +45,8 @@ def run(folds: int | None) -> int:
             raise UserError(
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
-        check(chosen)
-        check_gpu(chosen, trained=False)
+        check(chosen, tree)
+        check_libraries(chosen, trained=False)
         count = folds or chosen.split.folds
         workspace = Workspace(WORKSPACE)
         finished = []

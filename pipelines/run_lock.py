@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from components.common.errors import UserError
+from pipelines.forwarding import kept_open
 
 
 class UnderWayError(UserError):
@@ -17,7 +18,9 @@ class UnderWayError(UserError):
 
 @contextmanager
 def alone(verb: str = "run") -> Iterator[None]:
-    """Let one run at a time work here. The kernel holds the lock: it is released with the process, however that ends.
+    """Let one run at a time work here.
+
+    The kernel holds the lock: it is released when this process and the commands it runs have ended, however they do.
 
     Args:
         verb: name of this activity, shown to others.
@@ -42,4 +45,5 @@ def alone(verb: str = "run") -> Iterator[None]:
         others = "" if verb == "run" else f" ({verb})"
         file.write(datetime.now().astimezone().isoformat(" ", "seconds") + others)
         file.flush()
-        yield
+        with kept_open(file.fileno()):
+            yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from components.common.files import read_json
+from components.common.files import read_result
 from pipelines import paths, times
 
 
@@ -22,8 +22,8 @@ def summary(since: float | None = None) -> str:
     """
     from components.registry import pushed  # it imports GTO, whose import closes all log handlers
 
-    metrics = read_json(paths.METRICS)
-    verdict = read_json(paths.BLESSING / "verdict.json")
+    metrics = read_result(paths.METRICS, "layered", "classifier", "data")
+    verdict = read_result(paths.BLESSING / "verdict.json", "verdict", "reasons")
     layered = metrics["layered"]
     interval = (
         f"95 % interval {number(layered['volume_dice_mean_low95'])} to {number(layered['volume_dice_mean_high95'])}"

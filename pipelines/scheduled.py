@@ -6,7 +6,7 @@ import time
 
 from components.common.errors import UserError
 from pipelines import run_lock, times, workflow
-from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.forwarding import run_forwarding_signals
 
 
 def run(*, sync: bool) -> tuple[int, str]:
@@ -50,5 +50,5 @@ def _run(sync: bool) -> tuple[int, str]:
 
 
 def _do(*command: str) -> None:
-    if run_forwarding_sigterm(command):
+    if run_forwarding_signals(command):
         raise UserError(f"{' '.join(command[:2])}: failed; the lines above say why")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.common.files import read_json, write_json
-from components.common.yaml_text import read_yaml
+from pipelines.stage_inputs import stages
 
 BEGAN = time.time()  # the command line imports this module before doing anything else
 FOLDER = Path(".dvc/tmp/glioflow-stages")
@@ -70,8 +70,7 @@ def last_run(since: float | None = None) -> LastRun:
 
 def stage_names() -> Iterator[str]:
     """Names of the stages of dvc.yaml, as DVC knows them."""
-    for name, body in read_yaml("dvc.yaml", "not here; run glioflow inside the project")["stages"].items():
-        yield from (f"{name}@{item}" for item in body["foreach"]) if "foreach" in body else [name]
+    yield from (name for name, _ in stages())
 
 
 def _starter() -> str:

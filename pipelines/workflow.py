@@ -6,17 +6,19 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from components.common import params, yaml_text
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.registry.git import NoRepositoryError, git
-from pipelines import paths, times
-from pipelines.beforehand import check_files, check_gpu
+from pipelines import inert, paths, times
+from pipelines.beforehand import check_files
 from pipelines.editing.params_text import put
-from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.forwarding import run_forwarding_signals
 from pipelines.run_lock import alone
 from pipelines.run_summary import summary
+from pipelines.trial import check_libraries
 
 PARAMS = Path("params.yaml")
 
@@ -37,7 +39,7 @@ def run_alone(settings: list[str]) -> int:
     began = time.time()
     chosen, changes = apply(settings)
     print("".join(f"{PARAMS}: {line}\n" for line in changes), end="", flush=True)
-    if run_forwarding_sigterm([dvc(), "repro", *_targets(chosen)]):
+    if run_forwarding_signals([dvc(), "repro", *_targets(chosen)]):
         return 2
     print("\n" + summary(began))
     return 0
@@ -48,10 +50,11 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
 
     Args:
         settings: assignments, `name=value`.
-        ready: whether the source, the files named in params.yaml and a required GPU must be here.
+        ready: whether a run is to follow, for which the source, the files named in params.yaml and a required GPU
+            must be here.
 
     Returns:
-        All parameters; and the changes, in words.
+        All parameters; and the changes, in words, and which of them have no effect on a run.
     """
     before = yaml_text.read_text(PARAMS, "not here; run glioflow inside the project")
     params.parse(yaml_text.parse(before, str(PARAMS)), str(PARAMS))  # what was wrong before is not the settings' fault
@@ -60,30 +63,36 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
     chosen = params.parse(tree, str(PARAMS))
     params.check_paths(tree)
     if ready:
-        check(chosen)
+        check(chosen, tree)
     if changes:
         _write(text)
     if ready:
         try:
-            check_gpu(chosen)  # compares what is written with the last run: a trained network needs no GPU
+            check_libraries(chosen)  # compares what is written with the last run: a trained network needs none of it
         except UserError:
             if changes:
                 _write(before)
             raise
-    return chosen, changes
+    names = dict.fromkeys(setting.partition("=")[0].strip() for setting in settings)
+    return chosen, [*changes, *inert.notes(names, chosen)]
 
 
 def _write(text: str) -> None:
-    with atomic_file(PARAMS) as part:
+    """Write params.yaml; if it is a link, the file to which it leads."""
+    with atomic_file(PARAMS.resolve()) as part:
         part.write_bytes(text.encode())
 
 
-def check(chosen: params.Params) -> None:
-    """Refuse a missing source, or a missing file named in params.yaml, before rather than after the first stages.
+def check(chosen: params.Params, tree: dict[str, Any]) -> None:
+    """Refuse a missing source, or files named in params.yaml that no stage could use, before the first stage.
 
     A quick check, because every run makes it.
+
+    Args:
+        chosen: the parameters.
+        tree: the same, as written in params.yaml.
     """
-    check_files(chosen)
+    check_files(chosen, tree)
     if Path(chosen.source) != paths.DEMO:
         from components.sources.presence import check_source
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from components.common.errors import UserError
 from components.common.files import atomic_file
-from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.forwarding import run_forwarding_signals
 from pipelines.workflow import PARAMS, dvc
 
 CODE = ("components", "models", "pipelines")
@@ -51,7 +51,7 @@ class Workspace:
     def run(self, *command: str) -> int:
         """Run a command in it, with its copy of the code; returns the exit status."""
         paths = [str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return run_forwarding_sigterm(
+        return run_forwarding_signals(
             command, cwd=self.folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         )
 
@@ -92,6 +92,8 @@ class Workspace:
         from dvc.exceptions import DvcException
         from dvc.repo import Repo
 
+        from pipelines import dvc_errors
+
         try:
             with Repo(".") as repo, Config(str(self.folder / ".dvc")).edit("local") as config:
                 config.setdefault("core", {})["no_scm"] = True
@@ -103,7 +105,7 @@ class Workspace:
                 outs = [out for stage in stages for out in stage.outs if out.protocol == "local"]
                 deps = {dep.def_path for stage in stages for dep in stage.deps if dep.protocol == "local"}
         except DvcException as error:
-            raise UserError(f"dvc.yaml: {' '.join(str(error).split())}; correct it") from error
+            raise UserError(f"{dvc_errors.in_words(error)}; correct it") from error
         written = {Path(out.def_path) for out in outs}
         return [name for dep in sorted(deps) for name in _read(Path(dep), written)], [
             out.def_path for out in outs if out.persist

@@ -10,32 +10,36 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from pipelines import quiet
 
-pytest_plugins = ["meter", "time_limit", "finished"]
+pytest_plugins = ["drawing", "left_open", "meter", "time_limit", "finished"]
 quiet.silence()
 # One thread a test: as many tests run at once as there are processors; more threads only wait for each other.
 for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
     os.environ.setdefault(f"{library}_THREADS", "1")
-settings.register_profile("untimed", deadline=None)  # a busy machine is no finding
-settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Choose what runs beside what: tests of a file share what they train, so they stay on one worker.
 
-    So do all that look at the one finished project, which takes longest to make; they and the mark `long` come first.
+    So do all that look at the one finished project, or ask for what made it. They take longest and come first, then
+    what is marked as long, so that at the end no worker is left alone with much.
     """
     for item in items:
-        if {"finished_project", "project_copy"} & set(getattr(item, "fixturenames", ())):
+        if {"finished_project", "project_copy", "warmed"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("finished"))
-            item.add_marker(pytest.mark.long)
         elif not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=_turn)
+
+
+def _turn(item):
+    """Where an item stands in the order: lower numbers come first."""
+    if "finished" in item.get_closest_marker("xdist_group").args:
+        return 0
+    return 1 if item.get_closest_marker("long") else 2
 
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,33 +105,35 @@ def ingest_into(folder, source, **changes):
 
 @pytest.fixture(scope="session")
 def demo_source(tmp_path_factory, tiny_params) -> Path:
+    from finished import once
+
     from components.sources.demo import write_demo
 
-    folder = tmp_path_factory.mktemp("source") / "demo"
     knobs = tiny_params.demo
-    write_demo(folder, patients=knobs.patients, slices=knobs.slices, size=knobs.size, seed=tiny_params.seed)
-    return folder
+    sizes = {"patients": knobs.patients, "slices": knobs.slices, "size": knobs.size}
+    return (
+        once(tmp_path_factory, "source", lambda place: write_demo(place / "demo", **sizes, seed=tiny_params.seed))
+        / "demo"
+    )
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory, demo_source, tiny_params) -> Path:
     """Folder with scans/, manifest.csv, splits.csv and examples/ of the tiny source."""
+    from finished import once
+
+    return once(tmp_path_factory, "data", lambda folder: _prepare(folder, demo_source, tiny_params))
+
+
+def _prepare(folder, source, params):
     from components.convert.stage import convert
     from components.split.rule import SplitRule
     from components.split.stage import split
 
-    folder = tmp_path_factory.mktemp("data")
-    ingest_into(folder, demo_source)
-    rule = SplitRule(**tiny_params.split.model_dump(exclude={"near", "look_alikes"}), seed=tiny_params.seed)
+    ingest_into(folder, source)
+    rule = SplitRule(**params.split.model_dump(exclude={"near", "look_alikes"}), seed=params.seed)
     split(folder / "manifest.csv", folder / "splits.csv", folder / "ledger.csv", rule)
-    convert(
-        folder / "scans",
-        folder / "splits.csv",
-        folder / "examples",
-        shards=2,
-        beam_args=tiny_params.convert.beam_args,
-    )
-    return folder
+    convert(folder / "scans", folder / "splits.csv", folder / "examples", shards=2, beam_args=params.convert.beam_args)
 
 
 @pytest.fixture(scope="session")

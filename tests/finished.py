@@ -1,4 +1,4 @@
-"""One finished run of the whole workflow a session, built once for all workers, as a pytest plugin."""
+"""One finished run of the whole workflow a session, and what else is made once for all workers, as a pytest plugin."""
 
 from __future__ import annotations
 
@@ -10,34 +10,48 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def finished_project(tmp_path_factory):
+def warmed():
+    """What `warm` gives, a PATH and a file: one process for all tests that ask, which are in the group `finished`."""
+    from warm import warm
+
+    with warm() as programs:
+        yield programs
+
+
+@pytest.fixture(scope="session")
+def finished_project(request, tmp_path_factory):
     """A copy of the project in which `glioflow run` has finished at tiny sizes; run.log holds what it printed.
 
     To look at only: every test of the session shares it. Those that change something take `project_copy`.
     """
+    # Characters that people have in paths, and that mean something to globs.
+    return once(tmp_path_factory, "a [finished] run", lambda folder: finish(folder, *request.getfixturevalue("warmed")))
+
+
+def once(tmp_path_factory, name, make):
+    """A folder of that name in which `make(folder)` has run, once for all workers; nobody may change what is in it."""
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # which all workers have in common
-    folder = base / "a [finished] run"  # characters that people have in paths, and that mean something to globs
-    with (base / "finished.lock").open("w") as lock:
+    folder, made = base / name, base / f"{name}.made"
+    with (base / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "run.log").exists():
+        if not made.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            finish(folder)
+            make(folder)
+            made.touch()
     return folder
 
 
-def finish(folder):
-    """Copy the project into `folder` and run it; run.log is written last, where all went well."""
-    from warm import warm
+def finish(folder, path, log):
+    """Copy the project into `folder` and run it."""
     from whole_project import command, commit, copied, tiny
 
     commit(copied(folder))
-    with warm() as (path, log):
-        result = command("glioflow", "run", *tiny(), cwd=folder, PATH=path)
-        assert result.returncode == 0, result.stdout + result.stderr
-        said = "\n".join([result.stdout, "--- stderr ---", result.stderr, log.read_text(encoding="utf-8")])
+    result = command("glioflow", "run", *tiny(), cwd=folder, PATH=path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    said = "\n".join([result.stdout, "--- stderr ---", result.stderr, log.read_text(encoding="utf-8")])
     (folder / "run.log").write_text(said, encoding="utf-8")
 
 

@@ -1,8 +1,9 @@
 """Kill ingest or convert and look at what is left: `python killing.py ingest|convert FOLDER [--random]`.
 
-It kills before every change of a file or a folder, each in turn, and once more where a file is open and still empty;
-with `--random` at random moments instead, while workers of their own may write, too. A process of its own: it imports
-everything once and forks for each trial, which a test runner full of threads can't.
+SIGKILL leaves the disk as it is. So one run is looked at before every change of a file or a folder, and once more where
+a file is open and still empty; others are killed there in earnest, early, late and in between. With `--random` runs are
+killed at random moments instead, while workers of their own may write, too. A process of its own: it imports everything
+once and forks for each trial, which a test runner full of threads can't.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from itertools import count
 from pathlib import Path
@@ -100,38 +102,64 @@ def changed(event, arguments):
     return path
 
 
-def kill_at(number, folder, opened):
-    """Let this process be killed before its change `number`, from 0, below a folder.
-
-    Args:
-        opened: after a file has been opened for writing, and before there is anything in it.
-    """
-    numbers, armed = count(), True
+def at_changes(folder, meet):
+    """Let this process call `meet(path, flags)` before each change below a folder; flags are those of an `open`."""
+    armed = True
 
     def hook(event, arguments):
         nonlocal armed
         path = changed(event, arguments) if armed else None
-        if not path or not path.startswith(f"{folder}/") or (opened and event != "open"):
-            return
-        if next(numbers) == number:
-            armed = False
-            if opened:
-                os.open(path, arguments[2] | os.O_TRUNC, 0o600)
-            os.kill(os.getpid(), signal.SIGKILL)
+        if path and path.startswith(f"{folder}/"):
+            armed = False  # for what `meet` itself does
+            meet(path, arguments[2] if event == "open" else None)
+            armed = True
 
     sys.addaudithook(hook)
 
 
-def forked(job, *arguments, until=None):
-    """Start a child that runs the job, perhaps `until` what `kill_at` takes; a failure of its own is exit status 1."""
+def kill_at(number, opened):
+    """What meets change `number` with SIGKILL; `opened` counts files only, and kills when one is there, and empty."""
+    numbers = count()
+
+    def meet(path, flags):
+        if (flags is None and opened) or next(numbers) != number:
+            return
+        if opened:
+            os.close(os.open(path, flags | os.O_TRUNC, 0o600))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return meet
+
+
+def look_at(check, folder, before, after, file):
+    """What checks the disk at every change, as a kill would leave it, and notes in a file what change it was."""
+
+    def meet(path, flags):
+        try:
+            check(contents(folder), before, after)
+            if flags is not None and flags & os.O_CREAT and not Path(path).exists():
+                os.close(os.open(path, flags | os.O_TRUNC, 0o600))
+                check(contents(folder), before, after)
+                Path(path).unlink()
+        except Exception:  # noqa: BLE001 - any is a finding
+            traceback.print_exc()
+            os._exit(1)  # the code that runs must not get hold of it
+        with file.open("a") as notes:
+            notes.write("changed\n" if flags is None else "opened\n")
+
+    return meet
+
+
+def forked(job, *arguments, meets=None):
+    """Start a child that runs the job, perhaps with what `at_changes` takes; a failure of its own is exit status 1."""
     child = os.fork()
     if child == 0:
         # tqdm's own lock is shared by all forks: a child killed while it holds that would stop the others for ever.
         tqdm.set_lock(threading.RLock())
         status = 1
         try:
-            if until:
-                kill_at(*until)
+            if meets:
+                at_changes(*meets)
             job(*arguments)
             status = 0
         finally:
@@ -147,16 +175,20 @@ def was_killed(child):
 
 
 def every_moment(run, check, folder, before, after):
-    """Each trial starts from the run of A as it was left, and stops that of B."""
-    for opened in (False, True):
-        for number in count():
-            restore(folder / "out", before)
-            killed = was_killed(forked(run, folder, "B", until=(number, folder / "out", opened)))
-            check(contents(folder / "out"), before, after)
-            if not killed:
-                break
-        assert number >= 3, "no change was noticed"
-        print(f"killed {'in' if opened else 'before'} {number} changes", flush=True)  # or every fork prints it, too
+    """Each run of B starts from that of A as it was left."""
+    out, file = folder / "out", folder / "changes"
+    restore(out, before)
+    assert not was_killed(forked(run, folder, "B", meets=(out, look_at(check, out, before, after, file))))
+    check(contents(out), before, after)
+    changes = file.read_text().splitlines()
+    opened = changes.count("opened")
+    assert opened >= 3, "no change was noticed"
+    last = len(changes) - 1
+    for number, empty in [(1, False), (last // 2, False), (last, False), (opened // 2, True)]:
+        restore(out, before)
+        assert was_killed(forked(run, folder, "B", meets=(out, kill_at(number, empty))))
+        check(contents(out), before, after)
+    print(f"looked at {len(changes)} changes", flush=True)  # or every fork prints it, too
 
 
 def random_moments(run, check, folder, before, after):

@@ -178,3 +178,39 @@ def test_dvc_finds_the_programs_of_its_environment_without_activation(tmp_path, 
         assert done.stdout.splitlines() == ["found", then], done.stderr
     done = subprocess.run(dvc, env={}, capture_output=True, text=True)
     assert done.stdout.startswith(f"found\n{venv}/bin:")
+
+
+NPM = """\
+#!/bin/sh
+env >asked
+exit "$STATUS"
+"""
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_what_pip_is_told_of_proxies_and_certificates_is_npm_s_too(project, status):
+    bundle = project.parent / "hospital.pem"
+    bundle.touch()
+    (project / "infra" / "checks").mkdir()
+    for name in ("package.json", "package-lock.json"):
+        (project / "infra" / "checks" / name).touch()
+    npm = project / ".venv-checks" / "bin" / "npm"
+    npm.parent.mkdir(parents=True)
+    npm.write_text(NPM, encoding="utf-8")
+    npm.chmod(0o755)
+    code = (
+        "import sys; sys.path.insert(0, 'infra'); import bootstrap; "
+        "bootstrap.add_node_packages(bootstrap.chosen(['checks']))"
+    )
+    told = {"PIP_CERT": str(bundle), "PIP_PROXY": "http://proxy:3128", "PIP_TIMEOUT": "7", "STATUS": str(status)}
+    settings = {"PATH": "/usr/bin:/bin", "HOME": str(project.parent), "PIP_CONFIG_FILE": os.devnull, **told}
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, env=settings, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    asked = (project / ".venv-checks" / "asked").read_text(encoding="utf-8").splitlines()
+    assert {
+        f"NODE_EXTRA_CA_CERTS={bundle}",
+        "HTTPS_PROXY=http://proxy:3128",
+        "npm_config_fetch_timeout=7000",
+        "npm_config_fetch_retries=1",
+    } <= set(asked)
+    assert ("name a registry, proxy or certificate within reach in ~/.npmrc" in done.stderr) == bool(status)

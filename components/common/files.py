@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -15,6 +16,8 @@ from typing import Any
 
 from components.common.errors import UserError
 from components.common.system import DiskFullError, is_full, writing
+
+UMASK = re.compile(rb"^Umask:\s*(\d+)", re.MULTILINE)
 
 
 @contextmanager
@@ -35,7 +38,7 @@ def atomic_file(path: str | Path, *, sweep: bool = True) -> Iterator[Path]:
     try:
         with writing(path):
             yield part
-            part.chmod(0o644)
+            part.chmod(_permitted(0o666))
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -54,7 +57,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     try:
         with writing(path):
             yield part
-        part.chmod(0o755)
+        part.chmod(_permitted(0o777))
         if path.exists():
             path.rename(old)
         try:
@@ -66,6 +69,12 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _permitted(mode: int) -> int:
+    """Take from a mode what the umask takes; temporary names are for this user alone."""
+    found = UMASK.search(Path("/proc/self/status").read_bytes())  # os.umask could only be read by setting it
+    return mode & ~(int(found[1], 8) if found else 0o022)
 
 
 @contextmanager
@@ -117,6 +126,25 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not here, no run has written it yet; start one with `make run`") from error
+
+
+def read_result(path: str | Path, *keys: str) -> dict[str, Any]:
+    """Read a JSON object that people see, and keep in Git, where a merge may damage it.
+
+    Args:
+        path: the file.
+        keys: what it must hold.
+
+    Raises:
+        UserError: the file is missing, is not JSON, or lacks a key.
+    """
+    try:
+        found = read_json(path)
+    except ValueError:  # JSON's own, or another encoding
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        raise UserError(f"{path}: not what its stage writes; restore it with `git checkout` or `dvc checkout`")
+    return found
 
 
 def must_exist(address: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 
 from components.common.errors import UserError
 
+CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 KEY = re.compile(r'duplicate key "(.*?)" with')
 
 
@@ -45,13 +48,19 @@ def parse(text: str, name: str) -> Any:
         UserError: the text is not YAML, or a key is duplicated.
     """
     try:
-        return reader().load(text)
+        return copy.deepcopy(_parsed(text))
     except DuplicateKeyError as error:
         found = KEY.search(str(error.problem))
         key = f"the key {found[1]}" if found else "a key"
         raise UserError(f"{name}: {key} appears twice{_line(error)}; remove one of the two") from error
     except YAMLError as error:
+        mark = CONFLICT.search(text)
+        if mark:
+            line = text.count("\n", 0, mark.start()) + 1
+            raise UserError(f"{name}: line {line} begins an unresolved merge; resolve it") from error
         raise UserError(f"{name}: not readable as YAML{_line(error)}; correct it") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets within brackets
+        raise UserError(f"{name}: not readable as YAML: a value is out of all proportion; correct it") from error
 
 
 def read_yaml(path: str | Path, missing: str) -> Any:
@@ -64,6 +73,11 @@ def read_yaml(path: str | Path, missing: str) -> Any:
         UserError: the file is missing, unreadable, not UTF-8 or not YAML, or a key is duplicated.
     """
     return parse(read_text(path, missing), str(path))
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    return reader().load(text)  # params.yaml takes 80 ms, and a run reads the same text again and again
 
 
 def reader() -> YAML:

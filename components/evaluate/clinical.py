@@ -31,6 +31,23 @@ def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
     Raises:
         UserError: the file is not a table, lacks the column, repeats a name, or lists none of the patients.
     """
+    key, table = read_table(path)
+    rows = {name: at for at, name in enumerate(key)}
+    # A row for the examination takes precedence over one for the person.
+    found = {p: rows[name] for p in patients for name in (subject_of(p), p) if name in rows}
+    if not found:
+        raise UserError(f"{path}: knows none of the {len(patients)} patients; its `patient` must hold the scans' names")
+    known = table.iloc[list(found.values())].reset_index(drop=True)
+    columns = {name: as_text(known[name]) for name in known.columns}
+    return pd.DataFrame({"patient": list(found), **columns})
+
+
+def read_table(path: str | Path) -> tuple[pd.Series, pd.DataFrame]:
+    """Read a clinical table: the names of its patients, and its other columns as text.
+
+    Raises:
+        UserError: the file is not a table, lacks the column, has no other, or repeats a name.
+    """
     try:
         # Read as text, because a patient may be called "007" or "NA".
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -40,16 +57,11 @@ def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
     if len(names) != 1:
         raise UserError(f"{path}: has {len(names)} columns `patient` and needs one; rename the one that names patients")
     key = table.pop(names[0]).str.strip()
+    if not len(table.columns):
+        raise UserError(f"{path}: has no column beside `patient`, so no cohorts; add one, e.g. grade")
     if key.duplicated().any():
         raise UserError(f"{path}: names {key[key.duplicated()].iloc[0]} twice; keep one row per patient")
-    rows = {name: at for at, name in enumerate(key)}
-    # A row for the examination takes precedence over one for the person.
-    found = {p: rows[name] for p in patients for name in (subject_of(p), p) if name in rows}
-    if not found:
-        raise UserError(f"{path}: knows none of the {len(patients)} patients; its `patient` must hold the scans' names")
-    known = table.iloc[list(found.values())].reset_index(drop=True)
-    columns = {name: as_text(known[name]) for name in known.columns}
-    return pd.DataFrame({"patient": list(found), **columns})
+    return key, table
 
 
 def as_text(values: pd.Series) -> pd.Series:

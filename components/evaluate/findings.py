@@ -18,7 +18,8 @@ def silence(record: dict[str, Any]) -> str | None:
     """Report that a layered model does not record whom a network was trained on; None if both networks are covered."""
     made_from = record.get("made_from", {})
     silent = [name for name in ("classifier", "segmenter") if "people" not in made_from.get(name, {})]
-    return f"does not record whom its {' and its '.join(silent)} was trained on" if silent else None
+    were = "was" if len(silent) == 1 else "were"
+    return f"does not record whom its {' and its '.join(silent)} {were} trained on" if silent else None
 
 
 def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from components.common.errors import UserError
 from components.registry.names import ARTIFACT
@@ -17,6 +18,8 @@ NO_REPOSITORY = (
     "no Git repository here; a downloaded archive has none: clone the project instead, or `git init`, `git add .`, "
     "`git commit -m start`"
 )
+
+BEGUN = "the registry's tags when a change began:"
 
 
 class GitError(UserError):
@@ -48,9 +51,21 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
         if "not a git repository" in result.stderr:
-            raise NoRepositoryError(NO_REPOSITORY)
+            raise NoRepositoryError(_damaged() or NO_REPOSITORY)
         raise GitError(f"git {arguments[0]}: {' '.join(lines) or f'exit status {result.returncode}'}")
     return result.stdout.strip()
+
+
+def _damaged() -> str | None:
+    """What to do about a repository that is there, but in which Git finds none."""
+    here = Path.cwd()
+    for place in (here, *here.parents):
+        path = place / ".git"
+        if path.is_file():  # of a worktree or a submodule
+            return f"{path}: leads to no Git repository, for one of the two was moved; clone the project anew"
+        if (path / "HEAD").exists() or (path / "objects").is_dir():
+            return f"{path}: a damaged Git repository; restore it from a copy, or clone the project anew"
+    return None
 
 
 def has_commit() -> bool:
@@ -65,12 +80,46 @@ def has_commit() -> bool:
 
 
 @contextmanager
-def locked() -> Iterator[None]:
-    """Let one process at a time change the registry of this repository; others wait."""
+def locked(remote: str | None = None) -> Iterator[None]:
+    """Let one process at a time change the registry of this repository; others wait.
+
+    Args:
+        remote: Git remote that the registry shares. Tags that a killed process has made here and not pushed there are
+            deleted first: they would be taken for everybody's.
+    """
     folder = Path(git("rev-parse", "--git-common-dir"))
-    with (folder / "glioflow.lock").open("w") as file:
+    with (folder / "glioflow.lock").open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        if remote:
+            file.seek(0)
+            _take_back(file.read().splitlines(), remote)
+            _write(file, "\n".join([BEGUN, *_tags()]))
+        try:
+            yield
+        except Exception:  # which has taken back its own tag, unlike an interruption
+            _write(file, "")
+            raise
+        _write(file, "")
+
+
+def _write(file: TextIO, text: str) -> None:
+    file.seek(0)
+    file.truncate()
+    file.write(text)
+    file.flush()
+
+
+def _tags() -> list[str]:
+    return git("tag", "--list", f"{ARTIFACT}[@#]*").split()
+
+
+def _take_back(noted: list[str], remote: str) -> None:
+    """Delete tags that the process that left these notes has made, unless the remote has them."""
+    made = set(_tags()) - set(noted) if noted[:1] == [BEGUN] else set()
+    if made:
+        shared = git("ls-remote", "--tags", remote, *(f"refs/tags/{name}" for name in made))
+        for name in sorted(made - {line.rpartition("refs/tags/")[2] for line in shared.splitlines()}):
+            git("tag", "--delete", name)
 
 
 def fetch_tags(remote: str | None) -> None:

@@ -36,7 +36,7 @@ def promote(
         UserError: there is no such version, it is already there, there are objections, or somebody was faster; or,
             whatever the reason, its files can't be obtained, or differ from those registered.
     """
-    with locked():
+    with locked(remote):
         fetch_tags(remote)
         state = read_state()
         candidate = state.version(version)
@@ -67,7 +67,7 @@ def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
         UserError: there is no previous version, its files can't be obtained, or somebody changed the stage at the same
             moment.
     """
-    with locked():
+    with locked(remote):
         fetch_tags(remote)
         state = read_state()
         stack = state.stacks[stage]

@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 
 from components.common.errors import UserError
-from components.common.files import read_json, write_json
+from components.common.files import read_result, write_json
 from components.registry.git import GitError, git, has_commit
 from components.registry.names import ARTIFACT, PUSHED
 from components.registry.state import State, Version, read_state, registered
 
 EXPERIMENT = "DVC_EXP_NAME"  # set by DVC for the stages of an experiment: in the workspace, --temp and --queue
 REGISTER = "`dvc repro -sf push` registers it"
+KEYS = ("pushed", "version")
 FETCH = "`git fetch --tags` brings those of the remote"
 
 
@@ -32,7 +33,7 @@ def write_pushed(path: Path, model: str | None, version: str | None) -> None:
 
 def in_words(path: Path = PUSHED) -> str:
     """Describe the last push, according to the registry here and now: the file may come from elsewhere."""
-    record = read_json(path)
+    record = read_result(path, *KEYS)
     if not record["pushed"]:
         return "nothing pushed: the model is not blessed"
     version = registered(record.get("model"))
@@ -55,7 +56,7 @@ def check_pushed(version: Version, path: Path = PUSHED) -> None:
     Raises:
         UserError: the models differ, so whoever names this version may mean the other one.
     """
-    record = read_json(path) if path.is_file() else {}
+    record = read_result(path, *KEYS) if path.is_file() else {}
     if record.get("version") == version.name and record.get("model") not in (None, version.summary.get("model")):
         raise UserError(
             f"{path}: the model in this folder is called {version.name}, and so is another one in the registry; "

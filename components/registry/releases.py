@@ -52,7 +52,7 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
     if not has_commit():
         _compose(pushed, run)
         return Registered(None, False)
-    with locked():
+    with locked(remote):
         fetch_tags(remote)
         known = registered(digest(pushed))
         if known is not None:

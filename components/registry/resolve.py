@@ -13,7 +13,7 @@ from components.common.files import atomic_folder
 from components.common.layout import REGISTERED
 from components.layered import reference
 from components.layered.record import digest
-from components.registry.names import ARTIFACT, POINTER, STAGES
+from components.registry.names import ARTIFACT, MODEL, POINTER, STAGES
 
 if TYPE_CHECKING:
     from components.registry.state import Version
@@ -67,13 +67,18 @@ def fetch(version: Version) -> None:
     Raises:
         UserError: the files are in neither, or differ from those registered.
     """
+    from dvc.config import ConfigError
+    from dvc.fs import download
     from dvc.repo import Repo
 
     with atomic_folder(FETCHED / version.name) as part, contextlib.redirect_stderr(io.StringIO()):
         shutil.rmtree(part)
         try:
-            with Repo(config=_remotes()) as repo:
-                repo.artifacts.download(ARTIFACT, version=version.name, out=str(part))
+            # Not by the artifact's name, which DVC finds only in projects at the top of their Git repository.
+            with Repo(config=_remotes()) as repo, repo.switch(version.commit):
+                download(repo.dvcfs, MODEL.as_posix(), str(part.absolute()))
+        except ConfigError as error:
+            raise UserError(f".dvc/config: {' '.join(str(error).split())}; correct it") from error
         except Exception as error:  # every storage has its own family of exceptions
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UserError(

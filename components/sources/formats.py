@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
@@ -11,8 +10,9 @@ from pathlib import PurePosixPath
 from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
-from components.scans.identity import REPEATED, file_name, subject_of
+from components.scans.identity import file_name, subject_of
 from components.sources import dicom, kaggle_3m, leftovers, nifti
+from components.sources.dicom.patients import by_identity
 from components.sources.entry import Entry
 from components.sources.nifti import file_names, folder_names, layouts, person_folder
 from components.sources.reading import Reading
@@ -20,7 +20,6 @@ from components.sources.reading import Reading
 # Formats that the names of files tell: `is_patient(name, files)` says whether a folder is a patient's, `read` reads it.
 # The first that finds patients has them all; what no format here finds may be DICOM or NIfTI.
 BY_NAMES = (kaggle_3m,)
-NOT_DICOM = (".nii", ".gz", ".tif", ".png", ".jpg", ".csv", ".json", ".txt", ".md", ".pdf", ".xlsx", ".bval", ".bvec")
 
 
 @dataclass(frozen=True)
@@ -106,50 +105,17 @@ def _channels(tree: Storage, path: str) -> tuple[str, ...]:
         with tree.open(path) as file:
             dataset = json.load(file)
         names = dataset.get("channel_names") or dataset["modality"]
-        ordered = [str(names[key]) for key in sorted(names, key=int)]
+        ordered = [str(names[key]) for key in sorted(names, key=int)] if isinstance(names, dict) else map(str, names)
     except (ValueError, KeyError, TypeError, AttributeError, UserError):  # ingest.channels says the same
         return ()
     return tuple(file_names.role(name, "") or "other" for name in ordered)
 
 
 def _dicom(tree: Storage, folder: str, entries: dict[str, list[str]]) -> Found | None:
-    """Patients by the PatientID in each folder; nothing else identifies them."""
-    patients: dict[str, Entry] = {}
-    seen: Counter[str] = Counter()
-    problems: list[Problem] = []
-    reported: list[str] = []
-    # BIDS' folders beside the subjects, such as the original DICOM, are not patients.
-    others = any(files and name not in leftovers.PASSED for name, files in entries.items())
-    for number, (name, files) in enumerate(sorted(entries.items()), start=1):
-        entry = _entry(folder, name, files)
-        identity = None if others and name in leftovers.PASSED else _identity(tree, entry)
-        if identity is None:
-            continue
-        if not identity:
-            where = f"folder {number} of {len(entries)}"
-            problems.append(Problem("identity", "", where, dicom.NO_IDENTITY, dicom.GIVE_IDENTITY, lost=True))
-            reported += entry.files
-            continue
-        seen[identity] += 1
-        count = seen[identity]
-        patients[file_name(identity) + (f"{REPEATED}{count}" if count > 1 else "")] = entry
+    patients, problems, reported = by_identity(
+        tree, {name: _entry(folder, name, files) for name, files in entries.items()}
+    )
     return Found(folder, dicom.read, patients, problems, reported) if patients or problems else None
-
-
-def _identity(tree: Storage, entry: Entry) -> str | None:
-    """The first PatientID among the files of a folder; "" if none of them has one, None if none is DICOM."""
-    found = None
-    for path in sorted(entry.files):
-        if not path.lower().endswith(NOT_DICOM) and not path.upper().endswith("DICOMDIR"):
-            try:
-                with tree.open(path) as file:
-                    identity = dicom.patient_id(file, path)
-            except UserError:  # a broken link; its name may be a person's
-                continue
-            if identity:
-                return identity
-            found = identity if identity is not None else found
-    return found
 
 
 def _entry(folder: str, name: str, files: list[str]) -> Entry:

@@ -12,6 +12,8 @@ from components.common.files import must_exist
 from components.io.storage import Storage
 from components.scans.identity import file_name
 from components.sources import Source, archive, dicom, formats, loose_pictures, nifti, open_source
+from components.sources.dicom.identity_tags import patient_id
+from components.sources.dicom.patients import GIVE_IDENTITY, NO_IDENTITY, study_of
 from components.sources.entry import Entry
 from components.sources.nifti import file_names, file_roles, flat_folder
 from components.sources.nifti.person_folder import home_of, is_one_person
@@ -80,11 +82,11 @@ def _dicom_file(address: str, parent: str, name: str) -> Source | None:
     if ("://" not in address and not Path(address).is_file()) or tree.files != [name]:
         return None
     with tree.open(name) as file:
-        identity = dicom.patient_id(file, "")
+        identity = patient_id(file, "")
     if identity is None:
         return None
     if not identity:
-        raise UserError(f"{address}: {dicom.NO_IDENTITY}; {dicom.GIVE_IDENTITY}")
+        raise UserError(f"{address}: {NO_IDENTITY}; {GIVE_IDENTITY}")
     return _alone(parent, name, file_name(identity), dicom.read)
 
 
@@ -97,22 +99,11 @@ def _is_one_patient(address: str, name: str) -> bool:
     files = [entry for entry, inside in entries.items() if not inside]
     if formats.is_patient(name, files) or is_one_person(name, entries):
         return True
-    if any(_study(tree, file) for file in files):
+    if any(study_of(tree, file) for file in files):
         return True
     # One folder per series: several folders, with the same examination in each.
     studies = [
-        next(filter(None, (_study(tree, f"{entry}/{file}") for file in inside)), None)
+        next(filter(None, (study_of(tree, f"{entry}/{file}") for file in inside)), None)
         for entry, inside in entries.items()
     ]
     return len(studies) > 1 and None not in studies and len(set(studies)) == 1
-
-
-def _study(tree: Storage, path: str) -> str | None:
-    """StudyInstanceUID of a DICOM file, None for other files."""
-    if file_names.is_volume(path) or loose_pictures.is_picture(path):
-        return None
-    try:
-        with tree.open(path) as file:
-            return dicom.study(file)
-    except UserError:  # a broken link; its name may be a person's
-        return None

@@ -17,10 +17,12 @@ from PIL import Image
 
 from components.common.problems import numbers
 from components.scans.identity import site_of
-from components.scans.scan import Scan
+from components.scans.scan import CHANNELS, Scan
 from components.sources.reading import DAMAGE, Options, Reading
+from components.sources.volumes.tumour_masks import can_be_a_tumour
 
 SCALE_FIRST = "scale each sequence to 0..255 (its 99.5th percentile at 255) and save it with 8 bits"
+BRAIN = 0.6  # share of the head that a mask of the brain takes at least; pictures come in any brightness
 SUFFIX = r"\.(?i:tiff?)"
 
 
@@ -64,7 +66,9 @@ def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Re
         listed = " and ".join(f"{width} x {height}" for height, width in sorted(sizes))
         reading.add("shape", folder.name, f"its pictures and masks are {listed} pixels")
         return reading
-    reading.scan = Scan(patient, site_of(patient), np.stack(pictures), np.stack(truths) > 0 if truths else None)
+    image, truth = np.stack(pictures), np.stack(truths) > 0 if truths else None
+    if truth is None or can_be_a_tumour(truth, image[..., CHANNELS.index("flair")], folder.name, reading, BRAIN):
+        reading.scan = Scan(patient, site_of(patient), image, truth)
     return reading
 
 

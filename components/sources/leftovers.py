@@ -19,6 +19,7 @@ SCANS = (
 )
 # BIDS' folders beside the subjects: derivatives, and the original data.
 PASSED = ("derivatives", "sourcedata", "code", "stimuli")
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 SHOWN = 5
 
 
@@ -103,6 +104,8 @@ def hint(tree: Storage) -> str:
     others = sorted(suffixes & set(SCANS) - {".nii", ".dcm", ".ima", ".tif", ".tiff"})
     if any(map(file_names.is_volume, tree.files)):
         return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in one folder per patient"
+    if packed := [path for path in tree.files if path.lower().endswith(PACKED)]:
+        return f"unpack the {len(packed)} archive(s) in it first, one folder per patient"
     if others:
         return f"convert {', '.join(others)} to NIfTI, one folder per patient"
     return "expected folders of patients, side by side, of tif, NIfTI or DICOM files"

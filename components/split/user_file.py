@@ -17,18 +17,7 @@ def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UserError: a patient is missing, a person is in two splits, a split is empty, or the table is malformed.
     """
-    try:
-        own = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not readable as a table; split.file needs a CSV with patient and split") from error
-    if not {"patient", "split"} <= set(own):
-        raise UserError(f"{path}: lacks the column patient or split; add it")
-    if not own["split"].isin(SPLIT_NAMES).all():
-        raise UserError(f"{path}: split holds other words than {', '.join(SPLIT_NAMES)}; correct them")
-    if "fold" in own:
-        folds = pd.to_numeric(own["fold"].dropna(), errors="coerce")  # patients without a fold are assigned one
-        if not (folds.mod(1).eq(0) & folds.ge(0)).all():
-            raise UserError(f"{path}: fold holds other values than whole numbers from 0 on; correct them")
+    own = read_rows(path)
     own = own.reindex(columns=["patient", "split", "fold"]).drop_duplicates()
     patients = manifest[["patient", "subject"]].drop_duplicates().merge(own, on="patient", how="left")
     lacking = patients.loc[patients["split"].isna(), "patient"]
@@ -44,3 +33,24 @@ def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
             f"{path}: no patient is in {' or '.join(sorted(set(SPLIT_NAMES) - set(patients['split'])))}; add some"
         )
     return patients
+
+
+def read_rows(path: str) -> pd.DataFrame:
+    """Read the table as it is; columns patient, split and perhaps others.
+
+    Raises:
+        UserError: the table is malformed.
+    """
+    try:
+        own = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as a table; split.file needs a CSV with patient and split") from error
+    if not {"patient", "split"} <= set(own):
+        raise UserError(f"{path}: lacks the column patient or split; add it")
+    if not own["split"].isin(SPLIT_NAMES).all():
+        raise UserError(f"{path}: split holds other words than {', '.join(SPLIT_NAMES)}; correct them")
+    if "fold" in own:
+        folds = pd.to_numeric(own["fold"].dropna(), errors="coerce")  # patients without a fold are assigned one
+        if not (folds.mod(1).eq(0) & folds.ge(0)).all():
+            raise UserError(f"{path}: fold holds other values than whole numbers from 0 on; correct them")
+    return own

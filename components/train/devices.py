@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,8 +13,22 @@ from components.common.errors import UserError
 
 
 def cluster() -> tuple[int, int]:
-    """Return this worker's number and the number of workers, from TF_CONFIG; (0, 1) without it."""
-    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    """Return this worker's number and the number of workers, from TF_CONFIG; (0, 1) without it.
+
+    Raises:
+        UserError: TF_CONFIG is not JSON of the form that TensorFlow reads.
+    """
+    try:
+        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        return _place(config)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            'TF_CONFIG: not readable; write {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", '
+            '"index": 0}}, or unset it'
+        ) from error
+
+
+def _place(config: dict[str, Any]) -> tuple[int, int]:
     workers = sum(len(config.get("cluster", {}).get(kind, [])) for kind in ("chief", "worker"))
     task = config.get("task", {})
     chiefs = len(config.get("cluster", {}).get("chief", []))

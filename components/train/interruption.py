@@ -1,4 +1,7 @@
-"""Requests to stop, by SIGTERM (a preempted worker, a timeout) or ctrl-C: recorded at once, obeyed after the step."""
+"""Requests to stop, by SIGTERM (a preempted worker, a timeout), SIGHUP (a closed terminal) or ctrl-C.
+
+They are recorded at once and obeyed after the step.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ from typing import Any
 
 
 class Interruption:
-    """Within the block, signals are only recorded; outside the main thread there are none to catch."""
+    """Within the block, signals are only recorded; outside the main thread there are none to catch.
 
-    SIGNALS = (signal.SIGTERM, signal.SIGINT)
+    Signals that are ignored, as `nohup` arranges for SIGHUP, stay so.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -19,7 +25,11 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+            self.before = {
+                number: signal.signal(number, self._note)
+                for number in self.SIGNALS
+                if signal.getsignal(number) != signal.SIG_IGN
+            }
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:

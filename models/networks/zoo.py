@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import sys
 from collections.abc import Callable
@@ -28,14 +29,14 @@ def scaling(name: str, normalization: str = "unit") -> Callable[[Any], Any]:
             leaves them as they are.
 
     Raises:
-        ValueError: there is no such backbone, and the message lists a few that exist; or no such normalization.
+        ValueError: there is no such backbone, and the message names one that exists; or no such normalization.
     """
     if normalization not in preprocessing.NORMALIZATIONS:
         raise ValueError(f"normalization {normalization!r} is none of {', '.join(preprocessing.NORMALIZATIONS)}")
     if name not in BACKBONES:
-        raise ValueError(
-            f"no backbone {name!r}; choose one of keras.applications, e.g. ResNet50, MobileNet or EfficientNetB0"
-        )
+        near = difflib.get_close_matches(name, BACKBONES, 1)
+        hint = f"did you mean {near[0]}?" if near else "choose e.g. ResNet50, MobileNet or EfficientNetB0;"
+        raise ValueError(f"no backbone {name!r}; {hint} keras.applications lists all")
     # Where it is defined, its scaling is, too; the public modules don't list every backbone (MobileNetV3).
     scale: Callable[[Any], Any] = sys.modules[BACKBONES[name].__module__].preprocess_input
 

@@ -11,6 +11,7 @@ from dvc.repo import Repo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.common.errors import UserError
+from pipelines import dvc_errors
 
 TARGET = "push"  # the final stage, which all others lead to
 
@@ -67,7 +68,7 @@ def steps(folder: Path | str = ".") -> list[Step]:
                 (stage.name, needed.name) for stage, needed in repo.index.graph.edges if needed.cmd
             )
     except DvcException as error:
-        raise UserError(f"dvc.yaml: {' '.join(str(error).split())}") from error
+        raise UserError(f"{dvc_errors.in_words(error)}; correct it") from error
     graph.add_nodes_from(stages)
     wanted = graph.subgraph({TARGET, *networkx.descendants(graph, TARGET)})
     direct = networkx.transitive_reduction(wanted)

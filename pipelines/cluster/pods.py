@@ -19,7 +19,7 @@ from components.registry.snapshot import snapshot
 from pipelines import times, workflow
 from pipelines.cluster.dag import before, steps
 from pipelines.cluster.run_store import LOCK, Result, RunStore, result_here
-from pipelines.forwarding import run_forwarding_sigterm
+from pipelines.forwarding import run_forwarding_signals
 
 ORIGIN = "origin"  # Git's name for the repository that a pod was cloned from
 START = "start"  # the run store's entry for the state before the run
@@ -65,7 +65,7 @@ def dvc(*arguments: str) -> None:
     Raises:
         UserError: it failed; its own output says why.
     """
-    if run_forwarding_sigterm([sys.executable, "-m", "dvc", *arguments]):
+    if run_forwarding_signals([sys.executable, "-m", "dvc", *arguments]):
         raise UserError(f"dvc {arguments[0]}: failed; the lines above say why")
 
 

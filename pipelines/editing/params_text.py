@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ruamel.yaml import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node
 
 from components.common import yaml_text
@@ -66,10 +67,19 @@ def _put(text: str, name: str, value: Any, file: str) -> tuple[str, list[str]]:
     if before == value and type(before) is type(value):
         return text, []
     place[last] = value
-    changed = replaced(text, _nodes(text, path), flow(value))
-    if changed is None or yaml_text.parse(changed, file) != tree:
+    nodes = _nodes(text, path)
+    changed = replaced(text, nodes, flow(value)) if nodes else None
+    if changed is None or not _is(changed, tree):
         raise UserError(f"{file}: {name} can't be set without changing other lines; edit the file by hand")
     return changed, [f"{'.'.join(map(str, path))}: {flow(before)} -> {flow(value)}"]
+
+
+def _is(text: str, tree: Any) -> bool:
+    """Return whether a document has this content; it may refer to an anchor that is gone."""
+    try:
+        return bool(yaml_text.reader().load(text) == tree)
+    except YAMLError:
+        return False
 
 
 def _path(tree: Any, name: str, file: str) -> Iterator[str]:
@@ -94,10 +104,13 @@ def _names(tree: dict[str, Any], above: str = "") -> Iterator[str]:
 
 
 def _nodes(text: str, path: Sequence[str]) -> list[tuple[Node, Node]]:
-    """Key and value node of each step of a path, as located in the text."""
+    """Key and value node of each step of a path, as located in the text; none if a merge key (`<<`) brings it in."""
     node, found = yaml_text.reader().compose(text), []
     for part in path:
         assert isinstance(node, MappingNode)
-        found.append(next((key, value) for key, value in node.value if key.value == part))
+        steps = [(key, value) for key, value in node.value if key.value == part]
+        if not steps:
+            return []
+        found.append(steps[0])
         node = found[-1][1]
     return found

@@ -37,7 +37,7 @@ def glioflow(command, environment, workspace):
     with (
         mock.patch.dict(os.environ, environment | {"PYTHONPATH": path}),
         mock.patch.object(sys, "argv", ["glioflow", *words]),
-        mock.patch.object(pods, "run_forwarding_sigterm", dvc_here),
+        mock.patch.object(pods, "run_forwarding_signals", dvc_here),
         mock.patch.object(_yaml, "parse_yaml", parse_yaml),
         mock.patch.object(strictyaml, "parse_yaml", parse_yaml),
         inside(Path(clone)),

@@ -9,17 +9,18 @@ import json
 import shutil
 from pathlib import Path
 
-import kfp
 import pytest
 from click.testing import CliRunner
 from conftest import ROOT, tiny_tree
 from containers import Containers, apart, here
-from google.protobuf import json_format
 from whole_project import NO_FLOORS
 
 from components.common import params
 from pipelines import cli
 from pipelines.cluster.dag import steps
+
+# One worker imports TFX, and kfp, and not when it collects.
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("tfx")]
 
 FILE = ROOT / "infra" / "kubeflow" / "pipeline.yaml"
 TRAININGS = ("TrainClassifier", "TrainSegmenter")
@@ -78,6 +79,8 @@ def anywhere(file):
 
 
 def test_kfp_reads_it_and_knows_every_task():
+    import kfp
+
     component = kfp.components.load_component_from_text(FILE.read_text(encoding="utf-8"))
     tasks = set(component.pipeline_spec.root.dag.tasks)
     assert tasks == set(Containers(FILE.read_text(encoding="utf-8")).tasks)
@@ -87,6 +90,9 @@ def test_kfp_reads_it_and_knows_every_task():
 
 @pytest.mark.parametrize(("wrong", "right"), [("taskOutputArtifact", "taskOutputArtefact"), ("dag:", "dags:")])
 def test_kfp_refuses_a_pipeline_that_is_none(wrong, right):
+    import kfp
+    from google.protobuf import json_format
+
     with pytest.raises(json_format.ParseError):
         kfp.components.load_component_from_text(FILE.read_text(encoding="utf-8").replace(wrong, right))
 

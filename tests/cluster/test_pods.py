@@ -21,6 +21,8 @@ from dvc_project import isolate, run
 from gcs_server import BUCKET, running
 from whole_project import settings, tiny
 
+pytestmark = pytest.mark.long
+
 STORAGE = f"gs://{BUCKET}/glioflow"
 CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion", "own"]
 SETTINGS = [".dvc/config", ".dvcignore", ".gitignore"]

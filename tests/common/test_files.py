@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from components.common.files import atomic_file, atomic_folder, read_json, write_json
@@ -48,3 +50,19 @@ def test_json_refuses_what_is_not_a_number(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "a.json", {"b": float("nan")})
     assert read_json(tmp_path / "a.json") == {"b": 1, "a": None}
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755), (0o002, 0o664, 0o775)]
+)
+def test_who_may_read_is_for_the_umask_to_say(tmp_path, umask, file, folder):
+    before = os.umask(umask)
+    try:
+        with atomic_file(tmp_path / "patients.csv") as part:
+            assert part.stat().st_mode & 0o777 == 0o600
+        with atomic_folder(tmp_path / "masks") as part:
+            assert part.stat().st_mode & 0o777 == 0o700
+    finally:
+        os.umask(before)
+    assert (tmp_path / "patients.csv").stat().st_mode & 0o777 == file
+    assert (tmp_path / "masks").stat().st_mode & 0o777 == folder

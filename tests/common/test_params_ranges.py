@@ -41,7 +41,7 @@ FRACTIONS = {
     "drift.level": SHARE,
     "assemble.sensitivity": SHARE,
     "assemble.refer": SHARE,
-    "segmenter.tumor_share": FRACTION,
+    "segmenter.tumor_share": RATE,
     "classifier.dropout": BELOW_ONE,
     "classifier.head_learning_rate": RATE,
     **{f"gate.min_{name}": FRACTION for name in ("auroc", "sensitivity", "specificity", "volume_dice", "pooled_dice")},

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from components.common import files
 from components.common.errors import UserError
-from components.common.files import atomic_file, atomic_folder, read_json, write_json
+from components.common.files import atomic_file, atomic_folder, must_exist, read_json, write_json
+from components.common.system import DiskFullError
 
 HOST = socket.gethostname()
 
@@ -109,6 +112,37 @@ def test_what_killed_processes_left_is_cleared_away_and_nothing_else(tmp_path, e
     with write(tmp_path / "table") as part:
         assert set(names(tmp_path)) == stays | {part.name}
     assert set(names(tmp_path)) == stays | {"table"}
+
+
+def test_who_asks_for_no_search_leaves_what_others_left(tmp_path, ended):
+    left = tmp_path / f".part-{HOST}-{ended}-x-table"
+    left.touch()
+    with atomic_file(tmp_path / "table", sweep=False):
+        pass
+    assert names(tmp_path) == [left.name, "table"]
+
+
+@pytest.mark.parametrize("write", [atomic_file, atomic_folder])
+def test_where_nothing_can_be_made_the_place_is_named_and_a_full_disk_told(tmp_path, monkeypatch, write):
+    (tmp_path / "file").touch()
+    says = rf"^{tmp_path}/file/table: can't be written \(.+\); choose another place$"
+    with pytest.raises(UserError, match=says), write(tmp_path / "file" / "table"):
+        pytest.fail("there is no such folder")
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(DiskFullError, match=rf"^{tmp_path}/table: the disk is full"), write(tmp_path / "table"):
+        pytest.fail("there is no room")
+
+
+def test_a_local_path_must_exist_and_other_addresses_are_not_looked_at(tmp_path):
+    must_exist(str(tmp_path))
+    must_exist("gs://nowhere/scans")
+    with pytest.raises(UserError, match=rf"^{tmp_path}/scans: no such file or folder; give scans"):
+        must_exist(f"{tmp_path}/scans")
 
 
 def test_of_two_that_clear_away_at_once_neither_minds(tmp_path, ended, monkeypatch):

@@ -18,10 +18,11 @@ PAGES = [
 ]
 SHELLS = {"", "bash", "console", "sh"}
 COMMENT = re.compile(r"<!--\s*(not run|before):\s*(.*?)\s*-->", re.DOTALL)
-# The environment is set up already, and is not that of the copy.
+# The environment is set up already, and is not that of the copy. Where DVC would ask, the reader says yes.
 BEGINNING = """\
 set -euo pipefail
 make() { command make -o setup -o serve-setup -o checks-setup "$@"; }
+dvc() { if [ "$1" = gc ]; then command dvc "$@" --force; else command dvc "$@"; fi; }
 """
 
 

@@ -169,7 +169,7 @@ def test_a_folder_that_is_not_there_is_a_refusal(tmp_path):
     [
         ("", "is damaged"),
         ("{}", "lacks neighbors, tumor_threshold"),
-        ('{"neighbors": 0, "tumor_threshold": 0, "mask_threshold": 0, "processing": {}}', "does not tell whom"),
+        ('{"neighbors": 0, "tumor_threshold": 0, "mask_threshold": 0, "processing": {}}', "does not record whom"),
     ],
 )
 def test_a_record_that_can_not_be_used_is_a_refusal(tmp_path, text, says):

@@ -90,14 +90,14 @@ def test_a_leak_is_counted_over_both_networks_and_comes_first():
 @pytest.mark.parametrize(
     ("made_from", "says"),
     [
-        ({}, "its classifier and its segmenter"),
-        ({"classifier": {"people": []}}, "its segmenter"),
-        ({"classifier": {"code": "0"}, "segmenter": {"people": ["a"]}}, "its classifier"),
+        ({}, "its classifier and its segmenter were"),
+        ({"classifier": {"people": []}}, "its segmenter was"),
+        ({"classifier": {"code": "0"}, "segmenter": {"people": ["a"]}}, "its classifier was"),
     ],
 )
 def test_a_model_that_does_not_tell_whom_it_knows_may_leak(made_from, says):
     assert silence(RECORD) is None
-    assert silence({"made_from": made_from}) == f"does not record whom {says} was trained on"
+    assert silence({"made_from": made_from}) == f"does not record whom {says} trained on"
     assert "a LEAK can't be ruled out" in leak({"made_from": made_from}, ["x"])
     assert leak({}, ["x"]) is not None
 

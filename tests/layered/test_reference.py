@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from small_backbone import Small
 
 from components.common.errors import UserError
 from components.common.files import write_json
@@ -22,7 +23,7 @@ from models.serving.layered_model import Layered
 from models.serving.litert_export import litert
 
 SHAPES = {
-    "classifier": {"name": "MobileNet", "weights": "none", "size": 32, "strategy": "finetune", "pooling": "avg"},
+    "classifier": {"name": Small.__name__, "weights": "none", "size": 32, "strategy": "finetune", "pooling": "avg"},
     "segmenter": {"filters": [2, 2], "size": 32, "normalization": "unit"},
 }
 CHOSEN = {

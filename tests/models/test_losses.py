@@ -92,7 +92,7 @@ def test_the_weighted_crossentropy_is_tensorflows():
     assert number("weighted_crossentropy", masks, predictions) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
-@settings(deadline=None, derandomize=True, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_dice_of_hard_masks_is_1_minus_f1_up_to_the_smoothing(pixels):
     reference, prediction = np.array(pixels, "float32").T
@@ -102,7 +102,7 @@ def test_dice_of_hard_masks_is_1_minus_f1_up_to_the_smoothing(pixels):
     assert number("dice", reference, prediction) == pytest.approx(1 - smoothed, abs=1e-6)
 
 
-@settings(deadline=None, derandomize=True, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.booleans(), st.floats(1e-4, 1 - 1e-4)), min_size=1, max_size=40))
 def test_crossentropy_is_that_of_keras(pixels):
     reference, prediction = np.array(pixels, "float32").T

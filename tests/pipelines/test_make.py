@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 from conftest import ROOT
-from hypothesis import HealthCheck, example, given, settings
+from drawing import SHARED_FOLDER
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 # Stands where .venv has the command, and notes what comes in.
@@ -42,7 +43,7 @@ def called(tmp_path_factory):
     return call
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=SHARED_FOLDER)
 @example("/scans of Köln (2), a=b/[x] #3 & ~'\"`$HOME $(ls) ${x} \\n;*?")
 @given(LINES)
 def test_any_source_arrives_as_it_was_typed(called, source):

@@ -12,7 +12,7 @@ from in_process import glioflow
 from whole_project import BIN, copied
 from written_scans import made_up_scan, write_kaggle
 
-from pipelines.project import MARKS, root
+from pipelines.project import root
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def test_paths_count_from_where_they_are_typed(project):
     write_kaggle(below / "scans", made_up_scan("TCGA_DU_0001_19990101"))
     done = glioflow("compile", "argo", "--out", "made", cwd=below)
     assert done.returncode == 0, done.stderr
-    shutil.rmtree(project / ".dvc")  # so that a run ends where it would call DVC
-    glioflow("run", "--source", "scans", cwd=below)
+    (project / ".dvc" / "config").write_text("no settings", encoding="utf-8")  # so that a run ends where it calls DVC
+    assert glioflow("run", "--source", "scans", cwd=below).returncode == 2
     assert yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))["source"] == "notes/today/scans"
     assert {path.name for path in (below / "made").iterdir()} == {"workflow-template.yaml", "cron-workflow.yaml"}
     refused = glioflow("serve", "--model", "artifacts/layered", cwd=below)
@@ -47,6 +47,7 @@ def test_a_copy_runs_its_own_code_whichever_environment_is_active(tmp_path):
     text = stack.read_text(encoding="utf-8")
     stack.write_text(text.replace('lines = [f"stack ', 'lines = ["of the copy", f"stack '), encoding="utf-8")
     (copy / "notes").mkdir()
+    (copy / ".dvc").mkdir()
     for folder in (copy, copy / "notes"):
         done = subprocess.run(
             [BIN / "glioflow", "doctor"],
@@ -95,10 +96,29 @@ def test_where_dvc_was_told_to_do_without_git_it_does(project):
     assert glioflow("clean", cwd=project).stdout == "nothing to remove\n"
 
 
-def test_half_a_project_is_not_taken_for_a_folder_of_the_one_around_it(tmp_path):
-    for name in MARKS:
-        (tmp_path / name).touch()
-    (tmp_path / "below" / "deep").mkdir(parents=True)
-    assert root(tmp_path / "below" / "deep") == tmp_path
+def test_only_a_whole_project_of_ours_is_taken_for_the_one_around(tmp_path):
+    deep = tmp_path / "below" / "deep"
+    deep.mkdir(parents=True)
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / "dvc.yaml").write_text("stages: {demo: {cmd: glioflow stage demo}}\n", encoding="utf-8")
+    assert root(deep) is None
+    (tmp_path / "params.yaml").touch()
+    assert root(deep) == tmp_path
+    (tmp_path / "dvc.yaml").write_text("stages: {train: {cmd: python train.py}}\n", encoding="utf-8")
+    assert root(deep) is None  # somebody else's
+    (tmp_path / "dvc.yaml").write_text("stages: {demo: {cmd: glioflow stage demo}}\n", encoding="utf-8")
     (tmp_path / "below" / "params.yaml").touch()
-    assert root(tmp_path / "below" / "deep") is None
+    assert root(deep) is None  # half a project in between
+    (tmp_path / "below" / "params.yaml").unlink()
+    (tmp_path / ".dvc").rmdir()
+    assert root(deep) is None  # files that were copied there
+
+
+def test_a_working_folder_that_is_gone_is_told_in_one_line(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = 'rmdir "$PWD" && exec "$0" doctor'
+    settings = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", line, BIN / "glioflow"], cwd=gone, env=settings, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "glioflow: the working folder: it was removed; change to another one\n"

@@ -27,8 +27,9 @@ CODE = [
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path_factory):
+def alone(monkeypatch, tmp_path_factory, warmed):
     isolate(monkeypatch, tmp_path_factory)
+    monkeypatch.setenv("PATH", warmed[0])
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from dvc_project import run
 from finished import copy_of
 from in_process import glioflow
 from scipy.special import expit, logit
-from warm import warm
 from whole_project import command, commit, copied, tiny
 
 from components.common.layout import SLICES
@@ -36,7 +35,7 @@ def project(finished_project, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def refused(finished_project, tmp_path_factory):
+def refused(finished_project, warmed, tmp_path_factory):
     """A copy with remotes, in which a scheduled run has met floors out of reach: folder and outcome."""
     place = tmp_path_factory.mktemp("refused")
     folder = copy_of(finished_project, place / "project")
@@ -47,8 +46,7 @@ def refused(finished_project, tmp_path_factory):
     floors = [f"gate.min_{name}_dice=1" for name in ("volume", "pooled")]
     with chdir(folder):
         workflow.apply(floors)
-    with warm() as (path, _):
-        return SimpleNamespace(folder=folder, outcome=scheduled(folder, "--sync", PATH=path))
+    return SimpleNamespace(folder=folder, outcome=scheduled(folder, "--sync", PATH=warmed[0]))
 
 
 def test_the_run_ends_with_a_table_and_the_reports_path(finished_project):

@@ -60,8 +60,7 @@ def whole(folder):
     return [path.name for path in folder.rglob("*")]
 
 
-@pytest.mark.parametrize("kind", ["pictures", "volumes"])
-@pytest.mark.parametrize("switch", [[], ["--overlays"]])
+@pytest.mark.parametrize(("kind", "switch"), [("pictures", ["--overlays"]), ("volumes", [])])
 def test_predict_says_so_and_goes_on_when_there_is_room(project, small_disk, kind, switch):
     leave(small_disk, 24 * 1024)
     command = ["predict", kind, "--model", "model", "--out", str(small_disk / "out"), *switch]

@@ -7,7 +7,8 @@ import gzip
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from drawing import SHARED_FOLDER
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from phantoms import phantom
 
@@ -90,7 +91,7 @@ def test_both_forms_and_their_codes_are_those_of_flair(tmp_path, qcode, scode, k
     assert drawn.any()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=SHARED_FOLDER)
 @given(
     angles=st.tuples(*[st.floats(-40, 40)] * 3),
     shift=st.tuples(*[st.floats(-80, 80)] * 3),

@@ -9,7 +9,6 @@ import yaml
 from conftest import ROOT
 from dvc_project import isolate, run
 from life import finish_run, judged_model, said, settle, table
-from warm import warm
 
 from components.layered.record import digest
 
@@ -17,18 +16,11 @@ pytest_plugins = ["evaluated"]
 PUSH = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="module")
-def commands():
-    """A PATH on which `glioflow` is the real one, for DVC to start."""
-    with warm() as (path, _):
-        yield path
-
-
 @pytest.fixture
-def project(tmp_path, tmp_path_factory, monkeypatch, commands, predicted, judged):
+def project(tmp_path, tmp_path_factory, monkeypatch, warmed, predicted, judged):
     """A run that is finished but for `push`, the project's own stage; what it needs is under DVC, or else in Git."""
     isolate(monkeypatch, tmp_path_factory)
-    monkeypatch.setenv("PATH", commands)
+    monkeypatch.setenv("PATH", warmed[0])  # on which `glioflow` is the real one, for DVC to start
     run(tmp_path, "git init -q -b main")
     run(tmp_path, "dvc init -q")
     push = PUSH["stages"]["push"] | {"deps": ["reports/model_card.md"], "params": ["seed"]}

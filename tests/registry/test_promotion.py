@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from dvc_project import run
 from tagged import GATE, LONG_AGO, MODELS, tag, tags
 
@@ -184,3 +190,30 @@ def test_of_two_at_once_the_second_is_told_and_leaves_no_tag(registry, hub, monk
     assert tags(registry) == {}
     assert set(tags(hub)) == {"layered#staging#1"}
     assert len(MODELS) == len(read_state().versions)
+
+
+# What Git runs before it pushes; it kills the process that has called `git push`.
+KILL = '#!/bin/sh\nkill -KILL "$(ps -o ppid= -p $PPID)"\n'
+
+
+@pytest.mark.parametrize("way", ["there was no time to push", "the remote has it"])
+def test_a_tag_that_a_killed_promotion_left_counts_as_far_as_the_remote_has_it(registry, hub, way):
+    hook = registry / ".git" / "hooks" / "pre-push"
+    hook.write_text(KILL, encoding="utf-8")
+    hook.chmod(0o755)
+    code = (
+        "from tagged import GATE; from components.registry.promotion import promote; "
+        "promote('v1.0.0', 'staging', GATE, seed=1, remote='origin')"
+    )
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "tests", Path(__file__).parent)))
+    done = subprocess.run([sys.executable, "-c", code], cwd=registry, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == -signal.SIGKILL
+    assert set(tags(registry)) == {"layered#staging#1"}
+    hook.unlink()
+    if way == "the remote has it":
+        run(registry, "git push -q origin refs/tags/layered#staging#1")
+        assert "v1.0.0 is already in staging" in refused("v1.0.0", remote="origin")
+    else:
+        run(registry, "git push -q origin :refs/tags/layered#staging#1")
+        put("v1.0.0", remote="origin")
+    assert set(tags(hub)) == set(tags(registry)) == {"layered#staging#1"}

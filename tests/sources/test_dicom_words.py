@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.sources.dicom.agent import bolus, contrast
-from components.sources.dicom.header_words import weighting
+from components.sources.words.contrast_agent import mentioned_agent, stated_agent
+from components.sources.words.sequences import weighting
 
 
 def phrases(text):
@@ -26,7 +26,8 @@ ABSENT = phrases(
     ss gado | T1 ss inj | T1 without gad | T1 without gadolinium | T1 GAD- | T1 (-) KM | T1 Gd (-) | T1 NON CON | T1
     non GAD | T1 native (ohne KM) | T1 sem contraste | T1 PreC | T1 sin C | T1 s/gd | T1 pre inj | T1 pré-injection
     | T1 senza m.d.c | T1_noKM | T1noGd | T1 unkontrastiert | T1 oKM | T1_oKM | T1 vorKM | t1_vor_km | T1 no IV
-    contrast
+    contrast | T1 kontrastsiz | T1 kontrastfrei | T1 utan kontrast | T1 voor contrast | T1 G- | T1 blanco | T1 bez
+    kontrastu
     """
 )
 PRESENT = phrases(
@@ -40,7 +41,8 @@ PRESENT = phrases(
     post-contrast | T1 postcontrast | T1 POST IV | T1 + contrast | T1 INJ | T1 injection | T1 Gd-DTPA | T1 con civ |
     T1 C/CIV | T1 gd+ | T1 post inj. | T1 fs gd | T1 post mdc | T1 MDC+ | T1 m.d.c. | T1 c/gd | POST T1 | T1 post KM
     | T1 mKM | T1_mKM | T1 m.KM | T1 m. KM | T1 nKM | T1 nach KM-Gabe | T1 KM tra | T1 CONTRASTE | T1 delayed post |
-    T1 AFTER GAD | T1 con C | T1 IV | T1 c/contraste | T1 wC | T1 W C | T1 w+c
+    T1 AFTER GAD | T1 con C | T1 kontrasztos | T1 efter kontr | T1 kontrastli |
+    T1 z kontrastem | T1WI+C | T1 G+ | T1 +K | T1 IV | T1 c/contraste | T1 wC | T1 W C | T1 w+c
     """
 )
 BOTH = phrases(
@@ -118,7 +120,7 @@ def variants(phrase):
     ids=["absent", "present", "both", "silent"],
 )
 def test_words_for_contrast_agent_are_told_in_any_spelling(expected, known):
-    told = {spelt: contrast(spelt) for phrase in known for spelt in variants(phrase)}
+    told = {spelt: mentioned_agent(spelt) for phrase in known for spelt in variants(phrase)}
     assert {spelt: said for spelt, said in told.items() if said != expected} == {}
 
 
@@ -131,12 +133,12 @@ def test_names_of_sequences_are_told_in_any_spelling(expected, known):
 
 
 def test_agents_that_are_none_are_none():
-    assert {value for value in NO_AGENT if bolus(value) == "present"} == set()
-    assert {value for value in AN_AGENT if bolus(value) != "present"} == set()
+    assert {value for value in NO_AGENT if stated_agent(value) == "present"} == set()
+    assert {value for value in AN_AGENT if stated_agent(value) != "present"} == set()
 
 
 @given(st.text(max_size=80))
 def test_any_text_is_told(text):
-    assert contrast(text) in ("", "absent", "present", "both")
+    assert mentioned_agent(text) in ("", "absent", "present", "both")
     assert weighting(text) in ("", "t1", "flair", "t2", "tirm", "several", "other")
-    assert bolus(text) in ("", "absent", "present")
+    assert stated_agent(text) in ("", "absent", "present")

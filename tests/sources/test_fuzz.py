@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from drawing import SHARED_FOLDER
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from written_scans import NAME, made_up_scan, write_dicom, write_kaggle, write_nifti
 
@@ -64,7 +65,7 @@ def assert_told_or_read(root):
 
 
 @pytest.mark.filterwarnings("default")  # libraries warn about damage; here only the end counts
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=SHARED_FOLDER)
 @given(damage=damages(), mask=st.booleans(), packed=st.booleans())
 def test_damage_never_ends_in_a_traceback(written, tmp_path_factory, damage, mask, packed):
     form, good = written
@@ -80,7 +81,7 @@ def test_damage_never_ends_in_a_traceback(written, tmp_path_factory, damage, mas
 
 
 @pytest.mark.parametrize("suffix", ["zip", "gztar"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=SHARED_FOLDER)
 @given(damage=damages())
 def test_a_damaged_archive_never_ends_in_a_traceback(tmp_path_factory, suffix, damage):
     folder = tmp_path_factory.mktemp("packed")

@@ -16,6 +16,7 @@ sub-01_run-2_T2w other               sub-01_space-FLAIR_T2w other         sub-01
 sub-01_desc-brain_mask other         sub-01_label-lesion_mask mask        sub-01_space-T1w_desc-tumor_dseg mask
 sub-01_label-GM_probseg other        sub-01_mask mask                     sub-01_dir-post_dwi other
 sub-01_ses-gd_acq-sag_T1w pre        sub-01_rec-flair_T1w pre             sub-01_ce-gd_flair flair
+sub-01_part-phase_T1w other          sub-01_part-mag_T1w pre              sub-01_UNIT1 pre
 sub-01_ses-post_t1 pre               sub-01_desc-aseg_dseg other          sub-01_T1map other
 """
 WORDS = """
@@ -38,6 +39,15 @@ flair_mask mask          tumor_segmentation mask     brain_segmentation other   
 tumor_001_flair flair    W39_1998.09.19_Segm mask    GlistrBoost_ManuallyCorrected mask                   gt mask
 T1_après_gado post       T1_sans_produit_de_contraste pre            T1_sin_medio_de_contraste pre
 T1_con_mezzo_di_contrasto post                        T1_nativo pre   T1_sem_contraste pre  CT1 post
+T1_voor_contrast pre     T1_na_contrast post         T1_zonder_gado pre          T1_met_gado post
+T1_bez_kontrastu pre     T1_po_kontraście post       T1_utan_kontrast pre        T1_efter_kontrast post
+T1_単純 pre              T1_造影 post                T1_平扫 pre                 T1_增强 post
+T1_POS_GADOLINIO post    T1_POS post                 T1_PRE pre                  T1_KM- pre
+CT1_r2s_bet post         T1_r2s_bet_reg pre          fla flair                   P_FL flair           FL_to_SRI flair
+mp2rage_UNI pre          mp2rage_INV2 other          FLAIR_ph other              T1_real other        T1_dixon_F other
+T1_dixon_W pre           T1_Gd_minus_T1 other        P_GTV1 mask                 P_OT mask            P_masque mask
+tumorseg_manual mask     P_vol_tumeur mask           P_flair_prediction mask     wmh_seg other        icv_mask other
+diffuse_glioma_1_flair flair  AX_T1_FLAIR_C post     Hirnmaske_seg other         T1_SynthSeg other
 FLAIR_unstripped flair   T1GD_unstripped post        T1c_bias post             brain_tumor_mask mask   T1_sub other
 """
 

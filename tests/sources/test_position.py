@@ -7,7 +7,8 @@ import itertools
 import nibabel as nib
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from drawing import SHARED_FOLDER
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from phantoms import phantom, put
 from positions_read import LPS, read
@@ -77,7 +78,7 @@ def test_voxels_in_another_order_with_their_own_header_are_the_same_scan(tmp_pat
     np.testing.assert_array_equal(turned.scan.mask, plain.mask)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=SHARED_FOLDER)
 @given(
     angle=st.floats(-12, 12),
     shift=st.tuples(*[st.floats(-15, 15)] * 3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from known_splits import FOLDS, MANIFEST, PERSONS, dealt, on, shares
 
@@ -36,6 +36,7 @@ def test_more_folds_than_persons_are_one_a_person():
     assert sorted(dealt("fold", SplitRule(0.2, 0.2, 9, seed=7), manifest=few).values()) == [0, 1, 2, 3, 4]
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 99)), min_size=12, max_size=30),
     st.lists(st.tuples(shares, st.integers(2, 12)), min_size=2, max_size=4),

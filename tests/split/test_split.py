@@ -13,7 +13,7 @@ from components.split.ledger import add_to_ledger
 from components.split.rule import SplitRule
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(0, 10_000), min_size=6, max_size=80),
     st.floats(0.05, 0.4),
@@ -53,7 +53,7 @@ def test_the_order_of_rows_does_not_matter():
     pd.testing.assert_frame_equal(assign_splits(manifest, RULE), assign_splits(shuffled, RULE))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=20)
 @given(st.integers(6, 60), st.integers(1, 60), st.integers(0, 100))
 def test_nobody_changes_side_or_fold_when_patients_are_added(old, new, seed):
     rule = SplitRule(0.2, 0.2, 5, seed)

@@ -99,7 +99,7 @@ def names_in(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
             yield node.value
-        elif isinstance(node, ast.Attribute) and ast.unparse(node) != "dicom.patient_id":  # reads a PatientID
+        elif isinstance(node, ast.Attribute):
             yield node.attr
         elif isinstance(node, ast.keyword):
             yield node.arg or ""

@@ -15,7 +15,6 @@ from components.train import devices
 from pipelines.cli import main
 
 TWO = {"worker": ["a:1", "b:1"]}
-
 ASIDE = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
 
 

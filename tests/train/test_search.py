@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
 import yaml
 from dvc_project import files
 from in_process import glioflow
-from tiny_training import LIGHT, run, tiny
+from tiny_training import LIGHT, SIZE, tiny
+
+from components.train import cache
+from components.train.checkpoints import Checkpoints, State
+
+pytestmark = pytest.mark.long
 
 RATES = {"learning_rate": [0.1, 0.05]}
 
@@ -52,27 +59,37 @@ def refused(project, text, name="space.yaml"):
     return line.removeprefix("glioflow: ")
 
 
-class StopError(Exception):
-    """What ends a training at a moment of the test's choice."""
+def interrupt(project, sides):
+    """Leave what an interrupted training of the stage leaves: a checkpoint, and slices in its cache; their contents."""
+    Checkpoints(str(project / "checkpoints" / "segmenter"), "key").save(State("key", 3), {"model": [np.ones(3)]})
+    files_of = cache.example_files([f"{sides}/Split-train/*"])
+    place = project / "cache" / "glioflow-segmenter" / "train"
+    cache.cached(files_of, cache.data_hash(files_of), SIZE, place, lambda: None)
+    return left(project)
 
 
-def test_an_interrupted_training_of_the_stage_survives_a_search(project, sides):
-    def stop(number, row):
-        if number == 1:
-            raise StopError
-
-    with pytest.raises(StopError):
-        run("segmenter", tiny(project), sides, project / "run", on_epoch=stop)
-    before = files(project / "checkpoints") | files(project / "cache")
-    assert before
-    tune(project, trials=1)
-    assert files(project / "checkpoints") | files(project / "cache") == before
-    assert [path.name for path in (project / "checkpoints").iterdir()] == ["segmenter"]
+def left(project):
+    found = files(project / "checkpoints") | files(project / "cache")
+    assert found
+    return found
 
 
-def test_a_trial_that_was_interrupted_goes_on_and_keeps_its_best_epoch(tmp_path, sides, monkeypatch):
-    whole, stopped, asked = written(tmp_path / "whole", sides), written(tmp_path / "stopped", sides), []
-    _, expected = tune(whole, trials=1)
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory, sides):
+    """A search beside an interrupted training of the stage: its table, and what there was of the training."""
+    project = written(tmp_path_factory.mktemp("searched") / "project", sides)
+    before = interrupt(project, sides)
+    _, table = tune(project, trials=1)
+    return SimpleNamespace(project=project, before=before, table=table)
+
+
+def test_an_interrupted_training_of_the_stage_survives_a_search(searched):
+    assert left(searched.project) == searched.before
+    assert [path.name for path in (searched.project / "checkpoints").iterdir()] == ["segmenter"]
+
+
+def test_a_trial_that_was_interrupted_goes_on_and_keeps_its_best_epoch(tmp_path, sides, searched, monkeypatch):
+    stopped, expected, asked = written(tmp_path / "stopped", sides), searched.table, []
     assert expected["score"].notna().all()
     report = optuna.Trial.report
 

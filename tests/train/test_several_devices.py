@@ -11,6 +11,8 @@ from tiny_training import drive, few_slices, write_sides
 
 from components.train.sampling import Sampler
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def spread(tmp_path_factory):

@@ -21,6 +21,8 @@ from components.train.epoch_validation import Validator
 from components.train.stage import forget, run_fn
 from models.networks.network_files import load_network
 
+pytestmark = pytest.mark.long
+
 
 def history_of(run_dir):
     return pd.read_csv(run_dir / "history.csv", float_precision="round_trip")
@@ -47,11 +49,12 @@ def same_weights(one, other):
 def trained(tmp_path_factory, sides):
     """A training of three epochs: its parameters, network, and folders."""
     folder = tmp_path_factory.mktemp("trained")
-    params, told = tiny(folder), []
-    network = run("segmenter", params, sides, folder / "run", on_epoch=lambda epoch, row: told.append((epoch, row)))
-    return SimpleNamespace(params=params, network=network, folder=folder, run_dir=folder / "run", told=told)
+    params, reported = tiny(folder), []
+    network = run("segmenter", params, sides, folder / "run", on_epoch=lambda epoch, row: reported.append((epoch, row)))
+    return SimpleNamespace(params=params, network=network, folder=folder, run_dir=folder / "run", reported=reported)
 
 
+@pytest.mark.nightly  # by day, with averaged weights, which change no step
 def test_the_same_parameters_give_the_same_weights(tmp_path, sides, trained):
     again = run("segmenter", tiny(tmp_path), sides, tmp_path / "again")
     assert all(same_weights(again, trained.network))
@@ -101,8 +104,8 @@ def test_every_epoch_is_told_and_written(trained):
     history = history_of(trained.run_dir)
     assert list(history) == ["epoch", "loss", "pooled_dice", "val_loss", "val_volume_dice"]
     assert history["epoch"].tolist() == [0, 1, 2]
-    assert [epoch for epoch, _ in trained.told] == [0, 1, 2]
-    assert [row["val_volume_dice"] for _, row in trained.told] == history["val_volume_dice"].tolist()
+    assert [epoch for epoch, _ in trained.reported] == [0, 1, 2]
+    assert [row["val_volume_dice"] for _, row in trained.reported] == history["val_volume_dice"].tolist()
 
 
 def test_the_network_names_what_it_was_made_from(sides, trained):
@@ -127,10 +130,12 @@ def test_forgotten_it_leaves_no_checkpoint_and_no_decoded_slices(tmp_path, train
     assert (tmp_path / "run" / "network.weights.h5").exists()
 
 
-def test_averaged_weights_are_what_is_validated_and_kept(tmp_path, sides, trained):
+def test_averaged_weights_are_what_is_validated_and_kept_after_the_very_same_steps(tmp_path, sides, trained):
     params = changed(tiny(tmp_path), "segmenter", average=0.9)
     kept = run("segmenter", params, sides, tmp_path / "run")
     assert not same_weights(kept, trained.network)[0]
+    steps = ["epoch", "loss", "pooled_dice"]
+    assert history_of(tmp_path / "run")[steps].equals(history_of(trained.run_dir)[steps])
     files = cache.example_files([f"{sides}/Split-val/*"])
     slices = cache.cached(files, cache.data_hash(files), 32, tmp_path / "cache/glioflow-segmenter/val", lambda: None)
     loss = settings.loss_of(params, "segmenter")

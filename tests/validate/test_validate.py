@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import shutil
 from contextlib import ExitStack
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
 
 from components.common.errors import UserError
-from components.validate import stage
 from models.examples import FEATURES, encode_example
-from pipelines import local, training
 
+pytestmark = pytest.mark.xdist_group("tfx")  # one worker imports it, and not when it collects
 ANOMALIES = {"has_tumor": 2, "mean_flair": 300.0, "std_pre": float("nan"), "slice": 0}
 
 
@@ -32,8 +32,15 @@ def spoilt(tmp_path, data, **changes):
 
 
 @pytest.fixture(scope="module")
-def validated(tmp_path_factory, data):
+def stage():
+    return import_module("components.validate.stage")
+
+
+@pytest.fixture(scope="module")
+def validated(tmp_path_factory, data, stage):
     """What TFX made of examples whose test side holds all of `ANOMALIES`: statistics, anomalies, leftovers."""
+    from pipelines import local, training
+
     folder, temporary = tmp_path_factory.mktemp("validated"), tmp_path_factory.mktemp("temporary")
     node = training.import_examples(str(spoilt(folder / "examples", data, **ANOMALIES)))
     nodes = training.data_validation(node.outputs["result"], stage.SCHEMA)
@@ -46,7 +53,7 @@ def validated(tmp_path_factory, data):
     return SimpleNamespace(sides=sides, anomalies=folder / "anomalies", leftovers=list(temporary.iterdir()))
 
 
-def test_every_anomaly_is_found_on_its_side_and_no_other(validated):
+def test_every_anomaly_is_found_on_its_side_and_no_other(validated, stage):
     assert validated.sides == ["Split-test", "Split-train", "Split-val"]
     found = [(side, feature) for side, feature, _ in stage.read_anomalies(validated.anomalies)]
     assert found == [("test", feature) for feature in sorted(ANOMALIES)]
@@ -56,13 +63,13 @@ def test_tfx_leaves_nothing_in_the_temporary_folder(validated):
     assert validated.leftovers == []
 
 
-def test_an_anomaly_fails_and_names_side_and_feature(validated):
+def test_an_anomaly_fails_and_names_side_and_feature(validated, stage):
     with pytest.raises(UserError, match=r"data/examples: test: has_tumor: .* \(and 3 more\); correct") as error:
         stage.check(validated.anomalies)
     assert "\n" not in str(error.value)
 
 
-def test_sound_examples_pass(validated, tmp_path):
+def test_sound_examples_pass(validated, stage, tmp_path):
     for side in ("train", "val"):
         shutil.copytree(validated.anomalies / f"Split-{side}", tmp_path / f"Split-{side}")
         assert (tmp_path / f"Split-{side}" / "SchemaDiff.pb").exists()

@@ -74,6 +74,8 @@ def parse(tree: Any, name: str = "params.yaml") -> Params:
         chosen = pick(tree, scale)
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{name}: an alias stands inside its own anchor; write the value itself") from error
     try:
         return Params.model_validate(chosen)
     except ValidationError as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from components.common.params.values import Fraction, Group, Positive, Rate, Side
+from components.common.params.values import Group, Positive, Rate, Side
 
 
 class Augment(Group):
@@ -90,7 +90,7 @@ class Segmenter(Recipe):
     head: Literal["sigmoid", "softmax"]
     upsampling: Literal["transpose", "nearest"]
     loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy", "weighted_crossentropy"]
-    tumor_share: Fraction | None
+    tumor_share: Rate | None
 
     @model_validator(mode="after")
     def have_a_place_for_weights(self) -> Segmenter:

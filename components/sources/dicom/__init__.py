@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from pydicom import config
 
 from components.scans.identity import site_of
 from components.sources import nifti
-from components.sources.dicom.datasets import HEAD, SUFFIXES, is_dicom, read_file, read_headers, silent
+from components.sources.dicom.datasets import read_headers, silent
 from components.sources.dicom.exact_positions import straighten
 from components.sources.dicom.folder import names, sort_files
 from components.sources.dicom.pixel_data import read_segmentation, stack_series
@@ -25,32 +25,6 @@ from components.sources.nifti import file_names
 from components.sources.reading import DAMAGE, Options, Reading
 from components.sources.volumes import LACKING, build_scan
 from components.sources.volumes.volume import Volume
-
-NO_IDENTITY = "the DICOM files in it have no PatientID, or can't be read"
-GIVE_IDENTITY = "write a PatientID into them, a pseudonym is enough: `dcmodify -i PatientID=P001 FILES`"
-
-
-@silent()
-def patient_id(file: BinaryIO, name: str) -> str | None:
-    """PatientID of a file; "" if it has none, None if its first bytes and its name show that it is not DICOM."""
-    return _tag(file, "PatientID", "" if name.lower().endswith(SUFFIXES) else None)
-
-
-@silent()
-def study(file: BinaryIO) -> str | None:
-    """StudyInstanceUID of a file; None if its first bytes show that it is not DICOM, or if it has none."""
-    return _tag(file, "StudyInstanceUID", None) or None
-
-
-def _tag(file: BinaryIO, name: str, unknown: str | None) -> str | None:
-    """One tag of a file, "" if it is empty or damaged, `unknown` if the first bytes show that the file isn't DICOM."""
-    if not is_dicom(file.read(HEAD)):
-        return unknown
-    file.seek(0)
-    try:
-        return str(read_file(file, stop_before_pixels=True, specific_tags=[name]).get(name) or "").strip()
-    except DAMAGE:
-        return ""
 
 
 @silent()
@@ -86,9 +60,13 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
         if volume is not None:
             volumes[name] = volume
     for one in unclear:
-        if any(name not in volumes for name in one.told.maybe):
-            reading.add("choice", patient, f"{one.name} is not used: {one.told.doubt}")
-    if "pre" in volumes and "post" not in volumes and all(one.told.unsaid for one in fitting["pre"]):
+        if any(name not in volumes for name in one.inferred.maybe):
+            reading.add("choice", patient, f"{one.name} is not used: {one.inferred.doubt}")
+    if (
+        "pre" in volumes
+        and "post" not in volumes
+        and all(one.inferred.unstated and not one.inferred.doubt for one in fitting["pre"])
+    ):
         what = f"{names(fitting['pre'])}: taken for T1 before the contrast agent, because no header speaks of one"
         reading.add("choice", patient, what, "where one was given, write it into ContrastBolusAgent")
     mask = _mask(outlines, reading) if masks else None
@@ -113,8 +91,8 @@ def _first_sound(name: str, fitting: list[Series], reading: Reading) -> Volume |
             if len(fitting) > 1:
                 others = names([other for other in fitting if other is not one])
                 reading.add("choice", reading.patient, f"{one.name} is taken for {name}, and not {others}")
-            if one.told.doubt:
-                reading.add("choice", reading.patient, f"{one.name} is taken for {name}, though {one.told.doubt}")
+            if one.inferred.doubt:
+                reading.add("choice", reading.patient, f"{one.name} is taken for {name}, though {one.inferred.doubt}")
             return volume
     reading.problems += trials[0].problems
     return None

@@ -78,8 +78,9 @@ def _identity(header: Any) -> tuple[str, ...]:
 
 
 def _modality(header: Any) -> str:
-    """Modality, or what the image class implies if it was removed."""
-    return str(header.get("Modality") or ("MR" if header.get("SOPClassUID") in MR_CLASSES else ""))
+    """Modality, or what the image class implies if it was removed or says "other"."""
+    modality = str(header.get("Modality") or "")
+    return "MR" if modality in ("", "OT") and header.get("SOPClassUID") in MR_CLASSES else modality
 
 
 def _header(path: Path, number: int, reading: Reading) -> Any | None:

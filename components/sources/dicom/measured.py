@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
@@ -14,6 +15,7 @@ NO_PICTURE = set(
     LOCALIZER, PROJECTION IMAGE, MIP, MNIP, MINIP, MAX IP, MIN IP, MAXIP, VRT, SCREEN SAVE, SUBTRACTION, SUB, SUBTRACT,
     ADC, EADC, TRACEW, TRACE, FA, COLFA, DIFFUSION, TENSOR, ISOTROPIC, PERFUSION, ASL, CBF, CBV, RCBF, RCBV, MTT, TTP,
     TMAX, PBP, GBP, SWI, VELOCITY, FLOW, PHASE, PHASE MAP, PHASE CONTRAST M, PCA, T1 MAP, T2 MAP, T2_STAR MAP, R2 MAP,
+    F, FAT, FF, IN_PHASE, OUT_PHASE, OPP_PHASE, IP, OP,
     R2_STAR MAP, FIELD_MAP, B0 MAP, B1 MAP, FMRI, T_TEST, SPECTROSCOPY
     """.replace("\n    ", " ")
     .strip()
@@ -64,7 +66,8 @@ def is_no_picture(header: Dataset) -> bool:
     """Return whether ImageType rules out FLAIR and T1, whatever the description says."""
     kinds = words(header, "ImageType")
     parts = list(header.get("ImageType") or [])
-    return bool(NO_PICTURE & kinds) or (len(parts) > 2 and str(parts[2]).strip().upper() == "P")
+    # Of a complex picture: phase, real or imaginary part.
+    return bool(NO_PICTURE & kinds) or (len(parts) > 2 and bool(re.match("[PRI](_|$)", str(parts[2]).strip().upper())))
 
 
 def possible(header: Dataset) -> set[str]:

@@ -12,7 +12,8 @@ from pydicom.uid import JPEGLossless, JPEGLosslessSV1
 from components.scans.geometry import Geometry, is_usable
 from components.sources.dicom.datasets import read_file
 from components.sources.dicom.exact_positions import make_exact
-from components.sources.dicom.positions import EVEN, check_positions
+from components.sources.dicom.padding import remove_padding
+from components.sources.dicom.positions import EVEN, check_positions, frames_of
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.series import Series
 from components.sources.reading import MAX_VOXELS
@@ -34,11 +35,11 @@ def stack_series(series: Series) -> Volume:
     first = series.headers[0]
     _check_size(series)
     with np.errstate(over="ignore", invalid="ignore"):  # from absurd rescales; `_placed` detects the result
-        if len(series.paths) > 1:
-            check_positions(series.headers)
+        check_positions(series.headers if len(series.paths) > 1 else frames_of(first))
         slices = [read_file(path) for path in series.paths]
         for one in slices:
             _check_pixels(one)
+            remove_padding(one)
         make_exact(slices)
         if len(slices) == 1:
             stack = hd.Image.from_dataset(slices[0], copy=False).get_volume(dtype=np.float32, rtol=EVEN)

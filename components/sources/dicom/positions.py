@@ -11,7 +11,9 @@ from components.sources.dicom.refused import RefusedError
 
 EVEN = 0.05  # tolerance as a share of the slice distance: scanner tables don't stop to the micrometre
 APART = 2e-3  # tolerance between orientations of one series, enough for those written with three digits
-NEEDED = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3}
+SHEAR = 0.05  # how far slices may lie beside each other, as a share of their distance
+_TURN, _PLACE = "ImageOrientationPatient", "ImagePositionPatient"
+NEEDED = {_TURN: 6, _PLACE: 3}
 
 
 def check_positions(headers: Sequence[Dataset]) -> None:
@@ -31,7 +33,9 @@ def check_positions(headers: Sequence[Dataset]) -> None:
             "give each plane a series of its own, or take those of the other planes out",
         )
     positions = np.array([header.ImagePositionPatient for header in headers], float)
-    steps = np.diff(np.sort(positions @ np.cross(turns[0, :3], turns[0, 3:])))
+    depths = positions @ np.cross(turns[0, :3], turns[0, 3:])
+    order = np.argsort(depths)
+    steps = np.diff(depths[order])
     doubles = int((steps < 1e-3).sum())
     if doubles:
         raise RefusedError(
@@ -41,6 +45,48 @@ def check_positions(headers: Sequence[Dataset]) -> None:
         )
     if (np.abs(steps - np.median(steps)) > EVEN * np.median(steps)).any():
         raise RefusedError("gap", f"slices are {steps.min():.1f} to {steps.max():.1f} mm apart, one is missing between")
+    _check_numbers(headers, float(np.median(steps)))
+    beside = np.diff(positions[order], axis=0) @ turns[0].reshape(2, 3).T
+    if np.abs(beside).max() > SHEAR * np.median(steps):
+        raise RefusedError(
+            "series",
+            "its slices are not stacked at a right angle (gantry tilt)",
+            "resample it, e.g. with dcm2niix, which writes a copy ending in _Tilt",
+        )
+
+
+def frames_of(image: Dataset) -> list[Dataset]:
+    """Where each frame of a multi-frame image lies, as data sets like the headers of single slices.
+
+    Raises:
+        RefusedError: the image has more or fewer frames than it describes.
+    """
+    shared = (image.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+    groups = list(image.get("PerFrameFunctionalGroupsSequence") or [])
+    if len(groups) != int(image.get("NumberOfFrames") or 1):
+        what = f"NumberOfFrames is {image.get('NumberOfFrames')}, and it describes {len(groups)} frames"
+        raise RefusedError("unreadable", what, "copy it again from its source, or export one file per slice")
+    frames = []
+    for group in groups:
+        frame = Dataset()
+        for sequence, name in (("PlaneOrientationSequence", _TURN), ("PlanePositionSequence", _PLACE)):
+            found = group.get(sequence) or shared.get(sequence) or []
+            if found and name in found[0]:
+                setattr(frame, name, found[0].get(name))
+        frames.append(frame)
+    return frames
+
+
+def _check_numbers(headers: Sequence[Dataset], step: float) -> None:
+    """Refuse every other slice of a series: numbers are left out evenly, and distances are larger than headers say."""
+    numbers = sorted({int(header.get("InstanceNumber") or 0) for header in headers})
+    if len(numbers) < 2:
+        return
+    between = np.diff(numbers)
+    said = float(headers[0].get("SpacingBetweenSlices") or 0) or float(headers[0].get("SliceThickness") or 0)
+    if len(numbers) == len(headers) and between.min() > 1 and np.ptp(between) == 0 and step > 1.5 * said > 0:
+        what = f"its slices are {step:.1f} mm apart, {said:.1f} mm by their headers, and their numbers leave some out"
+        raise RefusedError("gap", what)
 
 
 def check_alike(slices: Sequence[Dataset]) -> None:

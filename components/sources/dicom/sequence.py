@@ -6,34 +6,36 @@ each other, or neither decides, the series is reported as unclear rather than gu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
-from components.sources.dicom import agent, header_words, measured
+from components.sources.dicom import measured
 from components.sources.dicom.measured import FLAIR, T1
+from components.sources.words.contrast_agent import mentioned_agent, stated_agent
+from components.sources.words.sequences import weighting
 
 UNCLEAR, OTHER = "unclear", "other"
 
 
 @dataclass(frozen=True)
-class Told:
+class Inference:
     """What headers say about a series.
 
     Attributes:
         sequence: "pre", "flair", "post"; "other"; or "unclear" if it could be one of `maybe`.
         doubt: evidence against it, in words; "" if there is none.
         maybe: sequences that an unclear series could be.
-        unsaid: a T1 of which no header says whether a contrast agent was given.
+        unstated: a T1 of which no header says whether a contrast agent was given.
     """
 
     sequence: str
     doubt: str = ""
     maybe: tuple[str, ...] = ()
-    unsaid: bool = False
+    unstated: bool = False
 
 
-def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
+def sequence_of(header: Dataset, protocol: str | None = None, *, own_agent: bool = True) -> Inference:
     """Determine the sequence of a series.
 
     SeriesDescription decides; if it says nothing, ProtocolName, then SequenceName, then the times. The times may
@@ -42,29 +44,39 @@ def sequence_of(header: Dataset, protocol: str | None = None) -> Told:
     Args:
         header: header of one of its images.
         protocol: ProtocolName, or "" if that names the whole examination; defaults to the header's.
+        own_agent: whether ContrastBolusAgent is about this series; not if the console wrote it into every series.
     """
     if measured.is_no_picture(header):
-        return Told(OTHER)
+        return Inference(OTHER)
     if protocol is None:
         protocol = str(header.get("ProtocolName") or "")
     description = str(header.get("SeriesDescription") or "")
     texts = (description, protocol, str(measured.value(header, "SequenceName", "PulseSequenceName") or ""))
-    kind, doubt = _against_times(next(filter(None, map(header_words.weighting, texts)), ""), header)
+    kind, doubt = _against_times(next(filter(None, map(weighting, texts)), ""), header)
     if kind == UNCLEAR:
-        return Told(UNCLEAR, doubt, ("flair", "pre", "post"))
+        return Inference(UNCLEAR, doubt, ("flair", "pre", "post"))
     if kind not in (T1, FLAIR):
-        return Told(OTHER)
-    contrast = agent.contrast(description) or _protocol_contrast(kind, protocol)
-    bolus = agent.bolus(measured.bolus(header))
+        return Inference(OTHER)
+    contrast = mentioned_agent(description) or _protocol_contrast(kind, protocol)
+    bolus = stated_agent(measured.bolus(header))
     if kind == FLAIR:
         given = (contrast or bolus) == "present"
-        return Told("flair", doubt or ("it was taken after the contrast agent" if given else ""))
-    return _t1(contrast, bolus, doubt)
+        return Inference("flair", doubt or ("it was taken after the contrast agent" if given else ""))
+    if not own_agent and not contrast:
+        return Inference(
+            "pre", "ContrastBolusAgent is in all series, and no word of this one says that agent was given"
+        )
+    inferred = _t1(contrast, bolus, doubt)
+    if inferred.doubt or weighting(description):
+        return inferred
+    if measured.is_derived(header):
+        return replace(inferred, doubt="it was computed from other pictures, and its description doesn't say how")
+    return replace(inferred, doubt="no header says whether contrast agent was given" if inferred.unstated else "")
 
 
 def _protocol_contrast(kind: str, protocol: str) -> str:
     """What a protocol's name says of the agent, if it is this series' own: it names its sequence, and one state."""
-    contrast = agent.contrast(protocol) if header_words.weighting(protocol) == kind else ""
+    contrast = mentioned_agent(protocol) if weighting(protocol) == kind else ""
     return "" if contrast == "both" else contrast
 
 
@@ -87,12 +99,14 @@ def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
     return OTHER, ""
 
 
-def _t1(contrast: str, bolus: str, doubt: str) -> Told:
+def _t1(contrast: str, bolus: str, doubt: str) -> Inference:
     """Distinguish T1 before and after the agent by words and ContrastBolusAgent."""
     if contrast == "both" and not bolus:
-        return Told(UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post"))
+        return Inference(
+            UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post")
+        )
     decided = bolus if contrast in ("", "both") else contrast
     if bolus and decided != bolus:
         with_or = "with" if decided == "present" else "without"
         doubt = f"it is called T1 {with_or} contrast agent, and its ContrastBolusAgent says otherwise"
-    return Told("post" if decided == "present" else "pre", doubt, unsaid=not decided)
+    return Inference("post" if decided == "present" else "pre", doubt, unstated=not decided)

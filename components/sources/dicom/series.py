@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from components.sources.dicom import header_words, measured
+from components.sources.dicom import measured
 from components.sources.dicom.measured import number
-from components.sources.dicom.sequence import OTHER, Told, sequence_of
+from components.sources.dicom.sequence import OTHER, Inference, sequence_of
+from components.sources.words.contrast_agent import stated_agent
+from components.sources.words.sequences import weighting
 
 # Read without the pixels. None of these identifies a person except PatientID, the chosen identity.
 TAGS = [
     *("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "SOPInstanceUID", "ImageType"),
     *("SOPClassUID", "FrameOfReferenceUID", "InstanceNumber"),
     *("SeriesDescription", "ProtocolName", "SequenceName", "ContrastBolusAgent", "NumberOfFrames"),
+    *("AcquisitionTime", "PhotometricInterpretation", "SpacingBetweenSlices", "SliceThickness"),
     *("RepetitionTime", "EchoTime", "InversionTime", "ScanningSequence", "Rows", "Columns", "BitsStored"),
     *("ImageOrientationPatient", "ImagePositionPatient"),
     *("ContrastBolusAgentSequence", "ContrastBolusVolume", "PulseSequenceName"),
@@ -33,11 +36,16 @@ class Series:
 
     Attributes:
         protocol: ProtocolName; "" if it names the examination rather than the series.
+        own_agent: whether its ContrastBolusAgent is its own, and not that of the examination.
+        after_agent: whether the examination's first series with contrast agent was acquired before it; None if there is
+            none.
     """
 
     paths: Sequence[Path]
     headers: Sequence[Dataset]
     protocol: str | None = None
+    own_agent: bool = True
+    after_agent: bool | None = None
 
     @property
     def name(self) -> str:
@@ -56,32 +64,46 @@ class Series:
         return bool(across[2] == across.max())
 
     @property
-    def told(self) -> Told:
-        """What its first header says."""
-        return sequence_of(self.headers[0], self.protocol)
+    def inferred(self) -> Inference:
+        """What its first header says, and its place in the examination."""
+        inferred = sequence_of(self.headers[0], self.protocol, own_agent=self.own_agent)
+        if not inferred.unstated or self.after_agent is None:
+            return inferred
+        after = "it was acquired after a series with contrast agent, and no header of its own speaks of one"
+        if self.after_agent:
+            return replace(inferred, doubt=after)
+        return inferred if measured.is_derived(self.headers[0]) else replace(inferred, doubt="")
+
+    @property
+    def began(self) -> tuple[float, float]:
+        """When it was acquired, to compare series of one examination: time, if headers give it, and number."""
+        times = [number(header, "AcquisitionTime") for header in self.headers]
+        return min(times), number(self.headers[0], "SeriesNumber")
 
 
 def candidates(series: Sequence[Series]) -> dict[str, list[Series]]:
     """Series that fit each sequence, best first, and those that are "unclear".
 
-    Series without doubt come first, then axial, then original ones, then by slice positions, then by number.
+    Series without doubt come first, then axial, then original ones, then by slice positions, then by number. Of T1
+    whose headers don't speak of contrast agent, the earlier comes first: before the agent, there is none.
     """
     fitting: dict[str, list[Series]] = {}
-    for one in _with_own_protocols(series):
-        fitting.setdefault(one.told.sequence, []).append(one)
+    for one in _with_own_agents(_with_own_protocols(series)):
+        fitting.setdefault(one.inferred.sequence, []).append(one)
     fitting.pop(OTHER, None)
     for found in fitting.values():
         found.sort(key=_rank)
     return fitting
 
 
-def _rank(one: Series) -> tuple[bool, bool, bool, int, float]:
-    first = one.headers[0]
+def _rank(one: Series) -> tuple[bool, bool, bool, bool, float, float]:
+    first, inferred = one.headers[0], one.inferred
     return (
-        bool(one.told.doubt),
+        bool(inferred.doubt),
+        inferred.unstated,
         not one.axial,
         measured.is_derived(first),
-        -_positions(one),
+        number(first, "SeriesNumber") if inferred.unstated else -_positions(one),
         number(first, "SeriesNumber"),
     )
 
@@ -91,10 +113,26 @@ def _with_own_protocols(series: Sequence[Series]) -> list[Series]:
     kinds = defaultdict(set)
     for one in series:
         header = one.headers[0]
-        kind = header_words.weighting(str(header.get("SeriesDescription") or "")) or measured.likely(header)
+        kind = weighting(str(header.get("SeriesDescription") or "")) or measured.likely(header)
         kinds[header.get("ProtocolName")].add(kind)
     shared = {name for name, found in kinds.items() if len(found - {""}) > 1}
     return [replace(one, protocol="") if one.headers[0].get("ProtocolName") in shared else one for one in series]
+
+
+def _with_own_agents(series: Sequence[Series]) -> list[Series]:
+    """Compare the series of one examination: which of them were acquired after the contrast agent?
+
+    A console may write ContrastBolusAgent into every series. Where words tell which T1 is after the agent, they decide.
+    """
+    said = [one for one in series if one.inferred.sequence == "post" and not one.inferred.doubt]
+    everywhere = len(series) > 2 and all(stated_agent(measured.bolus(one.headers[0])) == "present" for one in series)
+    spoken = [one for one in said if sequence_of(one.headers[0], one.protocol, own_agent=False).sequence == "post"]
+    first = min((one.began for one in (spoken if everywhere else said)), default=None)
+    if first is None:
+        return list(series)
+    return [
+        replace(one, own_agent=not everywhere or first < one.began, after_agent=first < one.began) for one in series
+    ]
 
 
 def _positions(series: Series) -> int:

@@ -23,6 +23,7 @@ from components.sources.volumes import build_scan
 from components.sources.volumes.position import is_unset, shift
 from components.sources.volumes.volume import Volume
 
+ROUNDED = 0.01
 LABELS = 16  # no tumour mask has more labels
 
 
@@ -127,7 +128,10 @@ def check_mask(mask: Volume, where: str, reading: Reading) -> Volume | None:
         what = f"a mask of {mask.data.ndim} dimensions where 3 are expected"
         reading.add("shape", where, what, "give one 3-D mask; of several labels, all but 0 count as tumour")
         return None
-    if (mask.data < 0).any() or (mask.data != np.round(mask.data)).any():
+    whole = np.round(mask.data)
+    if np.abs(mask.data - whole).max() <= ROUNDED:  # stored with a scale factor
+        mask = replace(mask, data=whole)
+    if (mask.data < 0).any() or (mask.data != whole).any():
         reading.add("mask_values", where, "a mask with negative or broken numbers")
     elif len(np.unique(mask.data)) > LABELS or (mask.data > 0).mean() > 0.5:
         what = "looks like a picture: many values, or more than half of all voxels set"

@@ -16,8 +16,8 @@ _ENTITY = re.compile(
 )
 # Suffixes of images and their derivatives, in lower case. None: neither a sequence that is read, nor a mask.
 _SUFFIXES: dict[str, str | None] = {
-    **{"flair": "flair", "t1w": "t1", "mask": "mask", "dseg": "mask", "probseg": "mask", "seg": "mask"},
-    **dict.fromkeys(("t2w", "pdw", "pdt2", "t2starw", "t2star", "inplanet1", "inplanet2", "angio", "unit1", "mp2rage")),
+    **{"flair": "flair", "t1w": "t1", "unit1": "t1", "mask": "mask", "dseg": "mask", "probseg": "mask", "seg": "mask"},
+    **dict.fromkeys(("t2w", "pdw", "pdt2", "t2starw", "t2star", "inplanet1", "inplanet2", "angio", "mp2rage")),
     **dict.fromkeys(("t1map", "t2map", "t2starmap", "r1map", "r2map", "pdmap", "mtrmap", "chimap", "s0map", "t1rho")),
     **dict.fromkeys(("bold", "cbv", "sbref", "dwi", "asl", "m0scan", "epi", "fieldmap", "phasediff", "magnitude")),
     **dict.fromkeys(("magnitude1", "magnitude2", "phase1", "phase2", "defacemask", "pet", "ct", "mrsi", "svs")),
@@ -33,9 +33,15 @@ class BidsName:
     rest: tuple[str, ...]
 
     @property
+    def _suffix(self) -> str:
+        return self.rest[-1].lower() if self.rest else ""
+
+    @property
     def measured(self) -> str | None:
         """What the suffix says: "t1", "flair" or "mask"; "other" for BIDS' other suffixes, None for no known suffix."""
-        suffix = self.rest[-1].lower() if self.rest else ""
+        suffix = self._suffix
+        if self.entities.get("part", "mag") != "mag":  # the phase of a complex picture, or its real part
+            return "other"
         return (_SUFFIXES[suffix] or "other") if self.entities and suffix in _SUFFIXES else None
 
     @property
@@ -47,7 +53,8 @@ class BidsName:
     @property
     def derived(self) -> int:
         """Number of entities that mark a derivative of an image from the scanner."""
-        return len({"space", "desc", "res", "den", "atlas"} & set(self.entities))
+        computed = self._suffix == "unit1"  # from the two inversions of MP2RAGE
+        return len({"space", "desc", "res", "den", "atlas"} & set(self.entities)) + computed
 
 
 def parse(stem: str) -> BidsName:

@@ -3,7 +3,7 @@
 <patient>/<patient>_{t1,flair,t1ce,t2,seg}.nii.gz              BraTS to 2021
 <patient>/<patient>-{t1n,t2f,t1c,t2w,seg}.nii.gz               BraTS from 2023
 <patient>/.../<patient>_{T1w,FLAIR,ce-gadolinium_T1w}.nii.gz   BIDS, see `bids_names`
-<patient>/5_t2_tirm_tra_dark-fluid.nii.gz                      a scanner's words, see `sequence_words` <patient>.nii.gz
+<patient>/5_t2_tirm_tra_dark-fluid.nii.gz                      a scanner's words, see `name_words` <patient>.nii.gz
 with <patient>_mask.nii.gz                    4-D, as ingest writes it; or both in <patient>/
 """
 
@@ -14,13 +14,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from components.sources.nifti import bids_names, mask_words, sequence_words
+from components.sources.nifti import bids_names, mask_words, name_words
+from components.sources.words.plain_text import spaced
 
 # Words for processed versions of a sequence: a file without such a word is preferred.
 _DERIVED = re.compile(
-    r"\b(bet\w*|brain\w*|strip\w*|unstripped|ss|reg|registered|coreg\w*|warped|resampled|resliced|norm\w*|zscore\w*|n4\w*|bias\w*"
-    r"|denois\w*|mni\w*|sri\w*|atlas|preproc\w*|processed|corrected|copy|crop\w*)\b"
+    r"\b((hd ?)?bet\w*|brain\w*|strip\w*|unstripped|ss|reg|registered|coreg\w*|warped|resampled|resliced|norm\w*"
+    r"|zscore\w*|n4\w*|bias\w*|denois\w*|mni\w*|sri\w*|atlas|preproc\w*|processed|corrected|copy|crop\w*)\b"
 )
+
+_OTHER_PLANE = re.compile(r"\b(sag\w*|cor|coronal\w*|kor\w*)\b")
+# What dcm2niix adds to the copy in which it has made distances between slices equal, or undone the gantry's tilt.
+_STRAIGHTENED = re.compile(r"\b(eq|tilt) \d+$")
 
 
 @dataclass(frozen=True)
@@ -58,28 +63,28 @@ def _role(whole: str, text: str) -> Role:
     """Return a file's role from its whole name, if it follows BIDS, and from what is left of it without the patient."""
     bids = bids_names.parse(whole)
     labels = [bids.entities.get(key, "") for key in ("label", "desc")]
-    words = sequence_words.spaced("_".join(bids_names.parse(text).rest))
+    words = spaced("_".join(bids_names.parse(text).rest))
     measured = bids.measured
     if measured == "mask" or (measured is None and mask_words.is_mask(words)):
-        words = sequence_words.spaced(" ".join([*labels, words]))
+        words = spaced(" ".join([*labels, words]))
         if mask_words.is_of_anatomy(words):
             return Role("other", doubt="a mask of the brain or of a part of the head")
         return Role("mask", mask_words.rank(words))
     if bids.agent is not None and measured is None:
-        measured = sequence_words.sequence(words)
+        measured = name_words.sequence(words)
     elif measured is None:
         return _by_words(words)
     what = ("post" if bids.agent else "pre") if measured == "t1" else measured
-    free = sequence_words.spaced(" ".join(bids.entities.get(key, "") for key in ("acq", "desc", "rec")))
+    free = spaced(" ".join(bids.entities.get(key, "") for key in ("acq", "desc", "rec")))
     doubt = free if what == "pre" and bids.agent is None and _says_agent(free) else ""
-    return Role(what, -bids.derived - len(_DERIVED.findall(" ".join(labels))), doubt)
+    return Role(what, _rank(" ".join(labels), bids.derived) - bool(_OTHER_PLANE.search(free)), doubt)
 
 
 def _by_words(words: str) -> Role:
-    measured = sequence_words.sequence(words)
-    rank = -len(_DERIVED.findall(words))
+    measured = name_words.sequence(words)
+    rank = _rank(words) - bool(_OTHER_PLANE.search(words))
     try:
-        given = sequence_words.agent(words)
+        given = name_words.agent(words)
     except ValueError:
         return Role(None if measured == "t1" else measured, rank)
     if measured == "t1":
@@ -89,9 +94,14 @@ def _by_words(words: str) -> Role:
     return Role(measured, rank)
 
 
+def _rank(words: str, derived: int = 0) -> int:
+    """Preference by the words for processed versions; planes other than axial count for less than these."""
+    return 2 * (bool(_STRAIGHTENED.search(words)) - derived - len(_DERIVED.findall(words)))
+
+
 def _says_agent(words: str) -> bool:
     try:
-        return bool(sequence_words.agent(words))
+        return bool(name_words.agent(words))
     except ValueError:
         return True
 
@@ -103,8 +113,8 @@ def _common_start(names: Sequence[str]) -> int:
     parts = [re.findall(r"[^_.\- ]*[_.\- ]?", name) for name in names]
     start = 0
     for common in zip(*(one[:-2] for one in parts), strict=False):  # the last part stays; findall ends in ""
-        words = sequence_words.spaced(common[0])
-        if len(set(common)) > 1 or sequence_words.sequence(words) or mask_words.is_mask(words):
+        words = spaced(common[0])
+        if len(set(common)) > 1 or name_words.sequence(words) or mask_words.is_mask(words):
             break
         start += len(common[0])
     return start

@@ -9,10 +9,10 @@ from pathlib import Path
 import nibabel as nib
 
 from components.scans.scan import CHANNELS
-from components.sources.nifti import folder_names, mask_words
+from components.sources.nifti import bids_names, folder_names, mask_words
 from components.sources.nifti.file_names import Role, roles, stem
-from components.sources.nifti.sequence_words import spaced
 from components.sources.reading import DAMAGE, Options, Reading
+from components.sources.words.plain_text import spaced
 
 WHAT = {"pre": "T1", "post": "T1 with contrast agent", "flair": "FLAIR", "mask": "the mask"}
 NAMES = "call them by what they are: flair, t1, t1ce, seg; BIDS names are known, too (docs/how-to/real-scans.md)"
@@ -78,7 +78,8 @@ def _roles(paths: Sequence[Path], place: Path | None, options: Options, reading:
     pictures = [path for path in paths if path not in labels]
     numbers = [_CHANNEL.search(stem(path.name)) for path in pictures]
     names = {_CHANNEL.sub("", stem(path.name)) for path in pictures}
-    if len(pictures) > 1 and all(numbers) and len(names) == 1:
+    only_one = options.from_source and len(options.channels) == 1
+    if (len(pictures) > 1 or only_one) and all(numbers) and len(names) == 1:
         counted = {path: int(number[1]) for path, number in zip(pictures, numbers, strict=True) if number}
         return _by_number(counted, options, reading) | labels
     own = reading.patient if place is None else stem(place.name)
@@ -109,7 +110,7 @@ def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> 
 def _choose(what: str, fitting: list[Path], known: dict[Path, Role], reading: Reading) -> Path:
     """Return the file of the highest rank; a tie is a problem, other files are reported."""
     best = max(known[path].rank for path in fitting)
-    first, *more = [path for path in fitting if known[path].rank == best]
+    first, *more = _originals([path for path in fitting if known[path].rank == best], what)
     others = ", ".join(path.name for path in fitting if path != first)
     if more:
         remedy = "keep one of them there" if what != "mask" else "keep one, or make one mask of them"
@@ -118,6 +119,17 @@ def _choose(what: str, fitting: list[Path], known: dict[Path, Role], reading: Re
         message = f"{first.name} is taken for {WHAT[what]}, and not {others}"
         reading.add("choice", reading.patient, message, "take the others out, or this one where it is wrong")
     return first
+
+
+def _originals(paths: list[Path], what: str) -> list[Path]:
+    """Leave out pictures that programs made of another one, whose name they extend: rP_t1, P_t1_synthsr, P_t1a."""
+    stems = {path: stem(path.name).lower() for path in paths}
+    if what != "mask" and all(bids_names.parse(stem(path.name)).measured for path in paths):
+        return sorted(paths)[:1]  # runs of one sequence
+    first = min(paths, key=lambda path: len(stems[path]))
+    # A letter or a number of its own is a second acquisition's: P_t1_b, P_t1_2.
+    extended = re.compile(rf".*{re.escape(stems[first])}([abc]|[^a-z0-9]+[a-z][a-z].*)?")
+    return [first] if what != "mask" and all(map(extended.fullmatch, stems.values())) else paths
 
 
 def _stack(unknown: list[Path]) -> Path | None:

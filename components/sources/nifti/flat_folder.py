@@ -9,6 +9,14 @@ from pathlib import PurePosixPath
 
 from components.sources.nifti import bids_names
 from components.sources.nifti.file_names import is_volume, pair, role, stem
+from components.sources.words.plain_text import spaced
+
+# A plane or a processing step, possibly with the number of the series: "4_AX", "to_SRI_brain".
+_STEP = (
+    r"(ax\w*|tra|trans\w*|sag\w*|cor|coronal\w*|kor\w*|to|in|reg\w*|brain|bet|n4|sri\d*|mni\d*|atlas|bias"
+    r"|normali[sz]ed|[23]d)"
+)
+_NOBODY = re.compile(rf"(\d{{1,4}} )?{_STEP}( {_STEP})*( \d{{1,4}})?|")
 
 
 def plain_stem(path: str) -> str:
@@ -24,7 +32,8 @@ def person_of(name: str) -> str:
     words = [bool(re.search(r"\w", part)) and (role(part, "") is not None) for part in parts]
     first = words.index(True) if True in words else len(parts)
     before = "".join(parts[:first]).strip("_.- ")
-    return before or "".join(part for part, word in zip(parts, words, strict=True) if not word).strip("_.- ")
+    rest = "".join(part for part, word in zip(parts, words, strict=True) if not word).strip("_.- ")
+    return next((name for name in (before, rest) if not _NOBODY.fullmatch(spaced(name))), "")
 
 
 def group(paths: Sequence[str], *, channels: bool = False) -> dict[str, list[str]]:

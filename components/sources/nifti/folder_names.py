@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from components.sources.nifti.sequence_words import sequence, spaced
+from components.sources.nifti.name_words import sequence
+from components.sources.words.plain_text import spaced
 
 SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 SESSION = re.compile(r"ses-[A-Za-z0-9]+")

@@ -5,24 +5,26 @@ from __future__ import annotations
 import re
 
 _MASK = re.compile(
-    r"\b(mask|masks|msk|seg|segm|segmentation|segmentations|segmented|label|labels|labelmap|outline|contour|annotation\w*"
-    r"|roi|voi|gtv|gt|groundtruth|ground truth|truth|dseg|glistr ?boost|brainmask|betmask|manually ?corrected)\b"
+    r"\b(mask|masks|msk|maske|masque|maschera|mascara|pred|prediction|seg|segm|segmentation|segmentations|segmented|label|labels|labelmap|outline|contour|annotation\w*"
+    r"|roi|voi|gtv\d*|gt|ot|groundtruth|ground truth|truth|dseg|glistr ?boost|brainmask|betmask|manually ?corrected)\b"
+    r"|\b\w*(tumou?r|lesion)(seg|mask)\w*\b"
 )
 _TUMOUR = re.compile(
-    r"\b\w*(lesion|tumou?r|glioma)\w*\b|\b(gbm|edema|oedema|necro\w*|enhancing|core|wt|tc|et|gtv|metasta\w*)\b"
+    r"\b\w*(lesion|tumou?r|tumeur|glioma)\w*\b|\b(gbm|edema|oedema|necro\w*|enhancing|core|wt|tc|et|gtv|metasta\w*)\b"
     r"|\bglistr ?boost\b"
 )
 _ANATOMY = re.compile(
     r"\b(brain\w*|hd|bet\w*|skull\w*|head|scalp|face|deface\w*|eyes?|orbits?|ventric\w*|csf|[gw]m|gr[ae]y|white|aparc\w*|aseg|tissue\w*"
-    r"|pve\w*|cerebell\w*|stem|parenchyma\w*|synthseg|synthstrip|robex|strip\w*|vessels?|air|bone|fov|foreground|background"
+    r"|pve\w*|cerebell\w*|stem|parenchyma\w*|synth ?seg|synth ?strip|robex|strip\w*|vessels?|air|bone|fov"
+    r"|fast|wmh|icv|intracranial|cerebrum|hirn\w*|foreground|background"
     r"|hemi\w*|lobes?|atlas|hippocamp\w*|thalam\w*)\b"
 )
 _BY_HAND = re.compile(r"\b(manual\w*|corrected|expert|consensus|final|gt|groundtruth|ground truth)\b")
-_BY_MACHINE = re.compile(r"\b(auto\w*|approx\w*|pred\w*|draft|raw)\b")
+_BY_MACHINE = re.compile(r"\b(auto\w*|approx\w*|pred\w*|draft|raw|prob\w*)\b")
 
 
 def is_mask(text: str) -> bool:
-    """Return whether a name is a mask's; `text` comes from `sequence_words.spaced`.
+    """Return whether a name is a mask's; `text` comes from `plain_text.spaced`.
 
     "tumor" or "lesion" means a mask only as the last word: "P1_flair_lesion", but not "tumor_001_flair".
     """

@@ -9,7 +9,8 @@ import numpy as np
 from components.scans.geometry import Geometry, model_grid, resample, resample_mask, voxels_outside
 from components.scans.scan import CHANNELS, Scan
 from components.sources.reading import Options, Reading
-from components.sources.volumes import head, intensities, placing, position
+from components.sources.volumes import axis_order, intensities, placing, position
+from components.sources.volumes.tumour_masks import can_be_a_tumour
 from components.sources.volumes.volume import Volume
 
 # After one of these a volume is missing, and the scan would differ from the one provided.
@@ -34,6 +35,8 @@ def build_scan(
         return
     flair = volumes["flair"]
     placed = {name: placing.place(name, volume, flair, where, reading) for name, volume in volumes.items()}
+    for name in ("pre", "post"):
+        _check_order(name, placed.get(name), flair, where, reading)
     outline = None if mask is None else placing.place_mask(mask, volumes, placed, where, reading)
     if None in placed.values() or (mask is not None and outline is None):
         return
@@ -46,10 +49,19 @@ def build_scan(
             reading.add("position", where, f"{name} and FLAIR share no voxel", position.EXPORT)
             return
     truth = None if outline is None else _on_grid(outline, grid, where, reading)
-    if outline is not None and (truth is None or not _can_be_a_tumour(truth, planes["flair"], where, reading)):
+    if outline is not None and (truth is None or not can_be_a_tumour(truth, planes["flair"], where, reading)):
         return
     image = np.stack([planes[name] for name in CHANNELS], axis=-1)
     reading.scan = Scan(reading.patient, site, image, truth, grid.affine, flair.geometry, flair.header)
+
+
+def _check_order(name: str, volume: Volume | None, flair: Volume, where: str, reading: Reading) -> None:
+    """Record a picture that seems to be mirrored or turned; the scan is made as the headers say."""
+    if volume is not None and volume.data.shape == volume.geometry.shape:
+        order = axis_order.better_order(volume.data, volume.geometry, flair.data, flair.geometry)
+        if order is not None:
+            what = f"{name} fits FLAIR far better {order} than as it is stored"
+            reading.add("position", where, what, "look at both: was it flipped or turned without its header?")
 
 
 def _has_contents(name: str, volume: Volume, where: str, reading: Reading) -> bool:
@@ -77,23 +89,6 @@ def _on_grid(mask: Volume, grid: Geometry, where: str, reading: Reading) -> np.n
         reading.add("mask_lost", where, "its tumour is too thin to show on any slice of FLAIR")
         return None
     return truth
-
-
-def _can_be_a_tumour(truth: np.ndarray, flair: np.ndarray, where: str, reading: Reading) -> bool:
-    """Compare a mask with the head on FLAIR, both [slices, height, width]."""
-    if not truth.any():
-        return True
-    inside = head.outline(flair)
-    covered = (truth & inside).sum() / max(1, inside.sum())
-    if covered > head.LARGEST_TUMOUR:
-        remedy = "give the tumour's mask; one of the brain or of its tissues is none"
-        reading.add("mask_values", where, f"its mask covers {covered:.0%} of the head", remedy)
-        return False
-    beside = (truth & ~inside).sum() / truth.sum()
-    if beside > 0.5:
-        reading.add("position", where, f"{beside:.0%} of its mask lie outside of the head", position.COPY_HEADER)
-        return False
-    return True
 
 
 def _slices(volume: np.ndarray, source: Geometry, grid: Geometry) -> np.ndarray:

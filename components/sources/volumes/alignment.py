@@ -22,17 +22,17 @@ def contradiction(data: np.ndarray, own: Geometry, flair: np.ndarray, place: Geo
     """Why a volume can't lie where its header says, and the remedy; None if it can, or if the pictures don't decide."""
     if data.shape != flair.shape or shift(own, place) <= 1:
         return None
-    reference = _levels(flair)
+    reference = levels(flair)
     inside = reference > AIR  # heads look alike; their interior shows the orientation
     reference = reference[inside]
-    unmoved, moved = _levels(data)[inside], _levels(resample(data, own, place))[inside]
-    most = min(_entropy(unmoved), _entropy(reference))
-    if _mutual(unmoved, reference) - _mutual(moved, reference) > BETTER * most > 0:
+    unmoved, moved = levels(data)[inside], levels(resample(data, own, place))[inside]
+    most = min(entropy(unmoved), entropy(reference))
+    if mutual(unmoved, reference) - mutual(moved, reference) > BETTER * most > 0:
         return "it fits FLAIR voxel by voxel, and not where its header places it", COPY_HEADER
     return None
 
 
-def _levels(volume: np.ndarray) -> np.ndarray:
+def levels(volume: np.ndarray) -> np.ndarray:
     """Quantise voxels to `BINS` equal steps, 0 to `BINS` - 1, between darkest and brightest."""
     volume = volume.astype(np.float32)
     low, high = float(volume.min()), float(np.percentile(volume, 99.9))
@@ -40,14 +40,16 @@ def _levels(volume: np.ndarray) -> np.ndarray:
     return np.clip((volume - low) * (BINS / max(high - low, 1e-12)), 0, BINS - 1).astype(np.int32).ravel()
 
 
-def _entropy(levels: np.ndarray) -> float:
+def entropy(levels: np.ndarray) -> float:
+    """Entropy of an array of levels, nats."""
     share = np.bincount(levels, minlength=BINS) / max(1, levels.size)
     share = share[share > 0]
     return float(-(share * np.log(share)).sum())
 
 
-def _mutual(one: np.ndarray, other: np.ndarray) -> float:
-    return _entropy(one) + _entropy(other) - _joint_entropy(one, other)
+def mutual(one: np.ndarray, other: np.ndarray) -> float:
+    """Mutual information of two equally long arrays of levels, nats."""
+    return entropy(one) + entropy(other) - _joint_entropy(one, other)
 
 
 def _joint_entropy(one: np.ndarray, other: np.ndarray) -> float:

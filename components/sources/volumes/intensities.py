@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 # This share of a volume has the background's value if the brain was cut out.
@@ -10,6 +12,8 @@ SAMPLE = 200_000  # voxels, enough to find that value
 # Shares of the range of all other values: this far above its darkest, a background was not dark (interpolation leaves
 # small negative values beside 0); this far below, somebody set it.
 INSIDE, FAR_BELOW = 0.05, 0.5
+# A darkest value above this share of the brightest is an offset: air and fluid are darker.
+OFFSET = 0.3
 # The brightest voxels of an eight-bit picture are above this.
 DARK = 32
 
@@ -22,10 +26,11 @@ def is_flat(volume: np.ndarray) -> bool:
 def to_uint8(volume: np.ndarray) -> np.ndarray:
     """Scale the intensities of one sequence to 0..255.
 
-    Type uint8 stays as it is. Anything else is scanner units: 0, or the 0.5th percentile if values are negative,
-    becomes 0, and the 99.5th percentile of the values above the darkest becomes 255. Percentiles rather than extremes,
-    because single bright voxels (vessels, fat) would otherwise darken the rest. If somebody has standardised the brain
-    and left its surroundings at one value, these become 0, and so does the brain's 0.5th percentile.
+    Type uint8 stays as it is. Anything else is scanner units: 0, or the 0.5th percentile if values are negative or all
+    are far above 0, becomes 0, and the 99.5th percentile of the values above the darkest becomes 255. Percentiles
+    rather than extremes, because single bright voxels (vessels, fat) would otherwise darken the rest. If somebody has
+    standardised the brain and left its surroundings at one value, these become 0, and so does the brain's 0.5th
+    percentile.
     """
     if volume.dtype == np.uint8:
         return volume
@@ -35,7 +40,8 @@ def to_uint8(volume: np.ndarray) -> np.ndarray:
         inside = volume != background
         low, high = (float(value) for value in np.percentile(volume[inside], (0.5, 99.5)))
         return np.where(inside, _scaled(volume, low, high), 0).astype(np.uint8)
-    low = min(0.0, float(np.percentile(volume, 0.5)))
+    darkest = float(np.percentile(volume, 0.5))
+    low = darkest if _is_offset(volume) else min(0.0, darkest)
     bright = volume[volume > volume.min()]
     high = float(np.percentile(bright, 99.5)) if bright.size else low + 1.0
     return _scaled(volume, low, high)
@@ -64,7 +70,27 @@ def oddity(volume: np.ndarray) -> str | None:
         return "is standardised (negative values around a background of one value); the background is taken for black"
     if volume.dtype == np.uint8 and volume.max() < DARK:
         return f"has values of 0 to {volume.max()} only, where 8 bits reach to 255"
+    if _is_offset(volume):
+        return f"has no value below {volume.min():g}, which is taken for black"
+    if _is_bright_outside(volume):
+        return "is brighter around the head than in it, as inverted pictures are"
     return None
+
+
+def _is_offset(volume: np.ndarray) -> bool:
+    low, high = (float(value) for value in np.percentile(volume, (0.5, 99.5)))
+    return volume.dtype != np.uint8 and low > OFFSET * high > 0
+
+
+def _is_bright_outside(volume: np.ndarray) -> bool:
+    """Compare the corners with the rest: a head leaves them to the air."""
+    size = [max(1, length // 10) for length in volume.shape]
+    corners = [
+        volume[tuple(slice(None, n) if first else slice(-n, None) for n, first in zip(size, ends, strict=True))].ravel()
+        for ends in product((True, False), repeat=volume.ndim)
+    ]
+    middle = volume[tuple(slice(length // 4, -(length // 4) or None) for length in volume.shape)]
+    return float(np.median(np.concatenate(corners))) > float(np.percentile(middle, 75))
 
 
 def _scaled(volume: np.ndarray, low: float, high: float) -> np.ndarray:

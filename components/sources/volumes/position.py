@@ -19,6 +19,7 @@ SHARED = 0.5
 SAME = 0.98
 STEPS = 9  # points along each axis at which fields of view are compared
 COPY_HEADER = "if it was made voxel by voxel on FLAIR, give it FLAIR's header; else export it with its position"
+CUT = "save it at FLAIR's shape, or note in its header where the part lies"
 EXPORT = "export it again with its position, or copy the header of the file that it was made from"
 
 
@@ -58,6 +59,8 @@ def contradiction(
         return "its header places it as FLAIR with axes of the patient swapped or mirrored (LPS for RAS?)", COPY_HEADER
     if _transposed(volume, flair):
         return "its header is FLAIR's, and its voxels lie in another order of axes", "save it in FLAIR's order of axes"
+    if is_mask and not same_shape and np.allclose(volume.affine, flair.affine, atol=1e-2):
+        return "its header is FLAIR's, and its shape is not, so that a part was cut off somewhere", CUT
     if max(shares) < SHARED:
         return f"it shares {max(shares):.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
     if is_mask and same_shape and shift(volume, flair) > 1 and not _is_reordered(volume, flair):

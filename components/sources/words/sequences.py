@@ -1,9 +1,10 @@
-"""Which sequence the text of a header names. Protocols are named by hand, in the local language."""
+"""Which sequence a text names. Protocols and files are named by hand, in the local language."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from components.sources.words.plain_text import plain
 
 # Neither FLAIR nor T1, whatever else the text says.
 _OTHER = re.compile(
@@ -13,17 +14,24 @@ _OTHER = re.compile(
     | smart\s?brain | calibrat | asset\scal | \b(sense|coil|ref)\s?(ref|sens|scan) | field\s?map | \bb0\s?map
     | shim | phoenix | screen\s?(sa|shot) | \breport\b | \bsummary\b | \bgsps\b
     # diffusion, perfusion, function, spectra
-    | \be?adc\b | apparent | \bdwi?\b | \bsdw\b | \bdiff | \bdifu | trace | \bdti\b | tensor | \bcolfa\b | \bfa\s?map
-    | \bivim\b | \bb\s?[1-9]\d{2,3}\b | \bperf\b | perfu | \bdsc\b | \bp?c?asl\b | \b(r|rel)?cb[fv]\b | \bmtt\b
-    | \bttp\b | \btmax\b | \bdce\b | ktrans | \bdyn\b | dynam | dinam | \bbold\b | \br?s?fmri\b | resting | spe[ck]tro
+    | \be?\s?adc\b | apparent | \bdwi?\b | \bsdw\b | \bdiff(?!use) | \bdifu | trace | \bdti\b | tensor | \bcolfa\b
+    | \bfa\s?map | \bivim\b | \bdki\b | noddi | \bb\s?[1-9]\d{2,3}\b | \bperf\b | perfu | \bdsc\b | \bp?c?asl\b
+    | \b(r|rel)?cb[fv]\b | \bmtt\b
+    | \bttp\b | \btmax\b | \bdce\b | ktrans | \bpwi\b | \bdyn | dinam | \bbold\b | \br?s?fmri\b | resting | spe[ck]tro
     | \b[pg]bp\b | fractional | average\sdc | \bsvs\b | \bcsi\b | \bmrsi?\b
     # blood and vessels
-    | \bt2\s?(\*|star) | \bswi | \bswan\b | \bfsbb\b | \bsusz?cep | ven\s?bold | \bha?emo\b | \bqsm\b | \bpha\simages
+    | \bt2\s?(\*|star|s\b) | \bswi | \bswan\b | \bfsbb\b | \bsusz?cep | ven\s?bold | \bha?emo\b | \bqsm\b
+    | \bpha\simages
     | angio | \btof\b | \bmra\b | \bmrv\b | \bveno?(c|gr) | qflow | csf\sflow | inhance | \btrance\b | \btwist\b
     | \btricks\b | phase\s?(contrast|map|image) | \bpca\b
     # computed from other series
-    | \bsub\b(?!\s?-?mm) | subtr | soustr | sustra | sottr | \bmn?ip\b | minip | projection | \bvrt\b
-    | \bt1\s?-?(map|rho) | relaxomet | \binv\s?[12]\b
+    | \bsub\b(?!\s?-?mm) | subtr | soustr | sustra | sottr | \bminus\b | \bmn?ip\b | minip | projection | \bvrt\b
+    | \bt1(\s\w+)*\s?-?(map|rho)s?\b | \bmp2-?\s?rage(\s\w+)*\st1(\simages?)?$ | relaxomet | \binv\s?[12]\b
+    | \bpve\w* | jacobian | warp\w*\s?field | transform | \bbv(al|ec)\b
+    # parts of a complex picture, or of fat and water, that don't look like the whole
+    | \b(real|imag(inary)?|pha?)$ | \bt1(\s\w+)*\s(?<!delayed\s)phase$
+    | dixon(\s\w+)*\s(f|fat|in|ip|opp?|out)\b | ^(fat|(in|out)\s?phase):
+    | \b(in|out|opp|opposed)\s?-?phase\b | \bfat\s?frac
     # short or double inversion, steady state
     | \bstir\b | \bpsir\b | \bdir\b | double\sinv | fgatir | \bciss\b | fiesta | \bb-?(tfe|ffe)\b
     | \btrufi | true\s?fisp
@@ -34,18 +42,9 @@ _OTHER = re.compile(
 )
 _T1 = re.compile(r"\bt1\b|mp2?-? ?rage|\bf?spgr|bravo|\btfl|\bvibe|thrive|\blava\b|\b3d ?tfe")
 _T2 = re.compile(r"\bt2\b|\bpdw?\b|\bdp\b|proton|haste\b|ssfse")
-_FLAIR = re.compile(r"flair|dark ?-?fl|\bda ?-?fl\b|fluid ?-?(atten|suppr)")
+# "fla" is CaPTk's, "t2 f" that of BraTS from 2023.
+_FLAIR = re.compile(r"flair|dark ?-?fl|\bda ?-?fl\b|fluid ?-?(atten|suppr)|\bfla\b|\bt2 f\b")
 _TIRM = re.compile(r"\bt[ui]rm|\btir2d|\bspcir")  # Siemens' inversion recovery, for FLAIR and for STIR
-
-
-def plain(text: str) -> str:
-    """Lower case without accents, words separated: `T1wPostGd` becomes `t1 post gd`."""
-    text = re.sub(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[a-z]{2}W)(?=[A-Z][a-z])", " ", text.replace("_", " "))
-    text = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
-    text = re.sub(r"(?<![a-z])(3d|2d|ax|sag|cor|tra|s|ce|gd|km|pre|post)?(?<=[a-z\d])(?=t[12](?!\d))", r"\1 ", text)
-    text = re.sub(r"(\bt[12])(?!\d)w?", r"\1", text)
-    text = re.sub(r"(\bt[12]|flair)(?=[a-z])", r"\1 ", text)
-    return re.sub(r"\s+", " ", text).strip()
 
 
 def weighting(text: str) -> str:

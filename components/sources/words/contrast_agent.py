@@ -1,4 +1,4 @@
-"""Whether headers mention a contrast agent: in English, German, French, Spanish, Italian, and some more."""
+"""Whether a text mentions a contrast agent, in a dozen languages."""
 
 from __future__ import annotations
 
@@ -6,26 +6,30 @@ import re
 
 from pydicom.multival import MultiValue
 
-from components.sources.dicom.header_words import plain
+from components.sources.words.plain_text import plain
 
 # Names of the agent and of its injection become "@", so that one grammar covers all languages.
 _AGENT = re.compile(
     r"""
-      ((mezzo|medio|produit|agente?)\sd[ei]\s?)? (?<!phase\s)(?<!transfer\s) (\bi\.?v\.?\s)? [ck]ontrast\w*
+      ((mezzo|medio|produit|agente?)\sd[ei]\s?)? (?<!phase\s)(?<!transfer\s) (\bi\.?v\.?\s)? [ck]ontr(as\w*|\b\.?)
     | \bgad\w* | \bgd(-?dtpa)?(?![a-z]) | \bk\.?m\b\.? | \bm\.?d\.?c\b\.? | \bciv\b | \bpdc\b | \bcte\b | \bce\b
     | \binj\w* | \biniez\w* | \biniett\w* | \binye\w*
     | \b(dotarem|magnevist|multihance|prohance|omniscan|clariscan|elucirem|vueway|primovist|artirem|dotagraf)\w*
     """,
     re.VERBOSE,
 )
+# "kontrastfrei", "kontrastsiz": a word's ending says that there was none.
+_FREE = re.compile(r"\b[ck]ontras\w*(frei|los|less|siz)\b")
 # "precontrast", "nonGad", "oKM", "smdc": a word attached to the agent's name without a space.
 _GLUED = re.compile(
-    r"\b(pre|post|non?|un(?=[ck])|([mnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontrast|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
+    r"\b(pre|post|non?|un(?=[ck])|([mnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontras|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
 )
 _WITHOUT = r"(without|w\s?/\s?o|wo|ohne|sans|sin|senza|sem|zonder|utan|uden|uten|bez)"
-_WITH = r"(with|w|mit|avec|con|com|post|nach|apres|despues|dopo|after)"
-_BEFORE = r"(pre|prae?|vor|avant|antes|prima|before)"
-_NATIVE = r"(nativ\w*|nat|leer|plain|simple|basale?(?!\s?gang)|dirett[ao]|unenh\w*|non?[\s-]?enh\w*|non\s?-?con)"
+_WITH = r"(with|w|mit|met|med|avec|con|com|post?|pos|apos|nach|apres|despues|dopo|after|efter|etter)"
+_BEFORE = r"(pre|prae?|vor|voor|fore?|przed|pred|avant|antes|prima|before)"
+_NATIVE = (
+    r"(nativ\w*|nat|leer\w*|blanco|plain|simple|basale?(?!\s?gang)|dirett[ao]|unenh\w*|non?[\s-]?enh\w*|non\s?-?con)"
+)
 _AND = r"[\s@]*([/&+,]|\b(and|und|u|et|puis|ed?|y)\b)+\.?\s*"
 # Other things can be left out: fat, flow. Other things can come before or after: an operation.
 _OF_FAT = r"\s?-?(fs\b|fat|ff\b|graisse|grasa|grasso|fett|spa?ir|flow|fc\b|mt|sat|motion|angle|gap|nav|sense)"
@@ -44,12 +48,12 @@ _BOTH = re.compile(
 )
 _ABSENT = re.compile(
     rf"""
-      \b(pre|prae?)\b(?!{_OF_TREATMENT})[\s-]?@?
+      \b(pre|prae?)\b(?!{_OF_TREATMENT})[\s-]?@? | \bt1\s?n$
     | \b{_NATIVE}\b\s?@?
     | \b{_WITHOUT}\b(?!{_OF_FAT})[\s/.-]*(@|iv\b)?
     | \b(no|non|not|un|kein\w*|{_BEFORE}|v|o|ss?)\b([\s./-]|d(e|i|el|ell)\b|l')*(@|iv\b)
     | @\s?[(:]*(none|no|pre|ohne|sans|sin)\b(?!{_OF_FAT})
-    | @\s?[(]?-[)]?(?=\s|$) | \(-\)\s?@ | \bc-(?=\W|$) | (?<=\s)-c\b      # KM-, (-) KM, C-, -C
+    | @\s?[(]?-[)]?(?=\s|$) | \(-\)\s?@ | \b[cg]-(?=\W|$) | (?<=\s)-c\b      # KM-, (-) KM, C-, -C
     | \biv\s?-(?=\W|$) | \bs\.?\s?m\.?\s?c\b
     | \bs\s?/\s?(c|cte|g|iv)\b | \bnon?\s?-?c\b        # s/c, no C
     """,
@@ -57,8 +61,8 @@ _ABSENT = re.compile(
 )
 _PRESENT = re.compile(
     rf"""
-      @ | \bpost\b(?!{_OF_TREATMENT}) | \b(nach|apres|despues|dopo|tras)\b(?!{_OF_TREATMENT}) | \benh\w*
-    | \+\s?c\b | \bc\s?\+ | \bt1\s?(c|pc|\+)(?!\w) | \bw\s?/?\s?c\b | \bc\s?/\s?(c|cte|g)\b
+      @ | \b(post|a?pos)\b(?!{_OF_TREATMENT}) | \b(nach|apres|despues|dopo|tras)\b(?!{_OF_TREATMENT}) | \benh\w*
+    | \+\s?[ckg]\b | \b[ckg]\s?\+ | \bt1\s?(c|pc|\+)(?!\w) | \bw\s?/?\s?c\b | \bc\s?/\s?(c|cte|g)\b
     | \b(con|com|with|mit|avec)(\sc\b|$) | \bc\.?\s?m\.?\s?c\b | \biv\b(?!\svent)
     """,
     re.VERBOSE,
@@ -72,9 +76,9 @@ _NONE = re.compile(
 )
 
 
-def contrast(text: str) -> str:
+def mentioned_agent(text: str) -> str:
     """Return "absent", "present", "both", or "" if no word mentions a contrast agent."""
-    text = _AGENT.sub("@", _GLUED.sub(r"\1 ", plain(text)))
+    text = _AGENT.sub("@", _GLUED.sub(r"\1 ", _FREE.sub("native", plain(text))))
     rest = _BOTH.sub(" ", text)
     left = _ABSENT.sub(" ", rest)
     absent, present = left != rest, bool(_PRESENT.search(left))
@@ -83,7 +87,7 @@ def contrast(text: str) -> str:
     return "both" if absent or rest != text or _EITHER.search(text) else ""
 
 
-def bolus(value: object) -> str:
+def stated_agent(value: object) -> str:
     """Read ContrastBolusAgent: "absent", "present", or "" if it is empty."""
     text = plain(" ".join(map(str, value)) if isinstance(value, MultiValue) else str(value or ""))
     if not re.search(r"[a-z0-9]", text):

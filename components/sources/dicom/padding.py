@@ -1,0 +1,30 @@
+"""Pixels outside of what was measured, which hold a value of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from pydicom.uid import ExplicitVRLittleEndian
+
+
+def remove_padding(image: Any) -> None:
+    """Give the pixels that hold PixelPaddingValue, or lie in its range, the lowest value of all others, in memory.
+
+    The value, often -2000 or 63536, would otherwise be the darkest or the brightest of the picture.
+    """
+    if image.get("PixelPaddingValue") is None:
+        return
+    pixels = image.pixel_array
+    values = int(image.PixelPaddingValue), int(image.get("PixelPaddingRangeLimit", image.PixelPaddingValue))
+    wrap = 1 << 8 * pixels.dtype.itemsize  # the value may have been written with the wrong sign
+    padded = np.zeros(pixels.shape, bool)
+    for turn in (-wrap, 0, wrap):
+        padded |= (pixels >= min(values) + turn) & (pixels <= max(values) + turn)
+    if not padded.any() or padded.all():
+        return
+    pixels = np.where(padded, pixels[~padded].min(), pixels)
+    image.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    image["PixelData"].VR = "OW" if pixels.dtype.itemsize > 1 else "OB"
+    image["PixelData"].is_undefined_length = False
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

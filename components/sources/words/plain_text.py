@@ -1,0 +1,61 @@
+"""Text as headers and file names hold it, in plain words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Words in other scripts, in English: Japanese, Chinese, Korean, Russian. Longer ones first, as "not X" contains "X".
+_ENGLISH = {
+    "非造影": "native", "造影なし": "native", "造影前": "native", "単純": "native", "造影後": "gd", "造影": "gd",
+    "平扫": "native", "平掃": "native", "单纯": "native", "單純": "native", "增强前": "native", "增強前": "native",
+    "增强": "gd", "增強": "gd", "조영 전": "native", "조영전": "native", "조영": "gd",
+    "拡散": "dwi", "弥散": "dwi", "扩散": "dwi", "擴散": "dwi", "灌流": "perfusion", "灌注": "perfusion",
+    "水抑制": "flair", "压水": "flair", "抑水": "flair", "黑水": "flair", "磁化率": "swi", "磁敏感": "swi",
+    "位置決め": "localizer", "定位": "localizer", "差分": "subtraction", "减影": "subtraction", "減影": "subtraction",
+    "血管": "angio", "头颅": "", "без контраст": "without contrast", "до контраст": "pre contrast",
+    "после контраст": "post contrast", "контраст": "contrast",
+    "нативн": "nativ", "диффуз": "diffusion", "перфуз": "perfusion",
+}  # fmt: skip
+_FOREIGN = re.compile("|".join(map(re.escape, sorted(_ENGLISH, key=len, reverse=True))))
+
+
+def plain(text: str) -> str:
+    """Lower case without accents, words separated: `T1wPostGd` becomes `t1 post gd`."""
+    text = _in_english(text)
+    text = re.sub(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[a-z]{2}W)(?=[A-Z][a-z])", " ", text.replace("_", " "))
+    text = _APART.sub(" ", _without_accents(text.lower()))
+    text = re.sub(r"\bct1\b", "t1 ce", text)
+    text = re.sub(r"(?<![a-z])(3d|2d|ax|sag|cor|tra|s|ce|gd|km|pre|post)?(?<=[a-z\d])(?=t[12](?!\d))", r"\1 ", text)
+    text = re.sub(r"(\bt[12])(?!\d)w?", r"\1", text)
+    text = re.sub(r"(\bt[12]|flair)(?=[a-z])", r"\1 ", text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def spaced(name: str) -> str:
+    """A file name's words in lower case, separated by one space: "5_T1Gd" is "5 t1 gd", "T1_KM-" is "t1 km-"."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[A-CE-Z])", " ", _in_english(name))
+    text = _without_accents(apart.lower()).encode("ascii", "ignore").decode()
+    text = re.sub(r"(?<=[a-z])-(?=[_ .]|$)", "\0", text)  # "without"
+    words = re.split(r"[^a-z0-9+\0]+", text)
+    words = [word for part in words for word in ("t1 ce" if part == "ct1" else part).split()]
+    return " ".join(part for word in words for part in _WEIGHTING.sub(r" \1 \2", word).split()).replace("\0", "-")
+
+
+# Between Latin letters and others: "T1強調画像".
+_APART = re.compile(r"(?<=[a-z\d])(?=[^\W\d_a-z])|(?<=[^\W\d_a-z])(?=[a-z\d])")
+# A prefix of SPM's, or "3d" or "ce", before the weighting; and whatever follows it.
+_WEIGHTING = re.compile(r"^(?:3d|co|[rwm])?(t[12])(?:weighted|w)?((?!\d).*)$")
+
+
+def _in_english(text: str) -> str:
+    return _FOREIGN.sub(lambda found: f" {_ENGLISH[found[0]]} ", text.translate(_FULL_WIDTH))
+
+
+# Japanese keyboards write letters and digits in full width.
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+
+
+def _without_accents(text: str) -> str:
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return text.replace("ø", "o").replace("ł", "l").replace("ß", "ss").replace("\u0131", "i")

@@ -1,0 +1,111 @@
+"""Runs a command for a process that may be killed: once that has ended, everything that the command started ends, too.
+
+`python guard.py PIPE COMMAND...`: the caller keeps the other end of the pipe, which the kernel closes however the
+caller ends. Imports nothing of the project, so that it starts in an instant.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+from types import FrameType
+
+import psutil
+
+INTERRUPTED = signal.SIGUSR1  # with it the caller reports a SIGINT of its own
+# The caller starts this process with them blocked.
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, INTERRUPTED)
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Guard:
+    """What has been asked of this process, and what it does about it."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.stopped: set[psutil.Process] = set()
+        self.from_terminal = False
+
+    def listen(self) -> None:
+        """Handle signals from now on; the command still gets the defaults, because handlers end with `exec`."""
+        signal.signal(signal.SIGTERM, self.stop)
+        signal.signal(INTERRUPTED, self._interrupt)
+        for number, handler in ((signal.SIGHUP, self.stop), (signal.SIGINT, self._note)):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` and shells' background jobs set it
+                signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def stop(self, number: int = signal.SIGTERM, frame: FrameType | None = None) -> None:
+        """Ask every descendant to stop: DVC itself exits at once and would leave behind a training that has to save."""
+        self.asked = True
+        self.stopped.update(forward(signal.SIGTERM, besides=self.stopped))
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.from_terminal = True
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Pass the caller's SIGINT on, unless a terminal has sent it to all of us."""
+        if not self.from_terminal:
+            forward(signal.SIGINT)
+        self.from_terminal = False
+
+
+def forward(number: int, besides: Collection[psutil.Process] = ()) -> list[psutil.Process]:
+    """Send a signal to every descendant `besides` these, and return them."""
+    family = [member for member in psutil.Process().children(recursive=True) if member not in besides]
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            member.send_signal(number)
+    return family
+
+
+def stop_with_caller(pipe: int) -> None:
+    """Wait until the caller has ended, then stop."""
+    os.read(pipe, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def run(pipe: int, command: list[str], scratch: str) -> int:
+    """Run the command; returns its exit status, or 128 + the number of the signal that ended it.
+
+    Args:
+        pipe: number of this end of the pipe.
+        command: program and arguments.
+        scratch: folder for temporary files.
+    """
+    guard = Guard()
+    guard.listen()
+    # Whatever loses its parent becomes a child of this process, so that it can be found and waited for.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        process = subprocess.Popen(command, env={**os.environ, "TMPDIR": scratch})
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+        return 127
+    if guard.asked:  # too early to reach it
+        guard.stop()
+    threading.Thread(target=stop_with_caller, args=(pipe,), daemon=True).start()
+    status = process.wait()
+    if guard.asked or status < 0:  # otherwise only DVC's own daemon is left, which sees to itself
+        guard.stop()
+        with suppress(ChildProcessError):  # raised when there are no more
+            while True:
+                os.wait()
+    return status if status >= 0 else 128 - status
+
+
+def main() -> int:
+    """Run what the command line says; whatever it leaves among temporary files, even if killed, is removed."""
+    with tempfile.TemporaryDirectory(prefix="glioflow-", ignore_cleanup_errors=True) as scratch:
+        return run(int(sys.argv[1]), sys.argv[2:], scratch)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

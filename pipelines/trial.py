@@ -1,0 +1,132 @@
+"""Asks the libraries about the parameters before the first stage, and not hours later in the stage that needs them.
+
+Only they know their backbones, weights, flags and GPUs. They are asked in a process of its own, because TensorFlow
+would keep its memory here for the whole run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from components.common.errors import UserError
+from components.common.files import atomic_file
+from components.common.params import Params
+
+# Nobody needs to be asked about these.
+BACKBONES = ("MobileNet", "ResNet50")
+FLAGS = re.compile(r"--runner=FnApiRunner|--direct_num_workers=\d+|--direct_running_mode=multi_(threading|processing)")
+ANSWERED = Path(".dvc/tmp/glioflow-trial")
+LOOK = "from pipelines.trial import main; main()"
+NETWORKS = {"classifier": "train@classifier", "segmenter": "train@segmenter"}
+CODE = Path(__file__).resolve().parents[1] / "models" / "networks"
+
+
+def check_libraries(chosen: Params, *, trained: bool = True) -> None:
+    """Refuse a missing GPU, a network that can't be built, weights that can't be loaded, and flags that Beam rejects.
+
+    Args:
+        chosen: parameters of params.yaml.
+        trained: whether to accept any of that if both networks are already trained and nothing has changed since.
+    """
+    questions = [*_questions(chosen)]
+    lasting = [question for question in questions if question != "gpu"]  # a GPU may come and go
+    answered = _digest(chosen, lasting)
+    if lasting and ANSWERED.is_file() and ANSWERED.read_text(encoding="utf-8") == answered:
+        questions = [question for question in questions if question == "gpu"]
+    if not questions:
+        return
+    asked = [sys.executable, "-c", LOOK, *questions]
+    told = subprocess.run(asked, input=chosen.model_dump_json(), capture_output=True, text=True, check=False).stdout
+    problem = json.loads(told.splitlines()[-1]) if told.strip() else None
+    if problem is None:
+        if lasting and ANSWERED.parents[1].is_dir():
+            with atomic_file(ANSWERED) as part:
+                part.write_text(answered, encoding="utf-8")
+        return
+    dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
+    status = [dvc, "status", "--quiet", "--with-deps", *NETWORKS.values()]
+    if trained and not subprocess.run(status, check=False).returncode:
+        return
+    raise UserError(problem)
+
+
+def _questions(chosen: Params) -> Iterator[str]:
+    if chosen.training.gpu == "required":
+        yield "gpu"
+    if "TF_CONFIG" in os.environ:
+        yield "workers"
+    if (chosen.classifier.backbone, chosen.classifier.weights) not in [(name, "none") for name in BACKBONES]:
+        yield "classifier"
+    if chosen.segmenter.backbone is not None:
+        yield "segmenter"
+    if not all(FLAGS.fullmatch(flag) for flag in chosen.convert.beam_args):
+        yield "beam"
+
+
+def _digest(chosen: Params, questions: list[str]) -> str:
+    """Everything that answers depend on."""
+    files = [path for name in NETWORKS if (path := Path(getattr(chosen, name).weights)).is_file()]
+    known = [
+        questions,
+        os.environ.get("TF_CONFIG"),
+        chosen.convert.beam_args,
+        *(getattr(chosen, name).model_dump(mode="json", exclude={"augment"}) for name in NETWORKS),
+        *([str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files),
+        *(path.read_text(encoding="utf-8") for path in sorted(CODE.glob("*.py"))),
+        *(version(package) for package in ("keras", "apache-beam")),
+    ]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+def main() -> None:
+    """Answer the questions named on the command line about the parameters on standard input: the first problem."""
+    from pipelines import quiet
+
+    quiet.silence()
+    chosen = Params.model_validate_json(sys.stdin.read())
+    problem = None
+    try:
+        for question in sys.argv[1:]:
+            ASK.get(question, _build(question))(chosen)
+    except UserError as error:
+        problem = str(error)
+    print(f"\n{json.dumps(problem)}")
+
+
+def _gpu(chosen: Params) -> None:
+    from components.train.devices import require_gpu
+
+    require_gpu(chosen.training.gpu)
+
+
+def _workers(chosen: Params) -> None:
+    from components.train.devices import cluster
+
+    cluster()
+
+
+def _beam(chosen: Params) -> None:
+    from components.io.beam import job
+
+    job(chosen.convert.beam_args)
+
+
+def _build(network: str) -> Callable[[Params], object]:
+    def build(chosen: Params) -> object:
+        from components.train.measured_model import build
+
+        return build(network, chosen, "float32")
+
+    return build
+
+
+ASK: dict[str, Callable[[Params], None]] = {"gpu": _gpu, "workers": _workers, "beam": _beam}

@@ -1,0 +1,162 @@
+"""However the process that runs a command ends, everything that the command started ends too, and it is waited for."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from conftest import ROOT
+
+from pipelines.forwarding import run_forwarding_signals
+
+# Runs a command as `glioflow run` runs DVC: with a lock that the command keeps.
+CALLER = """\
+import fcntl
+from pipelines.forwarding import kept_open, run_forwarding_signals
+
+with open("lock", "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with kept_open(lock.fileno()):
+        raise SystemExit(run_forwarding_signals(["sh", "-c", 'python training.py "$0"; exit 7', "a word's"]))
+"""
+# Two below it, and like a training: it writes down the signals it gets, and has to save before it ends.
+TRAINING = """\
+import os, pathlib, signal, sys, tempfile
+
+def note(number, frame):
+    with open("signals", "a") as file:
+        file.write(f"{signal.Signals(number).name}\\n")
+
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, note)
+pathlib.Path("left").write_text(tempfile.mkdtemp())
+pathlib.Path("begun").write_text(f"{os.getpid()} {sys.argv[1]}")
+pathlib.Path("go on").read_text()
+pathlib.Path("saved").touch()
+"""
+PIPES = ("begun", "go on")
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start the caller; gives its process, its folder and the process of the training, once that is under way."""
+    (tmp_path / "training.py").write_text(TRAINING, encoding="utf-8")
+    for name in PIPES:
+        os.mkfifo(tmp_path / name)
+    processes = []
+
+    def start(**arguments):
+        settings = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}  # noqa: PTH120
+        command = [sys.executable, "-c", CALLER]
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=settings | {"PYTHONPATH": str(ROOT)}, start_new_session=True,
+            stderr=subprocess.DEVNULL, **arguments,
+        )  # fmt: skip
+        number, _, word = (tmp_path / "begun").read_text(encoding="utf-8").partition(" ")
+        assert word == "a word's"
+        processes.extend([process, psutil.Process(int(number))])
+        return SimpleNamespace(process=process, training=processes[-1], folder=tmp_path)
+
+    yield start
+    assert not Path((tmp_path / "left").read_text(encoding="utf-8")).exists()
+    for process in processes:
+        if process.poll() is None if isinstance(process, subprocess.Popen) else process.is_running():
+            process.kill()
+
+
+def go_on(folder):
+    (folder / "go on").write_text("", encoding="utf-8")
+
+
+def locked(folder):
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def signals(folder):
+    file = folder / "signals"
+    return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+
+def wait_for(run, name):
+    """Wait until the training got a signal, for which it may not be left behind."""
+    while name not in signals(run.folder):
+        assert locked(run.folder)
+
+
+def test_killed_without_warning_it_takes_all_along_and_the_lock_is_held_until_the_last_has_saved(started):
+    run = started()
+    run.process.kill()
+    run.process.wait()
+    wait_for(run, "SIGTERM")
+    go_on(run.folder)
+    with (run.folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # waits for the last process
+    assert (run.folder / "saved").exists()
+    assert not psutil.pid_exists(run.training.pid)
+    assert signals(run.folder) == ["SIGTERM"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "got"),
+    [
+        ([signal.SIGTERM], 143, "SIGTERM"),
+        ([signal.SIGHUP], 129, "SIGTERM"),
+        ([signal.SIGINT], -signal.SIGINT, "SIGINT"),
+        ([signal.SIGINT] * 2, -signal.SIGINT, "SIGINT"),
+        ([signal.SIGINT, signal.SIGTERM], -signal.SIGINT, "SIGTERM"),
+    ],
+)
+def test_a_signal_to_it_alone_reaches_all_and_the_last_is_waited_for(started, sent, status, got):
+    run = started()
+    for number in sent:
+        run.process.send_signal(number)
+    wait_for(run, got)
+    assert run.process.poll() is None
+    go_on(run.folder)
+    assert run.process.wait() == status
+    assert (run.folder / "saved").exists()
+    assert not locked(run.folder)
+
+
+def test_ctrl_c_of_a_terminal_reaches_each_once(started):
+    run = started()
+    os.killpg(run.process.pid, signal.SIGINT)
+    wait_for(run, "SIGINT")
+    go_on(run.folder)
+    assert run.process.wait() == -signal.SIGINT
+    assert signals(run.folder) == ["SIGINT"]
+
+
+def test_under_nohup_a_closed_terminal_stops_nothing(started):
+    run = started(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    os.killpg(run.process.pid, signal.SIGHUP)
+    go_on(run.folder)
+    assert run.process.wait() == 7
+    assert signals(run.folder) == []
+
+
+def test_when_the_command_is_killed_what_it_started_is_stopped(started):
+    run = started()
+    run.training.parent().kill()
+    wait_for(run, "SIGTERM")
+    assert run.process.poll() is None
+    go_on(run.folder)
+    assert run.process.wait() == 128 + signal.SIGKILL
+    assert (run.folder / "saved").exists()
+
+
+def test_a_command_that_is_not_there_is_named(capfd):
+    assert run_forwarding_signals(["no-such-program", "pull"]) == 127
+    assert capfd.readouterr().err == "no-such-program: No such file or directory\n"

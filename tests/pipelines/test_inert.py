@@ -1,0 +1,57 @@
+"""A knob that has no effect because of another one is named to whoever turns it, and no other is."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from conftest import tiny_tree
+from knobs import turned
+
+from components.common.errors import UserError
+from pipelines import inert, workflow
+
+
+@pytest.mark.parametrize(
+    ("knob", "reason", "without", "with_effect"),
+    [
+        ("classifier.head_epochs", "classifier.strategy is not frozen_then_finetune", {}, {
+            "classifier__strategy": "frozen_then_finetune", "classifier__weights": "imagenet", "classifier__epochs": 9,
+        }),
+        ("split.test", "split.fold decides who is tested", {"split__fold": 1}, {}),
+        ("split.test", "split.holdout_sites decides who is tested", {"split__holdout_sites": ["AA"]}, {}),
+        ("split.val", "split.file decides who is on which side", {"split__file": "own.csv"}, {"split__fold": 1}),
+        ("demo.patients", "source is not data/demo", {"source": "scans"}, {"source": "data/demo/"}),
+        ("ingest.size", "the scans of data/demo are pictures, which stay as they are", {}, {"source": "scans"}),
+        ("segmenter.epochs.full", "scale is demo", {}, {"scale": "full"}),
+        ("training.xla", "training.deterministic is true, and", {}, {"training__deterministic": False}),
+        ("convert.storage", "Beam's workers run here", {}, {"convert__beam_args": ["--runner=DataflowRunner"]}),
+        ("gate.margin", "there is no champion", {}, {"gate__champion": "used"}),
+    ],
+)  # fmt: skip
+def test_it_is_named_where_it_has_no_effect_and_only_there(tmp_path, monkeypatch, knob, reason, without, with_effect):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "used" / "model").mkdir(parents=True)
+    (note,) = inert.notes([knob], turned(**without))
+    assert note.startswith(f"{knob} has no effect: {reason}")
+    assert [*inert.notes([knob], turned(**with_effect))] == []
+
+
+def test_a_whole_group_is_no_other_ones_beginning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [*inert.notes(["seed", "split.near", "split.tests", "classifier.dropout"], turned(split__fold=1))] == []
+
+
+def test_who_turns_it_reads_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
+    assert workflow.apply(["classifier.head_epochs=7", "classifier.dropout=0.3"])[1] == [
+        "classifier.head_epochs: 4 -> 7",
+        "classifier.dropout: 0.2 -> 0.3",
+        "classifier.head_epochs has no effect: classifier.strategy is not frozen_then_finetune",
+    ]
+
+
+def test_a_network_that_never_sees_a_tumour_is_refused():
+    assert turned(segmenter__tumor_share=0.1)
+    with pytest.raises(UserError, match=r"^params\.yaml: segmenter\.tumor_share: "):
+        turned(segmenter__tumor_share=0)
