@@ -57,13 +57,16 @@ def has_uv_file():
     return any(path and Path(path).is_file() for path in named)
 
 
-def uv_environment():
-    """The environment for uv: this process's own, completed by pip's settings."""
-    environment, settings, own = dict(os.environ), read_pip(), has_uv_file()
+def uv_environment(besides=()):
+    """The environment for uv: this process's own, completed by pip's settings `besides` these."""
+    environment, own = dict(os.environ), has_uv_file()
+    settings = {option: words for option, words in read_pip().items() if option not in besides}
     for option, (variables, between) in VARIABLES.items():
         left_to_pip = not (own and option in OF_THE_INDEX) and not any(environment.get(name) for name in variables)
         if option in settings and left_to_pip:
             environment.update(dict.fromkeys(variables, between.join(settings[option])))
+    if "extra-index-url" in settings and not own:  # pip takes the best version of all its indexes, uv of the first alone
+        environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     for seconds in settings.get("default-timeout", []) + settings.get("timeout", []):
         environment.setdefault("UV_HTTP_TIMEOUT", str(round(float(seconds))))
     for bundle in settings.get("cert", []) or own_bundles():
