@@ -10,7 +10,7 @@ import click
 from components.common import system
 from components.common.errors import UserError
 from pipelines import account, project, quiet
-from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
+from pipelines.verbs import cluster, pod, predict, registry, review, run, serve, stage, study
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +27,7 @@ def cli(context: click.Context) -> None:
 for _verb in (
     *(run.run, run.scheduled, run.summary, run.clean, run.doctor),
     *(predict.predict, predict.score),
+    *(review.review, review.adopt),
     *(registry.models, registry.promote, registry.rollback),
     serve.serve,
     *(study.drift, study.tune, study.crossval),

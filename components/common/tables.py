@@ -12,17 +12,21 @@ SPLIT_NAMES = ("train", "val", "test")
 MANIFEST_COLUMNS = [
     *("patient", "subject", "site", "synthetic", "slice", "has_tumor", "tumor_pixels", "missing_pre", "missing_post"),
     *("mean_pre", "std_pre", "mean_flair", "std_flair", "mean_post", "std_post", "pixel_hash", "perceptual_hash"),
+    *("review", "review_by", "train_only"),
 ]
 SPLITS_COLUMNS = ["patient", "subject", "site", "split", "fold"]
 LEDGER_COLUMNS = ["subject", "split", "fold", "recipe"]
 PROBLEM_COLUMNS = ["kind", "action", "patient", "where", "what", "remedy"]
 # Names and hashes may look like numbers ("007", "12e4") but must stay text.
-TEXT = dict.fromkeys(("patient", "subject", "site", "pixel_hash", "perceptual_hash", "split", "recipe"), str)
+TEXT = dict.fromkeys(
+    (*("patient", "subject", "site", "pixel_hash", "perceptual_hash", "split", "recipe"), "review", "review_by"), str
+)
 
 
 def read_manifest(path: str | Path) -> pd.DataFrame:
-    """Read data/manifest.csv; a hash is "" if the slice shows too little to be identified."""
-    return _read(path, MANIFEST_COLUMNS, "ingest").fillna({"pixel_hash": "", "perceptual_hash": ""})
+    """Read data/manifest.csv; a hash is "" if the slice shows too little to be identified, `review` if none was."""
+    empty = dict.fromkeys(("pixel_hash", "perceptual_hash", "review", "review_by"), "")
+    return _read(path, MANIFEST_COLUMNS, "ingest").fillna({**empty, "train_only": 0})
 
 
 def read_splits(path: str | Path) -> pd.DataFrame:
