@@ -31,6 +31,8 @@ const KEYS = [
   ["⇧A ⇧S ⇧R", "accept unchanged, save corrected, reject"],
 ];
 
+export { viewer };
+
 let open = null; // details of the patient on the screen
 let loading = 0; // number of the last patient asked for; answers to earlier ones are dropped
 let spent = { since: 0, sum: 0 }; // milliseconds at this patient, while the page is seen
@@ -49,7 +51,7 @@ function alarm(text) {
 }
 
 function saving(state, reason = "") {
-  const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const time = new Date().toLocaleTimeString("en-GB");
   const words = { saving: "keeping the drawing …", saved: `drawing kept ${time}`, failed: "drawing NOT kept" };
   byId("saving").textContent = words[state] ?? "";
   byId("saving").className = state;
@@ -124,7 +126,7 @@ function enable() {
 function measure() {
   if (!open || !viewer.start) return;
   const { now, before, both } = viewer.counts();
-  const size = (voxels) => (open.voxel_ml === null ? `${voxels} px` : `${(voxels * open.voxel_ml).toFixed(2)} ml`);
+  const size = (voxels) => (open.voxel_ml === null ? `${new Intl.NumberFormat("en").format(voxels)} voxels` : `${(voxels * open.voxel_ml).toFixed(2)} ml`);
   open.changed = now !== both || before !== both;
   byId("volume").textContent = size(now);
   byId("started").textContent = size(before);

@@ -1,5 +1,6 @@
 // The list at the side: filters, states, and the keyboard.
 
+const NUMBERS = new Intl.NumberFormat("en");
 const digits = (value, count) => (value === null ? "–" : value.toFixed(count));
 
 export class Patients {
@@ -69,8 +70,10 @@ export class Patients {
 
   #item(row) {
     const item = document.createElement("li");
-    const size = row.ml === null ? `${row.voxels ?? "–"} px` : `${digits(row.ml, 1)} ml`;
-    const words = [row.patient, `doubt ${digits(row.doubt, 2)}`, size, `${row.slices ?? "unknown"} slices`, row.state];
+    const voxels = row.voxels === null ? "–" : `${NUMBERS.format(row.voxels)} voxels`;
+    const size = row.ml === null ? voxels : `${digits(row.ml, 1)} ml`;
+    const slices = row.slices === null ? "" : `${row.slices} ${row.slices === 1 ? "slice" : "slices"}`;
+    const words = [row.patient, `doubt ${digits(row.doubt, 2)}`, size, slices, row.state].filter(Boolean);
     if (row.refer) words.push("look first");
     if (row.draft) words.push("has unsaved drawing");
     item.id = `patient-${row.id}`;
@@ -81,10 +84,9 @@ export class Patients {
     item.setAttribute("aria-label", words.join(", "));
     const parts = [
       ["name", row.patient],
-      ["doubt", digits(row.doubt, 2)],
-      ["size", size],
-      ["slices", row.slices ?? "–"],
       ["state", row.draft ? `${row.state} ✎` : row.state],
+      ["doubt", `doubt ${digits(row.doubt, 2)}`],
+      ["size", [size, slices].filter(Boolean).join(", ")],
     ];
     for (const [kind, text] of parts) {
       const part = document.createElement("span");
@@ -97,6 +99,7 @@ export class Patients {
         part.append(meter);
       }
       if (kind === "name") part.title = row.patient;
+      if (kind === "doubt" && row.refer) part.title = "the model asks for a human here";
       item.append(part);
     }
     return item;
@@ -114,7 +117,7 @@ export class Patients {
 
   #key(event) {
     const at = this.shown.indexOf(this.pointed);
-    const page = Math.max(1, Math.floor(this.box.clientHeight / 36) - 1);
+    const page = Math.max(1, Math.floor(this.box.clientHeight / 52) - 1);
     const to = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,

@@ -11,6 +11,7 @@ const PLANES = {
   sagittal: { type: SLICE_TYPE.SAGITTAL, across: 1, up: 2, through: 0 },
   all: { type: SLICE_TYPE.MULTIPLANAR, across: 0, up: 1, through: 2 },
 };
+const MASK = { R: [0, 255], G: [0, 48], B: [0, 48], A: [0, 255], I: [0, 1], labels: ["", "mask"] };
 const KEPT = 200; // strokes that can be undone
 
 export class Viewer {
@@ -25,8 +26,10 @@ export class Viewer {
     this.canvas = canvas;
     this.nv = new Niivue({
       isRadiologicalConvention: true,
-      isCornerOrientationText: true,
-      crosshairColor: [0.35, 0.75, 1, 0.55],
+      crosshairWidth: 0.12,
+      crosshairWidthUnit: "percent",
+      crosshairGap: 4,
+      crosshairColor: [0.35, 0.75, 1, 0.8],
       backColor: [0, 0, 0, 1],
       fontColor: [0.75, 0.75, 0.75, 1],
       dragMode: DRAG_MODE.contrast,
@@ -43,7 +46,7 @@ export class Viewer {
 
   async attach() {
     await this.nv.attachToCanvas(this.canvas, false);
-    this.nv.setDrawColormap("_itksnap");
+    this.nv.setDrawColormap(MASK);
   }
 
   // sequences: name to NIfTI bytes, all of one geometry; start and drawn: masks of that geometry.
