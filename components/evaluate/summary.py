@@ -72,7 +72,24 @@ def summarise(
         "calibration": _calibration(predictions, record, labels, probabilities),
         "doubt": _doubt(gated, record["refer_at_doubt"]),
         "cohorts": _cohorts(gated, cohorts(gated, clinical), seed),
+        "reviews": reviews(manifest),
     }
+
+
+def reviews(manifest: pd.DataFrame) -> list[dict[str, Any]]:
+    """The reviews that references of the data come from, by name: review, reviewer, and patients by decision.
+
+    Patients stay anonymous. An empty list if nobody has reviewed any.
+    """
+    patients = manifest.drop_duplicates("patient")
+    found = []
+    for named, rows in patients[patients["review"] != ""].groupby("review_by"):
+        review, _, reviewer = str(named).partition(" ")
+        counts = {name: int((rows["review"] == name).sum()) for name in ("accepted", "corrected")}
+        found.append(
+            {"review": review, "reviewer": reviewer, **counts, "train_only": int((rows["train_only"] > 0).sum())}
+        )
+    return found
 
 
 def headline(details: dict[str, Any]) -> dict[str, Any]:
@@ -82,9 +99,13 @@ def headline(details: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row per patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post")."""
+    """One row per patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post"), review."""
     described = manifest.groupby("patient").agg(
-        site=("site", "first"), synthetic=("synthetic", "max"), pre=("missing_pre", "max"), post=("missing_post", "max")
+        site=("site", "first"),
+        synthetic=("synthetic", "max"),
+        pre=("missing_pre", "max"),
+        post=("missing_post", "max"),
+        review=("review", "first"),
     )
     described["missing_sequence"] = [
         "+".join(name for name, flag in (("pre", pre), ("post", post)) if flag) or "none"

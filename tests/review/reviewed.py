@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote, urlencode
 
-import httpx
 import numpy as np
 from written_scans import AFFINE, made_up_scan, write_dicom, write_kaggle, write_nifti
 
@@ -61,21 +62,56 @@ def write_found(folder: Path, source: Path) -> Path:
     return folder
 
 
+@dataclass
+class Answer:
+    """What the application has sent; the names as in httpx."""
+
+    status_code: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def text(self):
+        return self.content.decode()
+
+    def json(self):
+        return json.loads(self.content)
+
+
 class Client:
-    """Requests to the application, doors included, without a server."""
+    """Requests to the application, doors included, without a server: headers and bodies of any bytes."""
 
     def __init__(self, desk, files=None):
         self.desk = desk
         self.app = Doors(application(desk, files or {"index.html": (b"<!doctype html>", "text/html")}), PORT, SECRET)
         self.headers = {"host": f"127.0.0.1:{PORT}", "cookie": f"glioflow-review-{PORT}={SECRET}"}
 
-    def __call__(self, method, path, *, headers=None, **more):
-        async def ask():
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url=f"http://127.0.0.1:{PORT}") as client:
-                return await client.request(method, path, headers={**self.headers, **(headers or {})}, **more)
+    def __call__(self, method, path, *, headers=None, params=None, content=b""):
+        path, _, query = path.partition("?")
+        sent = {**self.headers, **(headers or {})}
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "method": method,
+            "path": unquote(path), "raw_path": path.encode(), "root_path": "", "server": ("127.0.0.1", PORT),
+            "query_string": (urlencode(params) if params else query).encode(),
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
+        }  # fmt: skip
+        requests = iter([{"type": "http.request", "body": bytes(content), "more_body": False}])
+        messages = []
 
-        return asyncio.run(ask())
+        async def receive():
+            return next(requests, {"type": "http.disconnect"})
+
+        async def send(message):
+            messages.append(message)
+
+        async def ask():
+            with contextlib.suppress(Exception):  # Starlette raises again what it has answered with 500
+                await self.app(scope, receive, send)
+
+        asyncio.run(ask())
+        start, *bodies = messages
+        received = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
+        return Answer(start["status"], received, b"".join(one.get("body", b"") for one in bodies))
 
     def details(self, number=0):
         return self("GET", f"/patients/{number}").json()
