@@ -14,6 +14,7 @@ MANIFEST_COLUMNS = [
     *("mean_pre", "std_pre", "mean_flair", "std_flair", "mean_post", "std_post", "pixel_hash", "perceptual_hash"),
     *("review", "review_by", "train_only"),
 ]
+REVIEW_DEFAULTS: dict[str, str | int] = {"review": "", "review_by": "", "train_only": 0}
 SPLITS_COLUMNS = ["patient", "subject", "site", "split", "fold"]
 LEDGER_COLUMNS = ["subject", "split", "fold", "recipe"]
 PROBLEM_COLUMNS = ["kind", "action", "patient", "where", "what", "remedy"]
@@ -25,8 +26,14 @@ TEXT = dict.fromkeys(
 
 def read_manifest(path: str | Path) -> pd.DataFrame:
     """Read data/manifest.csv; a hash is "" if the slice shows too little to be identified, `review` if none was."""
-    empty = dict.fromkeys(("pixel_hash", "perceptual_hash", "review", "review_by"), "")
-    return _read(path, MANIFEST_COLUMNS, "ingest").fillna({**empty, "train_only": 0})
+    needed = [column for column in MANIFEST_COLUMNS if column not in REVIEW_DEFAULTS]
+    return with_reviews(_read(path, needed, "ingest").fillna({"pixel_hash": "", "perceptual_hash": ""}))
+
+
+def with_reviews(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Fill in the columns of a review for patients, or whole manifests, without any."""
+    filled = manifest.assign(**{name: value for name, value in REVIEW_DEFAULTS.items() if name not in manifest})
+    return filled.fillna(REVIEW_DEFAULTS)
 
 
 def read_splits(path: str | Path) -> pd.DataFrame:

@@ -34,7 +34,8 @@ def cohorts(patients: pd.DataFrame, clinical: pd.DataFrame | None = None) -> pd.
 
     Returns:
         One row per patient and cohort: patient, cohort ("site", "missing_sequence", "tumor_size", "review" if there are
-        reviewed patients, then the clinical columns), value, patients (how many share the value), few (True below 3 of them). Unknown values are "unknown".
+        reviewed patients, then the clinical columns), value, patients (how many share the value), few (True below 3 of
+        them). Unknown values are "unknown".
 
     Raises:
         ValueError: a patient has two rows.

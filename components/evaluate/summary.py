@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from components.common.predictions import read_patients, read_slices, records
+from components.common.tables import with_reviews
 from components.evaluate.cohorts import cohorts
 from components.layered.record import read_record
 from components.metrics.clusters import cluster_interval
@@ -81,7 +82,7 @@ def reviews(manifest: pd.DataFrame) -> list[dict[str, Any]]:
 
     Patients stay anonymous. An empty list if nobody has reviewed any.
     """
-    patients = manifest.drop_duplicates("patient")
+    patients = with_reviews(manifest).drop_duplicates("patient")
     found = []
     for named, rows in patients[patients["review"] != ""].groupby("review_by"):
         review, _, reviewer = str(named).partition(" ")
@@ -100,12 +101,16 @@ def headline(details: dict[str, Any]) -> dict[str, Any]:
 
 def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:
     """One row per patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post"), review."""
-    described = manifest.groupby("patient").agg(
-        site=("site", "first"),
-        synthetic=("synthetic", "max"),
-        pre=("missing_pre", "max"),
-        post=("missing_post", "max"),
-        review=("review", "first"),
+    described = (
+        with_reviews(manifest)
+        .groupby("patient")
+        .agg(
+            site=("site", "first"),
+            synthetic=("synthetic", "max"),
+            pre=("missing_pre", "max"),
+            post=("missing_post", "max"),
+            review=("review", "first"),
+        )
     )
     described["missing_sequence"] = [
         "+".join(name for name, flag in (("pre", pre), ("post", post)) if flag) or "none"

@@ -62,7 +62,7 @@ def write_dossier(folder: Path, run: Record) -> None:
 
 
 def summary(run: Record) -> dict[str, Any]:
-    """The part of the dossier that the table and promotion need: digest, verdict, reviews, headline numbers, test scores.
+    """The part of the dossier for the table and promotion: digest, verdict, reviews, headline numbers, test scores.
 
     Patients appear by fingerprint, because this file is kept in Git.
     """

@@ -52,9 +52,9 @@ def claimed(folder: Path, record: dict[str, Any], reviewer: str) -> Iterator[Non
         lock.flush()
         if (folder / RECORD).exists():
             before = read_json(folder / RECORD)
-            other = next((name for name in record if before.get(name) != record[name]), None)
-            if other:
-                raise UserError(f"{folder}: holds a review of other {other}; give another folder with --out")
+            differing = [name for name in record if before.get(name) != record[name]]
+            if differing:
+                raise UserError(f"{folder}: holds a review of other {differing[0]}; give another folder with --out")
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         write_json(folder / RECORD, record)
         yield

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 Message = MutableMapping[str, Any]
-Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # The browser itself refuses what the page must not do: scripts and requests of others, frames, forms.
