@@ -16,6 +16,7 @@ from components.common.errors import UserError
 from components.common.files import read_json, write_json
 from components.metrics.mask_scores import dice
 from components.predict.nifti_mask import write_nifti_mask
+from components.predict.probability_maps import map_path
 from components.review.decisions import CORRECTED, DECISIONS, LONGEST, OPEN, REASONS, REJECTED, Decision, now
 from components.review.mask_checks import read_sent_mask
 from components.review.outlines import read_outline
@@ -231,7 +232,7 @@ class Desk:
         return seen.start
 
     def _probability(self, patient: str) -> Path | None:
-        path = None if self.found is None else self.found / "maps" / f"{patient}.nii.gz"
+        path = None if self.found is None else map_path(self.found, patient)
         return path if path and path.is_file() else None
 
     def _checked(self, seen: Opened, body: bytes | bytearray, scan: str) -> np.ndarray:

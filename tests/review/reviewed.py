@@ -55,7 +55,9 @@ def write_found(folder: Path, source: Path) -> Path:
             scan = opened.read(patient, Options(size=SIZE, spacing=1.0)).scan
             drawn = scan.mask.copy()
             drawn[2, 20:22, 20:22] = True
-            seen = Found(drawn.any((1, 2)).astype(np.float32), drawn.any((1, 2)), drawn, 0.1 * (number + 1))
+            seen = Found(
+                drawn.any((1, 2)).astype(np.float32), drawn.any((1, 2)), drawn, 0.1 * (number + 1), 0.9 * drawn
+            )
             results.write_patient(folder, opened, scan, seen, notes=[], refer_at=0.25, overlays=False)
     results.gather(folder)
     write_json(folder / results.RUN, {"model": "d" * 64})

@@ -8,6 +8,7 @@ import gzip
 import nibabel as nib
 import numpy as np
 import pytest
+from nibabel.affines import apply_affine
 from reviewed import KINDS, reviewing
 
 from components.common.errors import UserError
@@ -46,6 +47,21 @@ def test_the_mask_shown_first_is_the_models(tmp_path, kind):
         assert seen.reference is not None
         assert seen.start.sum() == seen.reference.sum() + 4
         assert (seen.start | ~seen.reference).all()
+
+
+@pytest.mark.parametrize("kind", ["kaggle", "turned", "dicom"])
+def test_the_probability_map_lies_over_the_mask(tmp_path, kind):
+    """On a grid of its own, which may have other axes: places in the patient are compared."""
+    with reviewing(tmp_path, kind, names=("P1",)) as client:
+        assert client.details()["probability"]
+        seen = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/probability").content)
+        mask = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/start").content)
+    places = [
+        sorted(map(tuple, np.round(apply_affine(one.affine, np.argwhere(np.asarray(one.dataobj) > 200)), 2)))
+        for one in (seen, nib.Nifti1Image(255 * (np.asarray(mask.dataobj) > 0).astype(np.uint8), mask.affine))
+    ]
+    assert places[0] == places[1]
+    assert np.asarray(seen.dataobj).max() == round(0.9 * 255)
 
 
 def test_the_list_begins_with_the_most_doubtful_and_tells_their_states(tmp_path):
