@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 
 from components.common.errors import UserError
-from components.common.files import read_json, write_json
+from components.common.files import atomic_file, read_json, write_json
 from components.metrics.mask_scores import dice
 from components.predict.nifti_mask import write_nifti_mask
 from components.predict.probability_maps import map_path
@@ -255,5 +255,10 @@ def writer(scan: Scan, mask: np.ndarray) -> Callable[[Path], None]:
     """Return a writer of a mask, bool in the source's own axes, to NIfTI in the source's own geometry."""
     slices = from_own(scan, mask.astype(np.uint8)) > 0
     if scan.source is None:
-        return partial(write_mask, mask=slices, affine=scan.affine)
+        return partial(_write_whole, mask=slices, affine=scan.affine)
     return partial(write_nifti_mask, scan=scan, mask=slices)
+
+
+def _write_whole(path: Path, mask: np.ndarray, affine: np.ndarray) -> None:
+    with atomic_file(path) as part:
+        write_mask(part, mask, affine)

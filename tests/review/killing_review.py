@@ -27,7 +27,9 @@ from components.review.revisions import Revisions
 from components.scans.own_voxels import mask_hash
 from components.sources import open_source
 
-KIND, NAMES = "nifti", ("P1", "P2")  # a mask is one file
+# Pictures and volumes are written in two ways; an adoption writes a file a slice of pictures, and one of a volume.
+KIND = {"decide": "kaggle", "adopt": "nifti"}[sys.argv[1]]
+NAMES = ("P1", "P2")
 
 
 def mask_of(desk, number, step):
@@ -37,7 +39,7 @@ def mask_of(desk, number, step):
     return mask
 
 
-def decide(folder, acknowledged=None, steps=2):
+def decide(folder, acknowledged=None, steps=1):
     """Decide several times, and tell of each decision after its answer."""
     with reviewing(folder, KIND, NAMES) as client:
         for step in range(steps):
