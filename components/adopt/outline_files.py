@@ -14,9 +14,10 @@ from components.predict.mask_files import write_masks
 from components.predict.nifti_mask import write_nifti_mask
 from components.predict.segmentation import write_segmentation
 from components.scans.scan import Scan
-from components.sources import Source, dicom, folder_names, kaggle_3m, nifti, nifti_files, nifti_flat
+from components.sources import Source, dicom, kaggle_3m, nifti
 from components.sources.dicom.folder import sort_files
-from components.sources.nifti_names import is_volume, stem
+from components.sources.nifti import file_roles, flat_folder, folder_names
+from components.sources.nifti.file_names import is_volume, stem
 from components.sources.reading import Options, Reading
 
 OUTLINE = re.compile(rf"_\d+_mask{kaggle_3m.SUFFIX}$")
@@ -67,8 +68,8 @@ def _volumes(source: Source, scan: Scan, mask: np.ndarray, root: Path) -> None:
     entry = source.entries[scan.patient]
     place = root / entry.path
     paths = sorted(root / file for file in entry.files if is_volume(file))
-    options = Options(channels=entry.channels, told=True) if entry.channels else Options()
-    found = nifti_files.sort(paths, None if entry.spread else place, options, Reading(scan.patient))
+    options = Options(channels=entry.channels, from_source=True) if entry.channels else Options()
+    found = file_roles.sort(paths, None if entry.spread else place, options, Reading(scan.patient))
     flair = found.get("flair") or found.get("stack") or paths[0]  # nnU-Net's are told apart by number
     path = _inside(root, found.get("mask") or _beside(flair))
     path.unlink(missing_ok=True)
@@ -80,7 +81,7 @@ def _beside(flair: Path) -> Path:
     folder, name = flair.parent, re.sub(r"_\d{4}$", "", stem(flair.name))
     if folder_names.holds_images(folder.name):  # imagesTr/P1_0000.nii.gz, labelsTr/P1.nii.gz
         return folder.with_name(folder.name.replace("images", "labels")) / f"{name}.nii.gz"
-    person = nifti_flat.person_of(flair.name)
+    person = flat_folder.person_of(flair.name)
     return folder / (f"{person}_seg.nii.gz" if person else "seg.nii.gz")
 
 
