@@ -18,9 +18,9 @@ from components.common.errors import UserError
 from components.common.exchange import next_version
 from components.common.files import atomic_file
 from components.review.claim import claimed
-from components.review.decisions import COLUMNS, CORRECTED, Decision
 from components.review.opening import PREDICTION
 from components.review.own_scan import OWN, read_own
+from components.review.review_decision import COLUMNS, CORRECTED, Decision
 from components.review.revisions import Revisions
 from components.scans.identity import subject_of
 from components.sources import Source, demo, open_source, review_table

@@ -13,7 +13,7 @@ import numpy as np
 from components.common.errors import UserError
 from components.common.files import read_json
 from components.review.claim import RECORD
-from components.review.decisions import ACCEPTED, CORRECTED, Decision
+from components.review.review_decision import ACCEPTED, CORRECTED, Decision
 from components.review.revisions import Revisions
 from components.scans.own_voxels import from_own, mask_hash, own_geometry, scan_hash
 from components.scans.scan import Scan

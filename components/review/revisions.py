@@ -14,7 +14,7 @@ from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
-from components.review.decisions import COLUMNS, Decision
+from components.review.review_decision import COLUMNS, Decision
 
 TABLE = "reviews.csv"
 DECISION, MASK = "decision.json", "mask.nii.gz"

@@ -77,7 +77,7 @@ def test_every_answer_forbids_the_browser_to_ask_others(client, path):
         "/page/../routes.py", "/page/..%2froutes.py", "/page/%2e%2e/%2e%2e/review/routes.py", "/page//etc/passwd",
         "/patients/../patients.csv", "/patients/0/layers/..%2f..%2freview.json", "/patients/0/layers/mask.nii.gz",
         "/patients/-1", "/patients/2", "/patients/0x0", "/patients/P1", "/patients/\u0660", "/patients/00000000000",
-        "/patients/0/layers/probability", "/patients/0/", "//patients",
+        "/patients/0/layers/nothing", "/patients/0/", "//patients",
     ],
 )  # fmt: skip
 def test_nothing_but_the_patients_of_the_list_can_be_read(client, path):
