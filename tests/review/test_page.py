@@ -11,7 +11,7 @@ import pytest
 from browser import CHROMIUM, faults, running
 from nibabel.affines import apply_affine
 from page_server import VIEWER, served
-from reviewed import reviewing
+from reviewed import KINDS, reviewing
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no browser here: apt-get install chromium"),
@@ -20,6 +20,7 @@ pytestmark = [
 
 SOFTWARE = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")  # WebGL 2 without a GPU
 NAMES = ("P1", "P2", "P3")
+OTHERS = ("kaggle", "left-handed", "turned")  # a minute each on a busy machine
 # Millimetres of every voxel that is drawn, as the viewer places it.
 DRAWN = """import("/page/main.js").then(({ viewer: { nv } }) => {
   const [, width, height, depth] = nv.back.dims;
@@ -41,6 +42,7 @@ def browser():
 def opened(browser, address, complaints, asked, **options):
     """A page of a review, with what it complains of and what it asks for."""
     with contextlib.closing(browser.new_context(viewport={"width": 1280, "height": 800}, **options)) as context:
+        context.set_default_timeout(120_000)  # drawn by a busy processor
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -79,7 +81,9 @@ def as_places(points):
     return sorted(tuple(int(value) for value in np.round(np.multiply(point, 20))) for point in points)
 
 
-@pytest.mark.parametrize("kind", ["kaggle", "oblique", "left-handed", "turned", "dicom"])
+@pytest.mark.parametrize(
+    "kind", ["oblique", "dicom", *(pytest.param(one, marks=pytest.mark.nightly) for one in KINDS if one in OTHERS)]
+)
 def test_what_is_drawn_is_on_disk_voxel_by_voxel_in_the_patients_own_space(browser, tmp_path, kind):
     complaints, asked = [], []
     with reviewing(tmp_path, kind, NAMES) as client, served(client.desk) as address:

@@ -11,8 +11,8 @@ const PLANES = { axial: ["axial", "A"], coronal: ["coronal", "C"], sagittal: ["s
 const TOOLS = { look: ["look", "L"], brush: ["brush", "B"], eraser: ["eraser", "E"] };
 const REASONS = ["unreadable", "not a brain", "other disease", "unsure"];
 const LAYERS = {
-  reference: { colormap: "green", opacity: 0.45, low: 0, high: 1 },
-  probability: { colormap: "warm", opacity: 0.6, low: 12, high: 255 },
+  reference: { colormap: "green", opacity: 0.3, low: 0, high: 1 },
+  probability: { colormap: "warm", opacity: 0.4, low: 12, high: 255 },
 };
 const KEYS = [
   ["J K", "next patient, the one before"],

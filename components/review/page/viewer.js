@@ -26,7 +26,7 @@ export class Viewer {
     this.canvas = canvas;
     this.nv = new Niivue({
       isRadiologicalConvention: true,
-      crosshairWidth: 0.12,
+      crosshairWidth: 0.2,
       crosshairWidthUnit: "percent",
       crosshairGap: 4,
       crosshairColor: [0.35, 0.75, 1, 0.8],
@@ -47,6 +47,7 @@ export class Viewer {
   async attach() {
     await this.nv.attachToCanvas(this.canvas, false);
     this.nv.setDrawColormap(MASK);
+    this.nv.drawRimOpacity = 0.9; // the border is what a reader judges
   }
 
   // sequences: name to NIfTI bytes, all of one geometry; start and drawn: masks of that geometry.
