@@ -20,10 +20,10 @@ from components.predict.probability_maps import map_path
 from components.review.mask_checks import read_sent_mask
 from components.review.outlines import read_outline
 from components.review.own_scan import Opened, as_nifti, opened, read_own
-from components.review.patients import Row
 from components.review.refusals import ReviewError
 from components.review.review_decision import CORRECTED, DECISIONS, LONGEST, OPEN, REASONS, REJECTED, Decision, now
 from components.review.revisions import Revisions
+from components.review.worklist import Row
 from components.scans.own_voxels import from_own, mask_hash, to_own
 from components.scans.scan import CHANNELS, Scan
 from components.scans.scan_files import write_mask

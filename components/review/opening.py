@@ -12,8 +12,8 @@ from components.common.files import read_json
 from components.predict.results import RUN
 from components.review.claim import check_reviewer, claimed
 from components.review.desk import Desk
-from components.review.patients import held_out, predicted
 from components.review.revisions import Revisions
+from components.review.worklist import held_out, predicted
 from components.sources.inputs import open_input
 
 PREDICTION, REFERENCES = "prediction", "references"
