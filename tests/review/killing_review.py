@@ -1,6 +1,6 @@
 """Kill a review or an adoption before each change of a file: `killing_review.py decide|adopt FOLDER [--random N]`.
 
-The process is killed by `killing.kill_at`, in forks of one that has imported everything. With `--random`, N times at
+The process is killed by `killing.kill_at` in forks of one that has imported everything. With `--random`, N times at
 random moments of a reviewer who decides over and over; what was acknowledged has been written to a pipe before.
 """
 
@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-from killing import forked, was_killed
+from killing import forked, kill_at, was_killed
 from reviewed import reviewing, write_source
 
 from components.adopt.bring_in import adopt
@@ -76,9 +76,9 @@ def check(folder, told):
 
 
 def killed_while(job, folder, *more):
-    """Run the job in a fork with a pipe; yields what it has told before it was killed at `until`."""
+    """Run the job in a fork with a pipe; yields what it has told before what it `meets` killed it."""
     read, write = os.pipe()
-    child = forked(job, folder, write, *more[1:], until=more[0])
+    child = forked(job, folder, write, *more[1:], meets=more[0])
     os.close(write)
     return child, read
 
@@ -92,7 +92,7 @@ def every_decision(folder):
     for opened in (False, True):
         for number in count():
             shutil.rmtree(folder / "reviewed", ignore_errors=True)
-            child, read = killed_while(decide, folder, (number, folder / "reviewed", opened))
+            child, read = killed_while(decide, folder, (folder / "reviewed", kill_at(number, opened)))
             killed = was_killed(child)
             check(folder, told_by(read))
             if not killed:
@@ -135,7 +135,7 @@ def every_adoption(folder):
     for number in count():
         shutil.rmtree(folder / "source")
         shutil.copytree(folder / "original", folder / "source")
-        killed = was_killed(forked(run_adopt, folder, until=(number, folder, False)))
+        killed = was_killed(forked(run_adopt, folder, meets=(folder, kill_at(number, False))))
         restore(folder / "source")
         found = masks(folder / "source")
         assert found in (before, after)
