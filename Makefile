@@ -14,7 +14,7 @@ override export MODEL := $(value MODEL)
 GIVEN_SOURCE := $${SOURCE:+--source "$$SOURCE"}
 GIVEN_MODEL := $${MODEL:+--model "$$MODEL"}
 
-.PHONY: help setup predict-setup checks-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup predict-setup checks-setup review-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -31,20 +31,23 @@ predict-setup: ## install what predict and serve need, and no more, into .venv-p
 checks-setup: ## install the tools that check the cluster files into .venv-checks (test does this, too)
 	@python3 infra/bootstrap.py checks
 
-test: setup predict-setup checks-setup lint ## lint, types, and the tests of what a change to this code can break: make test [TESTS=PATH]
+review-setup: ## fetch the viewer of `glioflow review` from npm into .tools (test does this, too)
+	@python3 infra/review.py
+
+test: setup predict-setup checks-setup review-setup lint ## lint, types, and the tests of what a change to this code can break: make test [TESTS=PATH]
 	@$(PYTEST) -m "not nightly" -rs $(TESTS)
 
 # A run that has to end is compared with others, so it looks for no new examples.
-test-nightly: setup predict-setup checks-setup ## what only a night can afford: make test-nightly [TESTS=PATH] [UNTIL=EPOCH]
+test-nightly: setup predict-setup checks-setup review-setup ## what only a night can afford: make test-nightly [TESTS=PATH] [UNTIL=EPOCH]
 	@$(PYTEST) $(if $(UNTIL),-m nightly --until $(UNTIL),-m "nightly or hypothesis" $(NIGHT)) -rs $(TESTS)
 
-test-all: setup predict-setup checks-setup lint ## lint, types, both tiers: make test-all [TESTS=PATH]
+test-all: setup predict-setup checks-setup review-setup lint ## lint, types, both tiers: make test-all [TESTS=PATH]
 	@$(PYTEST) $(NIGHT) -rs $(TESTS)
 
-test-times: setup predict-setup checks-setup ## CPU seconds of each test and file, children included: make test-times [TESTS=PATH]
+test-times: setup predict-setup checks-setup review-setup ## CPU seconds of each test and file, children included: make test-times [TESTS=PATH]
 	@$(PYTEST) -m "not nightly" --times 60 $(TESTS)
 
-test-modern: predict-setup checks-setup ## the same tests in the modern stack, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
+test-modern: predict-setup checks-setup review-setup ## the same tests in the modern stack, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
 	@python3 infra/modern.py test -m "not nightly" $(TESTS)
 
 mutants: setup ## put faults into decision code and see whether the tests find them: make mutants [ONLY=MODULE]

@@ -11,7 +11,7 @@ import click
 from components.common import packages, system
 from components.common.errors import UserError
 from pipelines import account, project, quiet
-from pipelines.verbs import cluster, pod, predict, registry, run, serve, stage, study
+from pipelines.verbs import cluster, pod, predict, registry, review, run, serve, stage, study
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,6 +46,7 @@ for _verb in (run.doctor, predict.predict, predict.score, serve.serve, study.dri
     cli.add_command(_verb)
 for _verb in (
     *(run.run, run.scheduled, run.summary, run.clean),
+    *(review.review, review.adopt),
     *(registry.models, registry.promote, registry.rollback),
     *(study.tune, study.crossval),
     *(stage.stage, pod.pod, cluster.compile_, cluster.recur),

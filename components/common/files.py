@@ -51,8 +51,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     Whenever the process is killed, `path` is either the complete old folder, the complete new one, or absent.
     """
     path = Path(path)
-    with _made(path):
-        part = Path(tempfile.mkdtemp(dir=_swept(path), prefix=_prefix(), suffix=f"-{path.name}"))
+    part = folder_beside(path)
     old = part.with_name(f"{part.name}-old-{path.name}")
     try:
         with writing(path):
@@ -75,6 +74,16 @@ def _permitted(mode: int) -> int:
     """Take from a mode what the umask takes; temporary names are for this user alone."""
     found = UMASK.search(Path("/proc/self/status").read_bytes())  # os.umask could only be read by setting it
     return mode & ~(int(found[1], 8) if found else 0o022)
+
+
+def folder_beside(path: Path) -> Path:
+    """Make an empty temporary folder beside `path`, and remove what killed processes left there for `path`.
+
+    Raises:
+        UserError: nothing can be created there.
+    """
+    with _made(path):
+        return Path(tempfile.mkdtemp(dir=_swept(path), prefix=_prefix(), suffix=f"-{path.name}"))
 
 
 @contextmanager

@@ -12,17 +12,28 @@ SPLIT_NAMES = ("train", "val", "test")
 MANIFEST_COLUMNS = [
     *("patient", "subject", "site", "synthetic", "slice", "has_tumor", "tumor_pixels", "missing_pre", "missing_post"),
     *("mean_pre", "std_pre", "mean_flair", "std_flair", "mean_post", "std_post", "pixel_hash", "perceptual_hash"),
+    *("review", "review_by", "train_only"),
 ]
+REVIEW_DEFAULTS: dict[str, str | int] = {"review": "", "review_by": "", "train_only": 0}
 SPLITS_COLUMNS = ["patient", "subject", "site", "split", "fold"]
 LEDGER_COLUMNS = ["subject", "split", "fold", "recipe"]
 PROBLEM_COLUMNS = ["kind", "action", "patient", "where", "what", "remedy"]
 # Names and hashes may look like numbers ("007", "12e4") but must stay text.
-TEXT = dict.fromkeys(("patient", "subject", "site", "pixel_hash", "perceptual_hash", "split", "recipe"), str)
+TEXT = dict.fromkeys(
+    (*("patient", "subject", "site", "pixel_hash", "perceptual_hash", "split", "recipe"), "review", "review_by"), str
+)
 
 
 def read_manifest(path: str | Path) -> pd.DataFrame:
-    """Read data/manifest.csv; a hash is "" if the slice shows too little to be identified."""
-    return _read(path, MANIFEST_COLUMNS, "ingest").fillna({"pixel_hash": "", "perceptual_hash": ""})
+    """Read data/manifest.csv; a hash is "" if the slice shows too little to be identified, `review` if none was."""
+    needed = [column for column in MANIFEST_COLUMNS if column not in REVIEW_DEFAULTS]
+    return with_reviews(_read(path, needed, "ingest").fillna({"pixel_hash": "", "perceptual_hash": ""}))
+
+
+def with_reviews(manifest: pd.DataFrame) -> pd.DataFrame:
+    """Fill in the columns of a review for patients, or whole manifests, without any."""
+    filled = manifest.assign(**{name: value for name, value in REVIEW_DEFAULTS.items() if name not in manifest})
+    return filled.fillna(REVIEW_DEFAULTS)
 
 
 def read_splits(path: str | Path) -> pd.DataFrame:

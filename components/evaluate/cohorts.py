@@ -11,7 +11,7 @@ FEWEST = 3
 # Fixed bounds, in ml of the reference, so that "small" means the same in every run and data set. They lie near the
 # terciles of the LGG set (12 and 30), whose pictures carry no geometry and count as 1 mm per step.
 SIZES = ((10.0, "small, below 10 ml"), (30.0, "medium, 10 to 30 ml"), (np.inf, "large, above 30 ml"))
-NO_TUMOR, UNKNOWN = "no tumour", "unknown"
+NO_TUMOR, UNKNOWN, NOT_REVIEWED = "no tumour", "unknown", "not reviewed"
 
 
 def tumor_size(reference_ml: float) -> str:
@@ -28,12 +28,14 @@ def cohorts(patients: pd.DataFrame, clinical: pd.DataFrame | None = None) -> pd.
     """List the cohorts of every patient.
 
     Args:
-        patients: one row per patient: patient, site, missing_sequence, reference_ml.
+        patients: one row per patient: patient, site, missing_sequence, reference_ml and, optionally, review: "accepted"
+            or "corrected" if a human has reviewed the reference, else "".
         clinical: result of `clinical.read_clinical`: patient, and one column of text per cohort.
 
     Returns:
-        One row per patient and cohort: patient, cohort ("site", "missing_sequence", "tumor_size", then the clinical
-        columns), value, patients (how many share the value), few (True below 3 of them). Unknown values are "unknown".
+        One row per patient and cohort: patient, cohort ("site", "missing_sequence", "tumor_size", "review" if there are
+        reviewed patients, then the clinical columns), value, patients (how many share the value), few (True below 3 of
+        them). Unknown values are "unknown".
 
     Raises:
         ValueError: a patient has two rows.
@@ -43,6 +45,8 @@ def cohorts(patients: pd.DataFrame, clinical: pd.DataFrame | None = None) -> pd.
     wide = patients[["patient", "site", "missing_sequence"]].assign(
         tumor_size=[tumor_size(ml) for ml in patients["reference_ml"]]
     )
+    if "review" in patients and (patients["review"] != "").any():
+        wide["review"] = patients["review"].replace("", NOT_REVIEWED)
     if clinical is not None:
         wide = wide.merge(clinical, on="patient", how="left", validate="one_to_one", suffixes=("", " (clinical)"))
     table = wide.melt("patient", var_name="cohort", value_name="value")

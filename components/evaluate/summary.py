@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from components.common.predictions import read_patients, read_slices, records
+from components.common.tables import with_reviews
 from components.evaluate.cohorts import cohorts
 from components.layered.record import read_record
 from components.metrics.clusters import cluster_interval
@@ -72,7 +73,24 @@ def summarise(
         "calibration": _calibration(predictions, record, labels, probabilities),
         "doubt": _doubt(gated, record["refer_at_doubt"]),
         "cohorts": _cohorts(gated, cohorts(gated, clinical), seed),
+        "reviews": reviews(manifest),
     }
+
+
+def reviews(manifest: pd.DataFrame) -> list[dict[str, Any]]:
+    """The reviews that references of the data come from, by name: review, reviewer, and patients by decision.
+
+    Patients stay anonymous. An empty list if nobody has reviewed any.
+    """
+    patients = with_reviews(manifest).drop_duplicates("patient")
+    found = []
+    for named, rows in patients[patients["review"] != ""].groupby("review_by"):
+        review, _, reviewer = str(named).partition(" ")
+        counts = {name: int((rows["review"] == name).sum()) for name in ("accepted", "corrected")}
+        found.append(
+            {"review": review, "reviewer": reviewer, **counts, "train_only": int((rows["train_only"] > 0).sum())}
+        )
+    return found
 
 
 def headline(details: dict[str, Any]) -> dict[str, Any]:
@@ -82,9 +100,17 @@ def headline(details: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row per patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post")."""
-    described = manifest.groupby("patient").agg(
-        site=("site", "first"), synthetic=("synthetic", "max"), pre=("missing_pre", "max"), post=("missing_post", "max")
+    """One row per patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post"), review."""
+    described = (
+        with_reviews(manifest)
+        .groupby("patient")
+        .agg(
+            site=("site", "first"),
+            synthetic=("synthetic", "max"),
+            pre=("missing_pre", "max"),
+            post=("missing_post", "max"),
+            review=("review", "first"),
+        )
     )
     described["missing_sequence"] = [
         "+".join(name for name, flag in (("pre", pre), ("post", post)) if flag) or "none"

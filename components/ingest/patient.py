@@ -16,6 +16,7 @@ from components.scans.slice_checks import check_slices
 from components.scans.slice_features import describe
 from components.sources import Source
 from components.sources.reading import Options
+from components.sources.review_table import Reviewed
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def read_and_check(
     reading = source.read(patient, options, masks)
     if reading.scan is None:
         return PatientCheck(patient, [], reading.problems)
-    rows = list(describe(reading.scan, source.synthetic))
+    review = vars(source.reviewed.get(patient, Reviewed()))
+    rows = [{**row, **review} for row in describe(reading.scan, source.synthetic)]
     if folder is not None:
         write_scan(folder, reading.scan)
     return PatientCheck(patient, rows, [*reading.problems, *check_slices(patient, rows)])

@@ -21,12 +21,14 @@ class Found:
         has_tumor: bool [slices], slices that pass stage 1.
         mask: bool [slices, height, width], after 3-D processing.
         doubt: 0..1, see `components.layered.decision.Prediction`; None if it was not requested.
+        probability: of tumour by stage 2, float [slices, height, width], 0..1; None without doubt.
     """
 
     tumor_probability: np.ndarray
     has_tumor: np.ndarray
     mask: np.ndarray
     doubt: float | None = None
+    probability: np.ndarray | None = None
 
 
 class Detector:
@@ -52,8 +54,10 @@ class Detector:
     def __call__(self, scan: Scan) -> Found:
         """Predict a scan; equal to `Predictor` but for the doubt."""
         if self.with_doubt:
-            _, prediction = self.predictor(scan)
-            return Found(prediction.tumor_probability, prediction.has_tumor, prediction.mask, prediction.doubt)
+            seen, prediction = self.predictor(scan)
+            return Found(
+                prediction.tumor_probability, prediction.has_tumor, prediction.mask, prediction.doubt, seen.mean
+            )
         found = self.predictor.engine.detect(scan)
         kept = keep_components(found["mask"] > 0, scan.spacing, **self.record["processing"])
         return Found(found["tumor_probability"], found["has_tumor"], kept)

@@ -14,6 +14,7 @@ from components.common.problems import Problem
 from components.predict.detector import Found
 from components.predict.mask_files import write_masks
 from components.predict.overlays import write_overlays
+from components.predict.probability_maps import map_path, write_map
 from components.scans import rle
 from components.scans.scan import Scan
 from components.sources import Source
@@ -31,6 +32,8 @@ def write_patient(
 ) -> None:
     """Write a patient's masks, overlays and rows; the record comes last and marks the rest as complete."""
     notes = [*notes, *write_masks(folder / "masks", source, scan, found.mask)]
+    if found.probability is not None:
+        write_map(map_path(folder, scan.patient), scan, found.probability)
     if overlays:
         write_overlays(folder / "overlays" / scan.patient, scan, found.mask)
     with atomic_file(_rows(folder, scan.patient)) as part, part.open("w", newline="", encoding="utf-8") as file:

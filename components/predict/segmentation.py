@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     import highdicom as hd
 
 NAME = "glioflow"
+# How a mask came about, by whether a human has reviewed it.
+KINDS = {
+    False: hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+    True: hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
+}
 
 
 @silent()
-def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[Any]) -> None:
+def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[Any], *, reviewed: bool = False) -> None:
     """Write a binary segment that refers to the FLAIR images.
 
     Args:
@@ -32,6 +37,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
         scan: scan with the original geometry of FLAIR.
         mask: bool [slices, height, width], on the scan's own slices.
         headers: headers of the FLAIR images, see `components.sources.dicom.flair_headers`.
+        reviewed: whether a human has accepted or corrected the mask.
 
     Raises:
         UserError: the headers lack elements that a segmentation has to repeat.
@@ -47,7 +53,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
     for source in sources:  # each slice may have its own series
         source.SeriesInstanceUID = sources[0].SeriesInstanceUID
     try:
-        outlined = _segmentation(sources, voxels, TO_RAS @ scan.source.affine)
+        outlined = _segmentation(sources, voxels, TO_RAS @ scan.source.affine, KINDS[reviewed])
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         kind = type(error).__name__  # its message may quote headers
         raise UserError(f"the headers of FLAIR don't allow a DICOM SEG ({kind}); export them again") from error
@@ -57,7 +63,9 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
         outlined.save_as(part)
 
 
-def _segmentation(sources: list[Dataset], mask: np.ndarray, affine: np.ndarray) -> hd.seg.Segmentation:
+def _segmentation(
+    sources: list[Dataset], mask: np.ndarray, affine: np.ndarray, kind: hd.seg.SegmentAlgorithmTypeValues
+) -> hd.seg.Segmentation:
     """Build one segment on the volume of `sources`, whose affine in LPS is given."""
     import highdicom as hd  # slow, and only predictions of DICOM need it
     from pydicom.sr.codedict import codes
@@ -75,7 +83,7 @@ def _segmentation(sources: list[Dataset], mask: np.ndarray, affine: np.ndarray) 
         segment_label="tumour",
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Neoplasm,
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_type=kind,
         algorithm_identification=algorithm,
     )
     return hd.seg.Segmentation(

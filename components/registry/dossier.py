@@ -62,7 +62,7 @@ def write_dossier(folder: Path, run: Record) -> None:
 
 
 def summary(run: Record) -> dict[str, Any]:
-    """The part of the dossier that the table and promotion need: digest, verdict, headline numbers, test scores.
+    """The part of the dossier for the table and promotion: digest, verdict, reviews, headline numbers, test scores.
 
     Patients appear by fingerprint, because this file is kept in Git.
     """
@@ -72,6 +72,7 @@ def summary(run: Record) -> dict[str, Any]:
         "model": digest(run.model),
         "verdict": verdict["verdict"],
         "data": metrics["data"],
+        "reviews": read_json(run.details).get("reviews", []),
         "headline": {name: metrics[group].get(key) for name, (group, key) in HEADLINE.items()},
         "made_from": {network: _versions(made) for network, made in record.get("made_from", {}).items()},
         "neighbors": record["neighbors"],

@@ -34,6 +34,26 @@ def _counts(name: str, part: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def review_words(run: Run) -> list[str]:
+    """Which references a human has reviewed, a sentence per review, and on which side of the split they are."""
+    reviews = run.metrics.get("reviews", [])
+    patients = run.manifest.drop_duplicates("patient").merge(run.splits[["patient", "split"]], on="patient")
+    words = []
+    for review in reviews:
+        rows = patients[patients["review_by"] == f"{review['review']} {review['reviewer']}"]
+        sides_of = ", ".join(f"{(rows['split'] == side).sum()} in {side}" for side in SPLIT_NAMES)
+        words.append(
+            f"Review {review['review']} by {review['reviewer']}: {count(review['corrected'], 'reference')} corrected, "
+            f"{review['accepted']} accepted as they were; {sides_of}."
+        )
+    if any(review["train_only"] for review in reviews):
+        words.append(
+            "New patients whose reference began as a model's outline are only trained on: such a reference flatters "
+            "the model that began it."
+        )
+    return words
+
+
 def problems(run: Run) -> list[dict[str, Any]]:
     """What ingest found, by kind and consequence; most frequent first."""
     return [

@@ -68,6 +68,7 @@ def contents(run: Run) -> dict[str, Any]:
         "with_tumor": int(with_tumor.sum()),
         "splits": data_card.splits(run),
         "drift": data_card.drift_words(run),
+        "reviews": data_card.review_words(run),
         "tested": numbers.tested(run),
         "headline": numbers.headline(run),
         "calibration": detection.calibration_words(run),

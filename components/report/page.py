@@ -72,6 +72,7 @@ def contents(run: Run) -> dict[str, Any]:
         "splits": data_card.splits(run),
         "problems": data_card.problems(run),
         "drift": data_card.drift_words(run),
+        "reviews": data_card.review_words(run),
         "parameters": yaml.safe_dump(run.params.model_dump(mode="json"), sort_keys=False),
         "code": versions.code_version(),
         "data_versions": data_card.data_versions(run),

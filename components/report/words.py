@@ -12,6 +12,7 @@ COHORTS = {
     "site": "Site",
     "missing_sequence": "Missing sequence",
     "tumor_size": "Tumour size",
+    "review": "Reviewed reference",
     "missing_pre": "Without pre-contrast",
     "missing_post": "Without post-contrast",
 }

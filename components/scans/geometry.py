@@ -52,12 +52,17 @@ def is_usable(affine: np.ndarray) -> bool:
     return abs(np.linalg.det(affine[:3, :3])) > 0.5 * sizes.prod() and not np.isnan(io_orientation(affine)).any()
 
 
+def own_grid(source: Geometry) -> Geometry:
+    """Grid of the source's own voxels: only the order of the axes changes."""
+    return source.turned(axcodes2ornt(("L", "P", "S")))[1]
+
+
 def model_grid(source: Geometry, size: int, spacing: float) -> Geometry:
     """Grid of slices of `size` x `size` pixels, `spacing` millimetres apart, centred on the source's field of view.
 
     Slices, even oblique ones, stay where they were acquired: nothing is interpolated between them.
     """
-    _, axial = source.turned(axcodes2ornt(("L", "P", "S")))
+    axial = own_grid(source)
     affine = axial.affine.copy()
     affine[:3, :2] *= spacing / voxel_sizes(axial.affine)[:2]
     middle = apply_affine(axial.affine, [(axial.shape[0] - 1) / 2, (axial.shape[1] - 1) / 2, 0])

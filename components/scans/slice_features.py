@@ -33,7 +33,7 @@ def pixel_hash(image: np.ndarray) -> str:
 
 
 def describe(scan: Scan, synthetic: bool) -> Iterator[dict[str, object]]:
-    """Yield one row per slice, columns `tables.MANIFEST_COLUMNS`; without a mask its columns are None."""
+    """Yield one row per slice, `tables.MANIFEST_COLUMNS` but those of a review; without a mask its columns are None."""
     missing = scan.missing_sequences()
     for number, image in enumerate(scan.image, start=1):
         mask = None if scan.mask is None else scan.mask[number - 1]

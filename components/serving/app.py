@@ -6,15 +6,15 @@ import asyncio
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from components.serving.bodies import check_length, drain, read_body
 from components.serving.model import LayeredModel
 from components.serving.requests import RequestError
 
@@ -31,6 +31,7 @@ FIXED = {
 WAITING = 64  # accepted requests; further ones are answered with 503
 AT_ONCE = 2  # predictions at once; the engine spreads each over all processors
 SECONDS = Histogram("request_predict_seconds", "predict request latency", ["model_name"]).labels(NAME)
+FEWER = "send fewer slices at once, as PNG"  # what to do about a body that is too large
 LOG = logging.getLogger(__name__)
 
 
@@ -52,27 +53,13 @@ class Predictions:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" or "content-encoding" in request.headers:
             raise HTTPException(415, "the body has to be application/json, not compressed")
-        if int(request.headers.get("content-length", 0)) > self.limit:
-            raise self._too_large()
+        check_length(request, self.limit, FEWER)
         if self.places.locked():
             raise HTTPException(503, f"{WAITING} requests are waiting; try again", {"Retry-After": "1"})
         async with self.places:
-            try:
-                body = await asyncio.wait_for(self._body(request), self.patience)
-            except TimeoutError:
-                raise HTTPException(408, f"the body did not arrive within {self.patience:g} s") from None
-            except ClientDisconnect:
-                raise HTTPException(400, "the body ended early") from None  # the client is gone and never sees this
+            body = await read_body(request, self.limit, self.patience, FEWER)
             with SECONDS.time():
                 return Response(await self._answer(body), media_type="application/json")
-
-    async def _body(self, request: Request) -> bytearray:
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self.limit:
-                raise self._too_large()
-        return body
 
     async def _answer(self, body: bytearray) -> bytes:
         try:
@@ -85,9 +72,6 @@ class Predictions:
             LOG.error("%s\n%s", type(error).__name__, "".join(traceback.format_tb(error.__traceback__)))
             raise HTTPException(500, "the model failed; the server's log says where") from None
 
-    def _too_large(self) -> HTTPException:
-        return HTTPException(413, f"the body has more than {self.limit} bytes; send fewer slices at once, as PNG")
-
 
 def application(model: LayeredModel, limit: int, patience: float) -> Starlette:
     """The API of one model; arguments as for `Predictions`."""
@@ -95,8 +79,7 @@ def application(model: LayeredModel, limit: int, patience: float) -> Starlette:
     async def refuse(request: Request, error: HTTPException) -> JSONResponse:
         """Drain the request, then send the reason: a client still sending when the connection closes sees no answer."""
         if error.status_code != 408:
-            with suppress(TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(_read_on(request, 8 * limit), patience)
+            await drain(request, 8 * limit, patience)
         reasons = {
             404: f"no such path; there are {', '.join(route.path for route in routes)}",
             405: f"this path takes {(error.headers or {}).get('Allow')}",
@@ -111,13 +94,3 @@ def application(model: LayeredModel, limit: int, patience: float) -> Starlette:
     app = Starlette(routes=routes, exception_handlers={HTTPException: refuse})
     app.router.redirect_slashes = False
     return app
-
-
-async def _read_on(request: Request, left: int) -> None:
-    if "expect" in request.headers:  # such a client waits before it sends a body
-        return
-    with suppress(ClientDisconnect, RuntimeError):  # RuntimeError: the body has already been read to its end
-        async for chunk in request.stream():
-            left -= len(chunk)
-            if left < 0:
-                break

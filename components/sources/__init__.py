@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
-from components.sources import archive, demo, formats, presence
+from components.sources import archive, demo, formats, presence, review_table
 from components.sources.entry import Entry
 from components.sources.path_tables import contradictions
 from components.sources.reading import Options, Reading
@@ -25,6 +25,8 @@ class Source:
         patients: names, sorted.
         synthetic: whether its patients are synthetic.
         problems: problems of the source as a whole.
+        home: folder in the tree where the patients lie side by side, "" for the top.
+        reviewed: what is known of the patients whose masks a human has reviewed.
     """
 
     patients: list[str]
@@ -33,6 +35,8 @@ class Source:
     tree: Storage
     entries: dict[str, Entry]
     reader: Callable[..., Reading]
+    home: str = ""
+    reviewed: dict[str, review_table.Reviewed] = field(default_factory=dict)
 
     def read(self, patient: str, options: Options | None = None, masks: bool = True) -> Reading:
         """Read one patient; `masks=False` reads only the pictures."""
@@ -80,7 +84,10 @@ def open_source(address: str | Path, only: str | None = None) -> Iterator[Source
             raise UserError(presence.no_scans(address, tree))
         synthetic = demo.MARKER in tree.below(found.folder)
         problems = [*found.problems, *formats.skipped(tree, found), *contradictions(tree, found.folder)]
-        yield Source(sorted(found.entries), synthetic, problems, tree, found.entries, found.reader)
+        reviewed = review_table.reviewed(tree, found.folder)
+        yield Source(
+            sorted(found.entries), synthetic, problems, tree, found.entries, found.reader, found.folder, reviewed
+        )
 
 
 @contextmanager

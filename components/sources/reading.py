@@ -30,13 +30,13 @@ class Options:
     """How to resample volumes to slices.
 
     Attributes:
-        size: height and width of the slices, pixels.
+        size: height and width of the slices, pixels; None keeps FLAIR's own voxels.
         spacing: millimetres between pixels.
         channels: names of the channels along the last axis of a 4-D NIfTI; names other than `CHANNELS` are ignored.
         from_source: whether the channels come from the source itself.
     """
 
-    size: int = 256
+    size: int | None = 256
     spacing: float = 1.0
     channels: Sequence[str] = CHANNELS
     from_source: bool = False

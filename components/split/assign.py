@@ -22,7 +22,8 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
     All examinations of a person stay together.
 
     Args:
-        manifest: one row per slice; columns patient, subject, site, tumor_pixels.
+        manifest: one row per slice; columns patient, subject, site, tumor_pixels and, optionally, train_only: persons
+            with such a scan go to train, because its reference began as a model's outline.
         rule: how to split.
         before: all earlier assignments, one row per person and recipe, columns `LEDGER_COLUMNS`; a person listed there
             keeps the split and fold that the same recipe assigned.
@@ -31,6 +32,7 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
         One row per patient, sorted by name, columns `SPLITS_COLUMNS`.
     """
     persons = manifest.groupby("subject").agg(site=("site", "first"), burden=("tumor_pixels", "sum")).reset_index()
+    learned = set(manifest.loc[manifest["train_only"] > 0, "subject"]) if "train_only" in manifest else set()
     persons["third"] = (persons["burden"].rank(method="first") - 1) * 3 // len(persons)
     persons["hash"] = [text_hash(f"{rule.seed}/{name}") for name in persons["subject"]]
     persons = persons.sort_values(["site", "third", "hash"]).set_index("subject")
@@ -45,7 +47,7 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
     else:
         fixed, tested, barred = kept_assignments(before, "split", 0, *rule.older, rule.part(0)), None, set()
         if rule.fold is not None or rule.holdout_sites:
-            tested = _tested(rule, folds, persons["site"])
+            tested = [name for name in _tested(rule, folds, persons["site"]) if name not in learned]
             # A former test patient who is gone, or no longer chosen, must not leave a place for others.
             fixed = {name: split for name, split in fixed.items() if split != "test"} | dict.fromkeys(tested, "test")
         else:
@@ -53,6 +55,8 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
             seen = kept_assignments(before, "split", 2, rule.part(2))
             fixed = {name: split for name, split in seen.items() if split == "test"} | fixed
             barred = seen.keys() - fixed.keys()
+        fixed = dict.fromkeys(learned, "train") | fixed
+        _check_learned(learned, fixed)
         splits = _assign(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed, barred)
     lacking = sorted(set(SPLIT_NAMES) - set(splits.values()))
     if lacking:
@@ -63,6 +67,16 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
     table = manifest.groupby("patient")[["subject", "site"]].first().reset_index()
     table["split"], table["fold"] = table["subject"].map(splits), table["subject"].map(folds)
     return table[SPLITS_COLUMNS]
+
+
+def _check_learned(learned: Collection[str], fixed: Mapping[str, str]) -> None:
+    """Refuse to test or choose a model on an outline that a model began."""
+    torn = sorted(name for name in learned if fixed[name] != "train")
+    if torn:
+        raise UserError(
+            f"data/manifest.csv: a reference of {torn[0]} began as a model's outline, and this person is in "
+            f"{fixed[torn[0]]} since before; take the new scan out of the source, or adopt it with --test-too"
+        )
 
 
 def _quota(rule: SplitRule, persons: int, tested: int | None) -> dict[str, int]:

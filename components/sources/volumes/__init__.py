@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from components.scans.geometry import Geometry, model_grid, resample, resample_mask, voxels_outside
+from components.scans.geometry import Geometry, model_grid, own_grid, resample, resample_mask, voxels_outside
 from components.scans.scan import CHANNELS, Scan
 from components.sources.reading import Options, Reading
 from components.sources.volumes import axis_order, intensities, placing, position
@@ -40,7 +40,8 @@ def build_scan(
     outline = None if mask is None else placing.place_mask(mask, volumes, placed, where, reading)
     if None in placed.values() or (mask is not None and outline is None):
         return
-    grid = model_grid(flair.geometry, options.size, options.spacing)
+    size = options.size
+    grid = model_grid(flair.geometry, size, options.spacing) if size else own_grid(flair.geometry)
     planes = {}
     for name in CHANNELS:
         volume = placed.get(name) or flair

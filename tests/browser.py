@@ -38,10 +38,10 @@ UNLIKE_CAPTION = """
 
 
 @contextmanager
-def running():
+def running(*flags):
     """Chromium without a screen."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         try:
             yield browser
         finally:

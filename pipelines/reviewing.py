@@ -1,0 +1,46 @@
+"""`glioflow review`: the page's server, on this machine alone."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from pathlib import Path
+
+import click
+
+from components.common.errors import UserError
+from components.common.files import must_exist
+
+HOST = "127.0.0.1"
+VIEWER = Path(__file__).resolve().parent.parent / ".tools" / "review" / "niivue.umd.js"
+
+
+def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, port: int) -> None:
+    """Serve the review until ctrl-C or SIGTERM; requests under way are finished."""
+    for address in (found, scans):
+        must_exist(address)
+    if not VIEWER.is_file():
+        raise UserError(f"{VIEWER.parent}: the viewer is not here; run `make review-setup`")
+    try:
+        door = socket.create_server((HOST, port))
+    except OSError as error:
+        raise UserError(
+            f"{HOST}:{port}: can't be listened on ({error.strerror}); choose another with --port"
+        ) from error
+    import uvicorn
+
+    from components.review.doors import Doors
+    from components.review.opening import Task, open_review
+    from components.review.routes import application, page_files
+
+    # The address as it will be found again: the review's folder keeps it for `glioflow adopt`.
+    place = scans if "://" in scans else str(Path(scans).absolute())
+    with door, open_review(Task(Path(found), place, Path(out), reviewer, references)) as desk:
+        bound, token = door.getsockname()[1], secrets.token_urlsafe(32)
+        app = Doors(application(desk, page_files(VIEWER)), bound, token)
+        config = uvicorn.Config(
+            app, log_config=None, log_level="error", server_header=False, ws="none", timeout_graceful_shutdown=30
+        )
+        click.echo(f"{len(desk.rows)} patients to review; open http://{HOST}:{bound}/?token={token}")
+        click.echo(f"decisions are kept in {out}; stop with ctrl-C")
+        uvicorn.Server(config).run(sockets=[door])

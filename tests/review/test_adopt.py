@@ -1,0 +1,176 @@
+"""Reviewed masks in a source: in its own format, all or none, with their history beside them."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+
+import numpy as np
+import pytest
+from reviewed import KINDS, reviewing, write_found, write_source
+
+from components.adopt.bring_in import adopt
+from components.common.errors import UserError
+from components.review.own_scan import OWN
+from components.sources import open_source
+
+
+def files_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def reviewed_in(folder, kind, names=("P1", "P2", "P3")):
+    """A review in which the first patient of the list is corrected, the second accepted, the third rejected."""
+    with reviewing(folder, kind, names) as client:
+        mask = client.desk.open(0).start.copy()
+        mask[tuple(size // 2 for size in mask.shape)] ^= True
+        assert client.decide("corrected", mask=mask).status_code == 200
+        client.decide("accepted", 1)
+        client.decide("rejected", 2, reason="unsure")
+    return folder / "reviewed"
+
+
+def masks_in(source):
+    with open_source(source) as opened:
+        return {patient: opened.read(patient, OWN).scan.mask for patient in opened.patients}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_masks_replace_those_of_the_source_in_its_own_format(tmp_path, kind):
+    reviewed = reviewed_in(tmp_path, kind)
+    before, files = masks_in(tmp_path / "scans"), files_of(tmp_path / "scans")
+    done = adopt(reviewed, tmp_path / "scans")
+    assert (done.corrected, done.accepted, done.new, done.train_only) == (1, 1, 0, 0)
+    after = masks_in(tmp_path / "scans")
+    assert (after["P3"] ^ before["P3"]).sum() == 5
+    assert (after["P2"] ^ before["P2"]).sum() == 4
+    np.testing.assert_array_equal(after["P1"], before["P1"])
+    changed = {name for name, data in files_of(tmp_path / "scans").items() if files.get(name) != data}
+    assert all(name == "reviews.csv" or "mask" in name or "seg" in name for name in changed)
+    assert set(files_of(tmp_path / "scans")) == {*files, "reviews.csv"}
+
+
+@pytest.mark.parametrize("kind", ["kaggle", "nifti", "dicom"])
+@pytest.mark.parametrize("there", [True, False])
+def test_new_patients_come_with_their_scans_and_are_for_training(tmp_path, kind, there):
+    reviewed, target = reviewed_in(tmp_path, kind), tmp_path / "source"
+    if there:
+        write_source(target, kind, ["Q1"])
+    done = adopt(reviewed, target)
+    assert (done.new, done.train_only) == (2, 2)
+    with open_source(target) as opened:
+        assert opened.patients == ["P2", "P3", *(["Q1"] if there else [])]
+        assert {name: one.train_only for name, one in opened.reviewed.items()} == {"P2": 1, "P3": 1}
+        assert opened.reviewed["P3"].review == "corrected"
+        assert opened.reviewed["P3"].review_by == f"{done.name} Dr. Gold"
+        assert [str(problem) for problem in opened.problems] == []
+
+
+def test_new_patients_may_be_tested_on_if_somebody_says_so(tmp_path):
+    assert adopt(reviewed_in(tmp_path, "kaggle"), tmp_path / "source", test_too=True).train_only == 0
+
+
+def test_a_reviewed_reference_began_as_nobodys_outline(tmp_path):
+    with reviewing(tmp_path, names=("P1", "P2")):
+        pass
+    scores = tmp_path / "crossval.csv"
+    scores.write_text("patient,volume_dice,predicted_voxels\nP1,0.9,9\nP2,0.2,8\n")
+    with reviewing(tmp_path, found=scores, references=True, out=tmp_path / "other") as client:
+        client.decide("accepted")
+    assert adopt(tmp_path / "other", tmp_path / "source").train_only == 0
+
+
+def test_the_table_beside_the_patients_tells_the_whole_history(tmp_path):
+    reviewed = reviewed_in(tmp_path, "kaggle")
+    adopt(reviewed, tmp_path / "scans")
+    with pytest.raises(UserError, match="holds no accepted or corrected mask"):
+        adopt(reviewed, tmp_path / "scans")
+    with reviewing(tmp_path) as client:
+        client.decide("accepted", 2)
+    adopt(reviewed, tmp_path / "scans")
+    with (tmp_path / "scans" / "reviews.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["patient"], row["decision"], row["began"]) for row in rows] == [
+        ("P2", "accepted", "model"), ("P3", "corrected", "model"), ("P1", "accepted", "model"),
+    ]  # fmt: skip
+    assert rows[0]["review"] == rows[1]["review"] != rows[2]["review"]
+
+
+def another_scan(folder):
+    shutil.rmtree(folder / "scans" / "P3")
+    other = write_source(folder / "other", "kaggle", ["P9"]) / "P9"
+    for path in sorted(other.iterdir()):
+        target = folder / "scans" / "P3" / path.name.replace("P9", "P3")
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(path, target)
+
+
+def another_mask(folder):
+    masks = sorted((folder / "reviewed" / "revisions").glob("*/0001/mask.nii.gz"))
+    shutil.copy(masks[0], masks[1])
+
+
+def a_link(folder):
+    (folder / "scans" / "P3").rename(folder / "elsewhere")
+    (folder / "scans" / "P3").symlink_to(folder / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (another_scan, "P3 is another scan than the one that was reviewed"),
+        (another_mask, "not the mask that was decided on"),
+        (a_link, "P3: is a link to another place"),
+    ],
+)
+def test_what_does_not_fit_changes_nothing_at_all(tmp_path, spoil, reason):
+    reviewed = reviewed_in(tmp_path, "kaggle")
+    spoil(tmp_path)
+    before = files_of(tmp_path / "scans")
+    with pytest.raises(UserError, match=reason):
+        adopt(reviewed, tmp_path / "scans")
+    assert files_of(tmp_path / "scans") == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_source_of_another_format_is_refused(tmp_path):
+    reviewed = reviewed_in(tmp_path, "kaggle")
+    write_source(tmp_path / "other", "nifti", ["Q1"])
+    with pytest.raises(UserError, match="is of another format"):
+        adopt(reviewed, tmp_path / "other")
+
+
+def test_nobody_adopts_while_somebody_reviews(tmp_path):
+    reviewed = reviewed_in(tmp_path, "kaggle")
+    with reviewing(tmp_path), pytest.raises(UserError, match=r"Dr\. Gold is reviewing there"):
+        adopt(reviewed, tmp_path / "scans")
+
+
+def test_a_person_who_is_tested_on_gets_no_mask_that_a_model_began(tmp_path):
+    reviewed = reviewed_in(tmp_path, "kaggle")
+    with pytest.raises(UserError, match="P3: this person is in test"):
+        adopt(reviewed, tmp_path / "source", sides={"P3": "test"})
+    assert not (tmp_path / "source").exists()
+
+
+def test_a_scan_that_was_written_to_in_place_would_be_noticed(tmp_path):
+    """Who has files of the old version by a hard link, as DVC's cache may, still has their bytes."""
+    reviewed = reviewed_in(tmp_path, "nifti")
+    kept = tmp_path / "cache"
+    shutil.copytree(tmp_path / "scans", kept, copy_function=os.link)
+    before = files_of(kept)
+    adopt(reviewed, tmp_path / "scans")
+    assert files_of(kept) == before
+
+
+def test_predictions_for_scans_without_any_reference_can_be_adopted(tmp_path):
+    source = write_source(tmp_path / "scans", "nifti", ["P1", "P2"])
+    write_found(tmp_path / "found", source)
+    for path in source.rglob("*seg*"):
+        path.unlink()
+    with reviewing(tmp_path, "nifti") as client:
+        assert not client.details()["reference"]
+        client.decide("accepted")
+    adopt(tmp_path / "reviewed", source)
+    assert [path.name for path in source.rglob("*seg*")] == ["P2_seg.nii.gz"]

@@ -1,0 +1,262 @@
+"""Decisions through the page's own API: what is kept, what is refused, and that nothing is overwritten."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+from nibabel.affines import apply_affine
+from reviewed import KINDS, reviewing
+
+from components.common.errors import UserError
+from components.review.own_scan import as_nifti
+from components.scans.own_voxels import mask_hash
+
+
+def table(folder):
+    with (folder / "reviewed" / "reviews.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_corrected_mask_lies_on_disk_where_it_was_drawn(tmp_path, kind):
+    """World coordinates of its voxels are those of the scan's, in the source's own axes."""
+    with reviewing(tmp_path, kind) as client:
+        seen = client.desk.open(0)
+        mask = seen.start.copy()
+        mask[tuple(size // 2 for size in mask.shape)] ^= True
+        assert client.decide("corrected", mask=mask).json() == {"state": "corrected", "revision": 1, "note": ""}
+        flair = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/flair").content)
+    kept = nib.load(tmp_path / "reviewed" / "revisions" / seen.scan.patient / "0001" / "mask.nii.gz")
+    assert kept.shape == flair.shape == mask.shape
+    np.testing.assert_allclose(kept.affine, flair.affine, atol=1e-4)
+    np.testing.assert_array_equal(np.asarray(kept.dataobj), mask)
+    if kind not in ("kaggle", "dicom"):
+        own = nib.load(next(tmp_path.glob(f"scans/{seen.scan.patient}/*flair*")))
+        np.testing.assert_allclose(kept.affine, own.affine, atol=1e-4)
+        assert kept.shape == own.shape
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_mask_shown_first_is_the_models(tmp_path, kind):
+    with reviewing(tmp_path, kind, names=("P1",)) as client:
+        seen = client.desk.open(0)
+        assert seen.reference is not None
+        assert seen.start.sum() == seen.reference.sum() + 4
+        assert (seen.start | ~seen.reference).all()
+
+
+@pytest.mark.parametrize("kind", ["kaggle", "turned", "dicom"])
+def test_the_probability_map_lies_over_the_mask(tmp_path, kind):
+    """On a grid of its own, which may have other axes: places in the patient are compared."""
+    with reviewing(tmp_path, kind, names=("P1",)) as client:
+        assert client.details()["probability"]
+        seen = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/probability").content)
+        mask = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/start").content)
+    places = [
+        sorted(map(tuple, np.round(apply_affine(one.affine, np.argwhere(np.asarray(one.dataobj) > 200)), 2)))
+        for one in (seen, nib.Nifti1Image(255 * (np.asarray(mask.dataobj) > 0).astype(np.uint8), mask.affine))
+    ]
+    assert places[0] == places[1]
+    assert np.asarray(seen.dataobj).max() == round(0.9 * 255)
+
+
+def test_the_list_begins_with_the_most_doubtful_and_tells_their_states(tmp_path):
+    with reviewing(tmp_path, names=("P1", "P2", "P3")) as client:
+        assert client.decide("accepted", 1).status_code == 200
+        assert client.decide("rejected", 2, reason="unsure").status_code == 200
+        listed = client("GET", "/patients").json()
+    assert [(row["patient"], row["state"]) for row in listed["patients"]] == [
+        ("P3", "open"), ("P2", "accepted"), ("P1", "rejected"),
+    ]  # fmt: skip
+    assert listed["patients"][0]["doubt"] == pytest.approx(0.3)
+    assert listed["position"] == 2
+
+
+def test_a_row_says_who_decided_what_on_which_scan_and_how_far_the_mask_moved(tmp_path):
+    with reviewing(tmp_path) as client:
+        seen = client.desk.open(0)
+        mask = np.zeros_like(seen.start)
+        mask[0, 0, 0] = True
+        client.decide("corrected", mask=mask)
+    (row,) = table(tmp_path)
+    assert row["utc"].endswith("Z")
+    kept = {name: row[name] for name in row if name != "utc"}
+    assert kept == {
+        "patient": "P2", "revision": "1", "decision": "corrected", "reviewer": "Dr. Gold", "seconds": "3.5",
+        "reason": "", "scan": seen.hash, "model": "d" * 64, "before": mask_hash(seen.start), "after": mask_hash(mask),
+        "dice": "0.0",
+    }  # fmt: skip
+
+
+def test_a_second_decision_is_a_second_revision_and_the_first_stays(tmp_path):
+    with reviewing(tmp_path) as client:
+        client.decide("accepted")
+        first = (tmp_path / "reviewed" / "revisions" / "P2" / "0001" / "decision.json").read_bytes()
+        mask = client.desk.open(0).start.copy()
+        mask[0, 0, 0] = True
+        assert client.decide("corrected", mask=mask).json()["revision"] == 2
+    with reviewing(tmp_path) as client:  # after a restart, too
+        assert client.decide("rejected", reason="not a brain").json()["revision"] == 3
+        assert client.desk.revisions.latest("P2").reason == "not a brain"
+    assert (tmp_path / "reviewed" / "revisions" / "P2" / "0001" / "decision.json").read_bytes() == first
+    assert [row["decision"] for row in table(tmp_path)] == ["accepted", "corrected", "rejected"]
+
+
+def test_a_page_that_is_behind_is_refused(tmp_path):
+    with reviewing(tmp_path) as client:
+        client.decide("accepted")
+        answer = client.decide("rejected", reason="unsure", base=0)
+        assert answer.status_code == 409
+        assert len(table(tmp_path)) == 1
+
+
+def test_a_draft_is_there_after_a_restart_and_gone_after_the_decision(tmp_path):
+    with reviewing(tmp_path) as client:
+        mask = client.desk.open(0).start.copy()
+        mask[1, 2, 3] ^= True
+        kind = {"content-type": "application/octet-stream"}
+        sent = gzip.compress(client.nifti(mask))
+        scan = {"scan": client.details()["scan"]}
+        assert client("PUT", "/patients/0/draft", content=sent, headers=kind, params=scan).status_code == 200
+    with reviewing(tmp_path) as client:
+        assert client("GET", "/patients").json()["patients"][0]["draft"]
+        drawn = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/drawn").content)
+        np.testing.assert_array_equal(np.asarray(drawn.dataobj), mask)
+        client.decide("corrected", mask=mask)
+        assert not client.details()["draft"]
+
+
+def bad_masks(seen):
+    """Name to bytes of what is no mask of this scan."""
+    good, affine = seen.start.astype(np.uint8), seen.geometry.affine
+    moved = affine.copy()
+    moved[0, 3] += 2
+    two = good.copy()
+    two[0, 0, 0] = 2
+    broken = good.astype(np.float32)
+    broken[0, 0, 0] = np.nan
+    claims = bytearray(as_nifti(good, affine))
+    claims[42:48] = np.array([30000, 30000, 30000], "<i2").tobytes()
+    scaled = nib.Nifti1Image(good, affine)
+    scaled.header.set_slope_inter(2, 0)
+    return {
+        "labels of 2": as_nifti(two, affine),
+        "not a number": nib.Nifti1Image(broken, affine).to_bytes(),
+        "elsewhere": as_nifti(good, moved),
+        "another shape": as_nifti(good[:-1], affine),
+        "claims 27 billion voxels": bytes(claims),
+        "scaled": scaled.to_bytes(),
+        "ends early": as_nifti(good, affine)[:-1],
+        "a bomb": gzip.compress(bytes(1 << 24)),
+        "damaged gzip": gzip.compress(as_nifti(good, affine))[:-40],
+        "nothing of the kind": b"x" * 400,
+        "empty header": bytes(400),
+    }
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    with reviewing(tmp_path_factory.mktemp("shared"), "oblique") as client:
+        yield client
+
+
+BAD = ("labels of 2", "not a number", "elsewhere", "another shape", "claims 27 billion voxels", "scaled", "ends early",
+       "a bomb", "damaged gzip", "nothing of the kind", "empty header")  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_is_no_mask_of_the_scan_is_refused_in_a_line(client, what):
+    answer = client.decide("corrected", mask=bad_masks(client.desk.open(0))[what])
+    assert answer.status_code == 422
+    assert "saved" in answer.json()["error"]
+    assert "\n" not in answer.json()["error"]
+    assert client.desk.revisions.decisions == {}
+
+
+def test_a_mask_of_two_gigabytes_is_refused_by_its_length(client):
+    size = {"content-type": "application/octet-stream", "content-length": str(2 << 30)}
+    scan = client.details()["scan"]
+    asked = {"scan": scan, "base": 0, "seconds": 1}
+    answer = client("POST", "/patients/0/decisions/corrected", params=asked, headers=size, content=b"x")
+    assert answer.status_code == 413
+
+
+def test_a_mask_of_another_patient_is_refused_even_where_both_have_one_shape(client):
+    other = client.details(1)["scan"]
+    mask = ~client.desk.open(0).start
+    assert client.decide("corrected", mask=mask, scan=other).status_code == 409
+    assert client.decide("accepted", scan=other).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("decision", "query"),
+    [
+        ("rejected", {}),
+        ("rejected", {"reason": "ugly"}),
+        ("accepted", {"reason": "unsure"}),
+        ("corrected", {}),
+        ("open", {}),
+        ("accepted", {"seconds": -1}),
+        ("accepted", {"seconds": 1e9}),
+    ],
+)
+def test_decisions_that_say_too_little_or_nonsense_are_refused(client, decision, query):
+    assert client.decide(decision, **query).status_code == 422
+    assert client.desk.revisions.decisions == {}
+
+
+def test_a_correction_that_changes_nothing_is_refused(client):
+    assert client.decide("corrected", mask=client.desk.open(0).start).status_code == 422
+
+
+def test_a_second_reviewer_is_told_who_is_there(tmp_path):
+    with (
+        reviewing(tmp_path),
+        pytest.raises(UserError, match=r"Dr\. Gold is reviewing there; wait"),
+        reviewing(tmp_path),
+    ):
+        pass
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "reviewed").mkdir()
+    (tmp_path / "reviewed" / "thesis.tex").touch()
+    with pytest.raises(UserError, match="holds something else than a review"), reviewing(tmp_path):
+        pass
+
+
+def test_a_review_of_another_model_needs_another_folder(tmp_path):
+    with reviewing(tmp_path):
+        pass
+    run = tmp_path / "found" / "run.json"
+    run.write_text(run.read_text().replace("d" * 64, "e" * 64))
+    with pytest.raises(UserError, match="holds a review of other model"), reviewing(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("name", ["", "=cmd|' /C calc'!A0", "a\nb", "x" * 65])
+def test_names_that_a_table_can_not_hold_are_refused(tmp_path, name):
+    with pytest.raises(UserError, match="--reviewer"), reviewing(tmp_path, reviewer=name):
+        pass
+
+
+def test_references_are_ordered_by_how_much_held_out_predictions_disagree(tmp_path):
+    with reviewing(tmp_path, names=("P1", "P2", "P3")):
+        pass
+    scores = tmp_path / "crossval.csv"
+    scores.write_text(
+        "patient,volume_dice,reference_ml,reference_voxels,predicted_voxels\nP1,0.9,1.5,1500,9\nP2,0.2,2,2000,8\n"
+        "P3,,0,0,7\n"
+    )
+    with reviewing(tmp_path, found=scores, references=True, out=tmp_path / "other") as client:
+        listed = client("GET", "/patients").json()
+        assert listed["references"]
+        assert [row["patient"] for row in listed["patients"]] == ["P3", "P2", "P1"]
+        seen = client.desk.open(1)
+        np.testing.assert_array_equal(seen.start, seen.reference)
+        assert client.decide("accepted", 1).json()["state"] == "accepted"
+        assert client.desk.revisions.latest("P2").model == ""
