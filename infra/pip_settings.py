@@ -65,9 +65,7 @@ def uv_environment(besides=()):
         left_to_pip = not (own and option in OF_THE_INDEX) and not any(environment.get(name) for name in variables)
         if option in settings and left_to_pip:
             environment.update(dict.fromkeys(variables, between.join(settings[option])))
-    if (
-        "extra-index-url" in settings and not own
-    ):  # pip takes the best version of all its indexes, uv of the first alone
+    if "extra-index-url" in settings and not own:  # pip takes the best of all its indexes, uv only looks at the first
         environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     for seconds in settings.get("default-timeout", []) + settings.get("timeout", []):
         environment.setdefault("UV_HTTP_TIMEOUT", str(round(float(seconds))))
