@@ -9,10 +9,10 @@ from typing import Any
 from components.common.errors import UserError
 from components.common.params import Params
 from components.registry.git import GitError, git
+from pipelines.own_weights import check_weights
 from pipelines.stage_inputs import check_stages
 
 NOTES = ("README.md", ".gitignore")
-WEIGHTS = Path("own/weights")  # a dependency of the trainings in dvc.yaml
 
 
 def check_files(chosen: Params, tree: dict[str, Any]) -> None:
@@ -69,16 +69,3 @@ def check_addresses(chosen: Params) -> None:
                 f"params.yaml: registry.git_remote: {remote}: Git knows {', '.join(known) or 'no remote'}; name one "
                 f"of these, or `git remote add {remote} ADDRESS`"
             )
-
-
-def check_weights(chosen: Params, network: str) -> None:
-    """Refuse pre-trained weights that do not exist, or whose changes DVC would not notice."""
-    weights = getattr(chosen, network).weights
-    if weights in ("none", "imagenet"):
-        return
-    if not Path(weights).is_file():
-        raise UserError(f"params.yaml: {network}.weights: {weights}: no such file; set imagenet, none or a file")
-    if WEIGHTS.absolute() not in Path(weights).absolute().parents:
-        raise UserError(
-            f"params.yaml: {network}.weights: {weights}: trainings would not see it change; move it into {WEIGHTS}/"
-        )

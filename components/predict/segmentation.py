@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     import highdicom as hd
 
 NAME = "glioflow"
-# How a mask came about, by whether a human has reviewed it.
-KINDS = {
-    False: hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-    True: hd.seg.SegmentAlgorithmTypeValues.SEMIAUTOMATIC,
-}
 
 
 @silent()
@@ -53,7 +48,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
     for source in sources:  # each slice may have its own series
         source.SeriesInstanceUID = sources[0].SeriesInstanceUID
     try:
-        outlined = _segmentation(sources, voxels, TO_RAS @ scan.source.affine, KINDS[reviewed])
+        outlined = _segmentation(sources, voxels, TO_RAS @ scan.source.affine, reviewed)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         kind = type(error).__name__  # its message may quote headers
         raise UserError(f"the headers of FLAIR don't allow a DICOM SEG ({kind}); export them again") from error
@@ -63,9 +58,7 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
         outlined.save_as(part)
 
 
-def _segmentation(
-    sources: list[Dataset], mask: np.ndarray, affine: np.ndarray, kind: hd.seg.SegmentAlgorithmTypeValues
-) -> hd.seg.Segmentation:
+def _segmentation(sources: list[Dataset], mask: np.ndarray, affine: np.ndarray, reviewed: bool) -> hd.seg.Segmentation:
     """Build one segment on the volume of `sources`, whose affine in LPS is given."""
     import highdicom as hd  # slow, and only predictions of DICOM need it
     from pydicom.sr.codedict import codes
@@ -78,12 +71,13 @@ def _segmentation(
     )
     release = version(NAME)
     algorithm = hd.AlgorithmIdentificationSequence(name=NAME, version=release, family=codes.DCM.ArtificialIntelligence)
+    kinds = hd.seg.SegmentAlgorithmTypeValues
     segment = hd.seg.SegmentDescription(
         segment_number=1,
         segment_label="tumour",
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Neoplasm,
-        algorithm_type=kind,
+        algorithm_type=kinds.SEMIAUTOMATIC if reviewed else kinds.AUTOMATIC,
         algorithm_identification=algorithm,
     )
     return hd.seg.Segmentation(

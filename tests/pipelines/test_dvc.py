@@ -14,11 +14,11 @@ from whole_project import copied
 
 from components.common import params
 from components.common.params.values import NO_TABLE
-from pipelines import beforehand
+from pipelines import own_weights
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # Shared by all stages, and without influence on what they write: parameters are tracked as parameters.
-COMMON = ("components/common/", "pipelines/beforehand.py", "pipelines/paths.py")
+COMMON = ("components/common/", "pipelines/own_weights.py", "pipelines/paths.py")
 
 
 def code(name):
@@ -126,6 +126,6 @@ def test_without_tables_of_ones_own_the_stages_depend_on_one_that_says_so():
     tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     assert tree["split"]["file"] == tree["evaluate"]["clinical"] == NO_TABLE
     assert (ROOT / NO_TABLE).is_file()
-    assert (ROOT / beforehand.WEIGHTS).is_dir()
+    assert (ROOT / own_weights.WEIGHTS).is_dir()
     chosen = params.parse(tree)
     assert (chosen.split.file, chosen.evaluate.clinical) == (None, None)
