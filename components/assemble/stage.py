@@ -21,7 +21,7 @@ from models.networks.network_files import NETWORK, load_network
 from models.serving.layered_model import Layered
 from models.serving.litert_export import litert
 
-UNASKED = re.compile(rb".* tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored")
+UNASKED = re.compile(rb"WARNING: All log messages before absl::|.* tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored")
 
 
 def assemble(

@@ -13,7 +13,7 @@ from components.assemble.stage import assemble
 from components.common.errors import UserError
 from components.common.layout import ENGINES, LAYERED, SERVING
 from components.common.tables import read_splits
-from components.layered.litert_files import read_litert
+from components.layered.litert_files import ENTRY, read_litert
 from components.layered.predictor import Predictor
 from components.metrics.components3d import keep_components
 from components.metrics.mask_scores import dice
@@ -164,10 +164,13 @@ def test_the_saved_model_holds_what_was_chosen(predict, record):
     assert record["validation_sensitivity"] == KNOBS["sensitivity"]
 
 
-def test_the_same_networks_give_the_same_bytes(trained, layered, tmp_path, monkeypatch):
+def test_the_same_networks_give_the_same_choices(trained, layered, tmp_path, monkeypatch):
     monkeypatch.setattr(Layered, "save", lambda self, folder: folder.mkdir())  # the choices are what is compared
     run(trained, tmp_path / "again")
-    assert (tmp_path / "again" / SERVING / LAYERED).read_bytes() == (layered / SERVING / LAYERED).read_bytes()
+    once, again = (json.loads((at / SERVING / LAYERED).read_text()) for at in (layered, tmp_path / "again"))
+    for record in (once, again):  # names in a graph count up within a process, and so change the files' hashes
+        record.pop(ENTRY)
+    assert again == once
 
 
 def test_the_model_tells_whom_it_has_learned_from_and_names_nobody(layered, record, trained):

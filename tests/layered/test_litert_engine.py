@@ -65,7 +65,10 @@ def test_both_say_the_same_slice_by_slice_and_about_whole_scans(engines, slices)
     seen = [predictor(scan) for predictor in engines]
     for one, other in zip(*seen, strict=True):
         for name, value in vars(one).items():
-            np.testing.assert_allclose(value, getattr(other, name), atol=1e-5, err_msg=name)
+            if value is None:  # what a model that looks at mirror images itself has no second view of
+                assert getattr(other, name) is None, name
+            else:
+                np.testing.assert_allclose(value, getattr(other, name), atol=1e-5, err_msg=name)
     found, expected = (predictor.engine.detect(scan) for predictor in engines)
     batch = next(scan.batches(slices, engines[0].record["neighbors"]))
     served = engines[0].serve(batch)

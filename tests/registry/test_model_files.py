@@ -102,9 +102,12 @@ def test_what_was_fetched_for_another_model_of_that_name_is_not_taken(registry):
 
 def test_all_that_works_from_a_subfolder_too(registry):
     (registry / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
+    stages = {"push": {"cmd": "glioflow stage push"}}
+    (registry / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
     below = registry / "notes" / "today"
     below.mkdir(parents=True)
-    assert glioflow("promote", "v1.0.0", "--stage", "staging", cwd=below).stdout == "v1.0.0 is now in staging\n"
+    done = glioflow("promote", "v1.0.0", "--stage", "staging", cwd=below)
+    assert (done.stderr, done.stdout) == ("", "v1.0.0 is now in staging\n")
     told = glioflow("models", cwd=below).stdout
     assert told == glioflow("models", cwd=registry).stdout
     assert "BLESSED" in told  # which stands in a file of the version's commit

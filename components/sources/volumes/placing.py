@@ -22,9 +22,12 @@ def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading
         what = f"{name} and FLAIR hold no position; they are taken voxel by voxel"
         reading.add("choice", where, what, "look whether the pictures fit")
         return replace(volume, geometry=flair.geometry)
-    is_mask = name not in CHANNELS
     found = position.contradiction(
-        volume.geometry, flair.geometry, unset=(volume.unset, flair.unset), is_mask=is_mask
+        volume.geometry,
+        flair.geometry,
+        unset=(volume.unset, flair.unset),
+        is_mask=name not in CHANNELS,
+        by_slice=volume.header is None,
     ) or alignment.contradiction(volume.data, volume.geometry, flair.data, flair.geometry)
     if found is None:
         return volume

@@ -30,7 +30,12 @@ def is_unset(affine: np.ndarray) -> bool:
 
 
 def contradiction(
-    volume: Geometry, flair: Geometry, *, unset: tuple[bool, bool] = (False, False), is_mask: bool = False
+    volume: Geometry,
+    flair: Geometry,
+    *,
+    unset: tuple[bool, bool] = (False, False),
+    is_mask: bool = False,
+    by_slice: bool = False,
 ) -> tuple[str, str] | None:
     """Why a volume can't be placed relative to FLAIR, and the remedy; None if it can.
 
@@ -38,6 +43,7 @@ def contradiction(
         volume, flair: geometries according to the headers.
         unset: for each of the two, whether its header lacks a position.
         is_mask: whether it is a mask, which is drawn on the voxels of a sequence.
+        by_slice: whether each slice holds its own position, as in DICOM, whose segmentations leave out empty slices.
     """
     if volume.same_as(flair):
         return None
@@ -59,7 +65,7 @@ def contradiction(
         return "its header places it as FLAIR with axes of the patient swapped or mirrored (LPS for RAS?)", COPY_HEADER
     if _transposed(volume, flair):
         return "its header is FLAIR's, and its voxels lie in another order of axes", "save it in FLAIR's order of axes"
-    if is_mask and not same_shape and np.allclose(volume.affine, flair.affine, atol=1e-2):
+    if is_mask and not by_slice and not same_shape and np.allclose(volume.affine, flair.affine, atol=1e-2):
         return "its header is FLAIR's, and its shape is not, so that a part was cut off somewhere", CUT
     if max(shares) < SHARED:
         return f"it shares {max(shares):.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
