@@ -142,7 +142,7 @@ def _in_one_line(place: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # every storage has its own family of exceptions
-        if isinstance(error, ImportError):  # by fsspec, which names the package
+        if isinstance(error, ImportError) and place.startswith("gs://"):  # for others fsspec itself names the package
             raise UserError(f"{place}: not accessible: gcsfs {packages.remedy('gcsfs')}") from error
         missing = isinstance(error, FileNotFoundError)
         reason = "no such bucket or file" if missing else " ".join(str(error).split()) or type(error).__name__
