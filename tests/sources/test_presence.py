@@ -7,20 +7,18 @@ import tarfile
 import zipfile
 
 import pytest
-from conftest import tiny_tree
 from gcs_server import ADDRESS, upload_patients
 from written_scans import made_up_scan, write_kaggle
 
-from components.common import params
 from components.common.errors import UserError
 from components.sources import open_source
-from pipelines.workflow import check
+from components.sources.presence import check_source
 
 PATIENTS = [f"TCGA_DU_000{i}_19990101" for i in range(1, 5)]
 
 
 def look(source):
-    check(params.parse(tiny_tree() | {"source": str(source)}))
+    check_source(str(source))
 
 
 @pytest.fixture
