@@ -44,6 +44,12 @@ pathlib.Path("saved").touch()
 PIPES = ("begun", "go on")
 
 
+def heed_signals():
+    """Undo what `nohup` or a shell's background job has set for these tests and all that they start."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def started(tmp_path):
     """Start the caller; gives its process, its folder and the process of the training, once that is under way."""
@@ -54,6 +60,7 @@ def started(tmp_path):
 
     def start(**arguments):
         settings = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}  # noqa: PTH120
+        arguments.setdefault("preexec_fn", heed_signals)
         command = [sys.executable, "-c", CALLER]
         process = subprocess.Popen(
             command, cwd=tmp_path, env=settings | {"PYTHONPATH": str(ROOT)}, start_new_session=True,
