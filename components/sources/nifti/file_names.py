@@ -125,11 +125,6 @@ def is_volume(name: str) -> bool:
     return name.lower().endswith((".nii", ".nii.gz"))
 
 
-def any_volume(files: Iterable[str]) -> bool:
-    """Return whether there is a NIfTI file among these."""
-    return any(map(is_volume, files))
-
-
 def is_complete(files: Iterable[str], patient: str) -> bool:
     """Return whether these files can be an examination: a FLAIR among them, or a possible 4-D file."""
     names = [Path(file).name for file in files if is_volume(file)]
