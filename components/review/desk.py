@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +11,19 @@ import nibabel as nib
 import numpy as np
 
 from components.common.errors import UserError
-from components.common.files import atomic_file, read_json, write_json
+from components.common.files import read_json, write_json
 from components.metrics.mask_scores import dice
-from components.predict.nifti_mask import write_nifti_mask
 from components.predict.probability_maps import map_path
 from components.review.mask_checks import read_sent_mask
 from components.review.outlines import read_outline
 from components.review.own_scan import Opened, as_nifti, opened, read_own
 from components.review.refusals import ReviewError
 from components.review.review_decision import CORRECTED, DECISIONS, LONGEST, OPEN, REASONS, REJECTED, Decision, now
+from components.review.reviewed_mask import writer
 from components.review.revisions import Revisions
 from components.review.worklist import Row
-from components.scans.own_voxels import from_own, mask_hash, to_own
+from components.scans.own_voxels import mask_hash, to_own
 from components.scans.scan import CHANNELS, Scan
-from components.scans.scan_files import write_mask
 from components.sources import Source
 
 KEPT = 2  # patients held in memory: the one on the page, and the one before or after it
@@ -249,16 +246,3 @@ class Desk:
             return None
         patient = read_json(path).get("patient")
         return next((number for number, row in enumerate(self.rows) if row.patient == patient), None)
-
-
-def writer(scan: Scan, mask: np.ndarray) -> Callable[[Path], None]:
-    """Return a writer of a mask, bool in the source's own axes, to NIfTI in the source's own geometry."""
-    slices = from_own(scan, mask.astype(np.uint8)) > 0
-    if scan.source is None:
-        return partial(_write_whole, mask=slices, affine=scan.affine)
-    return partial(write_nifti_mask, scan=scan, mask=slices)
-
-
-def _write_whole(path: Path, mask: np.ndarray, affine: np.ndarray) -> None:
-    with atomic_file(path) as part:
-        write_mask(part, mask, affine)
