@@ -27,6 +27,7 @@ def batches(
     sampler: Sampler,
     *,
     with_masks: bool,
+    soft: bool = False,
     neighbors: int = 0,
     weights: np.ndarray | None = None,
 ) -> Batches:
@@ -35,12 +36,13 @@ def batches(
     Args:
         slices: slices to draw from.
         sampler: choice of the slices of each step.
-        with_masks: whether targets are masks, [batch, size, size, 1]; else they are labels, float32 {0, 1} [batch, 1].
+        with_masks: whether targets are masks, [batch, size, size, 1]; else they are labels, {0, 1} [batch, 1].
+        soft: whether masks hold the tumour's share of each pixel, 0..1; else they are {0, 1}.
         neighbors: number of slices on either side along the channels.
         weights: weight of each slice; None for none.
 
     Returns:
-        A function that returns datasets of (images, uint8; targets) or (images, targets, weights).
+        A function that returns datasets of (images, uint8; targets, float32) or (images, targets, weights).
     """
     around = slices.neighbor_indices(neighbors)
     size, channels = slices.images.shape[1], around.shape[1] * slices.images.shape[3]
@@ -48,7 +50,7 @@ def batches(
     def gather(step: np.int64, part: np.int64, parts: np.int64) -> tuple[np.ndarray, ...]:
         numbers = np.split(sampler(int(step)), parts)[part]
         labels = slices.has_tumor[numbers].astype("float32")[:, None]
-        targets = slices.take_masks(numbers) if with_masks else labels
+        targets = slices.take_masks(numbers, soft=soft) if with_masks else labels
         found = (slices.take_images(around[numbers]), targets)
         return found if weights is None else (*found, weights[numbers])
 
@@ -56,7 +58,7 @@ def batches(
         shapes = [[None, size, size, channels], [None, size, size, 1] if with_masks else [None, 1], [None]]
         return tuple(tf.ensure_shape(value, shape) for value, shape in zip(values, shapes, strict=False))
 
-    kinds = [tf.uint8, tf.uint8 if with_masks else tf.float32] + ([] if weights is None else [tf.float32])
+    kinds = [tf.uint8, tf.float32] + ([] if weights is None else [tf.float32])
 
     def part_of(first: int, part: int, parts: int) -> tf.data.Dataset:
         return tf.data.Dataset.range(first, FOREVER).map(

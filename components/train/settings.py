@@ -13,6 +13,8 @@ from keras import ops
 
 from components.common.errors import UserError
 from components.common.params import Params
+from components.train.sampling import Sampler
+from components.train.training_slices import Slices
 from models.networks import losses
 from models.networks.metrics import PooledDice
 
@@ -113,6 +115,14 @@ def balance(params: Params, network: str) -> tuple[float | None, bool]:
         return params.segmenter.tumor_share, False
     kind = params.classifier.imbalance
     return 0.5 if kind == "sample" else None, kind == "weight"
+
+
+def sampler(params: Params, network: str, slices: Slices) -> Sampler:
+    """Sampler of the slices that `network` learns from."""
+    share, _ = balance(params, network)
+    by_patient = network == "segmenter" and params.segmenter.draw == "patients"
+    turns = {"patients": slices.patients, "area": slices.tumor_area()} if by_patient else {}
+    return Sampler(slices.has_tumor, getattr(params, network).batch_size, params.seed, share, **turns)
 
 
 def metric_of(network: str) -> keras.metrics.Metric:

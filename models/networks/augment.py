@@ -33,6 +33,7 @@ class Augmenter:
         intensity: maximum change of contrast, as a share; brightness changes by up to a quarter of it.
         gamma: range of the exponent of intensities 0..1, exp(-gamma) to exp(gamma).
         bias: range of a smooth multiplicative field, exp(-bias) to exp(bias), like an MRI coil's uneven sensitivity.
+        soft: whether a mask keeps the tumour's share of each pixel; else half a pixel makes it tumour.
         seed: seed of the random numbers.
     """
 
@@ -47,10 +48,11 @@ class Augmenter:
         intensity: float = 0.0,
         gamma: float = 0.0,
         bias: float = 0.0,
+        soft: bool = False,
         seed: int | None = None,
     ) -> None:
         self.flip, self.rotate, self.zoom, self.shift, self.elastic = flip, rotate, zoom, shift, elastic
-        self.intensity, self.gamma, self.bias = intensity, gamma, bias
+        self.intensity, self.gamma, self.bias, self.soft = intensity, gamma, bias, soft
         self.seeds = keras.random.SeedGenerator(seed)
 
     def _uniform(self, count: Any, reach: float) -> Any:
@@ -97,10 +99,10 @@ class Augmenter:
 
         Args:
             images: [batch, size, size, channels], 0..255, any number of channels.
-            masks: [batch, size, size, 1], {0, 1}; None if there are none.
+            masks: [batch, size, size, 1], 0..1; None if there are none.
 
         Returns:
-            images, float32 in 0..255, and masks, float32 {0, 1}, or None.
+            images, float32 in 0..255, and masks, float32, {0, 1} or, if soft, 0..1; or None.
         """
         images = ops.cast(images, "float32")
         masks = None if masks is None else ops.cast(masks, "float32")
@@ -110,7 +112,9 @@ class Augmenter:
                 images = warp.sample(images, *places)
             else:  # one look-up for both, and for all geometry, so that nothing is blurred twice
                 moved = warp.sample(ops.concatenate([images, masks], axis=-1), *places)
-                images, masks = moved[..., :-1], ops.cast(moved[..., -1:] >= 0.5, "float32")
+                images, masks = moved[..., :-1], moved[..., -1:]
+                if not self.soft:
+                    masks = ops.cast(masks >= 0.5, "float32")
         if self.bias or self.intensity or self.gamma:
             images = self._shade(images)
         return images, masks

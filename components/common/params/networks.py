@@ -90,7 +90,9 @@ class Segmenter(Recipe):
     head: Literal["sigmoid", "softmax"]
     upsampling: Literal["transpose", "nearest"]
     loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy", "weighted_crossentropy"]
+    soft_masks: bool
     tumor_share: Rate | None
+    draw: Literal["slices", "patients"]
 
     @model_validator(mode="after")
     def have_a_place_for_weights(self) -> Segmenter:
