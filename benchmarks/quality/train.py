@@ -123,6 +123,7 @@ def train(
                 with_masks=network == "segmenter",
                 soft=network == "segmenter" and params.segmenter.soft_masks,
                 neighbors=recipe.neighbors,
+                thick=recipe.augment.thick,
                 weights=balanced_weights(slices.has_tumor) if weighted else None,
             ),
             xla=False,

@@ -29,6 +29,7 @@ def batches(
     with_masks: bool,
     soft: bool = False,
     neighbors: int = 0,
+    thick: float = 0.0,
     weights: np.ndarray | None = None,
 ) -> Batches:
     """Return a function from a first step to the endless batches from that step on.
@@ -39,19 +40,22 @@ def batches(
         with_masks: whether targets are masks, [batch, size, size, 1]; else they are labels, {0, 1} [batch, 1].
         soft: whether masks hold the tumour's share of each pixel, 0..1; else they are {0, 1}.
         neighbors: number of slices on either side along the channels.
+        thick: probability that a slice's neighbours are taken from twice as far, as in a scan of thicker slices.
         weights: weight of each slice; None for none.
 
     Returns:
         A function that returns datasets of (images, uint8; targets, float32) or (images, targets, weights).
     """
     around = slices.neighbor_indices(neighbors)
+    further = slices.neighbor_indices(2 * neighbors)[:, ::2]
     size, channels = slices.images.shape[1], around.shape[1] * slices.images.shape[3]
 
     def gather(step: np.int64, part: np.int64, parts: np.int64) -> tuple[np.ndarray, ...]:
         numbers = np.split(sampler(int(step)), parts)[part]
         labels = slices.has_tumor[numbers].astype("float32")[:, None]
         targets = slices.take_masks(numbers, soft=soft) if with_masks else labels
-        found = (slices.take_images(around[numbers]), targets)
+        drawn = np.random.default_rng([step, part, 7]).random((len(numbers), 1)) < thick
+        found = (slices.take_images(np.where(drawn, further[numbers], around[numbers])), targets)
         return found if weights is None else (*found, weights[numbers])
 
     def shaped(*values: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -94,6 +94,7 @@ def train(
                     with_masks=with_masks,
                     soft=with_masks and group.soft_masks,
                     neighbors=group.neighbors,
+                    thick=group.augment.thick,
                     weights=weights,
                 ),
                 steps=steps,
