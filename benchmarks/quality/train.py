@@ -123,6 +123,7 @@ def train(
                 with_masks=network == "segmenter",
                 soft=network == "segmenter" and params.segmenter.soft_masks,
                 neighbors=recipe.neighbors,
+                paster=settings.paster(params, network, slices, known[slices.has_tumor[known]]),
                 thick=recipe.augment.thick,
                 weights=balanced_weights(slices.has_tumor) if weighted else None,
             ),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from components.train.pasting import Paster
 from components.train.sampling import Sampler
 from components.train.training_slices import Slices
 
@@ -30,6 +31,7 @@ def batches(
     soft: bool = False,
     neighbors: int = 0,
     thick: float = 0.0,
+    paster: Paster | None = None,
     weights: np.ndarray | None = None,
 ) -> Batches:
     """Return a function from a first step to the endless batches from that step on.
@@ -41,6 +43,7 @@ def batches(
         soft: whether masks hold the tumour's share of each pixel, 0..1; else they are {0, 1}.
         neighbors: number of slices on either side along the channels.
         thick: probability that a slice's neighbours are taken from twice as far, as in a scan of thicker slices.
+        paster: what pastes tumours into slices without one; None for nothing.
         weights: weight of each slice; None for none.
 
     Returns:
@@ -56,6 +59,8 @@ def batches(
         targets = slices.take_masks(numbers, soft=soft) if with_masks else labels
         drawn = np.random.default_rng([step, part, 7]).random((len(numbers), 1)) < thick
         found = (slices.take_images(np.where(drawn, further[numbers], around[numbers])), targets)
+        if paster:
+            paster(numbers, *found, int(step) * int(parts) + int(part))
         return found if weights is None else (*found, weights[numbers])
 
     def shaped(*values: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 
@@ -94,6 +95,7 @@ def train(
                     with_masks=with_masks,
                     soft=with_masks and group.soft_masks,
                     neighbors=group.neighbors,
+                    paster=settings.paster(params, network, slices, np.flatnonzero(slices.has_tumor)),
                     thick=group.augment.thick,
                     weights=weights,
                 ),

@@ -96,6 +96,7 @@ class Segmenter(Recipe):
     soft_masks: bool
     tumor_share: Rate | None
     draw: Literal["slices", "patients"]
+    paste: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
     def have_a_place_for_weights(self) -> Segmenter:
