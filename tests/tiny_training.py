@@ -68,7 +68,7 @@ def slices_of(scans):
     masks = np.concatenate([scan.mask for scan in scans])
     return Slices(
         images=np.concatenate([scan.image for scan in scans]),
-        masks=masks.astype(np.uint8)[..., None],
+        masks=255 * masks.astype(np.uint8)[..., None],
         order=np.arange(len(masks)),
         patients=numbers,
         has_tumor=masks.any(axis=(1, 2)),
