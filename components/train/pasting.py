@@ -48,7 +48,7 @@ class Paster:
     def _paste(self, donor: int, image: np.ndarray, mask: np.ndarray) -> None:
         lent = self.slices.take_masks(np.array([donor]), soft=True)[0]
         head, other = _head(image), self.slices.take_images(self.around[[donor]])[0]
-        own_head = _head(other)
+        own_head = _head(other) & (lent[..., 0] == 0)  # the tumour itself says nothing about the scanner
         if (lent[..., 0] * head).sum() < INSIDE * lent.sum() or not own_head.any():
             return
         edges = self.slices.take_masks(self.around[donor], soft=True)[..., 0]
