@@ -20,7 +20,9 @@ from components.train.training_slices import Slices
 
 SIZE = 32
 SPLIT_NAMES = {"train": 6, "val": 3}  # patients, 8 slices each
-NO_AUGMENTATION = dict.fromkeys(("rotate", "zoom", "shift", "intensity", "gamma", "bias", "elastic"), 0.0)
+NO_AUGMENTATION = dict.fromkeys(
+    ("rotate", "zoom", "shift", "intensity", "gamma", "bias", "elastic", "blur", "missing", "thick"), 0.0
+)
 NO_AUGMENTATION["flip"] = False
 LIGHT = NO_AUGMENTATION | {"intensity": 0.1}  # draws for every slice, and is soon compiled
 

@@ -18,9 +18,9 @@ class Augment(Group):
     gamma: Annotated[float, Field(ge=0, le=1)]
     bias: Annotated[float, Field(ge=0, le=0.9)]
     elastic: Annotated[float, Field(ge=0, le=0.2)]
-    blur: Annotated[float, Field(ge=0, le=1)] = 0.0
-    missing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    thick: Annotated[float, Field(ge=0, le=1)] = 0.0
+    blur: Annotated[float, Field(ge=0, le=1)]
+    missing: Annotated[float, Field(ge=0, lt=1)]
+    thick: Annotated[float, Field(ge=0, le=1)]
 
 
 class Training(Group):
