@@ -57,7 +57,7 @@ def batches(
         numbers = np.split(sampler(int(step)), parts)[part]
         labels = slices.has_tumor[numbers].astype("float32")[:, None]
         targets = slices.take_masks(numbers, soft=soft) if with_masks else labels
-        drawn = np.random.default_rng([step, part, 7]).random((len(numbers), 1)) < thick
+        drawn = np.random.default_rng([int(step), int(part), 7]).random((len(numbers), 1)) < thick
         found = (slices.take_images(np.where(drawn, further[numbers], around[numbers])), targets)
         if paster:
             paster(numbers, *found, int(step) * int(parts) + int(part))
