@@ -28,6 +28,17 @@ RULES: tuple[tuple[tuple[str, ...], str, Callable[[Params], bool]], ...] = (
         f"the scans of {DEMO} are pictures, which stay as they are",
         lambda chosen: Path(chosen.source) == DEMO,
     ),
+    (
+        ("classifier.augment.thick",),
+        "classifier.neighbors is 0",
+        lambda chosen: not chosen.classifier.neighbors,
+    ),
+    (("segmenter.augment.thick",), "segmenter.neighbors is 0", lambda chosen: not chosen.segmenter.neighbors),
+    (
+        ("segmenter.paste",),
+        "segmenter.tumor_share is 1, so no slice without tumour is drawn",
+        lambda chosen: chosen.segmenter.tumor_share == 1,
+    ),
     (("gate.margin",), "there is no champion", lambda chosen: not holds_files(chosen.gate.champion)),
     (("demo",), f"source is not {DEMO}", lambda chosen: Path(chosen.source) != DEMO),
     (

@@ -20,7 +20,9 @@ from components.train.training_slices import Slices
 
 SIZE = 32
 SPLIT_NAMES = {"train": 6, "val": 3}  # patients, 8 slices each
-NO_AUGMENTATION = dict.fromkeys(("rotate", "zoom", "shift", "intensity", "gamma", "bias", "elastic"), 0.0)
+NO_AUGMENTATION = dict.fromkeys(
+    ("rotate", "zoom", "shift", "intensity", "gamma", "bias", "elastic", "blur", "missing", "thick"), 0.0
+)
 NO_AUGMENTATION["flip"] = False
 LIGHT = NO_AUGMENTATION | {"intensity": 0.1}  # draws for every slice, and is soon compiled
 
@@ -68,7 +70,7 @@ def slices_of(scans):
     masks = np.concatenate([scan.mask for scan in scans])
     return Slices(
         images=np.concatenate([scan.image for scan in scans]),
-        masks=masks.astype(np.uint8)[..., None],
+        masks=255 * masks.astype(np.uint8)[..., None],
         order=np.arange(len(masks)),
         patients=numbers,
         has_tumor=masks.any(axis=(1, 2)),

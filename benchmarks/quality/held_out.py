@@ -102,7 +102,7 @@ def held_out(segmenter: Path, classifier: Path | None, slices: dict[str, int]) -
 def folds_of(source: Path, recipe: str, other: str | None, tags: list[str], place: Path) -> list[HeldOut]:
     """What the networks of some folds predicted: segmenters of `recipe`, classifiers of `other`."""
     size, seed = recipe_params(recipe).segmenter.image_size, recipe_params(recipe).seed
-    table = packed(source, size, seed, place / f"pack-{size}").patients
+    table = packed(source, size, seed, place).patients
     slices = dict(zip(table["patient"], table["slices"], strict=True))
     return [
         held_out(place / recipe / f"segmenter-{tag}", place / other / f"classifier-{tag}" if other else None, slices)

@@ -26,7 +26,7 @@ class Pack:
 
     Attributes:
         images: uint8 [slices, size, size, 3].
-        masks: uint8 {0, 1} [slices, size, size, 1].
+        masks: tumour's share of each pixel in 255ths, uint8 [slices, size, size, 1].
         patients: one row a patient: patient, site, fold, first (its first slice), slices.
     """
 
@@ -52,11 +52,15 @@ class Pack:
         return Slices(self.images, self.masks, order, number, number, self.masks.any(axis=(1, 2, 3)))
 
 
-def packed(source: Path, size: int, seed: int, place: Path) -> Pack:
-    """Pack `source` for a grid of `size` pixels into `place`, or open what was packed before."""
+def packed(source: Path, size: int, seed: int, place: Path, *, scaled_by_volume: bool = False) -> Pack:
+    """Pack `source` for a grid of `size` pixels into a folder in `place`, or open what was packed before.
+
+    `scaled_by_volume` brings each channel's 10th to 99th percentile over the volume to 0..255.
+    """
+    place = place / f"pack-{size}{'-volume' if scaled_by_volume else ''}"
     if not place.is_dir():
         with atomic_folder(place) as part:
-            _pack(source, size, seed, part)
+            _pack(source, size, seed, part, scaled_by_volume=scaled_by_volume)
     return Pack(
         np.load(place / "images.npy", mmap_mode="r"),
         np.load(place / "masks.npy", mmap_mode="r"),
@@ -64,7 +68,17 @@ def packed(source: Path, size: int, seed: int, place: Path) -> Pack:
     )
 
 
-def _pack(source: Path, size: int, seed: int, place: Path) -> None:
+def _scaled(images: np.ndarray) -> np.ndarray:
+    """Scale a volume [slices, height, width, channels] by percentiles of what is not black, to 0..255."""
+    scaled = np.empty(images.shape, np.float32)
+    for channel in range(images.shape[-1]):
+        voxels = images[..., channel].astype(np.float32)
+        low, high = np.percentile(voxels[voxels > 0], (10, 99)) if voxels.any() else (0, 1)
+        scaled[..., channel] = 40 + (voxels - low) * (180 / max(high - low, 1))
+    return np.rint(scaled.clip(0, 255)).astype(np.uint8)
+
+
+def _pack(source: Path, size: int, seed: int, place: Path, *, scaled_by_volume: bool) -> None:
     images, masks, rows, first = [], [], [], 0
     manifest: list[dict] = []
     with open_source(source) as opened:
@@ -73,8 +87,10 @@ def _pack(source: Path, size: int, seed: int, place: Path) -> None:
             assert scan is not None
             assert scan.mask is not None
             manifest += describe(scan, opened.synthetic)
-            images.append(np.asarray(preprocessing.to_grid(scan.image, size), np.uint8))
-            masks.append(np.asarray(preprocessing.mask_to_grid(scan.mask[..., None], size), np.uint8))
+            image = _scaled(scan.image) if scaled_by_volume else scan.image
+            images.append(np.asarray(preprocessing.to_grid(image, size), np.uint8))
+            shares = np.asarray(preprocessing.mask_to_grid(scan.mask[..., None], size))
+            masks.append(np.rint(255 * shares).astype(np.uint8))
             rows.append({"patient": patient, "site": scan.site, "first": first, "slices": len(scan.image)})
             first += len(scan.image)
     folds = assign_splits(pd.DataFrame(manifest), SplitRule(val=0.15, test=0.25, folds=FOLDS, seed=seed))

@@ -11,6 +11,7 @@ The schedule is fixed and the last epoch is kept, so that no held-out patient de
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from pathlib import Path
@@ -52,6 +53,11 @@ def recipe_params(recipe: str) -> Params:
     return parse(tree, f"{RECIPES.name}: {recipe}")
 
 
+def by_volume(recipe: str) -> bool:
+    """Whether a recipe scales intensities by volume before its network sees them."""
+    return any(one.get("pack") == "volume" for one in chained(recipe))
+
+
 def started_from(segmenter: Path, params: Params) -> Params:
     """The parameters of a classifier that starts from the encoder of a trained segmenter, which saw the same slices."""
     from models.networks import network_files
@@ -86,19 +92,21 @@ def train(
     from components.train.interruption import Interruption
     from components.train.loop import Loop
     from components.train.measured_model import build
-    from components.train.sampling import Sampler
     from models.networks import network_files
 
     recipe = getattr(params, network)
     keras.utils.set_random_seed(params.seed)
     if params.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    share, weighted = settings.balance(params, network)
+    _, weighted = settings.balance(params, network)
     model = build(network, params, devices.precision(recipe.precision))
     if start:
         model.network.set_weights(network_files.load_network(start).get_weights())
     steps = math.ceil(len(known) / recipe.batch_size)
-    sampler = Sampler(slices.has_tumor[known], recipe.batch_size, params.seed, share)
+    among = dataclasses.replace(
+        slices, order=slices.order[known], patients=slices.patients[known], has_tumor=slices.has_tumor[known]
+    )
+    sampler = settings.sampler(params, network, among)
     key = provenance.json_hash(params.model_dump(mode="json"))
     checkpoints = Checkpoints(str(folder.with_suffix(".checkpoints")), key)
     began = time.time()
@@ -113,7 +121,10 @@ def train(
                 slices,
                 lambda step: known[sampler(step)],
                 with_masks=network == "segmenter",
+                soft=network == "segmenter" and params.segmenter.soft_masks,
                 neighbors=recipe.neighbors,
+                paster=settings.paster(params, network, slices, known[slices.has_tumor[known]]),
+                thick=recipe.augment.thick,
                 weights=balanced_weights(slices.has_tumor) if weighted else None,
             ),
             xla=False,
@@ -190,7 +201,7 @@ def main(
     """Train RECIPE without the held-out fold, and predict that."""
     params = recipe_params(recipe)
     size = getattr(params, network).image_size
-    pack = packed(source, size, params.seed, place / f"pack-{size}")
+    pack = packed(source, size, params.seed, place, scaled_by_volume=by_volume(recipe))
     known, tested = divided(pack, test, unseen, by_slice=by_slice)
     tag = f"{test}{'' if unseen is None else f'-without-{unseen}'}{'-by-slice' if by_slice else ''}"
     folder = place / recipe / f"{network}-{tag}"

@@ -49,11 +49,11 @@ def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection
     missed, with_tumor = layered["missed_patients"], layered["tumor_patients"]
     if with_tumor and missed == with_tumor:
         sentences.append(
-            "The model draws NOTHING: every mask of a patient with tumour is empty. Pixel accuracy would still be "
-            "near 0.99, which is why it isn't reported."
+            "The model finds NOTHING: in no patient does the mask touch the tumour. Pixel accuracy could still be near "
+            "0.99, which is why it isn't reported."
         )
     elif missed:
-        sentences.append(f"In {missed} of {with_tumor} patients with tumour, the model draws nothing at all.")
+        sentences.append(f"In {missed} of {with_tumor} patients with tumour, the model draws nothing of it.")
     if classifier["auroc"] is not None and classifier["auroc"] < 0.5:
         sentences.append("The classifier does worse than chance (AUROC below 0.5).")
     sentences += [_slices(calibration), _pixels(calibration), _doubt(metrics["doubt"])]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from components.metrics.lesions import lesion_scores
 from components.metrics.surface import Spacing, diagonal_mm, hd95_mm
 
 Scores = dict[str, float | int | None]
@@ -47,7 +48,7 @@ def patient_scores(reference: np.ndarray, prediction: np.ndarray, spacing: Spaci
             not; None if the reference is empty.
         hd95_mm_floor: that diagonal; None if the reference is empty.
         volume_error: (predicted - reference) / reference, -1 or more; None if the reference is empty. reference_ml,
-        predicted_ml, reference_voxels, predicted_voxels: sizes; 0 if empty.
+        predicted_ml, reference_voxels, predicted_voxels: sizes; 0 if empty. And all of `lesions.lesion_scores`.
 
     Raises:
         ValueError: the shapes differ.
@@ -74,6 +75,7 @@ def patient_scores(reference: np.ndarray, prediction: np.ndarray, spacing: Spaci
         "predicted_ml": found * ml,
         "reference_voxels": voxels,
         "predicted_voxels": found,
+        **lesion_scores(reference, prediction, spacing),
     }
 
 

@@ -26,8 +26,10 @@ def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, flo
     Returns:
         patients: all scored patients; tumor_patients: those with a tumour in the reference, over whom most of the other
             numbers are taken.
-        missed_patients: tumour patients in whom nothing was predicted. volume_dice_mean, _median, _p10, each with
-        _low95 and _high95 (see `intervals`), and volume_dice_floor, 0.
+        missed_patients: tumour patients of whose tumour nothing was predicted. alarmed_patients: patients without a
+        tumour in whom something was. lesions, and lesion_sensitivity, the share of them that was found;
+        false_lesions_per_patient; smallest_found_ml and largest_missed_ml of all patients (see `lesions`).
+        volume_dice_mean, _median, _p10, each with _low95 and _high95 (see `intervals`), and volume_dice_floor, 0.
         volume_dice_note: why not to trust those intervals; "" if they are sound.
         hd95_mm_median: over the patients in whom neither mask is empty. hd95_mm_missed_as_diagonal_median, and the
         means of `MEANS`, under their own names.
@@ -39,7 +41,9 @@ def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, flo
     summary: dict[str, float | int | str | None] = {
         "patients": len(scores),
         "tumor_patients": len(volume),
-        "missed_patients": sum(s["volume_dice"] is not None and s["predicted_voxels"] == 0 for s in scores),
+        "missed_patients": sum(s["volume_dice"] == 0 for s in scores),
+        "alarmed_patients": sum(s["volume_dice"] is None and s["predicted_voxels"] != 0 for s in scores),
+        **_detection(scores),
     }
     for name, one in found.items():
         summary[f"volume_dice_{name}"] = one.value
@@ -54,6 +58,17 @@ def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, flo
         "hd95_mm_missed_as_diagonal_median": _of(np.median, column(scores, "hd95_mm_missed_as_diagonal")),
         "volume_error_mean": _of(np.mean, error),
         "volume_error_abs_mean": _of(np.mean, np.abs(error)),
+    }
+
+
+def _detection(scores: Sequence[Scores]) -> dict[str, float | int | None]:
+    lesions, found, false = (int(column(scores, name).sum()) for name in ("lesions", "lesions_found", "false_lesions"))
+    return {
+        "lesions": lesions,
+        "lesion_sensitivity": found / lesions if lesions else None,
+        "false_lesions_per_patient": false / len(scores) if scores else None,
+        "smallest_found_ml": _of(np.min, column(scores, "smallest_found_ml")),
+        "largest_missed_ml": _of(np.max, column(scores, "largest_missed_ml")),
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.report.run_data import Run
-from components.report.words import MM, NOT_MEASURED, count, measured, number, span
+from components.report.words import ML, MM, NOT_MEASURED, count, measured, number, span
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ def _score(group: dict[str, Any], key: str, what: str, nothing: str, gate: float
     return Row(what, number(value), value if measured(value) else None, interval, low, high, nothing, gate)
 
 
+def _ml(size: float | None) -> str:
+    return number(size, 2, ML) if measured(size) else "none"
+
+
 def headline(run: Run) -> dict[str, list[Row]]:
     """All numbers of the model as used, group by group."""
     metrics, gate = run.metrics, run.params.gate
@@ -49,7 +53,6 @@ def headline(run: Run) -> dict[str, list[Row]]:
         _score(layered, "volume_dice_mean", "Volume Dice, mean over patients with tumour", "0", gate.min_volume_dice),
         _score(layered, "volume_dice_median", "Volume Dice, median", "0"),
         _score(layered, "volume_dice_p10", "Volume Dice, 10th percentile", "0"),
-        Row("Patients with tumour but an empty mask", missed, nothing=str(with_tumor)),
         _score(layered, "tumor_slice_dice", "Dice on tumour slices, mean", "0"),
         _score(
             layered,
@@ -73,6 +76,23 @@ def headline(run: Run) -> dict[str, list[Row]]:
             gate.min_pooled_dice,
         ),
     ]  # fmt: skip
+    tumors = [
+        Row("Patients with tumour of which nothing is drawn", missed, nothing=str(with_tumor)),
+        Row(
+            "Patients without tumour in whom something is drawn",
+            f"{layered['alarmed_patients']} of {layered['patients'] - with_tumor}",
+            nothing="0",
+        ),
+        _score(
+            layered,
+            "lesion_sensitivity",
+            f"Share of the {count(layered['lesions'], 'lesion')} that the mask touches",
+            "0",
+        ),
+        Row("False lesions per patient", number(layered["false_lesions_per_patient"], 2), nothing="0"),
+        Row("Smallest lesion found", _ml(layered["smallest_found_ml"]), nothing="none"),
+        Row("Largest lesion missed", _ml(layered["largest_missed_ml"])),
+    ]
     detection = [
         _score(classifier, "auroc", "AUROC of slices", "0.5", gate.min_auroc),
         _score(classifier, "pr_auc", "PR-AUC of slices", number(classifier["pr_auc_floor"])),
@@ -94,6 +114,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
     ]  # fmt: skip
     return {
         "Outline of the tumour, both stages": outline,
+        "Detection of tumours, both stages": tumors,
         "Detection of slices with tumour, stage 1": detection,
         "Do the probabilities match what happens?": calibrated,
     }
@@ -128,7 +149,7 @@ def cards(run: Run) -> list[Card]:
         Card(
             "Tumours missed",
             f"{missed} of {with_tumor}" if with_tumor else NOT_MEASURED,
-            ["patients with tumour but an empty mask"],
+            ["patients with tumour of which nothing is drawn"],
             bool(with_tumor) and not missed,
         ),
     ]

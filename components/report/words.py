@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 NOT_MEASURED = "not measured"
+ML = "\N{NO-BREAK SPACE}ml"
 MM = "\N{NO-BREAK SPACE}mm"
 NETWORKS = {"classifier": "Classifier", "segmenter": "Segmenter"}
 COHORTS = {

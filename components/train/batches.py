@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from components.train.pasting import Paster
 from components.train.sampling import Sampler
 from components.train.training_slices import Slices
 
@@ -27,7 +28,10 @@ def batches(
     sampler: Sampler,
     *,
     with_masks: bool,
+    soft: bool = False,
     neighbors: int = 0,
+    thick: float = 0.0,
+    paster: Paster | None = None,
     weights: np.ndarray | None = None,
 ) -> Batches:
     """Return a function from a first step to the endless batches from that step on.
@@ -35,28 +39,35 @@ def batches(
     Args:
         slices: slices to draw from.
         sampler: choice of the slices of each step.
-        with_masks: whether targets are masks, [batch, size, size, 1]; else they are labels, float32 {0, 1} [batch, 1].
+        with_masks: whether targets are masks, [batch, size, size, 1]; else they are labels, {0, 1} [batch, 1].
+        soft: whether masks hold the tumour's share of each pixel, 0..1; else they are {0, 1}.
         neighbors: number of slices on either side along the channels.
+        thick: probability that a slice's neighbours are taken from twice as far, as in a scan of thicker slices.
+        paster: what pastes tumours into slices without one; None for nothing.
         weights: weight of each slice; None for none.
 
     Returns:
-        A function that returns datasets of (images, uint8; targets) or (images, targets, weights).
+        A function that returns datasets of (images, uint8; targets, float32) or (images, targets, weights).
     """
     around = slices.neighbor_indices(neighbors)
+    further = slices.neighbor_indices(2 * neighbors)[:, ::2]
     size, channels = slices.images.shape[1], around.shape[1] * slices.images.shape[3]
 
     def gather(step: np.int64, part: np.int64, parts: np.int64) -> tuple[np.ndarray, ...]:
         numbers = np.split(sampler(int(step)), parts)[part]
         labels = slices.has_tumor[numbers].astype("float32")[:, None]
-        targets = slices.take_masks(numbers) if with_masks else labels
-        found = (slices.take_images(around[numbers]), targets)
+        targets = slices.take_masks(numbers, soft=soft) if with_masks else labels
+        drawn = np.random.default_rng([int(step), int(part), 7]).random((len(numbers), 1)) < thick
+        found = (slices.take_images(np.where(drawn, further[numbers], around[numbers])), targets)
+        if paster:
+            paster(numbers, *found, int(step) * int(parts) + int(part))
         return found if weights is None else (*found, weights[numbers])
 
     def shaped(*values: tf.Tensor) -> tuple[tf.Tensor, ...]:
         shapes = [[None, size, size, channels], [None, size, size, 1] if with_masks else [None, 1], [None]]
         return tuple(tf.ensure_shape(value, shape) for value, shape in zip(values, shapes, strict=False))
 
-    kinds = [tf.uint8, tf.uint8 if with_masks else tf.float32] + ([] if weights is None else [tf.float32])
+    kinds = [tf.uint8, tf.float32] + ([] if weights is None else [tf.float32])
 
     def part_of(first: int, part: int, parts: int) -> tf.data.Dataset:
         return tf.data.Dataset.range(first, FOREVER).map(

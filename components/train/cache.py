@@ -71,7 +71,8 @@ def _decode(files: Sequence[str], size: int, folder: Path, check: Callable[[], N
         image, mask = parsed["image"][tf.newaxis], parsed["mask"][tf.newaxis]
         if_resized = tf.shape(parsed["image"])[0] != size or tf.shape(parsed["image"])[1] != size
         image = tf.cond(if_resized, lambda: tf.cast(preprocessing.to_grid(image, size), tf.uint8), lambda: image)
-        mask = tf.cond(if_resized, lambda: tf.cast(preprocessing.mask_to_grid(mask, size), tf.uint8), lambda: mask)
+        shares = tf.cond(if_resized, lambda: preprocessing.mask_to_grid(mask, size), lambda: tf.cast(mask, tf.float32))
+        mask = tf.cast(tf.round(255.0 * shares), tf.uint8)
         parsed["image"] = tf.ensure_shape(image[0], [size, size, 3])
         parsed["mask"] = tf.ensure_shape(mask[0], [size, size, 1])
         return parsed

@@ -62,7 +62,7 @@ class Validator:
             predicted = self.predict(tf.constant(slices.take_images(self.neighbor_indices[numbers])))
             if self.with_masks:
                 masks = slices.take_masks(numbers)
-                targets = tf.constant(masks, tf.float32)
+                targets = tf.constant(masks)
                 mask, patients = predicted.numpy() >= 0.5, slices.patients[numbers]
                 for sums, pixels in ((overlap, mask & (masks > 0)), (total, mask), (reference, masks)):
                     np.add.at(sums, patients, pixels.sum(axis=(1, 2, 3), dtype=float))

@@ -58,7 +58,8 @@ def build(network: str, params: Params, precision: str) -> MeasuredModel:
     Raises:
         UserError: a parameter is wrong in a way that only the builder detects, or pre-trained weights are unavailable.
     """
-    augmenter = Augmenter(**getattr(params, network).augment.model_dump(), seed=params.seed)
+    soft = network == "segmenter" and params.segmenter.soft_masks
+    augmenter = Augmenter(**getattr(params, network).augment.model_dump(exclude={"thick"}), soft=soft, seed=params.seed)
     keras.mixed_precision.set_dtype_policy(precision)
     try:
         built = network_files.build(network, settings.network_arguments(params, network))

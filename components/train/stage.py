@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 
@@ -22,7 +23,6 @@ from components.train.epoch_validation import MONITORED, Validator
 from components.train.interruption import Interruption
 from components.train.loop import Loop, OnEpoch
 from components.train.measured_model import build
-from components.train.sampling import Sampler
 from models.networks import export, network_files
 
 
@@ -75,10 +75,10 @@ def train(
             for split, files in files_of.items()
         )
         with_masks = network == "segmenter"
-        share, weighted = settings.balance(params, network)
+        _, weighted = settings.balance(params, network)
         loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / group.batch_size)
         settings.check_updates(params, network, steps)
-        sampler = Sampler(slices.has_tumor, group.batch_size, params.seed, share)
+        sampler = settings.sampler(params, network, slices)
         weights = balanced_weights(slices.has_tumor) if weighted else None
         with strategy.scope():
             model = build(network, params, made_from["precision"])
@@ -89,7 +89,16 @@ def train(
                 accumulate=group.accumulate,
                 average=group.average,
                 xla=made_from["xla"],
-                batches=batches(slices, sampler, with_masks=with_masks, neighbors=group.neighbors, weights=weights),
+                batches=batches(
+                    slices,
+                    sampler,
+                    with_masks=with_masks,
+                    soft=with_masks and group.soft_masks,
+                    neighbors=group.neighbors,
+                    paster=settings.paster(params, network, slices, np.flatnonzero(slices.has_tumor)),
+                    thick=group.augment.thick,
+                    weights=weights,
+                ),
                 steps=steps,
                 validate=Validator(
                     model.network,

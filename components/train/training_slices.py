@@ -15,7 +15,7 @@ class Slices:
 
     Attributes:
         images: uint8 [records, size, size, 3], in the files' order.
-        masks: uint8 {0, 1} [records, size, size, 1], likewise.
+        masks: tumour's share of each pixel in 255ths, uint8 [records, size, size, 1], likewise.
         order: record of each slice, int [slices].
         patients: number of each slice's patient, int [slices], from 0.
         has_tumor: bool [slices].
@@ -31,6 +31,10 @@ class Slices:
 
     def __len__(self) -> int:
         return len(self.order)
+
+    def tumor_area(self) -> np.ndarray:
+        """Tumour of each slice, in pixels of the grid, float [slices]."""
+        return np.array([self.masks[record].sum(dtype=float) / 255 for record in self.order])
 
     def neighbor_indices(self, neighbors: int) -> np.ndarray:
         """Indices of each slice and its neighbours in the scan, int [slices, 2 neighbors + 1]."""
@@ -48,6 +52,12 @@ class Slices:
         """
         return stack_neighbors(self.images[self.order[neighbor_indices]])
 
-    def take_masks(self, numbers: np.ndarray) -> np.ndarray:
-        """Masks of slices, uint8 {0, 1} [batch, size, size, 1]."""
-        return self.masks[self.order[numbers]]
+    def take_masks(self, numbers: np.ndarray, *, soft: bool = False) -> np.ndarray:
+        """Masks of slices, float32 [batch, size, size, 1].
+
+        Args:
+            numbers: numbers of the slices.
+            soft: whether to give the tumour's share of each pixel, 0..1; else 1 where that is half or more, and 0.
+        """
+        shares = self.masks[self.order[numbers]]
+        return shares.astype(np.float32) / 255 if soft else (shares >= 128).astype(np.float32)

@@ -33,6 +33,9 @@ class Augmenter:
         intensity: maximum change of contrast, as a share; brightness changes by up to a quarter of it.
         gamma: range of the exponent of intensities 0..1, exp(-gamma) to exp(gamma).
         bias: range of a smooth multiplicative field, exp(-bias) to exp(bias), like an MRI coil's uneven sensitivity.
+        blur: largest weight, 0..1, of a copy blurred by 1.2 pixels, like a coarser scanner's picture.
+        missing: probability that FLAIR stands for pre, and, drawn apart, for post, as where a sequence is missing.
+        soft: whether a mask keeps the tumour's share of each pixel; else half a pixel makes it tumour.
         seed: seed of the random numbers.
     """
 
@@ -47,10 +50,14 @@ class Augmenter:
         intensity: float = 0.0,
         gamma: float = 0.0,
         bias: float = 0.0,
+        blur: float = 0.0,
+        missing: float = 0.0,
+        soft: bool = False,
         seed: int | None = None,
     ) -> None:
         self.flip, self.rotate, self.zoom, self.shift, self.elastic = flip, rotate, zoom, shift, elastic
         self.intensity, self.gamma, self.bias = intensity, gamma, bias
+        self.blur, self.missing, self.soft = blur, missing, soft
         self.seeds = keras.random.SeedGenerator(seed)
 
     def _uniform(self, count: Any, reach: float) -> Any:
@@ -76,6 +83,23 @@ class Augmenter:
             rows, columns = rows + bend[..., 0], columns + bend[..., 1]
         return rows, columns
 
+    def _scanned(self, images: Any) -> Any:
+        """Change what a scan holds: sharpness, and sequences."""
+        count, size, channels = ops.shape(images)[0], images.shape[1], images.shape[-1]
+        if self.missing:
+            slices = ops.reshape(images, (-1, size, size, channels // 3, 3))
+            pre, flair, post = (slices[..., at : at + 1] for at in range(3))
+            lost = [ops.reshape(self._uniform(count, 1.0), (-1, 1, 1, 1, 1)) < 2 * self.missing - 1 for _ in range(2)]
+            slices = ops.concatenate([ops.where(lost[0], flair, pre), flair, ops.where(lost[1], flair, post)], axis=-1)
+            images = ops.reshape(slices, (-1, size, size, channels))
+        if self.blur:
+            smooth = images
+            for _ in range(2):
+                smooth = ops.average_pool(smooth, 3, strides=1, padding="same")
+            weight = ops.reshape(ops.maximum(self._uniform(count, self.blur), 0.0), (-1, 1, 1, 1))
+            images = images + weight * (smooth - images)
+        return images
+
     def _shade(self, images: Any) -> Any:
         """Change intensities, 0..255."""
         count, size = ops.shape(images)[0], images.shape[1]
@@ -97,10 +121,10 @@ class Augmenter:
 
         Args:
             images: [batch, size, size, channels], 0..255, any number of channels.
-            masks: [batch, size, size, 1], {0, 1}; None if there are none.
+            masks: [batch, size, size, 1], 0..1; None if there are none.
 
         Returns:
-            images, float32 in 0..255, and masks, float32 {0, 1}, or None.
+            images, float32 in 0..255, and masks, float32, {0, 1} or, if soft, 0..1; or None.
         """
         images = ops.cast(images, "float32")
         masks = None if masks is None else ops.cast(masks, "float32")
@@ -110,7 +134,11 @@ class Augmenter:
                 images = warp.sample(images, *places)
             else:  # one look-up for both, and for all geometry, so that nothing is blurred twice
                 moved = warp.sample(ops.concatenate([images, masks], axis=-1), *places)
-                images, masks = moved[..., :-1], ops.cast(moved[..., -1:] >= 0.5, "float32")
+                images, masks = moved[..., :-1], moved[..., -1:]
+                if not self.soft:
+                    masks = ops.cast(masks >= 0.5, "float32")
+        if self.missing or self.blur:
+            images = self._scanned(images)
         if self.bias or self.intensity or self.gamma:
             images = self._shade(images)
         return images, masks

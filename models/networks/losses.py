@@ -21,15 +21,18 @@ TUMOR_WEIGHT = 10.0
 def tversky_index(y_true: Any, y_pred: Any, alpha: float = 0.7) -> Any:
     """Tversky index, 0..1: TP / (TP + alpha FN + (1 - alpha) FP) (Salehi et al. 2017, arXiv 1706.05721, eq. 3).
 
+    TP is the sum of min(y, p), as in the Dice semimetric (Wang et al. 2023, arXiv 2303.16296): for y in {0, 1} the same
+    as y p, but for a pixel that is partly tumour the index is highest at p = y, and not at p = 1.
+
     Args:
-        y_true: reference, {0, 1}, any shape.
+        y_true: reference, the tumour's share of each pixel, 0..1, any shape.
         y_pred: tumour probability, same shape.
         alpha: weight of false negatives; 0.5 gives Dice.
     """
     y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-    tp = ops.sum(y_true * y_pred)
-    fn = ops.sum(y_true * (1.0 - y_pred))
-    fp = ops.sum((1.0 - y_true) * y_pred)
+    tp = ops.sum(ops.minimum(y_true, y_pred))
+    fn = ops.sum(ops.maximum(y_true - y_pred, 0.0))
+    fp = ops.sum(ops.maximum(y_pred - y_true, 0.0))
     return (tp + SMOOTH) / (tp + alpha * fn + (1.0 - alpha) * fp + SMOOTH)
 
 

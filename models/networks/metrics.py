@@ -21,8 +21,8 @@ class PooledDice(keras.metrics.Metric):
         self.total = self.add_weight(name="total", initializer="zeros")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Add a batch: reference {0, 1} and tumour probability of the same shape; weights are ignored."""
-        y_true = ops.cast(y_true, "float32")
+        """Add a batch: reference, 0..1, and tumour probability of the same shape; weights are ignored."""
+        y_true = ops.cast(y_true >= self.threshold, "float32")
         y_pred = ops.cast(y_pred >= self.threshold, "float32")
         self.overlap.assign_add(2.0 * ops.sum(y_true * y_pred))
         self.total.assign_add(ops.sum(y_true) + ops.sum(y_pred))

@@ -27,13 +27,17 @@ def to_grid(images: Any, size: int) -> Any:
 
 
 def mask_to_grid(masks: Any, size: int) -> Any:
-    """Resample masks, {0, 1} [batch, height, width, 1], to the network's grid: 1.0 if half of a pixel is tumour."""
+    """Resample masks, {0, 1} [batch, height, width, 1], to the network's grid: the tumour's share of each pixel.
+
+    Returns:
+        float32 [batch, size, size, 1]: whole 255ths, 0..1, so that a uint8 cache of them loses nothing.
+    """
     masks = ops.cast(masks, "float32")
     if tuple(masks.shape[1:3]) == (size, size):
         return masks
     resized = ops.image.resize(masks, (size, size), interpolation="bilinear", antialias=True)
-    # Exact halves are common, and backends round them either way.
-    return ops.cast(resized >= 0.5 - 1e-4, "float32")
+    # Exact halves are common, and backends round them either way: up, here.
+    return ops.floor(255.0 * ops.clip(resized, 0.0, 1.0) + (0.5 + 1e-2)) / 255.0
 
 
 def from_grid(probabilities: Any, height: int, width: int) -> Any:

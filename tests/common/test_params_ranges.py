@@ -42,6 +42,7 @@ FRACTIONS = {
     "assemble.sensitivity": SHARE,
     "assemble.refer": SHARE,
     "segmenter.tumor_share": RATE,
+    "segmenter.paste": FRACTION,
     "classifier.dropout": BELOW_ONE,
     "classifier.head_learning_rate": RATE,
     **{f"gate.min_{name}": FRACTION for name in ("auroc", "sensitivity", "specificity", "volume_dice", "pooled_dice")},
@@ -60,6 +61,9 @@ FRACTIONS = {
         "augment.gamma": FRACTION,
         "augment.bias": ("[", 0, 0.9, "]"),
         "augment.elastic": ("[", 0, 0.2, "]"),
+        "augment.blur": FRACTION,
+        "augment.missing": ("[", 0, 1, ")"),
+        "augment.thick": FRACTION,
     }.items()
 }  # fmt: skip
 

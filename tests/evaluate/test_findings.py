@@ -46,8 +46,8 @@ def test_where_all_is_well_nothing_is_said():
 @pytest.mark.parametrize(
     ("group", "changes", "says"),
     [
-        ("layered", {"missed_patients": 20}, "The model draws NOTHING"),
-        ("layered", {"missed_patients": 3}, "In 3 of 20 patients with tumour, the model draws nothing"),
+        ("layered", {"missed_patients": 20}, "The model finds NOTHING"),
+        ("layered", {"missed_patients": 3}, "In 3 of 20 patients with tumour, the model draws nothing of it"),
         ("classifier", {"auroc": 0.49}, "worse than chance"),
         ("calibration", {"slice_confidence_mean": 0.99, "slice_accuracy_at_half": 0.7}, "classifier is OVER-CONFIDENT"),
         ("calibration", {"slice_confidence_mean": 0.6, "slice_accuracy_at_half": 0.9}, "classifier is under-confident"),
@@ -137,7 +137,7 @@ def test_an_all_background_model_is_told_though_nearly_all_its_pixels_are_right(
     metrics, verdict = judged(predicted(cut=1000.0), min_volume_dice=0.01)
     assert verdict["verdict"] == "NOT BLESSED"
     assert verdict["reasons"] == ["layered model: volume_dice_mean 0.0000 is below its floor 0.01"]
-    assert metrics["findings"][0].startswith("The model draws NOTHING: every mask of a patient with tumour is empty")
+    assert metrics["findings"][0].startswith("The model finds NOTHING: in no patient does the mask touch the tumour")
     assert metrics["layered"]["all_slice_dice_empty_as_1"] == metrics["layered"]["all_slice_dice_floor"] > 0.5
 
 

@@ -44,6 +44,25 @@ def test_too_much_and_too_little_cancel_in_the_bias_alone():
     assert summary["volume_error_abs_mean"] == 1
 
 
+def test_detection_counts_lesions_and_patients():
+    elsewhere = np.zeros((1, 10, 10), bool)
+    elsewhere[0, 8:, 8:] = True
+    both = square(4) | elsewhere
+    summary = summarise_patients(
+        [
+            patient_scores(both, square(4), SPACING),
+            patient_scores(square(3), elsewhere, SPACING),  # drawn, but not the tumour
+            scores(0, 2),
+            scores(0, 0),
+        ]
+    )
+    assert (summary["missed_patients"], summary["alarmed_patients"]) == (1, 1)
+    assert (summary["lesions"], summary["lesion_sensitivity"]) == (3, pytest.approx(1 / 3))
+    assert summary["false_lesions_per_patient"] == 2 / 4
+    assert summary["smallest_found_ml"] == pytest.approx(0.016)
+    assert summary["largest_missed_ml"] == pytest.approx(0.009)
+
+
 @pytest.mark.parametrize("patients", [[], [scores(0, 0)], [scores(0, 3)]])
 def test_without_a_tumour_there_is_no_number_to_trust(patients):
     summary = summarise_patients(patients)

@@ -80,3 +80,32 @@ def test_a_batch_without_masks_gets_the_same_pictures_and_no_masks():
     alone, masks = apply(augmenter(**MOVES), noise(4))
     assert masks is None
     assert np.allclose(alone, with_masks, atol=1e-3)
+
+
+def test_a_soft_mask_keeps_the_share_of_each_pixel_through_any_move():
+    masks = squares(16) * 0.6
+    _, soft = apply(augmenter(**MOVES, soft=True), noise(16), masks)
+    _, hard = apply(augmenter(**MOVES), noise(16), masks)
+    assert soft.max() == pytest.approx(0.6, abs=1e-5)
+    assert ((soft > 0.01) & (soft < 0.59)).any()
+    assert np.array_equal(soft >= 0.5, hard == 1)
+
+
+def test_a_missing_sequence_is_a_copy_of_flair_in_a_slice_and_its_neighbours():
+    images = np.concatenate([noise(64), 255 - noise(64)], axis=-1).astype("float32")
+    changed, _ = apply(augmenter(missing=0.3), images)
+    assert np.array_equal(changed[..., [1, 4]], images[..., [1, 4]])
+    for sequence in (0, 2):
+        lost = (changed[..., sequence] == images[..., 1]).all(axis=(1, 2))
+        assert 8 < lost.sum() < 32
+        assert np.array_equal(lost, (changed[..., sequence + 3] == images[..., 4]).all(axis=(1, 2)))
+        assert np.array_equal(changed[~lost][..., sequence], images[~lost][..., sequence])
+
+
+def test_blur_takes_detail_from_some_slices_and_leaves_the_mean():
+    images = noise(64).astype("float32")
+    blurred, _ = apply(augmenter(blur=1.0), images)
+    inside = blurred[:, 4:-4, 4:-4].std(axis=(1, 2, 3)) / images[:, 4:-4, 4:-4].std(axis=(1, 2, 3))
+    assert 16 < (inside > 0.999).sum() < 48  # half of the slices stay as they are
+    assert inside.min() < 0.4
+    assert blurred.mean() == pytest.approx(images.mean(), rel=0.02)

@@ -49,6 +49,16 @@ def test_alpha_weighs_misses_against_false_alarms(alpha, expected):
     assert float(index) == pytest.approx(expected, abs=1e-6)
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12))
+def test_overlap_losses_are_lowest_where_the_prediction_is_the_share_of_each_pixel(pixels):
+    share, predicted = np.array(pixels).T / 20
+    for loss in ("dice", "tversky", "focal_tversky"):
+        assert number(loss, share, share) <= 1e-4
+        if abs(share - predicted).max() > 0:
+            assert number(loss, share, predicted) > number(loss, share, share)
+
+
 @pytest.mark.parametrize("loss", ["tversky", "focal_tversky"])
 def test_a_missed_pixel_costs_more_than_a_false_alarm(loss):
     assert number(loss, [1, 1, 0, 0], [1, 0, 0, 0]) > number(loss, [1, 1, 0, 0], [1, 1, 1, 0])

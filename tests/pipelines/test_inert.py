@@ -25,6 +25,8 @@ from pipelines import inert, workflow
         ("segmenter.epochs.full", "scale is demo", {}, {"scale": "full"}),
         ("training.xla", "training.deterministic is true, and", {}, {"training__deterministic": False}),
         ("convert.storage", "Beam's workers run here", {}, {"convert__beam_args": ["--runner=DataflowRunner"]}),
+        ("segmenter.augment.thick", "segmenter.neighbors is 0", {}, {"segmenter__neighbors": 1}),
+        ("segmenter.paste", "segmenter.tumor_share is 1", {"segmenter__tumor_share": 1.0}, {}),
         ("gate.margin", "there is no champion", {}, {"gate__champion": "used"}),
     ],
 )  # fmt: skip

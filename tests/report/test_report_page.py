@@ -76,7 +76,7 @@ def test_synthetic_scans_are_called_so_in_the_title_on_top_and_in_every_section_
 MODELS = {
     "leaky": ({"leaky": True}, "LEAK: the model was trained or chosen on 1 of the 10 tested persons"),
     "over-confident": ({"model": over_confident}, "The masks are OVER-CONFIDENT"),
-    "all background": ({"model": all_background}, "The model draws NOTHING"),
+    "all background": ({"model": all_background}, "The model finds NOTHING"),
 }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -44,11 +45,10 @@ def test_a_batch_holds_its_slices_with_what_belongs_to_them(kind):
         np.testing.assert_array_equal(
             images, SLICES.take_images(SLICES.neighbor_indices(kind.get("neighbors", 0))[numbers])
         )
+        assert targets.dtype == np.float32
         if kind["with_masks"]:
-            assert targets.dtype == np.uint8
-            np.testing.assert_array_equal(targets, SLICES.masks[numbers])
+            np.testing.assert_array_equal(targets, SLICES.masks[numbers] / 255)
         else:
-            assert targets.dtype == np.float32
             np.testing.assert_array_equal(targets[:, 0], SLICES.has_tumor[numbers])
         expected = [kind["weights"][numbers]] if "weights" in kind else []
         np.testing.assert_array_equal(weights, expected)
@@ -57,7 +57,7 @@ def test_a_batch_holds_its_slices_with_what_belongs_to_them(kind):
 def test_the_shapes_are_known_before_any_batch():
     stream = batches(SLICES, Sampler(SLICES.has_tumor, 4, seed=1), with_masks=True, neighbors=1)(0)
     assert [spec.shape.as_list() for spec in stream.element_spec] == [[None, 32, 32, 9], [None, 32, 32, 1]]
-    assert [spec.dtype for spec in stream.element_spec] == [tf.uint8, tf.uint8]
+    assert [spec.dtype for spec in stream.element_spec] == [tf.uint8, tf.float32]
 
 
 @settings(deadline=None)
@@ -69,3 +69,21 @@ def test_balanced_weights_let_both_kinds_count_the_same(has_tumor):
     if has_tumor.any() and not has_tumor.all():
         assert weights[has_tumor].sum() == pytest.approx(weights[~has_tumor].sum(), rel=1e-5)
         assert len(set(weights[has_tumor])) == len(set(weights[~has_tumor])) == 1
+
+
+def test_thick_slices_have_neighbours_from_twice_as_far():
+    sampler = Sampler(SLICES.has_tumor, 32, seed=1)
+    ((images, _),) = taken(1, batch=32, with_masks=True, neighbors=1, thick=0.5)
+    near = SLICES.take_images(SLICES.neighbor_indices(1)[sampler(0)])
+    far = SLICES.take_images(SLICES.neighbor_indices(2)[sampler(0)][:, ::2])
+    is_near, is_far = ((images == other).all(axis=(1, 2, 3)) for other in (near, far))
+    assert (is_near | is_far).all()
+    assert 4 < (is_far & ~is_near).sum() < 28
+    np.testing.assert_array_equal(images[..., 3:6], near[..., 3:6])
+
+
+def test_soft_masks_are_the_share_of_each_pixel():
+    slices = replace(SLICES, masks=SLICES.masks // 3)
+    for soft, value in ((True, np.float32(85) / 255), (False, 0)):
+        _, masks = next(iter(batches(slices, Sampler(slices.has_tumor, 8, seed=1), with_masks=True, soft=soft)(0)))
+        assert masks.numpy().max() == pytest.approx(value)

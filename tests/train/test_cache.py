@@ -42,10 +42,13 @@ def test_slices_of_the_networks_size_are_kept_pixel_by_pixel(tmp_path):
 def test_slices_of_another_size_are_brought_to_the_networks_grid(tmp_path):
     scan = spotted_scan("a", size=48)
     scan.mask[4] = scan.image[4, ..., 0] % 3 == 0  # ragged
-    images, masks = pictures(opened(write_shards(tmp_path / "files", [scan]), tmp_path / "cache"))
+    found = opened(write_shards(tmp_path / "files", [scan]), tmp_path / "cache")
+    images, masks = pictures(found)
     assert set(np.unique(masks)) == {0, 1}
     np.testing.assert_array_equal(images, preprocessing.to_grid(scan.image, 32))
-    np.testing.assert_array_equal(masks, preprocessing.mask_to_grid(scan.mask[..., None], 32))
+    shares = preprocessing.mask_to_grid(scan.mask[..., None], 32)
+    np.testing.assert_array_equal(masks, np.asarray(shares) >= 0.5)
+    np.testing.assert_array_equal(found.take_masks(np.arange(len(found)), soft=True), shares)
 
 
 def test_labels_are_of_the_slice_at_its_own_size(tmp_path):

@@ -115,3 +115,35 @@ def test_a_kind_that_is_asked_for_and_missing_is_refused(has_tumor, share, says)
 @pytest.mark.parametrize(("has_tumor", "share"), [(True, 1.0), (False, 0.0), (True, None), (False, None)])
 def test_a_kind_that_is_not_asked_for_may_be_missing(has_tumor, share):
     assert Sampler(np.array([has_tumor]), 4, 1, share)(3).tolist() == [0] * 4
+
+
+@st.composite
+def cohorts(draw):
+    """Labels, patients and areas of the slices of some patients, each with slices of both kinds."""
+    sizes = draw(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=6))
+    has_tumor = np.concatenate([[False] * plain + [True] * ill for plain, ill in sizes])
+    patients = np.repeat(np.arange(len(sizes)), [plain + ill for plain, ill in sizes])
+    area = np.where(has_tumor, np.random.default_rng(draw(seeds)).integers(1, 1000, len(has_tumor)), 0)
+    return has_tumor, patients, area
+
+
+@settings(deadline=None, max_examples=40)
+@given(cohorts(), batches, seeds, st.none() | st.sampled_from([0.25, 0.5, 1.0]))
+def test_patients_take_turns_whatever_the_number_of_their_slices(cohort, batch, seed, share):
+    has_tumor, patients, area = cohort
+    sampler = Sampler(has_tumor, batch, seed, share, patients=patients, area=area)
+    count = patients.max() + 1
+    numbers = np.concatenate([sampler(step) for step in range(math.ceil(12 * count / batch))])
+    for kind in (numbers[has_tumor[numbers]], numbers[~has_tumor[numbers]]) if share else (numbers,):
+        turns = patients[kind[: len(kind) // count * count]].reshape(-1, count)
+        np.testing.assert_array_equal(np.sort(turns, axis=1), np.tile(np.arange(count), (len(turns), 1)))
+    if share:
+        assert has_tumor[numbers].mean() == pytest.approx(share, abs=1 / len(numbers))
+    np.testing.assert_array_equal(numbers[:batch], sampler(0))
+
+
+def test_slices_with_more_tumour_come_more_often_and_none_is_forgotten():
+    has_tumor, patients, area = np.ones(5, bool), np.zeros(5, int), np.array([0, 10, 10, 30, 50])
+    sampler = Sampler(has_tumor, 1000, 1, 1.0, patients=patients, area=area)
+    shares = np.bincount(sampler(0), minlength=5) / 1000
+    np.testing.assert_allclose(shares, 0.1 + area / 200, atol=0.05)

@@ -31,7 +31,7 @@ def test_two_replicas_get_the_halves_of_every_batch(spread):
     assert images.shape[:3] == (3, 2, 4)  # batches, replicas, slices
     for step, some_images, some_masks in zip((2, 3, 4), images, masks, strict=True):
         np.testing.assert_array_equal(np.concatenate(some_images), slices.images[sampler(step)])
-        np.testing.assert_array_equal(np.concatenate(some_masks), slices.masks[sampler(step)])
+        np.testing.assert_array_equal(np.concatenate(some_masks), slices.masks[sampler(step)] / 255)
 
 
 def history(folder, name):

@@ -18,6 +18,9 @@ class Augment(Group):
     gamma: Annotated[float, Field(ge=0, le=1)]
     bias: Annotated[float, Field(ge=0, le=0.9)]
     elastic: Annotated[float, Field(ge=0, le=0.2)]
+    blur: Annotated[float, Field(ge=0, le=1)]
+    missing: Annotated[float, Field(ge=0, lt=1)]
+    thick: Annotated[float, Field(ge=0, le=1)]
 
 
 class Training(Group):
@@ -90,7 +93,10 @@ class Segmenter(Recipe):
     head: Literal["sigmoid", "softmax"]
     upsampling: Literal["transpose", "nearest"]
     loss: Literal["focal_tversky", "tversky", "dice", "dice_crossentropy", "crossentropy", "weighted_crossentropy"]
+    soft_masks: bool
     tumor_share: Rate | None
+    draw: Literal["slices", "patients"]
+    paste: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
     def have_a_place_for_weights(self) -> Segmenter:

@@ -1,0 +1,36 @@
+"""Volume drawn over volume of the reference: does the error depend on the size of the tumour?"""
+
+from __future__ import annotations
+
+from components.evaluate.cohorts import tumor_size
+from components.report.panels import Panel
+from components.report.run_data import Run
+from components.report.svg import Chart
+from components.report.words import count, number, percent
+
+TITLE = "Volume by size of the tumour"
+
+
+def volume_panel(run: Run) -> Panel:
+    """One dot per patient with tumour, and the mean error of each size."""
+    table = run.with_tumor
+    if table.empty:
+        return Panel(TITLE, "Not measured: no test patient has a tumour in the reference.")
+    reference, drawn = table["reference_ml"], table["predicted_ml"]
+    top = 1.05 * float(max(reference.max(), drawn.max()))
+    chart = Chart((0, top), (0, top), "reference, ml", "drawn, ml")
+    chart.line([0, top], [0, top], "pale")
+    chart.dots(reference.tolist(), drawn.tolist(), "one")
+    sizes = table.groupby(table["reference_ml"].map(tumor_size), sort=False)["volume_error"]
+    by_size = "; ".join(
+        f"{size}: {percent(error.abs().mean())} ({count(len(error), 'patient')})"
+        for size, error in sorted(sizes, key=lambda one: reference[one[1].index[0]])
+    )
+    bias = float(table["volume_error"].mean())
+    kind = "too much" if bias > 0 else "too little"
+    note = f"Mean size of the error, as a share of the tumour. {by_size.capitalize()}."
+    words = (
+        f"Volume drawn over volume of the reference of {count(len(table), 'patient')}, from "
+        f"{number(reference.min(), 1)} to {number(reference.max(), 1)} ml: {percent(abs(bias))} {kind} on average."
+    )
+    return Panel(TITLE, note, chart.draw(words), (("dot one", "a patient"), ("pale", "drawn as large as it is")))

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.train.pasting import Paster
+from components.train.training_slices import Slices
+
+SIZE = 32
+
+
+def cohort(*, elsewhere=False):
+    """Two patients of three slices: the first has a tumour in its middle one, the second none, in a darker head."""
+    images = np.zeros((6, SIZE, SIZE, 3), np.uint8)
+    images[:, 4:28, 4:28] = np.random.default_rng(5).integers(90, 110, (6, 24, 24, 3))
+    images[3:, 4:28, 4:28] //= 2
+    masks = np.zeros((6, SIZE, SIZE, 1), np.uint8)
+    place = slice(0, 8) if elsewhere else slice(12, 20)
+    masks[1, place, place] = 255
+    images[1][masks[1, ..., 0] > 0] = 220
+    return Slices(images, masks, np.arange(6), np.repeat([0, 1], 3), masks.any(axis=(1, 2, 3)))
+
+
+def pasted(slices, numbers, share=1.0, step=0):
+    around = slices.neighbor_indices(1)
+    images, masks = slices.take_images(around[numbers]), slices.take_masks(numbers)
+    before = images.copy()
+    Paster(slices, np.flatnonzero(slices.has_tumor), around, share, seed=1)(numbers, images, masks, step)
+    return before, images, masks
+
+
+def test_a_tumour_comes_into_anothers_slice_with_its_mask_at_its_own_brightness():
+    slices = cohort()
+    before, images, masks = pasted(slices, np.array([4]))
+    np.testing.assert_array_equal(masks[0], slices.masks[1] / 255)
+    inside = masks[0, ..., 0] > 0
+    assert images[0, ..., 4][inside].mean() > 1.3 * before[0, ..., 4][inside].mean()
+    assert images[0, ..., 4][inside].max() < 200  # no brighter than this head allows
+    far = np.ones((SIZE, SIZE), bool)
+    far[5:27, 5:27] = False
+    np.testing.assert_array_equal(images[0][far], before[0][far])
+
+
+@pytest.mark.parametrize("numbers", [[1], [0], [2]], ids=["has one", "same patient", "same patient, other slice"])
+def test_a_slice_with_a_tumour_and_the_donors_own_slices_stay_as_they_are(numbers):
+    before, images, masks = pasted(cohort(), np.array(numbers))
+    np.testing.assert_array_equal(images, before)
+    np.testing.assert_array_equal(masks, cohort().take_masks(np.array(numbers)))
+
+
+def test_a_tumour_that_would_lie_in_the_air_is_not_pasted():
+    before, images, masks = pasted(cohort(elsewhere=True), np.array([4]))
+    np.testing.assert_array_equal(images, before)
+    assert not masks.any()
+
+
+def test_the_share_of_slices_and_the_same_draws_at_the_same_step():
+    slices, numbers = cohort(), np.full(200, 4)
+    _, images, masks = pasted(slices, numbers, share=0.3)
+    assert 40 < masks.any(axis=(1, 2, 3)).sum() < 80
+    np.testing.assert_array_equal(images, pasted(slices, numbers, share=0.3)[1])
+    assert not np.array_equal(masks, pasted(slices, numbers, share=0.3, step=1)[2])
