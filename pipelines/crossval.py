@@ -12,6 +12,7 @@ from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
 from pipelines import paths
+from pipelines.known_patients import check_tested
 from pipelines.run_lock import alone
 from pipelines.run_summary import number
 from pipelines.trial import check_libraries
@@ -47,6 +48,7 @@ def run(folds: int | None) -> int:
             )
         check(chosen, tree)
         check_libraries(chosen, trained=False)
+        check_tested(chosen, everybody=True)
         count = folds or chosen.split.folds
         workspace = Workspace(WORKSPACE)
         finished = []

@@ -28,6 +28,8 @@ RULES: tuple[tuple[tuple[str, ...], str, Callable[[Params], bool]], ...] = (
         f"the scans of {DEMO} are pictures, which stay as they are",
         lambda chosen: Path(chosen.source) == DEMO,
     ),
+    (("classifier.weights",), "classifier.start gives the weights", lambda chosen: chosen.classifier.start is not None),
+    (("segmenter.weights",), "segmenter.start gives the weights", lambda chosen: chosen.segmenter.start is not None),
     (("gate.margin",), "there is no champion", lambda chosen: not holds_files(chosen.gate.champion)),
     (("demo",), f"source is not {DEMO}", lambda chosen: Path(chosen.source) != DEMO),
     (
