@@ -180,7 +180,7 @@ def _made_from(network: str, params: Params, data: dict[str, str], start: Start 
         **data,
         "pretrained": settings.weights_hash(params, network),
         "start": start.digest if start else "",
-        "started_from": start.name if start else "",
+        "started_from": list(start.lineage) if start else [],
         "precision": devices.precision(group.precision),
         "xla": devices.compiles(shared.xla, deterministic=shared.deterministic),
     }

@@ -34,6 +34,7 @@ class Start:
         arguments: arguments that it was built with.
         people: fingerprints of the persons that it was trained or chosen on; at least one.
         digest: SHA-256 of its files.
+        lineage: `name`, and before it what that network started from, and so on, newest first.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Start:
     arguments: dict[str, Any]
     people: frozenset[str]
     digest: str
+    lineage: tuple[str, ...]
 
 
 def folder_of(name: str, network: str) -> Path:
@@ -72,8 +74,9 @@ def read_start(params: Params, network: str, folder: str | Path | None = None) -
         record = json.loads(written)
         kind, arguments, made_from = (record[key] for key in ("network", "arguments", "made_from"))
         people = frozenset(map(str, made_from.get("people") or ()))
+        lineage = (name, *map(str, made_from.get("started_from") or ()))
         known = {**arguments}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError(f"{about}: its {NETWORK} is damaged; copy the folder again") from error
     if kind != network:
         raise UserError(f"{about}: holds a {kind}; name a folder with a {network}")
@@ -84,7 +87,7 @@ def read_start(params: Params, network: str, folder: str | Path | None = None) -
         )
     sha = hashlib.sha256(written)
     sha.update((place / WEIGHTS).read_bytes())
-    return Start(name, place, known, people, sha.hexdigest())
+    return Start(name, place, known, people, sha.hexdigest(), lineage)
 
 
 def _remedy(name: str, network: str, place: Path) -> str:

@@ -67,13 +67,9 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     chosen = params.load()
     starting = [f"{network}.start" for network in ("classifier", "segmenter") if check_start(chosen, network)]
     if starting and not site["start"]:
-        raise UserError(
-            f"params.yaml: {starting[0]}: pods don't have that folder; give --start, where a copy of it lies"
-        )
+        raise UserError(f"params.yaml: {starting[0]}: pods don't have that folder; give --start, where a copy lies")
     if site["start"] and not starting:
-        raise UserError(
-            "--start: params.yaml sets neither classifier.start nor segmenter.start; set one, or leave it out"
-        )
+        raise UserError("--start: neither classifier.start nor segmenter.start is set in params.yaml; leave it out")
     if stack.current() == "classic":
         click.echo(
             "compiled in the classic stack, so it needs images of that stack; those in infra/docker are modern",
