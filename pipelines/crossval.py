@@ -47,8 +47,8 @@ def run(folds: int | None) -> int:
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
         check(chosen, tree)
-        check_libraries(chosen, trained=False)
         check_tested(chosen, everybody=True)
+        check_libraries(chosen, trained=False)
         count = folds or chosen.split.folds
         workspace = Workspace(WORKSPACE)
         finished = []

@@ -69,8 +69,8 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
         _write(text)
     if ready:
         try:
-            check_libraries(chosen)  # compares what is written with the last run: a trained network needs none of it
             check_tested(chosen)
+            check_libraries(chosen)  # compares what is written with the last run: a trained network needs none of it
         except UserError:
             if changes:
                 _write(before)

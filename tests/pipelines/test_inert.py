@@ -25,6 +25,8 @@ from pipelines import inert, workflow
         ("segmenter.epochs.full", "scale is demo", {}, {"scale": "full"}),
         ("training.xla", "training.deterministic is true, and", {}, {"training__deterministic": False}),
         ("convert.storage", "Beam's workers run here", {}, {"convert__beam_args": ["--runner=DataflowRunner"]}),
+        ("classifier.weights", "classifier.start gives the weights", {"classifier__start": "reference"}, {}),
+        ("segmenter.weights", "segmenter.start gives the weights", {"segmenter__start": "reference"}, {}),
         ("gate.margin", "there is no champion", {}, {"gate__champion": "used"}),
     ],
 )  # fmt: skip
