@@ -161,7 +161,7 @@ def test_a_network_to_start_from_comes_in_by_an_importer_that_needs_no_gpu(tmp_p
         (
             ["segmenter.start=reference"],
             [],
-            "params.yaml: segmenter.start: pods don't have that folder; give --start, ",
+            "params.yaml: segmenter.start: pods don't have that folder; give ",
         ),
         ([], ["--start", "gs://b"], "--start: neither classifier.start nor segmenter.start is set in params.yaml; "),
     ],
