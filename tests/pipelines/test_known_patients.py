@@ -79,8 +79,8 @@ def test_a_known_test_patient_ends_a_run_before_all_stages_and_nothing_is_writte
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr == (
         "glioflow: params.yaml: segmenter.start: own/weights/v1 was trained or chosen on 1 of the 2 test patients, "
-        "whose scores would be worthless; let split.file put them into train, leave them out of the source, or take another "
-        "start\n"
+        "whose scores would be worthless; let split.file put them into train, leave them out of the source, or take "
+        "another start\n"
     )
     after = {path: text for path, text in files(project).items() if path.parts[0] != ".dvc"}
     assert after == {path: text for path, text in before.items() if path.parts[0] != ".dvc"}
