@@ -15,8 +15,9 @@ from keras import ops
 from components.common.errors import UserError
 from components.common.params import Params
 from components.train.pasting import Paster
+from components.train.same_architecture import check_architecture
 from components.train.sampling import Sampler
-from components.train.starting_network import Start, check_architecture, read_start
+from components.train.starting_network import Start, read_start
 from components.train.training_slices import Slices
 from models.networks import losses
 from models.networks.metrics import PooledDice

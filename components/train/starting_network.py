@@ -19,9 +19,6 @@ from models.networks.file_names import NETWORK, WEIGHTS
 
 REFERENCE = "reference"
 REFERENCE_WEIGHTS = Path("benchmarks/quality/reference")  # of both networks; a dependency of the trainings in dvc.yaml
-# Arguments of a network that may differ: they change neither its layers nor what it sees.
-FREE = ("weights", "seed", "strategy", "dropout")
-PARAMETERS = {"name": "backbone", "size": "image_size"}  # of arguments that params.yaml calls something else
 
 
 @dataclass(frozen=True)
@@ -76,6 +73,8 @@ def read_start(params: Params, network: str, folder: str | Path | None = None) -
         people = frozenset(map(str, made_from.get("people") or ()))
         lineage = (name, *map(str, made_from.get("started_from") or ()))
         known = {**arguments}
+        if kind not in ("classifier", "segmenter"):
+            raise ValueError(kind)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise UserError(f"{about}: its {NETWORK} is damaged; copy the folder again") from error
     if kind != network:
@@ -97,33 +96,6 @@ def _remedy(name: str, network: str, place: Path) -> str:
     if tracked:
         return f"`dvc pull {tracked}` fetches it"
     return f"copy artifacts/{network} of the run that trained it"
-
-
-def check_architecture(start: Start, network: str, arguments: dict[str, Any]) -> None:
-    """Refuse a start whose network is not the one to be trained; raises UserError naming what differs.
-
-    Args:
-        start: network to start from.
-        network: "classifier" or "segmenter".
-        arguments: arguments of the network to be trained, see `components.train.settings.network_arguments`.
-    """
-    there, here = (
-        {PARAMETERS.get(key, key): value for key, value in each.items() if key not in FREE}
-        for each in (start.arguments, arguments)
-    )
-    differing = [key for key in {**here, **there} if there.get(key) != here.get(key)]
-    if not differing:
-        return
-    words = ", ".join(f"{key} is {_text(there.get(key))} there and {_text(here.get(key))} here" for key in differing)
-    values = " ".join(f"-S {network}.{key}={_text(there.get(key))}" for key in differing)
-    raise UserError(
-        f"params.yaml: {network}.start: {start.name} is another network: {words}; take its values, {values}, or "
-        "another start"
-    )
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 def refuse_tested(start: Start, network: str, tested: Collection[str]) -> None:

@@ -14,12 +14,10 @@ from tiny_training import changed
 from components.common.errors import UserError
 from components.scans.identity import fingerprint
 from components.train import settings
+from components.train.same_architecture import FREE, PARAMETERS, check_architecture
 from components.train.starting_network import (
-    FREE,
-    PARAMETERS,
     REFERENCE_WEIGHTS,
     Start,
-    check_architecture,
     folder_of,
     known_validation,
     read_start,
