@@ -11,6 +11,7 @@ from conftest import ROOT, tiny_tree
 from dvc_project import files, isolate, run
 from in_process import glioflow
 from knobs import turned
+from written_scans import made_up_scan, write_kaggle
 
 from components.common.errors import UserError
 from components.scans.identity import fingerprint
@@ -18,7 +19,7 @@ from pipelines.known_patients import check_tested
 
 SPLITS = "patient,subject,site,split,fold\nP1,P1,x,train,0\nP2,P2,x,val,0\nP3,P3,x,test,0\nP4,P4,x,test,0\n"
 STAGES = {
-    "ingest": {"cmd": "cp scans data/manifest.csv", "deps": ["scans"], "outs": ["data/manifest.csv"]},
+    "ingest": {"cmd": "ls scans > data/manifest.csv", "deps": ["scans"], "outs": ["data/manifest.csv"]},
     "split": {
         "cmd": "cp wanted.csv data/splits.csv",
         "deps": ["data/manifest.csv", "wanted.csv"],
@@ -35,7 +36,7 @@ def split(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, tmp_path_factory)
         (folder / "data").mkdir()
-        (folder / "scans").write_text("scans", encoding="utf-8")
+        write_kaggle(folder / "scans", made_up_scan("TCGA_DU_0001_19990101"))
         (folder / "wanted.csv").write_text(SPLITS, encoding="utf-8")
         (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}), encoding="utf-8")
         (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree() | {"source": "scans"}), encoding="utf-8")
@@ -109,7 +110,7 @@ def test_in_a_cross_validation_everybody_is_tested(project):
     assert "2 of the 4 test patients" in refused(everybody=True)
     (project / "wanted.csv").write_text(SPLITS.replace("test", "train"), encoding="utf-8")
     assert "2 of the 4 test patients" in refused(everybody=True)
-    (project / "scans").write_text("other scans", encoding="utf-8")
+    write_kaggle(project / "scans", made_up_scan("TCGA_DU_0002_19990101"))
     check(everybody=True)
 
 
