@@ -85,6 +85,11 @@ def parse_masks(serialized: tf.Tensor) -> tf.Tensor:
     return _pixels(parsed["mask"], *_size(parsed), 1)
 
 
+def parse_patient(record: tf.Tensor) -> tf.Tensor:
+    """Parse only the patient's name of one serialised example, a string."""
+    return tf.io.parse_single_example(record, {"patient": FEATURES["patient"]})["patient"]
+
+
 def parse_slice(record: tf.Tensor) -> dict[str, tf.Tensor]:
     """Parse one serialised example to the parts that a training reads: image [h, w, 3], mask [h, w, 1], patient, slice.
 

@@ -9,7 +9,7 @@ from typing import Any
 from components.common.errors import UserError
 from components.common.params import Params
 from components.registry.git import GitError, git
-from pipelines.own_weights import check_weights
+from pipelines.own_weights import check_start, check_weights
 from pipelines.stage_inputs import check_stages
 
 NOTES = ("README.md", ".gitignore")
@@ -27,6 +27,7 @@ def check_files(chosen: Params, tree: dict[str, Any]) -> None:
             raise UserError(f"params.yaml: {parameter}: {path}: no such file; correct its path")
     for network in ("classifier", "segmenter"):
         check_weights(chosen, network)
+        check_start(chosen, network)
     check_addresses(chosen)
     check_stages(tree)
     # Imported only if needed: every run makes these checks.

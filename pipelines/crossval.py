@@ -12,6 +12,7 @@ from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
 from pipelines import paths
+from pipelines.known_patients import check_tested
 from pipelines.run_lock import alone
 from pipelines.run_summary import number
 from pipelines.trial import check_libraries
@@ -46,6 +47,7 @@ def run(folds: int | None) -> int:
                 f"{PARAMS}: split.holdout_sites and split.file exclude folds; clear them for a cross-validation"
             )
         check(chosen, tree)
+        check_tested(chosen, everybody=True)
         check_libraries(chosen, trained=False)
         count = folds or chosen.split.folds
         workspace = Workspace(WORKSPACE)

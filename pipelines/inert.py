@@ -39,6 +39,8 @@ RULES: tuple[tuple[tuple[str, ...], str, Callable[[Params], bool]], ...] = (
         "segmenter.tumor_share is 1, so no slice without tumour is drawn",
         lambda chosen: chosen.segmenter.tumor_share == 1,
     ),
+    (("classifier.weights",), "classifier.start gives the weights", lambda chosen: chosen.classifier.start is not None),
+    (("segmenter.weights",), "segmenter.start gives the weights", lambda chosen: chosen.segmenter.start is not None),
     (("gate.margin",), "there is no champion", lambda chosen: not holds_files(chosen.gate.champion)),
     (("demo",), f"source is not {DEMO}", lambda chosen: Path(chosen.source) != DEMO),
     (

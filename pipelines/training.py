@@ -33,9 +33,12 @@ def import_examples(uri: str) -> Importer:
 
 
 def import_model(uri: str, name: str) -> Importer:
-    """Import a model from a training or `assemble`; its SavedModel is in `uri`/Format-Serving."""
+    """Import a model from a training or `assemble`; its SavedModel is in `uri`/Format-Serving.
+
+    `name`, of one word or several, becomes the node's id.
+    """
     node = Importer(source_uri=uri, artifact_type=standard_artifacts.Model, reimport=True)
-    return node.with_id(f"Import{name.capitalize()}")
+    return node.with_id(f"Import{name.title().replace(' ', '')}")
 
 
 def import_blessing(uri: str, blessed: bool) -> Importer:
@@ -59,10 +62,21 @@ def data_validation(examples: channel.BaseChannel, schema: Path | str) -> list[B
     return [statistics, imported, validator]
 
 
-def trainer(network: str, examples: channel.BaseChannel, params: Params, live: str | None = None) -> Trainer:
-    """Trainer of `network` ("classifier" or "segmenter"): trains on the split train, monitors val, never sees test.
+def trainer(
+    network: str,
+    examples: channel.BaseChannel,
+    params: Params,
+    live: str | None = None,
+    start: channel.BaseChannel | None = None,
+) -> Trainer:
+    """Trainer of `network`: trains on the split train, monitors val, never sees test.
 
-    `live` is a folder for plots during training.
+    Args:
+        network: "classifier" or "segmenter".
+        examples: examples that `convert` wrote.
+        params: all parameters.
+        live: folder for plots during training; None for none.
+        start: network that the parameters name as `start`, where no folder of the user's is at hand.
     """
     node = Trainer(
         run_fn="components.train.stage.run_fn",
@@ -70,6 +84,7 @@ def trainer(network: str, examples: channel.BaseChannel, params: Params, live: s
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["val"]),
         custom_config={"network": network, "params": params.model_dump(mode="json"), "live": live},
+        base_model=start,
     )
     return node.with_id(f"Train{network.capitalize()}")
 

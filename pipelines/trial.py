@@ -20,6 +20,7 @@ from pathlib import Path
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.common.params import Params
+from components.train.starting_network import read_start
 
 # Nobody needs to be asked about these.
 BACKBONES = ("MobileNet", "ResNet50")
@@ -52,11 +53,15 @@ def check_libraries(chosen: Params, *, trained: bool = True) -> None:
             with atomic_file(ANSWERED) as part:
                 part.write_text(answered, encoding="utf-8")
         return
-    dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
-    status = [dvc, "status", "--quiet", "--with-deps", *NETWORKS.values()]
-    if trained and not subprocess.run(status, check=False).returncode:
+    if trained and is_up_to_date(*NETWORKS.values()):
         return
     raise UserError(problem)
+
+
+def is_up_to_date(*stages: str) -> bool:
+    """Ask DVC whether nothing has changed that these stages depend on, directly or indirectly."""
+    dvc = shutil.which("dvc", path=str(Path(sys.executable).parent)) or "dvc"
+    return not subprocess.run([dvc, "status", "--quiet", "--with-deps", *stages], check=False).returncode
 
 
 def _questions(chosen: Params) -> Iterator[str]:
@@ -64,9 +69,10 @@ def _questions(chosen: Params) -> Iterator[str]:
         yield "gpu"
     if "TF_CONFIG" in os.environ:
         yield "workers"
-    if (chosen.classifier.backbone, chosen.classifier.weights) not in [(name, "none") for name in BACKBONES]:
+    plain = (chosen.classifier.backbone, chosen.classifier.weights) in [(name, "none") for name in BACKBONES]
+    if not plain or chosen.classifier.start is not None:
         yield "classifier"
-    if chosen.segmenter.backbone is not None:
+    if chosen.segmenter.backbone is not None or chosen.segmenter.start is not None:
         yield "segmenter"
     if not all(FLAGS.fullmatch(flag) for flag in chosen.convert.beam_args):
         yield "beam"
@@ -75,12 +81,14 @@ def _questions(chosen: Params) -> Iterator[str]:
 def _digest(chosen: Params, questions: list[str]) -> str:
     """Everything that answers depend on."""
     files = [path for name in NETWORKS if (path := Path(getattr(chosen, name).weights)).is_file()]
+    starts = [read_start(chosen, name) for name in NETWORKS]
     known = [
         questions,
         os.environ.get("TF_CONFIG"),
         chosen.convert.beam_args,
         *(getattr(chosen, name).model_dump(mode="json", exclude={"augment"}) for name in NETWORKS),
         *([str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files),
+        *(start.digest for start in starts if start),
         *(path.read_text(encoding="utf-8") for path in sorted(CODE.glob("*.py"))),
         *(version(package) for package in ("keras", "apache-beam")),
     ]

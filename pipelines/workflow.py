@@ -16,6 +16,7 @@ from pipelines import inert, paths, times
 from pipelines.beforehand import check_files
 from pipelines.editing.params_text import put
 from pipelines.forwarding import run_forwarding_signals
+from pipelines.known_patients import check_tested
 from pipelines.run_lock import alone
 from pipelines.run_summary import summary
 from pipelines.trial import check_libraries
@@ -51,7 +52,7 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
     Args:
         settings: assignments, `name=value`.
         ready: whether a run is to follow, for which the source, the files named in params.yaml and a required GPU
-            must be here.
+            must be here, and no training may start from a network that knows a test patient.
 
     Returns:
         All parameters; and the changes, in words, and which of them have no effect on a run.
@@ -68,6 +69,7 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
         _write(text)
     if ready:
         try:
+            check_tested(chosen)
             check_libraries(chosen)  # compares what is written with the last run: a trained network needs none of it
         except UserError:
             if changes:

@@ -17,6 +17,7 @@ FILES = [
     "pyproject.toml",
     "champion",
     "own",
+    "benchmarks/quality/reference",
     "components",
     "models",
     "pipelines",
@@ -59,7 +60,7 @@ def tiny():
 def copied(folder):
     """Copy the project into `folder`; code is linked."""
     for name in FILES:
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).symlink_to(ROOT / name) if (ROOT / name).is_dir() else (folder / name).write_bytes(
             (ROOT / name).read_bytes()
         )

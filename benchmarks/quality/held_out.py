@@ -85,9 +85,9 @@ def temperatures(record: dict[str, Any]) -> tuple[float, float]:
     return record["tumor_temperature"], record["mask_temperature"]
 
 
-def held_out(segmenter: Path, classifier: Path | None, slices: dict[str, int]) -> HeldOut:
+def held_out(segmenter: Path, classifier: Path | None, slices: dict[str, int], file: str = "held_out.npz") -> HeldOut:
     """Read a fold; without a classifier, its probability is the largest of the mask's."""
-    with np.load(segmenter / "held_out.npz", allow_pickle=False) as masks:
+    with np.load(segmenter / file, allow_pickle=False) as masks:
         patients, seen, mirrored = masks["patients"].tolist(), masks["seen"], masks["mirrored"]
     if classifier is None:
         probability = ((seen.astype(np.float32) + mirrored) / 2).max(axis=(1, 2, 3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 # The gap between predicted and observed frequencies that a reader should know about.
@@ -45,7 +45,7 @@ def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection
         tested: fingerprints of the test patients.
     """
     layered, classifier, calibration = metrics["layered"], metrics["classifier"], metrics["calibration"]
-    sentences = [leak(record, tested)]
+    sentences = [leak(record, tested), *_starts(record)]
     missed, with_tumor = layered["missed_patients"], layered["tumor_patients"]
     if with_tumor and missed == with_tumor:
         sentences.append(
@@ -66,6 +66,18 @@ def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection
     if layered["volume_dice_note"]:
         sentences.append(f"Few patients were tested: {layered['volume_dice_note']}.")
     return [sentence for sentence in sentences if sentence]
+
+
+def _starts(record: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each network whose start was trained or chosen on validation patients."""
+    for name, network in record.get("made_from", {}).items():
+        known = network.get("validation_known_to_start")
+        if known:
+            yield (
+                f"The {name} started from {network['started_from'][0]}, which was trained or chosen on {known} of the "
+                "validation patients: epoch, temperature and threshold, chosen on them, are too optimistic. The test "
+                "patients are new to both."
+            )
 
 
 def _slices(calibration: dict[str, Any]) -> str | None:

@@ -88,10 +88,20 @@ def drift_words(run: Run) -> str:
     return f"DRIFT: these differ from the training patients (adjusted p-value below {level:g}): {names}."
 
 
+def start_words(run: Run) -> list[str]:
+    """What the networks started from, a sentence for each that started from a trained one."""
+    return [
+        f"The {network} started from a trained network, {', which started from '.join(made['started_from'])}, and so "
+        f"has learned from that network's patients, too; {count(len(made['people']), 'person')} in all."
+        for network, made in run.record["made_from"].items()
+        if made.get("started_from")
+    ]
+
+
 def data_versions(run: Run) -> list[tuple[str, str, str]]:
     """What each network was made from: network, name of the input, SHA-256."""
     return [
         (network, what, str(made[what]) if made.get(what) else "none")
         for network, made in run.record["made_from"].items()
-        for what in ("train", "val", "parameters", "code", "pretrained")
+        for what in ("train", "val", "parameters", "code", "pretrained", "start")
     ]

@@ -67,6 +67,8 @@ def contents(run: Run) -> dict[str, Any]:
         "trained": len(with_tumor),
         "with_tumor": int(with_tumor.sum()),
         "splits": data_card.splits(run),
+        "starts": data_card.start_words(run),
+        "from_reference": any("reference" in made.get("started_from", ()) for made in run.record["made_from"].values()),
         "drift": data_card.drift_words(run),
         "reviews": data_card.review_words(run),
         "tested": numbers.tested(run),

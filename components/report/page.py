@@ -73,6 +73,7 @@ def contents(run: Run) -> dict[str, Any]:
         "tfma_rows": rows,
         "splits": data_card.splits(run),
         "problems": data_card.problems(run),
+        "starts": data_card.start_words(run),
         "drift": data_card.drift_words(run),
         "reviews": data_card.review_words(run),
         "parameters": yaml.safe_dump(run.params.model_dump(mode="json"), sort_keys=False),

@@ -14,6 +14,7 @@ from components.common.params import Params
 from components.studies.space import Space
 from components.train import cache, settings
 from components.train.provenance import code_hash, json_hash
+from components.train.starting_network import read_start
 
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
 FIRST = "first"  # user attribute of a trial that resumes another: number of the first
@@ -53,8 +54,9 @@ def _made_from(network: str, params: Params, space: Space, files: list[list[str]
         parameter: values if isinstance(values, list) else values.model_dump() for parameter, values in space.items()
     }
     data = [cache.data_hash(cache.example_files(patterns)) for patterns in files]
-    pretrained = settings.weights_hash(params, network)
-    return [code_hash(), params.seed, params.training.deterministic, fixed, tried, data, pretrained]
+    start = read_start(params, network)
+    weights = start.digest if start else settings.weights_hash(params, network)
+    return [code_hash(), params.seed, params.training.deterministic, fixed, tried, data, weights]
 
 
 def _resume(study: optuna.Study) -> None:

@@ -22,6 +22,7 @@ from models import examples
 from models.networks import preprocessing
 
 READ_BATCH = 32
+TRAIN, TEST = "/Split-train/", "/Split-test/"
 IMAGES, MASKS, INDEX, MADE_FROM = "images.uint8", "masks.uint8", "index.npz", "made_from.txt"
 
 
@@ -31,6 +32,18 @@ def example_files(patterns: Sequence[str]) -> list[str]:
     if not files:
         raise UserError(f"{Path(patterns[0]).parent}: no TFRecord files; run `dvc repro convert`")
     return files
+
+
+def tested_people(train_files: Sequence[str]) -> set[str]:
+    """Fingerprints of the test patients in the TFRecord files beside those of train; only their names are read.
+
+    Args:
+        train_files: patterns of the training's files, in TFX's layout: `.../Split-train/*`.
+    """
+    patterns = [pattern.replace(TRAIN, TEST) for pattern in train_files if TRAIN in pattern]
+    files = sorted(str(path) for pattern in patterns for path in tf.io.gfile.glob(pattern))
+    names = tf.data.TFRecordDataset(files, "GZIP").map(examples.parse_patient) if files else ()
+    return {fingerprint(name.decode()) for name in {each.numpy() for each in names}}
 
 
 def data_hash(files: Sequence[str]) -> str:

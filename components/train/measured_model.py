@@ -11,9 +11,11 @@ import tensorflow as tf
 from components.common.errors import UserError
 from components.common.params import Params
 from components.train import settings
+from components.train.starting_network import Start
 from models.networks import network_files
 from models.networks.augment import AugmentedModel, Augmenter
 from models.networks.backbones import WeightsUnavailableError
+from models.networks.file_names import WEIGHTS
 
 
 class MeasuredModel(AugmentedModel):
@@ -52,19 +54,39 @@ class MeasuredModel(AugmentedModel):
         return step
 
 
-def build(network: str, params: Params, precision: str) -> MeasuredModel:
+def build(network: str, params: Params, precision: str, start: Start | None = None) -> MeasuredModel:
     """Build `network` ("classifier" or "segmenter") under a Keras dtype policy, with its augmentation.
 
+    Args:
+        network: "classifier" or "segmenter".
+        params: all parameters.
+        precision: name of the policy.
+        start: network that gives the weights; None for the one that the parameters name, if any.
+
     Raises:
-        UserError: a parameter is wrong in a way that only the builder detects, or pre-trained weights are unavailable.
+        UserError: a parameter is wrong in a way that only the builder detects, pre-trained weights are unavailable, or
+            the start is another network or can't be read.
     """
+    start, arguments = start or settings.start_of(params, network), settings.network_arguments(params, network)
     soft = network == "segmenter" and params.segmenter.soft_masks
     augmenter = Augmenter(**getattr(params, network).augment.model_dump(exclude={"thick"}), soft=soft, seed=params.seed)
     keras.mixed_precision.set_dtype_policy(precision)
     try:
-        built = network_files.build(network, settings.network_arguments(params, network))
+        built = _built(network, arguments, start)
         return MeasuredModel(built, augmenter, settings.metric_of(network), with_masks=network == "segmenter")
     except (WeightsUnavailableError, ValueError) as error:
         raise UserError(f"params.yaml: {network}: {error}") from error
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
+
+
+def _built(network: str, arguments: dict[str, Any], start: Start | None) -> keras.Model:
+    if start is None:
+        return network_files.build(network, arguments)
+    try:
+        return network_files.build_from(start.folder, network, arguments)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
+        raise UserError(
+            f"params.yaml: {network}.start: {start.name}: {WEIGHTS} is damaged, or of another network; "
+            "copy the folder again"
+        ) from error

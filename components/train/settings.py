@@ -15,7 +15,9 @@ from keras import ops
 from components.common.errors import UserError
 from components.common.params import Params
 from components.train.pasting import Paster
+from components.train.same_architecture import check_architecture
 from components.train.sampling import Sampler
+from components.train.starting_network import Start, read_start
 from components.train.training_slices import Slices
 from models.networks import losses
 from models.networks.metrics import PooledDice
@@ -57,6 +59,23 @@ def network_arguments(params: Params, network: str) -> dict[str, Any]:
         "upsampling": shape.upsampling,
         "neighbors": shape.neighbors,
     }
+
+
+def start_of(params: Params, network: str, folder: Path | None = None) -> Start | None:
+    """Read the network that `network` starts from; None if it starts from none.
+
+    Args:
+        params: all parameters.
+        network: "classifier" or "segmenter".
+        folder: copy of its files, if they are not where the parameter says.
+
+    Raises:
+        UserError: see `read_start`; or its architecture differs from that of the parameters.
+    """
+    start = read_start(params, network, folder)
+    if start:
+        check_architecture(start, network, network_arguments(params, network))
+    return start
 
 
 def phases(params: Params, network: str) -> list[Phase]:
@@ -179,6 +198,8 @@ def optimizer(
 
 
 def weights_hash(params: Params, network: str) -> str:
-    """SHA-256 of the file of pre-trained weights of `network`; "" if none is configured."""
+    """SHA-256 of the file of pre-trained weights of `network`; "" if none is configured, or none is read."""
+    if getattr(params, network).start is not None:
+        return ""
     file = Path(getattr(params, network).weights)
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

@@ -17,12 +17,14 @@ from components.common.layout import HISTORY
 from components.common.params import Params
 from components.common.progress import Progress
 from components.train import cache, devices, provenance, settings
+from components.train.base_model import nearby
 from components.train.batches import balanced_weights, batches
 from components.train.checkpoints import Checkpoints
 from components.train.epoch_validation import MONITORED, Validator
 from components.train.interruption import Interruption
 from components.train.loop import Loop, OnEpoch
 from components.train.measured_model import build
+from components.train.starting_network import Start, known_validation, refuse_tested
 from models.networks import export, network_files
 
 
@@ -35,6 +37,7 @@ def train(
     *,
     live: str | None = None,
     on_epoch: OnEpoch | None = None,
+    start_from: Path | None = None,
 ) -> keras.Model | None:
     """Train `network`, resuming an interrupted training; writes history, arguments and best weights.
 
@@ -46,9 +49,11 @@ def train(
         live: folder for the live plots; None for none.
         on_epoch: function called with the number and the scores of each epoch, beginning with those before an
             interruption.
+        start_from: copy of the network that the parameters name as `start`, if it is not where they say.
 
     Raises:
-        UserError: a required GPU is missing, the devices can't share a batch evenly, or the weights would never change.
+        UserError: a required GPU is missing, the devices can't share a batch evenly, the weights would never change, or
+            the network to start from is another one, can't be read, or knows a test patient.
 
     Returns:
         The network in float32 with the weights of its best epoch on the validation patients, ready to export. None on
@@ -62,18 +67,23 @@ def train(
             f"params.yaml: {network}.batch_size {group.batch_size} can't be shared evenly by "
             f"{strategy.num_replicas_in_sync} devices; take a multiple"
         )
+    start = settings.start_of(params, network, start_from)
+    if start:
+        refuse_tested(start, network, cache.tested_people(train_files))
     first = shared.devices == "one" or devices.cluster()[0] == 0
     keras.utils.set_random_seed(params.seed)
     if shared.deterministic:
         tf.config.experimental.enable_op_determinism()
     files_of = {"train": cache.example_files(train_files), "val": cache.example_files(val_files)}
-    made_from = _made_from(network, params, {split: cache.data_hash(files) for split, files in files_of.items()})
+    data = {split: cache.data_hash(files) for split, files in files_of.items()}
+    made_from = _made_from(network, params, data, start)
     key = provenance.json_hash(made_from)
     with Interruption() as interruption:
         slices, validation = (
             cache.cached(files, made_from[split], group.image_size, _cache(network, params) / split, interruption.check)
             for split, files in files_of.items()
         )
+        known = known_validation(start, network, validation.people) if start else 0
         with_masks = network == "segmenter"
         _, weighted = settings.balance(params, network)
         loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / group.batch_size)
@@ -81,7 +91,7 @@ def train(
         sampler = settings.sampler(params, network, slices)
         weights = balanced_weights(slices.has_tumor) if weighted else None
         with strategy.scope():
-            model = build(network, params, made_from["precision"])
+            model = build(network, params, made_from["precision"], start)
             loop = Loop(
                 model,
                 phases=settings.phases(params, network),
@@ -128,8 +138,12 @@ def train(
             history = loop.run(key)
     if not first:
         return None
+    arguments = settings.network_arguments(params, network)
     made_from["people"] = sorted({*slices.people, *validation.people})
-    network_files.save_network(run_dir, model.network, settings.network_arguments(params, network), made_from)
+    if start:
+        made_from |= {"people": sorted({*made_from["people"], *start.people}), "validation_known_to_start": known}
+        arguments |= {"weights": start.arguments.get("weights", "none")} if "weights" in arguments else {}
+    network_files.save_network(run_dir, model.network, arguments, made_from)
     pd.DataFrame(history).to_csv(Path(run_dir) / HISTORY, index=False)
     return network_files.load_network(run_dir)
 
@@ -149,15 +163,15 @@ def run_fn(fn_args: Any) -> None:
     """Entry point of the TFX Trainer; `custom_config` holds `network`, `params` and, optionally, `live`."""
     config = fn_args.custom_config
     network, params = config["network"], Params.model_validate(config["params"])
-    trained = train(
-        network, params, fn_args.train_files, fn_args.eval_files, fn_args.model_run_dir, live=config.get("live")
-    )
+    files = fn_args.train_files, fn_args.eval_files, fn_args.model_run_dir
+    with nearby(getattr(fn_args, "base_model", None)) as folder:
+        trained = train(network, params, *files, live=config.get("live"), start_from=folder)
     if trained is not None:
         write = export.export_classifier if network == "classifier" else export.export_segmenter
         write(trained, fn_args.serving_model_dir)
 
 
-def _made_from(network: str, params: Params, data: dict[str, str]) -> dict[str, Any]:
+def _made_from(network: str, params: Params, data: dict[str, str], start: Start | None) -> dict[str, Any]:
     """Everything that the trained weights depend on, by hash or by name."""
     group, shared = getattr(params, network), params.training
     return {
@@ -165,6 +179,8 @@ def _made_from(network: str, params: Params, data: dict[str, str]) -> dict[str, 
         "parameters": provenance.json_hash([params.seed, shared.deterministic, group.model_dump(mode="json")]),
         **data,
         "pretrained": settings.weights_hash(params, network),
+        "start": start.digest if start else "",
+        "started_from": list(start.lineage) if start else [],
         "precision": devices.precision(group.precision),
         "xla": devices.compiles(shared.xla, deterministic=shared.deterministic),
     }

@@ -56,7 +56,7 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
         ) from error
     if weights != "none" and not _has_loaded(plain, weights):
         try:
-            with _complete():
+            with complete():
                 trained = build(weights=weights, input_shape=(size, size, 3), **shape)
         except Exception as error:  # Keras raises a bare Exception when a download fails
             if weights == "imagenet":
@@ -72,7 +72,7 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
 
 
 @contextmanager
-def _complete() -> Iterator[None]:
+def complete() -> Iterator[None]:
     """Refuse a file that lacks weights for some layers: newer Keras leaves those unchanged, with only a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Skipping nested container")
@@ -82,7 +82,7 @@ def _complete() -> Iterator[None]:
 def _has_loaded(network: keras.Model, weights: str) -> bool:
     """Load a file saved from a network with as many channels; False if it belongs to another network."""
     try:
-        with _complete():
+        with complete():
             network.load_weights(weights)
     except (OSError, ValueError, KeyError, UserWarning):
         return False

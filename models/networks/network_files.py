@@ -12,11 +12,11 @@ import h5py
 import keras
 import numpy as np
 
-from models.networks.classifier import classifier
+from models.networks.backbones import complete
+from models.networks.classifier import classifier, set_strategy
+from models.networks.file_names import NETWORK, WEIGHTS
 from models.networks.resunet import resunet
 from models.networks.transfer_resunet import transfer_resunet
-
-NETWORK, WEIGHTS = "network.json", "network.weights.h5"
 
 
 def segmenter(**arguments: Any) -> keras.Model:
@@ -71,13 +71,33 @@ def halve(folder: str | Path, target: str | Path) -> None:
 
 def load_network(folder: str | Path) -> keras.Model:
     """Load the files of `save_network`; pre-trained weights are not fetched again."""
-    folder = Path(folder)
-    record = json.loads((folder / NETWORK).read_text(encoding="utf-8"))
-    arguments = dict(record["arguments"])
-    if "weights" in arguments:
-        arguments["weights"] = "none"
-    if "strategy" in arguments:
-        arguments["strategy"] = "finetune"  # a frozen network would ask for pre-trained weights
-    network = build(record["network"], arguments)
-    network.load_weights(folder / WEIGHTS)
+    record = json.loads((Path(folder) / NETWORK).read_text(encoding="utf-8"))
+    return _with_weights(record["network"], record["arguments"], folder)
+
+
+def build_from(folder: str | Path, name: str, arguments: dict[str, Any]) -> keras.Model:
+    """Build a network as `build` does, with the weights of the one in `folder`, and without pre-trained ones.
+
+    Args:
+        folder: files of `save_network`; the network there has the same layers.
+        name, arguments: see `build`.
+
+    Raises:
+        OSError, ValueError, KeyError, UserWarning: the weights can't be read, or belong to other layers.
+    """
+    with complete():
+        network = _with_weights(name, arguments, folder)
+    if arguments.get("strategy", "finetune") != "finetune":
+        set_strategy(network, "frozen")
+    return network
+
+
+def _with_weights(name: str, arguments: dict[str, Any], folder: str | Path) -> keras.Model:
+    plain = dict(arguments)
+    if "weights" in plain:
+        plain["weights"] = "none"
+    if "strategy" in plain:
+        plain["strategy"] = "finetune"  # a frozen network would ask for pre-trained weights
+    network = build(name, plain)
+    network.load_weights(Path(folder) / WEIGHTS)
     return network

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 from tfx.orchestration.pipeline import Pipeline
 from tfx.types import channel
@@ -40,6 +41,8 @@ class Site:
         champion: address of the layered model in use; None if there is none.
         ledger: address of a folder with the previous run's ledger.csv, by which patients keep their splits; None for
             the first run.
+        start: address of a folder with classifier/ and segmenter/, the networks that trainings start from; None if
+            they start from none.
         gpu: Kubernetes' resource name for the GPU.
         code: folder of the project in the images.
     """
@@ -50,6 +53,7 @@ class Site:
     registry: str
     champion: str | None = None
     ledger: str | None = None
+    start: str | None = None
     gpu: str = "nvidia.com/gpu"
     code: str = "/opt/glioflow"
 
@@ -61,7 +65,8 @@ def nodes(order: Sequence[Step], params: Params, site: Site) -> list[BaseNode]:
     for step in order:
         new = _stage(step, params, site, made)
         for node in new:
-            node.platform_config = _resources(step.resources, site)
+            if not isinstance(node, Importer):  # no container of the stage's
+                node.platform_config = _resources(step.resources, site)
         found += new
     return found
 
@@ -74,10 +79,13 @@ def _stage(step: Step, params: Params, site: Site, made: dict[str, list[channel.
     inputs = {path: made[path] for path in step.inputs if path not in FOR_TFX.get(kind, ())}
     if kind == "train":
         (examples,) = made["data/examples"]
-        node = training.trainer(network, examples, params)
+        if getattr(params, network).start is not None:
+            before = [training.import_model(f"{str(site.start).rstrip('/')}/{network}", f"{network} start")]
+        start = before[0].outputs["result"] if before else None
+        node = training.trainer(network, examples, params, start=start)
         node.add_upstream_node(made["data/validation"][0].producer_component)  # an anomaly ends the run
         made[f"artifacts/{network}"] = [node.outputs["model"], node.outputs["model_run"]]
-        return [node]
+        return [*before, node]
     if kind == "push":
         (model,), (blessing,) = made["artifacts/layered"], made["artifacts/blessing"]
         return [training.pusher(model, blessing, site.registry)]

@@ -8,13 +8,14 @@ from components.common.files import atomic_folder
 from components.common.params import Params
 from components.common.plain_path import plain_path
 from components.train.devices import cluster, require_gpu
-from pipelines.own_weights import check_weights
+from pipelines.own_weights import check_start, check_weights
 from pipelines.paths import ARTIFACTS, EXAMPLES, LIVE
 
 
 def run(params: Params, network: str) -> None:
     """Train `network`, "classifier" or "segmenter"."""
     check_weights(params, network)
+    check_start(params, network)
     require_gpu(params.training.gpu)  # before TFX is imported and anything is read
     from components.train.stage import forget, train
 

@@ -46,6 +46,7 @@ def argo(out: Path) -> None:
 @click.option("--gpu-image", default="example/glioflow-gpu:0.1.0", show_default=True, help="Image for the trainings.")
 @click.option("--champion", help="Address of the layered model in use.")
 @click.option("--ledger", help="Address of a folder with the previous run's ledger.csv.")
+@click.option("--start", help="Address of a folder with classifier/ and segmenter/, which trainings start from.")
 @click.option("--code", default="/opt/glioflow", show_default=True, help="Folder of the project in the images.")
 @click.option(
     "--out",
@@ -61,13 +62,20 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     from pipelines import stack
     from pipelines.cluster.dag import steps
     from pipelines.cluster.kubeflow import Site, compiled
+    from pipelines.own_weights import check_start
 
+    chosen = params.load()
+    starting = [f"{network}.start" for network in ("classifier", "segmenter") if check_start(chosen, network)]
+    if starting and not site["start"]:
+        raise UserError(f"params.yaml: {starting[0]}: pods don't have that folder; give --start, where a copy lies")
+    if site["start"] and not starting:
+        raise UserError("--start: neither classifier.start nor segmenter.start is set in params.yaml; leave it out")
     if stack.current() == "classic":
         click.echo(
             "compiled in the classic stack, so it needs images of that stack; those in infra/docker are modern",
             err=True,
         )
-    text = compiled(steps(), params.load(), Site(registry=registry or f"{site['root']}/registry", **site))
+    text = compiled(steps(), chosen, Site(registry=registry or f"{site['root']}/registry", **site))
     with atomic_file(out) as part:
         part.write_text(text, encoding="utf-8")
     click.echo(out)

@@ -13,11 +13,12 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT, tiny_tree
 from containers import Containers, apart, here
-from whole_project import NO_FLOORS
+from whole_project import NO_FLOORS, copied
 
 from components.common import params
 from pipelines import cli
 from pipelines.cluster.dag import steps
+from pipelines.editing.params_text import put
 
 # One worker imports TFX, and kfp, and not when it collects.
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("tfx")]
@@ -138,6 +139,42 @@ def test_champion_and_ledger_come_in_by_importers(tmp_path, compiled):
     assert imported == {"ImportChampion_executor": "gs://b/champion", "ImportLedger_executor": "gs://b/ledger"}
     assert "ImportChampion" in given.tasks["Evaluate"]["dependentTasks"]
     assert "ImportLedger" in given.tasks["Split"]["dependentTasks"]
+
+
+def test_a_network_to_start_from_comes_in_by_an_importer_that_needs_no_gpu(tmp_path, compiled):
+    given = Containers(compiled(tmp_path, knobs(**{"segmenter.start": "reference"}), start="gs://b/approved/"))
+    imported = {
+        name: one["importer"]["artifactUri"]["constant"] for name, one in given.executors.items() if "importer" in one
+    }
+    assert imported == {"ImportSegmenterStart_executor": "gs://b/approved/segmenter"}
+    source = given.tasks["TrainSegmenter"]["inputs"]["artifacts"]["base_model"]["taskOutputArtifact"]
+    assert source["producerTask"] == "ImportSegmenterStart"
+    assert "base_model" not in given.tasks["TrainClassifier"]["inputs"]["artifacts"]
+    assert mismatches(given.spec) == []
+    on_gpus = given.platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(on_gpus) == {f"{name}_executor" for name in TRAININGS}
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "says"),
+    [
+        (
+            ["segmenter.start=reference"],
+            [],
+            "params.yaml: segmenter.start: pods don't have that folder; give ",
+        ),
+        ([], ["--start", "gs://b"], "--start: neither classifier.start nor segmenter.start is set in params.yaml; "),
+    ],
+)
+def test_a_start_and_its_address_belong_together(tmp_path, monkeypatch, settings, options, says):
+    copied(tmp_path)
+    (tmp_path / "params.yaml").write_text(
+        put((ROOT / "params.yaml").read_text(encoding="utf-8"), settings, "params.yaml")[0], encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    error = CliRunner().invoke(cli.cli, ["compile", "kubeflow", "--out", "pipeline.yaml", *options]).exception
+    assert str(error).startswith(says)
+    assert not (tmp_path / "pipeline.yaml").exists()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.long
 
 STORAGE = f"gs://{BUCKET}/glioflow"
 CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion", "own"]
+READ = ["benchmarks/quality/reference"]
 SETTINGS = [".dvc/config", ".dvcignore", ".gitignore"]
 TOY = Path(__file__).parent / "toy"
 
@@ -67,8 +68,8 @@ def origin(tmp_path_factory, patched, project):
     """The Git repository that the pods clone; a bare one, as servers have."""
     isolate(patched, tmp_path_factory)
     folder = tmp_path_factory.mktemp("origin")
-    for name in [*CODE, *SETTINGS]:
-        (folder / name).parent.mkdir(exist_ok=True)
+    for name in [*CODE, *(() if project.toy else READ), *SETTINGS]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:

@@ -100,7 +100,7 @@ def extended(tmp_path_factory):
     folder = tmp_path_factory.mktemp("extended")
     for name in [*FILES, "docs", "tests"]:
         target = folder / name
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, target)
     for recipe in RECIPES.values():
         for path, difference in files(recipe).items():

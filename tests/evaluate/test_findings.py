@@ -87,6 +87,17 @@ def test_a_leak_is_counted_over_both_networks_and_comes_first():
     assert "NOTHING" in second
 
 
+def test_a_start_that_knows_validation_patients_is_told_by_network():
+    made_from = {
+        "classifier": {"people": ["a"], "start": "", "started_from": []},
+        "segmenter": {"people": ["a"], "started_from": ["own/weights/v1", "reference"], "validation_known_to_start": 3},
+    }
+    (sentence,) = findings(QUIET, {"made_from": made_from}, ["x"])
+    assert sentence.startswith("The segmenter started from own/weights/v1, which was trained or chosen on 3 of the ")
+    made_from["segmenter"]["validation_known_to_start"] = 0
+    assert findings(QUIET, {"made_from": made_from}, ["x"]) == []
+
+
 @pytest.mark.parametrize(
     ("made_from", "says"),
     [

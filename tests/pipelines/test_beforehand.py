@@ -46,6 +46,14 @@ def test_a_scale_that_needs_a_gpu_is_refused_before_all_stages_and_not_written(t
         ({"evaluate": {"clinical": "grades.csv"}}, "evaluate.clinical: grades.csv: no such file"),
         ({"classifier": {"weights": "own/weights/w.h5"}}, "classifier.weights: own/weights/w.h5: no such file"),
         ({"classifier": {"weights": "here.h5"}}, "classifier.weights: here.h5: trainings would not see it change"),
+        (
+            {"segmenter": {"start": "own/weights/v1"}},
+            "segmenter.start: own/weights/v1: no network.json and no ",
+        ),
+        (
+            {"classifier": {"start": "reference"}},
+            "classifier.start: reference: no network.json and no network.",
+        ),
         ({"evaluate": {"clinical": None}}, "evaluate.clinical: stages depend on it; give one path for all scales, or "),
         ({"gate": {"champion": {"demo": "a", "full": "b"}}}, "gate.champion: stages depend on it; give one path"),
     ],

@@ -14,6 +14,7 @@ from whole_project import copied
 
 from components.common import params
 from components.common.params.values import NO_TABLE
+from components.train import starting_network
 from pipelines import own_weights
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -119,7 +120,16 @@ def test_files_that_params_name_are_dependencies_of_the_stages_that_read_them(tm
     assert "../grades.csv" in deps["evaluate"]
     assert "sides.csv" in deps["split"]
     for network in ("classifier", "segmenter"):
-        assert "own/weights" in deps[f"train@{network}"]
+        assert {"own/weights", f"benchmarks/quality/reference/{network}"} <= deps[f"train@{network}"]
+
+
+@pytest.mark.parametrize("network", ["classifier", "segmenter"])
+def test_a_network_to_start_from_lies_where_dvc_sees_it_change(network):
+    place = starting_network.folder_of(starting_network.REFERENCE, network)
+    assert {place.as_posix(), own_weights.WEIGHTS.as_posix()} <= {
+        dep.replace("${item}", network) for dep in STAGES["train"]["do"]["deps"]
+    }
+    assert (ROOT / place / "network.json").is_file()
 
 
 def test_without_tables_of_ones_own_the_stages_depend_on_one_that_says_so():
@@ -127,5 +137,6 @@ def test_without_tables_of_ones_own_the_stages_depend_on_one_that_says_so():
     assert tree["split"]["file"] == tree["evaluate"]["clinical"] == NO_TABLE
     assert (ROOT / NO_TABLE).is_file()
     assert (ROOT / own_weights.WEIGHTS).is_dir()
+    assert (tree["classifier"]["start"], tree["segmenter"]["start"]) == (None, None)
     chosen = params.parse(tree)
     assert (chosen.split.file, chosen.evaluate.clinical) == (None, None)

@@ -27,6 +27,8 @@ from pipelines import inert, workflow
         ("convert.storage", "Beam's workers run here", {}, {"convert__beam_args": ["--runner=DataflowRunner"]}),
         ("segmenter.augment.thick", "segmenter.neighbors is 0", {}, {"segmenter__neighbors": 1}),
         ("segmenter.paste", "segmenter.tumor_share is 1", {"segmenter__tumor_share": 1.0}, {}),
+        ("classifier.weights", "classifier.start gives the weights", {"classifier__start": "reference"}, {}),
+        ("segmenter.weights", "segmenter.start gives the weights", {"segmenter__start": "reference"}, {}),
         ("gate.margin", "there is no champion", {}, {"gate__champion": "used"}),
     ],
 )  # fmt: skip

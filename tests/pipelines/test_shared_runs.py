@@ -18,6 +18,7 @@ CODE = [
     "models",
     "pipelines",
     "own",
+    "benchmarks/quality/reference",
     "dvc.yaml",
     "pyproject.toml",
     ".dvc/config",

@@ -21,7 +21,7 @@ def project(tmp_path, monkeypatch):
     shutil.copy(ROOT / "dvc.yaml", tmp_path)
     for name in ("components", "models", "pipelines"):
         (tmp_path / name).symlink_to(ROOT / name)
-    for name in ("own", "champion"):
+    for name in ("own", "champion", "benchmarks/quality/reference"):
         shutil.copytree(ROOT / name, tmp_path / name)
     check_stages(tiny_tree())
     return tmp_path
@@ -47,7 +47,9 @@ def test_stages_are_known_by_dvcs_names_with_what_they_read(monkeypatch):
     assert found["train@segmenter"]["outs"] == ["artifacts/segmenter", "reports/training/segmenter"]
 
 
-@pytest.mark.parametrize("path", ["own/weights", "own/none.csv", "champion", "components"])
+@pytest.mark.parametrize(
+    "path", ["own/weights", "own/none.csv", "champion", "components", "benchmarks/quality/reference/segmenter"]
+)
 def test_a_missing_input_is_named_before_the_first_stage(project, path):
     (project / path).rename(project / "elsewhere")
     assert path in refused()

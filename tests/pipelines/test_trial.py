@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import yaml
-from conftest import tiny_tree
+from conftest import ROOT, tiny_tree
 from dvc_project import files, isolate
 from in_process import glioflow
 
 from components.common import params
 from components.common.errors import UserError
+from components.train import starting_network
 from pipelines import trial
 
 
@@ -32,6 +35,8 @@ def test_what_everybody_takes_costs_no_question(monkeypatch):
     assert asked(classifier={"weights": "imagenet"}) == ["classifier"]
     assert asked(classifier={"backbone": "MobileNt"}) == ["classifier"]
     assert asked(segmenter={"backbone": "MobileNet"}) == ["segmenter"]
+    assert asked(segmenter={"start": "reference"}) == ["segmenter"]
+    assert asked(classifier={"start": "reference"}) == ["classifier"]
     assert asked(convert={"beam_args": ["--direct_num_workers=many"]}) == ["beam"]
     assert asked(training={"gpu": "required"}) == ["gpu"]
     monkeypatch.setenv("TF_CONFIG", "{}")
@@ -69,6 +74,26 @@ def test_a_wrong_answer_is_one_line(kind, tmp_path, monkeypatch, capsys):
             trial.ASK.get(question, trial._build(question))(found)
     assert str(error.value).startswith(f"params.yaml: {says}")
     assert "\n" not in str(error.value)
+
+
+def test_a_start_of_another_architecture_is_one_line_with_the_values_that_fit(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UserError) as error:
+        trial.ASK.get("segmenter", trial._build("segmenter"))(chosen(segmenter={"start": "reference"}))
+    said = str(error.value)
+    assert said.startswith("params.yaml: segmenter.start: reference is another network: backbone is MobileNet ")
+    assert "image_size is 128 there and 32 here" in said
+    assert "\n" not in said
+
+
+def test_another_network_to_start_from_is_asked_about_anew(tmp_path):
+    shutil.copytree(ROOT / starting_network.folder_of("reference", "segmenter"), tmp_path / "start")
+    params = chosen(segmenter={"start": str(tmp_path / "start")})
+    before = trial._digest(params, ["segmenter"])
+    assert trial._digest(params, ["segmenter"]) == before
+    with (tmp_path / "start" / "network.weights.h5").open("ab") as file:
+        file.write(b"more")
+    assert trial._digest(params, ["segmenter"]) != before
 
 
 def test_workers_that_tf_config_names_unreadably_are_told(monkeypatch):

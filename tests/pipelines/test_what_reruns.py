@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from dvc.repo import Repo
 
+from pipelines.editing.params_text import put
+
 TRAININGS = {"train@classifier", "train@segmenter"}
 RERUN = {
     "components/report/templates/page.html.j2": {"report"},
@@ -16,6 +18,10 @@ RERUN = {
     "models/networks/losses.py": TRAININGS | {"assemble"},
     "components/train/loop.py": TRAININGS,
 }
+
+
+# The page shows every parameter.
+STARTS = {"classifier": {"train@classifier", "report"}, "segmenter": {"train@segmenter", "report"}}
 
 
 @pytest.fixture
@@ -42,3 +48,15 @@ def test_a_change_reruns_the_stages_that_run_it_and_no_training_else(status):
         file.write_bytes(before)
     assert found == RERUN
     assert changed() == set()
+
+
+def test_another_start_reruns_that_training_alone(status):
+    changed, project = status
+    found = {}
+    for network in STARTS:
+        before = (project / "params.yaml").read_text(encoding="utf-8")
+        after, _ = put(before, [f"{network}.start=reference"], "params.yaml")
+        (project / "params.yaml").write_text(after, encoding="utf-8")
+        found[network] = changed()
+        (project / "params.yaml").write_text(before, encoding="utf-8")
+    assert found == STARTS

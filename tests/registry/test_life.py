@@ -41,7 +41,11 @@ def one_bill():
 def trained(predicted, judged):
     """Models by the letters of the story: a first one, a worse one, a better one."""
     made = {
-        name: {network: {"code": name * 16, "people": []} for network in ("classifier", "segmenter")} for name in "abc"
+        name: {
+            network: {"code": name * 16, "people": [], "start": "5" * 64, "started_from": ["reference"]}
+            for network in ("classifier", "segmenter")
+        }
+        for name in "abc"
     }
     cuts = {"a": DRAWS_LESS, "b": MISSES_MUCH, "c": DRAWS_WELL}
     return {name: judged_model(predicted, judged, cut=cuts[name], made_from=made[name]) for name in "abc"}
@@ -125,6 +129,8 @@ def test_another_clone_gets_every_version_by_dvc(project, trained):
         *("metrics.json", "details.json", "verdict.json", "model_card.md", "params.yaml", "versions.json"),
         "sbom.cdx.json",
     }
+    made_from = json.loads((files / "versions.json").read_text(encoding="utf-8"))["data"]
+    assert {(one["start"], *one["started_from"]) for one in made_from.values()} == {("5" * 64, "reference")}
     bill = (files / "sbom.cdx.json").read_text(encoding="utf-8")
     packages = {part["purl"].split("@")[0] for part in json.loads(bill)["components"] if "purl" in part}
     assert {"pkg:pypi/tensorflow-cpu", "pkg:pypi/tfx", "pkg:pypi/dvc"} <= packages

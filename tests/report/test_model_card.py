@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 
 import pytest
 from made_up_run import HASH, made_up_run, over_confident
+from report_pages import page_of, section
 
 from components.common.errors import UserError
 from components.report.model_card import HEADLINE, write_card
@@ -94,6 +96,32 @@ def test_pre_trained_weights_have_a_licence_too(run, tmp_path):
         assert "ImageNet" in card_of(run, tmp_path)
     finally:
         path.write_text(text, encoding="utf-8")
+
+
+def started(run):
+    """The same run, whose segmenter started from a model that started from the reference model."""
+    record = copy.deepcopy(run.record)
+    record["made_from"]["segmenter"] |= {"start": "5" * 64, "started_from": ["own/weights/v1", "reference"]}
+    return replace(run, record=record)
+
+
+def test_a_trained_network_that_it_started_from_is_named_with_its_licence(run, tmp_path):
+    row = "| started from | no trained network | {} |"
+    before = card_of(run, tmp_path)
+    assert row.format("no trained network") in before
+    assert "started from a trained network" not in before
+    card = card_of(started(run), tmp_path)
+    assert row.format("own/weights/v1, from reference") in card
+    assert "The segmenter started from a trained network, own/weights/v1, which started from reference, and so" in card
+    assert "CC BY-NC-SA 4.0" in card
+    assert "CC BY-NC-SA 4.0" not in before
+
+
+def test_the_page_names_it_with_the_hash_of_its_files(run, tmp_path):
+    assert "5" * 64 not in page_of(run, tmp_path)
+    page = section(page_of(started(run), tmp_path), "versions")
+    assert "The segmenter started from a trained network, own/weights/v1, which started from reference, and so" in page
+    assert f"<td>start</td><td><code>{'5' * 64}</code></td>" in page
 
 
 def test_findings_and_refusals_come_before_any_number(tmp_path, tiny_params):

@@ -56,6 +56,7 @@ class Recipe(Group):
     average: Annotated[float, Field(ge=0, lt=1)]
     neighbors: Annotated[int, Field(ge=0, le=4)]
     normalization: Literal["slice", "unit"]
+    start: str | None
     augment: Augment
 
 
@@ -77,10 +78,10 @@ class Classifier(Recipe):
                 f"head_epochs is {self.head_epochs}, and there are {self.epochs} epochs in all: none is left to "
                 "finetune; lower head_epochs or raise epochs"
             )
-        if self.strategy != "finetune" and self.weights == "none":
+        if self.strategy != "finetune" and self.weights == "none" and self.start is None:
             raise ValueError(
                 f"strategy {self.strategy} needs pre-trained weights: a head on random features learns nothing; "
-                "set weights, or strategy to finetune"
+                "set weights or start, or strategy to finetune"
             )
         return self
 

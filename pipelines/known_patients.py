@@ -1,0 +1,38 @@
+"""Does a training start from a network that knows patients who are to be tested? Asked before the first stage."""
+
+from __future__ import annotations
+
+from components.common.errors import UserError
+from components.common.params import Params
+from components.train.starting_network import read_start, refuse_tested
+from pipelines.paths import SPLITS
+from pipelines.trial import NETWORKS, is_up_to_date
+
+
+def check_tested(chosen: Params, *, everybody: bool = False) -> None:
+    """Refuse a start that was trained or chosen on a test patient, as far as the splits are known yet.
+
+    A training itself asks again, when its splits are made. Until then, splits of other scans or parameters say nothing.
+
+    Args:
+        chosen: parameters of params.yaml, which is written.
+        everybody: whether each patient will be tested once, by cross-validation.
+
+    Raises:
+        UserError: it was; the message counts them.
+    """
+    starts = {network: start for network in NETWORKS if (start := read_start(chosen, network))}
+    if not starts or not SPLITS.is_file():
+        return
+    # Imported only if needed: every run makes these checks.
+    from components.common.tables import read_splits
+    from components.scans.identity import fingerprint
+
+    table = read_splits(SPLITS)
+    tested = {fingerprint(name) for name in table["patient"][everybody | (table["split"] == "test")]}
+    try:
+        for network, start in starts.items():
+            refuse_tested(start, network, tested)
+    except UserError:
+        if is_up_to_date("ingest" if everybody else "split"):
+            raise

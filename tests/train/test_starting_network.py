@@ -1,0 +1,211 @@
+"""What is asked of a network before a training starts from it; every refusal is one line that names no patient."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from knobs import turned
+from tiny_training import changed
+
+from components.common.errors import UserError
+from components.scans.identity import fingerprint
+from components.train import settings
+from components.train.same_architecture import FREE, PARAMETERS, check_architecture
+from components.train.starting_network import (
+    REFERENCE_WEIGHTS,
+    Start,
+    folder_of,
+    known_validation,
+    read_start,
+    refuse_tested,
+)
+
+NETWORKS = ("classifier", "segmenter")
+PEOPLE = [fingerprint(name) for name in ("P1", "P2")]
+FINGERPRINTS = st.frozensets(st.integers(0, 30).map(lambda number: fingerprint(f"P{number}")))
+RECORD = {"network": "segmenter", "arguments": {"filters": [2, 2]}, "made_from": {"people": PEOPLE}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A network as a training leaves it, as far as it is looked at without Keras."""
+    (tmp_path / "network.json").write_text(json.dumps(RECORD), encoding="utf-8")
+    (tmp_path / "network.weights.h5").write_bytes(b"weights")
+    return tmp_path
+
+
+def starting(folder):
+    return turned(segmenter__start=str(folder))
+
+
+def start(people=PEOPLE, arguments=None, name="reference"):
+    return Start(name, REFERENCE_WEIGHTS / "segmenter", arguments or {}, frozenset(people), "", (name,))
+
+
+def refused(action, *arguments):
+    with pytest.raises(UserError) as error:
+        action(*arguments)
+    said = str(error.value)
+    assert "\n" not in said
+    assert not any(f"P{number}" in said or fingerprint(f"P{number}") in said for number in range(31))
+    return said
+
+
+def test_without_a_start_nothing_is_read():
+    assert [read_start(turned(), network) for network in NETWORKS] == [None, None]
+
+
+def test_reference_stands_for_the_projects_own_networks():
+    assert [folder_of("reference", network) for network in NETWORKS] == [REFERENCE_WEIGHTS / one for one in NETWORKS]
+    assert folder_of("own/weights/before", "segmenter").as_posix() == "own/weights/before"
+
+
+def test_a_network_is_known_by_both_its_files(folder):
+    found = read_start(starting(folder), "segmenter")
+    assert found.people == frozenset(PEOPLE)
+    assert found.lineage == (str(folder),)
+    (folder / "network.weights.h5").write_bytes(b"others")
+    other = read_start(starting(folder), "segmenter")
+    (folder / "network.json").write_text(json.dumps(RECORD, indent=2), encoding="utf-8")
+    assert len({found.digest, other.digest, read_start(starting(folder), "segmenter").digest}) == 3
+
+
+def test_a_copy_elsewhere_is_read_in_its_place(folder):
+    params = turned(segmenter__start="own/weights/not-here")
+    assert read_start(params, "segmenter", folder).name == "own/weights/not-here"
+
+
+def test_what_a_start_started_from_is_remembered(folder):
+    made_from = RECORD["made_from"] | {"started_from": ["own/weights/first", "reference"]}
+    (folder / "network.json").write_text(json.dumps(RECORD | {"made_from": made_from}), encoding="utf-8")
+    assert read_start(starting(folder), "segmenter").lineage == (str(folder), "own/weights/first", "reference")
+
+
+@pytest.mark.parametrize("file", ["network.json", "network.weights.h5"])
+def test_a_missing_file_is_told_with_its_remedy(folder, file):
+    (folder / file).unlink()
+    assert refused(read_start, starting(folder), "segmenter") == (
+        f"params.yaml: segmenter.start: {folder}: no {file} there; copy artifacts/segmenter of the run that trained it"
+    )
+
+
+def test_a_folder_that_dvc_has_not_fetched_is_told_how(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own" / "weights").mkdir(parents=True)
+    (tmp_path / "own" / "weights" / "before.dvc").touch()
+    said = refused(read_start, turned(classifier__start="own/weights/before/classifier"), "classifier")
+    assert said == (
+        "params.yaml: classifier.start: own/weights/before/classifier: no network.json and no network.weights.h5 "
+        "there; `dvc pull own/weights/before.dvc` fetches it"
+    )
+
+
+def test_an_installation_without_the_reference_networks_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = refused(read_start, turned(segmenter__start="reference"), "segmenter")
+    assert said == (
+        "params.yaml: segmenter.start: reference: no network.json and no network.weights.h5 there; restore it with "
+        "`git checkout -- benchmarks/quality/reference/segmenter`, which only a checkout of the project has"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "null", "1", "[" * 9999, '"text"', "{}", '{"network": "segmenter"}', "\ufeff{", "[[[",
+        '{"network": "segmenter", "arguments": {}, "made_from": []}',
+        '{"network": "segmenter", "arguments": 3, "made_from": {"people": ["a"]}}',
+        '{"network": "segmenter", "arguments": {}, "made_from": {"people": 7}}',
+    ],
+)  # fmt: skip
+def test_a_damaged_record_is_one_line(folder, text):
+    (folder / "network.json").write_text(text, encoding="utf-8")
+    said = refused(read_start, starting(folder), "segmenter")
+    assert said == f"params.yaml: segmenter.start: {folder}: its network.json is damaged; copy the folder again"
+
+
+def test_the_other_network_is_refused(folder):
+    said = refused(read_start, turned(classifier__start=str(folder)), "classifier")
+    assert said.endswith("holds a segmenter; name a folder with a classifier")
+
+
+@pytest.mark.parametrize("made_from", [{}, {"people": []}, {"people": None}])
+def test_a_network_that_keeps_silent_about_its_people_is_refused(folder, made_from):
+    (folder / "network.json").write_text(json.dumps(RECORD | {"made_from": made_from}), encoding="utf-8")
+    said = refused(read_start, starting(folder), "segmenter")
+    assert "does not record whom it was trained on, so no later check could find a leak; start from a network" in said
+
+
+OTHER = {
+    "name": "ResNet50", "backbone": "MobileNet", "size": 64, "pooling": "max", "neighbors": 1, "normalization": "slice",
+    "filters": [4, 4], "norm": "instance", "head": "softmax", "upsampling": "nearest", "weights": "imagenet", "seed": 7,
+    "strategy": "frozen", "dropout": 0.7,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_argument_that_shapes_a_network_must_be_equal_and_no_other(network):
+    arguments = settings.network_arguments(turned(), network)
+    check_architecture(start(arguments=arguments), network, arguments)
+    for name, value in arguments.items():
+        other = OTHER[name] if value != OTHER[name] else "unit"
+        found = start(arguments=arguments | {name: other})
+        if name in FREE:
+            check_architecture(found, network, arguments)
+            continue
+        said, knob = refused(check_architecture, found, network, arguments), PARAMETERS.get(name, name)
+        assert said.startswith(f"params.yaml: {network}.start: reference is another network: {knob} is ")
+        assert f" -S {network}.{knob}=" in said
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_values_in_the_message_make_the_network_fit(network):
+    """Taken as they are typed, they turn the parameters into those of the start."""
+    from pipelines.editing.assignments import read_value
+
+    wanted = {"classifier": {"neighbors": 2, "pooling": "max"}, "segmenter": {"filters": [4, 8], "backbone": None}}
+    params = changed(turned(), "segmenter", backbone="MobileNet", filters=[4, 4])
+    there = settings.network_arguments(changed(params, network, **wanted[network]), network)
+    said = refused(check_architecture, start(arguments=there), network, settings.network_arguments(params, network))
+    typed = dict(re.findall(rf"-S {network}\.(\w+)=(\S+?)(?=,? )", said))
+    values = {knob: read_value(f"{network}.{knob}", text) for knob, text in typed.items()}
+    assert values == wanted[network]
+
+
+def test_an_encoder_that_only_one_of_two_networks_has_is_named():
+    params = turned(segmenter__backbone="MobileNet", segmenter__filters=[4, 8, 16, 32])
+    said = refused(
+        check_architecture,
+        start(arguments=settings.network_arguments(turned(), "segmenter")),
+        "segmenter",
+        settings.network_arguments(params, "segmenter"),
+    )
+    assert "backbone is null there and MobileNet here" in said
+    assert "weights" not in said
+
+
+@given(known=FINGERPRINTS, tested=FINGERPRINTS)
+def test_a_test_patient_whom_the_start_knows_is_refused_by_number_not_by_name(known, tested):
+    seen = len(known & tested)
+    if not seen:
+        refuse_tested(start(known), "segmenter", tested)
+        return
+    said = refused(refuse_tested, start(known), "segmenter", sorted(tested))
+    assert f"reference was trained or chosen on {seen} of the {len(tested)} test patients" in said
+
+
+@given(known=FINGERPRINTS, validated=FINGERPRINTS)
+def test_validation_patients_whom_the_start_knows_are_counted(known, validated):
+    assert known_validation(start(known), "segmenter", validated) == len(known & validated)
+
+
+def test_validation_patients_whom_the_start_knows_are_said(capsys):
+    known_validation(start(), "segmenter", [*PEOPLE, fingerprint("P3")])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("segmenter: reference was trained or chosen on 2 of the 3 validation patients: ")
+    known_validation(start(), "segmenter", [fingerprint("P3")])
+    assert capsys.readouterr().out == ""
