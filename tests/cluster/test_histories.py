@@ -9,9 +9,10 @@ from dvc.cli import main as dvc
 from dvc_project import isolate, run
 
 from components.common import params
-from pipelines.cluster.pods import START, Run, prepare
+from pipelines.cluster.pod_run import Run
+from pipelines.cluster.pods import START, prepare
 
-STAGE = {"cmd": "true", "outs": [{"result": {"cache": False}}]}
+STAGE = {"cmd": "true", "meta": {"resources": {"cpu": 1, "memory": "1Gi"}}, "outs": [{"result": {"cache": False}}]}
 
 
 @pytest.fixture
@@ -23,7 +24,8 @@ def clone(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path / "clone")
     run(".", "git checkout -q -b main")
     assert dvc(["init", "-q"]) == 0
-    (tmp_path / "clone" / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"only": STAGE}}), encoding="utf-8")
+    (tmp_path / "clone" / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"push": STAGE}}), encoding="utf-8")
+    (tmp_path / "clone" / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     run(".", "git add .")
     run(".", "git commit -q -m code")
     return tmp_path / "clone"
@@ -31,7 +33,7 @@ def clone(tmp_path, tmp_path_factory, monkeypatch):
 
 def publish(clone, *options):
     """Results of an earlier run on their branch, in a commit made with these options of Git."""
-    (clone / "dvc.lock").write_text("schema: '2.0'\nstages: {only: {cmd: earlier}}\n", encoding="utf-8")
+    (clone / "dvc.lock").write_text("schema: '2.0'\nstages: {push: {cmd: earlier}}\n", encoding="utf-8")
     (clone / "result").write_text("earlier\n", encoding="utf-8")
     run(clone, "git checkout -q", *options, "results")
     run(clone, "git add -f dvc.lock result")
@@ -43,13 +45,12 @@ def publish(clone, *options):
 def started(tmp_path):
     """What the first pod of a run hands to the others; and whether it is the commit of the code that it names."""
     this = Run("this", str(tmp_path / "storage"), (), "glioflow/results")
-    assert prepare(this) == run(".", "git rev-parse HEAD").strip()
+    assert prepare(this).commit == run(".", "git rev-parse HEAD").strip()
     return this.store.get(START)
 
 
 def test_a_pod_s_tags_go_where_its_clone_is_from(clone, tmp_path):
     """Else a version would be registered in a clone that is thrown away, and named where nobody finds it."""
-    (clone / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     Run("this", str(tmp_path / "storage"), ("seed=3",), "glioflow/results").enter()
     assert params.load().registry.git_remote == "origin"
     Run("this", str(tmp_path / "storage"), ("registry.git_remote=hub",), "glioflow/results").enter()
@@ -61,7 +62,7 @@ def test_results_are_taken_up_be_their_history_the_code_s_or_not(clone, tmp_path
     """It is not where somebody has begun the code's history anew, or the clone is too shallow to know."""
     publish(clone, history)
     found = started(tmp_path)
-    assert found.stages == {"only": {"cmd": "earlier"}}
+    assert found.stages == {"push": {"cmd": "earlier"}}
     assert found.files == {"result": "earlier\n"}
     assert found.done == run(clone, "git rev-parse origin/glioflow/results").strip()
 
