@@ -72,7 +72,7 @@ def test_what_is_no_revision_ends_in_one_line_and_is_never_an_option(origin, tmp
     result = cloned(tmp_path, origin, revision)
     assert result.returncode == 2
     assert result.stderr == f"revision: {revision}: no branch, tag or commit of {origin}; correct it\n"
-    assert run(tmp_path / "glioflow", "git branch --list").split() == ["main"]
+    assert run(tmp_path / "glioflow", "git branch --list").split() == ["*", "main"]
 
 
 @pytest.fixture
