@@ -69,8 +69,14 @@ def _passes(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and (error.errno in ERRNOS or isinstance(error, socket.gaierror)):
         return True
-    status = getattr(error, "code", None) or getattr(error, "status", None)
-    return (str(status).isdigit() and int(str(status)) in STATUSES) or not CLASSES.isdisjoint(_classes(error))
+    return not STATUSES.isdisjoint(_statuses(error)) or not CLASSES.isdisjoint(_classes(error))
+
+
+def _statuses(error: BaseException) -> Iterator[int]:
+    """HTTP's status: a number, an enumeration's member or text, by the library's taste."""
+    for status in (getattr(error, "code", None), getattr(error, "status", None)):
+        if isinstance(status, int) or (isinstance(status, str) and status.isdigit()):
+            yield int(status)
 
 
 def _classes(error: BaseException) -> Iterator[str]:
