@@ -171,7 +171,7 @@ def test_servers_may_list_and_read_approved_models_and_nothing_else():
 def test_node_counts_are_those_of_the_pool_and_not_of_each_zone():
     """`initial_node_count` counts in each zone, `total_..._node_count` in all."""
     cluster = (FOLDER / "modules" / "cluster" / "main.tf").read_text()
-    pools = dict(re.findall(r"(?ms)^    (\w+) = {$(.*?)^    }$", cluster))
+    pools = dict(re.findall(r"(?ms)^    (\w+) = {$(.*?)^    }$", cluster.partition("\n  pools = {")[2]))
     assert set(pools) == {"system", "cpu", "gpu"}
     for name, body in pools.items():
         least = int(re.search(r"least\s+= (\d+)", body)[1])
