@@ -33,7 +33,9 @@ def notify(url: str, run: str, status: str, failures: str) -> None:
     try:
         with request.urlopen(asked, timeout=SECONDS):  # noqa: S310
             pass
-    except (OSError, error.HTTPError) as problem:
+    except OSError as problem:
+        if isinstance(problem, error.HTTPError):
+            problem.close()
         host = parse.urlsplit(url).hostname  # the rest of the address is a secret
         reason = getattr(problem, "reason", None) or problem
         if is_passing(problem):
