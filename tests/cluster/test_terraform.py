@@ -212,3 +212,36 @@ def test_pools_match_what_pods_ask_for(objects):
     assert re.search(rf"^    {pool}\s*= {{", cluster, re.MULTILINE)
     assert {each["key"] for one in pods for each in one.get("tolerations", [])} == {"nvidia.com/gpu"}
     assert '["nvidia.com/gpu"]' in cluster
+
+
+@pytest.fixture
+def variables(tmp_path):
+    """Plan with the environment's variables alone, which need no provider; returns what Terraform complains of."""
+
+    def planned(environment, right="", wrong=""):
+        shutil.copy(FOLDER / "variables.tf", tmp_path)
+        site = (FOLDER / "site.tfvars.example").read_text()
+        assert right in site
+        (tmp_path / "site.tfvars").write_text(site.replace(right, wrong))
+        files = [FOLDER / "environments" / environment / "environment.tfvars", tmp_path / "site.tfvars"]
+        result = terraform("plan", "-input=false", *(f"-var-file={file}" for file in files), cwd=tmp_path)
+        return " ".join(result.stderr.split())
+
+    return planned
+
+
+@pytest.mark.parametrize(
+    ("environment", "right", "wrong", "complaint"),
+    [
+        ("prod", "", "", ""),
+        ("dev", "source=gs://my-project-glioflow/scans ", "", ""),
+        ("prod", "source=gs://my-project-glioflow/scans ", "", "it would run on synthetic scans"),
+        ("prod", "source=gs://my-project-glioflow/scans", "source=", "it would run on synthetic scans"),
+        ("prod", "source=gs", "split.resource=gs", "it would run on synthetic scans"),
+        ("dev", "sha256:" + 64 * "0", "latest", "sha256: and 64 hexadecimal digits"),
+    ],
+)
+def test_prod_needs_scans_and_every_environment_images_by_digest(variables, environment, right, wrong, complaint):
+    told = variables(environment, right, wrong)
+    assert complaint in told
+    assert bool(told) == bool(complaint)
