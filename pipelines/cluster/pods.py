@@ -11,7 +11,7 @@ from pathlib import Path
 from dvc.repo import Repo
 
 from components.common.errors import PassingError, UserError
-from components.registry.git import git
+from components.registry.git import GitError, git
 from components.registry.snapshot import snapshot
 from pipelines import times
 from pipelines.cluster.dag import before, steps
@@ -28,7 +28,11 @@ def prepare(run: Run) -> Plan:
 
     It starts from the results of the last run, so that patients keep their splits and nothing is done twice. A stage
     that has nothing new, nor has any before it, gets its result here, and needs no pod.
+
+    Raises:
+        UserError: the branch of results has a name that no branch can have, or a parameter is wrong.
     """
+    _check_branch(run.branch)
     commit, tip = git("rev-parse", "HEAD"), _tip(run.branch)
     run.enter()
     with Repo() as repo:
@@ -103,6 +107,16 @@ def publish(run: Run) -> dict[str, str]:
         git("push", "--quiet", ORIGIN, f"{commit}:refs/heads/{run.branch}")
     run.store.remove()
     return done
+
+
+def _check_branch(name: str) -> None:
+    """Refuse now what Git would refuse at the end of the night."""
+    try:
+        git("check-ref-format", f"refs/heads/{name}")
+    except GitError as error:
+        raise UserError(
+            f"branch: {name!r} is no name that a branch can have; correct the parameter `branch`"
+        ) from error
 
 
 def _uncached(repo: Repo) -> list[str]:

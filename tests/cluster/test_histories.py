@@ -9,10 +9,15 @@ from dvc.cli import main as dvc
 from dvc_project import isolate, run
 
 from components.common import params
+from components.common.errors import UserError
 from pipelines.cluster.pod_run import Run
 from pipelines.cluster.pods import START, prepare
 
-STAGE = {"cmd": "true", "meta": {"resources": {"cpu": 1, "memory": "1Gi"}}, "outs": [{"result": {"cache": False}}]}
+STAGE = {
+    "cmd": "echo 1 > result",
+    "meta": {"resources": {"cpu": 1, "memory": "1Gi"}},
+    "outs": [{"result": {"cache": False}}],
+}
 
 
 @pytest.fixture
@@ -82,3 +87,27 @@ def test_a_shallow_clone_takes_up_results_too(clone, tmp_path, monkeypatch):
     run(tmp_path, "git clone -q --depth 1 -b main", f"file://{tmp_path}/hub.git", "shallow")
     monkeypatch.chdir(tmp_path / "shallow")
     assert started(tmp_path).files == {"result": "earlier\n"}
+
+
+@pytest.mark.parametrize("branch", ["", "a b", "a..b", "x.lock", "a:b", "~"])
+def test_a_branch_that_can_not_be_is_refused_before_anything_runs(clone, tmp_path, branch):
+    with pytest.raises(UserError, match=r"^branch: .* is no name that a branch can have"):
+        prepare(Run("this", str(tmp_path / "storage"), (), branch))
+    assert not (tmp_path / "storage").exists()
+
+
+def test_what_has_changed_since_the_results_has_a_pod_and_what_has_not_has_none(clone, tmp_path):
+    this = Run("this", str(tmp_path / "storage"), (), "glioflow/results")
+    assert prepare(this).stages == {"push": True}
+    assert dvc(["repro", "-q"]) == 0
+    run(".", "git checkout -q -b results")
+    run(".", "git add -f dvc.lock result")
+    run(".", "git commit -q -m results")
+    run(".", "git push -q origin HEAD:glioflow/results")
+    run(".", "git checkout -q main")
+    plan = prepare(this)
+    assert plan.stages == {"push": False}
+    assert this.store.get("push").done == "nothing new"
+    plan.write(tmp_path / "told")
+    told = {file.name: file.read_text() for file in (tmp_path / "told").iterdir()}
+    assert told == {"commit": run(".", "git rev-parse HEAD").strip(), "push": "false"}
