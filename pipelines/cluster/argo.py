@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import yaml
-from hera.workflows import DAG, CronWorkflow, Env, Parameter, SecretEnv, Task, WorkflowTemplate
+from hera.workflows import DAG, CronWorkflow, Parameter, Task, WorkflowTemplate
 from hera.workflows import models as m
 
 from components.common.errors import UserError
 from pipelines.cluster import dag
-from pipelines.cluster.argo_pod import SMALL, START, container, pod
+from pipelines.cluster.argo_pod import SMALL, START, pod
+from pipelines.cluster.argo_telling import metrics, notify
 
 NAME = "glioflow"
 ACCOUNT = "glioflow-runner"  # infra/terraform defines its permissions
@@ -76,7 +77,7 @@ def template(order: list[dag.Step], values: Mapping[str, str | None]) -> Workflo
         ),
         pod_gc=m.PodGC(strategy="OnPodSuccess"),
         ttl_strategy=m.TTLStrategy(seconds_after_completion=14 * DAY),
-        metrics=_metrics(),
+        metrics=metrics(),
     ) as workflow:
         prepare = pod(
             "prepare", f"glioflow pod prepare --out {START}", SMALL, revision="{{workflow.parameters.revision}}"
@@ -98,9 +99,9 @@ def template(order: list[dag.Step], values: Mapping[str, str | None]) -> Workflo
                 _after(tasks[step.stage], [tasks[name] for name in step.needs] or [first])
             last = Task(name="publish", template=publish, arguments=[commit])
             _after(last, [tasks[order[-1].stage]])
-        notify = _notify()
+        told = notify()
         with DAG(name="on-exit"):
-            Task(name="notify", template=notify, when='"{{workflow.status}}" != "Succeeded"')
+            Task(name="notify", template=told, when='"{{workflow.status}}" != "Succeeded"')
     return workflow
 
 
@@ -117,37 +118,6 @@ def _after(task: Task, needs: Iterable[Task]) -> None:
 def _told(name: str, **more: str) -> Parameter:
     """What `prepare` leaves in a file of that name; a stage that its commit does not know says so itself."""
     return Parameter(name=name, value_from=m.ValueFrom(path=f"{START}/{name}", **more))
-
-
-def _notify() -> object:
-    """The pod that tells a webhook of a failed run: by the image's own code, for the repository may be what is away."""
-    return container(
-        "notify",
-        "exec glioflow notify\n",
-        dag.Resources(cpu=1, memory="512Mi", disk="1Gi"),
-        [
-            SecretEnv(name="GLIOFLOW_WEBHOOK", secret_name="glioflow-webhook", secret_key="url", optional=True),  # noqa: S106
-            Env(name="GLIOFLOW_RUN", value="{{workflow.name}}"),
-            Env(name="GLIOFLOW_STATUS", value="{{workflow.status}}"),
-            Env(name="GLIOFLOW_FAILURES", value="{{workflow.failures}}"),
-        ],
-    )
-
-
-def _metrics() -> m.Metrics:
-    """What alerts can be built on: how runs ended, and how long they took."""
-    status = [m.MetricLabel(key="status", value="{{workflow.status}}")]
-    return m.Metrics(
-        prometheus=[
-            m.Prometheus(name="glioflow_runs", help="Runs by their end.", labels=status, counter=m.Counter(value="1")),
-            m.Prometheus(
-                name="glioflow_run_seconds",
-                help="Duration of the last run.",
-                labels=status,
-                gauge=m.Gauge(value="{{workflow.duration}}", realtime=False),
-            ),
-        ]
-    )
 
 
 def cron(schedule: str | None) -> CronWorkflow:
