@@ -106,8 +106,11 @@ def template(order: list[dag.Step], values: Mapping[str, str | None]) -> Workflo
 
 
 def _parameter(name: str, value: str | None) -> Parameter:
-    given = {} if value is None else {"value": value}
-    return Parameter(name=name, description=PARAMETERS[name][1], **given)
+    why = PARAMETERS[name][1]
+    # None would be taken for a value.
+    return (
+        Parameter(name=name, description=why) if value is None else Parameter(name=name, value=value, description=why)
+    )
 
 
 def _after(task: Task, needs: Iterable[Task]) -> None:
@@ -115,9 +118,9 @@ def _after(task: Task, needs: Iterable[Task]) -> None:
         needed.next(task)
 
 
-def _told(name: str, **more: str) -> Parameter:
+def _told(name: str, default: str | None = None) -> Parameter:
     """What `prepare` leaves in a file of that name; a stage that its commit does not know says so itself."""
-    return Parameter(name=name, value_from=m.ValueFrom(path=f"{START}/{name}", **more))
+    return Parameter(name=name, value_from=m.ValueFrom(path=f"{START}/{name}", default=default))
 
 
 def cron(schedule: str | None) -> CronWorkflow:

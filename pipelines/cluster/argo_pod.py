@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hera.workflows import Container, EmptyDirVolume, Env, Parameter, Resources, SecretVolume
@@ -71,13 +72,15 @@ def pod(name: str, line: str, asks: dag.Resources, *, revision: str | None = Non
         default_mode=0o440,
         read_only=True,
     )
-    made = container(name, f"{clone.SCRIPT}exec {line}\n", asks, [Env(name=k, value=v) for k, v in variables.items()])
+    environment = [Env(name=key, value=value) for key, value in variables.items()]
+    made = container(name, f"{clone.SCRIPT}exec {line}\n", asks, environment, [secret])
     made.inputs = [] if revision else [Parameter(name="commit")]
-    made.volumes = [*(made.volumes or []), secret]
     return made
 
 
-def container(name: str, script: str, asks: dag.Resources, variables: list[Any]) -> Container:
+def container(
+    name: str, script: str, asks: dag.Resources, variables: list[Any], volumes: Sequence[SecretVolume] = ()
+) -> Container:
     """Template of a pod that runs a shell script in an empty folder.
 
     Args:
@@ -85,6 +88,7 @@ def container(name: str, script: str, asks: dag.Resources, variables: list[Any])
         script: lines for `sh -eu`.
         asks: requested cores, memory, disk space and GPUs.
         variables: environment variables.
+        volumes: what it gets beside its own folders.
     """
     return Container(
         name=name,
@@ -110,6 +114,7 @@ def container(name: str, script: str, asks: dag.Resources, variables: list[Any])
         volumes=[
             _scratch("workspace", asks.disk, WORK),
             _scratch("tmp", "1Gi", "/tmp"),  # noqa: S108  for what does not heed TMPDIR
+            *volumes,
         ],
         archive_location=LOGS,
         retry_strategy=RETRIES,
@@ -120,4 +125,4 @@ def container(name: str, script: str, asks: dag.Resources, variables: list[Any])
 
 
 def _scratch(name: str, limit: str, place: str) -> EmptyDirVolume:
-    return EmptyDirVolume(name=name, size_limit=limit, mount_path=place)
+    return EmptyDirVolume(name=name, size_limit=m.Quantity(limit), mount_path=place)
