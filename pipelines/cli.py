@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import click
 
-from components.common import packages, system
+from components.common import faults, packages, system
 from components.common.errors import UserError
 from pipelines import account, project, quiet
 from pipelines.verbs import cluster, pod, predict, registry, review, run, serve, stage, study
@@ -49,25 +49,35 @@ for _verb in (
     *(review.review, review.adopt),
     *(registry.models, registry.promote, registry.rollback),
     *(study.tune, study.crossval),
-    *(stage.stage, pod.pod, cluster.compile_, cluster.recur),
+    *(stage.stage, pod.pod, cluster.compile_, cluster.recur, cluster.notify),
 ):
     cli.add_command(_of_workflow(_verb))
 
 
 def main() -> None:
-    """Entry point: a `UserError`, or an error of the machine, becomes one line on standard error, exit status 2."""
+    """Entry point: a `UserError`, or an error of the machine, becomes one line on standard error.
+
+    The exit status is 2, or 75 if the fault may pass by itself.
+    """
     try:
         account.complete()
         project.take_its_code()
         quiet.silence()
         cli()
     except UserError as error:
-        _end(str(error))
+        _end(str(error), error)
     except Exception as error:
-        words = system.in_words(error) or packages.missing(error) or _of_dvc(error)
+        words = system.in_words(error) or packages.missing(error) or _of_dvc(error) or _passing(error)
         if words is None:  # a bug
             raise
-        _end(words)
+        _end(words, error)
+
+
+def _passing(error: Exception) -> str | None:
+    """Return what to say of a server that is away, whatever library was talking to it."""
+    if not faults.is_passing(error):
+        return None
+    return f"{' '.join(str(error).split()) or type(error).__name__}; this may pass, so start again later"
 
 
 def _of_dvc(error: Exception) -> str | None:
@@ -78,6 +88,6 @@ def _of_dvc(error: Exception) -> str | None:
     return None
 
 
-def _end(words: str) -> NoReturn:
+def _end(words: str, error: Exception) -> NoReturn:
     click.echo(f"glioflow: {' '.join(words.split())}", err=True)
-    sys.exit(2)
+    sys.exit(faults.PASSING if faults.is_passing(error) else 2)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from components.common.faults import is_passing
 from components.common.files import read_json, write_json
 
 BEGAN = time.time()  # the command line imports this module before doing anything else
@@ -41,7 +42,12 @@ def noted(stage: str) -> Iterator[None]:
         return
     note = {"began": BEGAN, "seconds": None, "starter": _starter()}
     write_json(FOLDER / f"{stage}.json", note)
-    yield
+    try:
+        yield
+    except Exception as error:
+        # DVC keeps a stage's exit status to itself.
+        write_json(FOLDER / f"{stage}.json", note | {"passing": is_passing(error)})
+        raise
     write_json(FOLDER / f"{stage}.json", note | {"seconds": round(time.time() - BEGAN, 1)})
 
 
@@ -65,6 +71,13 @@ def last_run(since: float | None = None) -> LastRun:
         else:
             found.seconds[stage] = note["seconds"]
     return found
+
+
+def failed_in_passing(stage: str, since: float) -> bool:
+    """Return whether a stage has ended since then by a fault that may pass by itself."""
+    file = FOLDER / f"{stage}.json"
+    note = read_json(file) if file.exists() else {}
+    return bool(note.get("passing")) and note["began"] >= since
 
 
 def stage_names() -> Iterator[str]:

@@ -1,8 +1,15 @@
-"""The one error that users see: bad input, reported in one line."""
+"""The errors that users see: bad input, or a server that is away, reported in one line."""
 
 
 class UserError(Exception):
     """Something the user can fix. The message names the file, the reason and the remedy, in one line.
 
     The command line prints it without a traceback and exits with status 2.
+    """
+
+
+class PassingError(UserError):
+    """A fault that may pass by itself, such as a server that does not answer; trying again later is the remedy.
+
+    The command line exits with status 75, upon which Argo starts the pod again.
     """

@@ -15,7 +15,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from components.common import packages
-from components.common.errors import UserError
+from components.common.errors import PassingError, UserError
+from components.common.faults import is_passing
 
 # It also logs the traceback of errors that it raises, which are reported in one line here.
 logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
@@ -83,7 +84,8 @@ class Storage:
 
     def remove(self) -> None:
         """Delete everything below the address."""
-        self.fs.rm(self.root, recursive=True)
+        with _in_one_line(self.address):
+            self.fs.rm(self.root, recursive=True)
 
     @cached_property
     def files(self) -> list[str]:
@@ -138,7 +140,7 @@ class Storage:
 
 @contextmanager
 def _in_one_line(place: str) -> Iterator[None]:
-    """Turn any error of a storage into a UserError about `place`."""
+    """Turn any error of a storage into a UserError about `place`; into a PassingError if it may pass."""
     try:
         yield
     except Exception as error:  # every storage has its own family of exceptions
@@ -146,4 +148,6 @@ def _in_one_line(place: str) -> Iterator[None]:
             raise UserError(f"{place}: not accessible: gcsfs {packages.remedy('gcsfs')}") from error
         missing = isinstance(error, FileNotFoundError)
         reason = "no such bucket or file" if missing else " ".join(str(error).split()) or type(error).__name__
+        if is_passing(error):
+            raise PassingError(f"{place}: does not answer ({reason}); this may pass, so start again later") from error
         raise UserError(f"{place}: not accessible ({reason}); check the address and your access") from error

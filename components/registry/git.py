@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from components.common.errors import UserError
+from components.common.errors import PassingError, UserError
 from components.registry.names import ARTIFACT
 
 NO_REPOSITORY = (
@@ -19,11 +19,24 @@ NO_REPOSITORY = (
     "`git commit -m start`"
 )
 
+# What Git says where the server is away or out of breath, whatever the address; `grep -E` reads it, too.
+AWAY = (
+    "Could not resolve|name resolution|[Cc]onnection (refused|reset|timed out|closed)|[Oo]peration timed out"
+    "|[Ff]ailed to connect|Couldn.t connect|(Network|Host) is (unreachable|down)|No route to host|Empty reply"
+    "|early EOF|unexpected disconnect|hung up unexpectedly|RPC failed|Recv failure|Send failure|SSL_ERROR_SYSCALL"
+    "|returned error: (408|429|5[0-9][0-9])"
+)
+REFUSED = "Permission denied|Authentication failed|could not read Username|[Rr]epository not found"
+
 BEGUN = "the registry's tags when a change began:"
 
 
 class GitError(UserError):
     """A Git error; the message is Git's own, in one line."""
+
+
+class RemoteAwayError(GitError, PassingError):
+    """The Git server does not answer, or not as it should."""
 
 
 class NoRepositoryError(GitError):
@@ -37,7 +50,8 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
         more: additional environment variables.
 
     Raises:
-        GitError: the command failed.
+        RemoteAwayError: the server is away.
+        GitError: the command failed in another way.
     """
     # Messages in English, and no prompts that nobody would answer.
     environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(more or {})}
@@ -52,7 +66,9 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
         lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
         if "not a git repository" in result.stderr:
             raise NoRepositoryError(_damaged() or NO_REPOSITORY)
-        raise GitError(f"git {arguments[0]}: {' '.join(lines) or f'exit status {result.returncode}'}")
+        away = re.search(AWAY, result.stderr) and not re.search(REFUSED, result.stderr)
+        kind = RemoteAwayError if away else GitError
+        raise kind(f"git {arguments[0]}: {' '.join(lines) or f'exit status {result.returncode}'}")
     return result.stdout.strip()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from components.common.errors import UserError
+from components.common.errors import PassingError, UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
 from components.sources.dicom.datasets import HEAD, is_dicom
@@ -77,6 +77,8 @@ def _is_dicom(tree: Storage, path: str) -> bool:
     try:
         with tree.open(path) as file:
             return PurePosixPath(path).name.upper() != "DICOMDIR" and is_dicom(file.read(HEAD))
+    except PassingError:
+        raise
     except UserError:  # a broken link
         return False
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from components.common.errors import UserError
+from components.common.faults import is_passing
 from components.common.files import atomic_file
 from components.common.system import DiskFullError, is_full
 from components.io.storage import Storage
@@ -98,6 +99,8 @@ class Checkpoints:
                         if column != "state":
                             arrays.setdefault(column.partition("/")[0], []).append(columns[column])
             except (zipfile.BadZipFile, ValueError, EOFError, KeyError, TypeError, OSError, RuntimeError) as error:
+                if is_passing(error):  # the bucket's fault, and not the checkpoint's
+                    raise
                 print(f"{self.address}/{name}: damaged ({type(error).__name__}); using the one before it")
                 self._remove([name])
                 continue

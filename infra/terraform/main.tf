@@ -51,16 +51,23 @@ locals {
   labels    = { product = "glioflow", environment = var.environment }
 }
 
+module "apis" {
+  source  = "./modules/apis"
+  project = var.project
+}
+
 module "storage" {
   source        = "./modules/storage"
   name          = var.bucket
   location      = var.region
   undelete_days = var.undelete_days
+  depends_on    = [module.apis]
 }
 
 module "images" {
-  source   = "./modules/images"
-  location = var.region
+  source     = "./modules/images"
+  location   = var.region
+  depends_on = [module.apis]
 }
 
 module "identity" {
@@ -69,19 +76,21 @@ module "identity" {
   bucket           = module.storage.name
   image_repository = module.images.repository
   namespace        = local.namespace
+  depends_on       = [module.apis]
 }
 
 module "cluster" {
   source         = "./modules/cluster"
   project        = var.project
   region         = var.region
-  gpu_zones      = var.gpu_zones
+  zones          = var.zones
   node_account   = module.identity.nodes
   administrators = var.administrators
   gpu_nodes      = var.gpu_nodes
   spot           = var.spot
   protected      = var.protected
   labels         = local.labels
+  depends_on     = [module.apis]
 }
 
 resource "kubectl_manifest" "namespace" {
@@ -91,12 +100,16 @@ resource "kubectl_manifest" "namespace" {
 module "manifests" {
   source    = "./modules/manifests"
   runner    = module.identity.runner
+  serving   = module.identity.serving
   suspended = var.suspended
   parameters = {
     repository = var.repository
+    revision   = var.revision
+    settings   = var.settings
     storage    = "gs://${module.storage.name}"
-    image      = "${module.images.address}/glioflow:${var.release}"
-    gpu-image  = "${module.images.address}/glioflow-gpu:${var.release}"
+    logs       = module.storage.name
+    image      = "${module.images.address}/glioflow@${var.image_digests.cpu}"
+    gpu-image  = "${module.images.address}/glioflow-gpu@${var.image_digests.gpu}"
   }
 }
 

@@ -9,8 +9,8 @@ variable "region" {
   default     = "europe-west4"
 }
 
-variable "gpu_zones" {
-  description = "Zones of the region that have the GPU."
+variable "zones" {
+  description = "Zones of the region that have machines; all have the GPU."
   type        = list(string)
   default     = ["europe-west4-a", "europe-west4-b"]
 }
@@ -30,12 +30,27 @@ variable "repository" {
   type        = string
 }
 
-variable "release" {
-  description = "Tag of the images."
+variable "revision" {
+  description = "Branch, tag or commit of the repository that runs."
+  type        = string
+  default     = "main"
+}
+
+variable "settings" {
+  description = "Parameters that differ from params.yaml, NAME=VALUE NAME=VALUE ...: the source of scans above all."
   type        = string
   validation {
-    condition     = var.release != "latest"
-    error_message = "A release, not latest: a run has to know what it ran."
+    condition     = var.environment != "prod" || can(regex("(^|\\s)source=\\S", var.settings))
+    error_message = "prod needs source=gs://...: without one, it would run on synthetic scans."
+  }
+}
+
+variable "image_digests" {
+  description = "Digests of the images, `sha256:...`, as the push has printed them: a run has to know what it ran."
+  type        = object({ cpu = string, gpu = string })
+  validation {
+    condition     = alltrue([for each in values(var.image_digests) : can(regex("^sha256:[0-9a-f]{64}$", each))])
+    error_message = "sha256: and 64 hexadecimal digits, each."
   }
 }
 
@@ -54,7 +69,7 @@ variable "undelete_days" {
 }
 
 variable "gpu_nodes" {
-  description = "At most so many machines with a GPU."
+  description = "At most so many machines with a GPU, in all zones together."
   type        = number
 }
 

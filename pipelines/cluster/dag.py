@@ -22,12 +22,14 @@ class Resources(BaseModel):
     Attributes:
         cpu: number of cores.
         memory: Kubernetes quantity, e.g. 16Gi.
+        disk: Kubernetes quantity; space for the clone and for the stage's inputs and outputs.
         gpu: number of GPUs.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     cpu: int = Field(ge=1)
     memory: str = Field(pattern=r"^[1-9][0-9]*[MG]i$")
+    disk: str = Field(default="20Gi", pattern=r"^[1-9][0-9]*[MG]i$")
     gpu: int = Field(default=0, ge=0)
 
 
@@ -52,7 +54,12 @@ class Step:
     @property
     def name(self) -> str:
         """The name in a form that Kubernetes allows."""
-        return self.stage.replace("@", "-")
+        return in_kubernetes(self.stage)
+
+
+def in_kubernetes(stage: str) -> str:
+    """A stage's name in a form that Kubernetes allows."""
+    return stage.replace("@", "-")
 
 
 def steps(folder: Path | str = ".") -> list[Step]:

@@ -5,76 +5,36 @@ Data passes through DVC's remote and the rest through `RunStore`, so pods share 
 
 from __future__ import annotations
 
-import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from dvc.repo import Repo
 
-from components.common import params
-from components.common.errors import UserError
-from components.registry.git import git
+from components.common.errors import PassingError, UserError
+from components.registry.git import GitError, git
 from components.registry.snapshot import snapshot
-from pipelines import times, workflow
+from pipelines import times
 from pipelines.cluster.dag import before, steps
-from pipelines.cluster.run_store import LOCK, Result, RunStore, result_here
-from pipelines.forwarding import run_forwarding_signals
+from pipelines.cluster.plan import UNCHANGED, UNUSED, Plan, is_new, kept_in_git, to_run
+from pipelines.cluster.pod_run import ORIGIN, Run, dvc
+from pipelines.cluster.run_store import LOCK, Result, result_here
 
-ORIGIN = "origin"  # Git's name for the repository that a pod was cloned from
 START = "start"  # the run store's entry for the state before the run
-UNCHANGED, RAN, RESTORED, UNUSED = "nothing new", "ran", "restored from the run cache", "not part of this workflow"
+RAN, RESTORED = "ran", "restored from the run cache"
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of the workflow on a cluster.
+def prepare(run: Run) -> Plan:
+    """Fix the starting point of the whole run: the commit, for branches may move while pods work, and what has to run.
 
-    Attributes:
-        name: name of the run, the same in all its pods.
-        storage: address that all pods reach, for DVC's data and their results, e.g. gs://bucket/prefix.
-        settings: parameters that differ from params.yaml, NAME=VALUE each.
-        branch: branch of results, from which a run starts and to which it adds.
-    """
-
-    name: str
-    storage: str
-    settings: tuple[str, ...]
-    branch: str
-
-    @property
-    def store(self) -> RunStore:
-        """Where its pods leave results."""
-        return RunStore(f"{self.storage.rstrip('/')}/runs/{self.name}")
-
-    def enter(self) -> None:
-        """Prepare this process's clone: set the run's parameters, and a DVC remote if it has none."""
-        if self.settings:
-            workflow.apply(list(self.settings), ready=False)  # most pods never read the source
-        if params.load().registry.git_remote is None:  # this clone is thrown away, and its tags would be lost
-            workflow.apply([f"registry.git_remote={ORIGIN}"], ready=False)
-        with Repo() as repo:
-            named = repo.config["core"].get("remote")
-        if not named:
-            dvc("remote", "add", "--quiet", "--local", "--default", "run", f"{self.storage.rstrip('/')}/dvc")
-
-
-def dvc(*arguments: str) -> None:
-    """Run the DVC of this environment.
+    It starts from the results of the last run, so that patients keep their splits and nothing is done twice. A stage
+    that has nothing new, nor has any before it, gets its result here, and needs no pod.
 
     Raises:
-        UserError: it failed; its own output says why.
+        UserError: the branch of results has a name that no branch can have, or a parameter is wrong.
     """
-    if run_forwarding_signals([sys.executable, "-m", "dvc", *arguments]):
-        raise UserError(f"dvc {arguments[0]}: failed; the lines above say why")
-
-
-def prepare(run: Run) -> str:
-    """Fix the starting point of the whole run, and return the commit: branches may move while pods work.
-
-    It starts from the results of the last run, so that patients keep their splits and nothing is done twice.
-    """
+    _check_branch(run.branch)
     commit, tip = git("rev-parse", "HEAD"), _tip(run.branch)
+    run.enter()
     with Repo() as repo:
         names, files = [stage.addressing for stage in repo.index.stages], _uncached(repo)
         if tip and not _holds(commit, tip):  # otherwise the commit contains its results, and perhaps newer ones
@@ -82,7 +42,7 @@ def prepare(run: Run) -> str:
             git("checkout", tip, "--", *kept)
         found = result_here(names, files)
     run.store.put(START, Result(found.stages, found.files, tip))
-    return commit
+    return Plan(commit, to_run(run))
 
 
 def step(run: Run, name: str) -> str:
@@ -97,22 +57,25 @@ def step(run: Run, name: str) -> str:
         run.store.get(earlier).apply()
     with Repo() as repo, repo.lock:
         (stage,) = repo.stage.collect(name)
-        # Missing inputs are compared by what the earlier stages recorded about them.
-        changed = stage.changed(allow_missing=True, upstream=list(repo.index.graph.successors(stage)))
-        needed, uncached = [str(dep) for dep in stage.deps], [str(out) for out in stage.outs if not out.use_cache]
+        changed, uncached, needed = is_new(repo, stage), kept_in_git(stage), [str(dep) for dep in stage.deps]
         inputs = [str(out) for out in repo.index.outs if out.use_cache and any(_meet(str(out), dep) for dep in needed)]
         inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage continues from
-    done = _do(name, inputs) if changed else UNCHANGED
+    done = _do(run, name, inputs) if changed else UNCHANGED
     run.store.put(name, result_here([name], uncached, done))
     return done
 
 
-def _do(name: str, inputs: list[str]) -> str:
+def _do(run: Run, name: str, inputs: list[str]) -> str:
     if inputs:
-        dvc("pull", "--run-cache", *inputs)
+        dvc(run, "pull", "--run-cache", *inputs)
     began = time.time()
-    dvc("repro", "--single-item", "--pull", name)
-    dvc("push", "--run-cache", name)
+    try:
+        dvc(run, "repro", "--single-item", "--pull", name)
+    except UserError as error:
+        if times.failed_in_passing(name, began):
+            raise PassingError(f"{name}: failed by a fault that may pass, as the lines above say") from error
+        raise
+    dvc(run, "push", "--run-cache", name)
     return RAN if name in times.last_run(began).seconds else RESTORED
 
 
@@ -144,6 +107,16 @@ def publish(run: Run) -> dict[str, str]:
         git("push", "--quiet", ORIGIN, f"{commit}:refs/heads/{run.branch}")
     run.store.remove()
     return done
+
+
+def _check_branch(name: str) -> None:
+    """Refuse now what Git would refuse at the end of the night."""
+    try:
+        git("check-ref-format", f"refs/heads/{name}")
+    except GitError as error:
+        raise UserError(
+            f"branch: {name!r} is no name that a branch can have; correct the parameter `branch`"
+        ) from error
 
 
 def _uncached(repo: Repo) -> list[str]:

@@ -33,7 +33,7 @@ def _open(setting: str) -> bool:
     value = setting.partition("=")[2]
     try:
         yaml_text.reader().load(value)
-    except YAMLError:
+    except (YAMLError, ValueError, RecursionError):
         return value.startswith(("[", "{", '"', "'"))
     return False
 
@@ -47,10 +47,10 @@ def read_value(name: str, text: str) -> Any:
     """Parse a value written for a parameter: YAML; for a parameter that takes text, such as a path, the text itself."""
     try:
         value = yaml_text.reader().load(text)
-    except YAMLError as error:
-        if _takes_text(name):
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: 2001-99-99, `!!int x`
+        if _takes_text(name) and text[:1] not in ("'", '"'):
             return text
-        raise UserError(f"{name}={text}: the value is no YAML; quote it, or close its brackets") from error
+        raise UserError(f"{name}={text}: the value is no YAML; quote it, or close its quotes and brackets") from error
     by_scale = isinstance(value, dict) and value and set(value) <= set(SCALES)
     return text if _takes_text(name) and not (value is None or by_scale or text[:1] in "'\"") else value
 

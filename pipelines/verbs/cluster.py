@@ -27,13 +27,21 @@ def compile_() -> None:
     metavar="DIR",
     callback=into_here,
 )
-def argo(out: Path) -> None:
+@click.option(
+    "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the workflow."
+)
+@click.option("--schedule", metavar="CRON", help="When to run, five fields. Default: the schedule rests.")
+def argo(out: Path, given: tuple[str, ...], schedule: str | None) -> None:
     """Write the WorkflowTemplate and the CronWorkflow for Argo."""
     from components.common.files import atomic_file
     from pipelines.cluster.argo import manifests
     from pipelines.cluster.dag import steps
 
-    for name, text in manifests(steps()).items():
+    for each in given:
+        if "=" not in each:
+            raise UserError(f"--parameter {each}: no value; write NAME=VALUE")
+    values = dict(each.split("=", 1) for each in given)
+    for name, text in manifests(steps(), values, schedule).items():
         with atomic_file(out / name) as part:
             part.write_text(text, encoding="utf-8")
         click.echo(out / name)
@@ -95,3 +103,19 @@ def recur(host: str, cron: str, account: str | None, pipeline: Path) -> None:
     if not pipeline.is_file():
         raise UserError(f"{pipeline}: no such file; write it with `glioflow compile kubeflow`")
     click.echo(f"recurring run {recur(host, pipeline, cron, account)}")
+
+
+@click.command(name="notify")
+@click.option("--webhook", envvar="GLIOFLOW_WEBHOOK", metavar="URL", help="Where to post it. Default: nowhere.")
+@click.option("--run", "name", envvar="GLIOFLOW_RUN", required=True, metavar="NAME", help="Name of the run.")
+@click.option("--status", envvar="GLIOFLOW_STATUS", required=True, help="How it ended.")
+@click.option("--failures", envvar="GLIOFLOW_FAILURES", default="", metavar="JSON", help="Argo's workflow.failures.")
+def notify(webhook: str | None, name: str, status: str, failures: str) -> None:
+    """Tell a webhook how a run on a cluster ended; every option can also be set by an environment variable."""
+    from pipelines.cluster import notice
+
+    if not webhook:
+        click.echo("no webhook: nobody is told; docs/how-to/clusters.md says how to set one")
+        return
+    notice.notify(webhook, name, status, failures)
+    click.echo(f"told the webhook: {name}: {status}")

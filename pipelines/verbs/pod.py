@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.project import into_here
+
 if TYPE_CHECKING:
-    from pipelines.cluster.pods import Run
+    from pipelines.cluster.pod_run import Run
 
 
 @click.group()
@@ -29,19 +32,31 @@ def pod(context: click.Context, /, **options: Any) -> None:
 
     Every option can also be set by an environment variable.
     """
-    from pipelines.cluster.pods import Run
+    from pipelines.cluster.pod_run import Run
     from pipelines.editing import assignments
 
     context.obj = Run(**options | {"settings": tuple(assignments.split(options["settings"]))})
 
 
 @pod.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    callback=into_here,
+    help="Folder for files `commit` and, per stage, true or false.",
+)
 @click.pass_obj
-def prepare(run: Run) -> None:
-    """Fix the run's starting point; print the commit that its pods check out."""
+def prepare(run: Run, out: Path | None) -> None:
+    """Fix the run's starting point; print the commit that its pods check out, and which stages need a pod."""
     from pipelines.cluster import pods
+    from pipelines.cluster.plan import UNCHANGED
 
-    click.echo(pods.prepare(run))
+    plan = pods.prepare(run)
+    if out:
+        plan.write(out)
+    click.echo(plan.commit)
+    click.echo("\n".join(f"{stage}: {'to run' if needed else UNCHANGED}" for stage, needed in plan.stages.items()))
 
 
 @pod.command()

@@ -7,7 +7,7 @@ import re
 from hera.workflows import models
 
 REFERENCE = re.compile(r"{{=?\s*([^{}]+?)\s*}}")
-OF_ARGO = {"workflow.uid"}
+OF_ARGO = {f"workflow.{name}" for name in ("uid", "name", "status", "failures")} | {"pod.name"}
 
 
 def unknown_fields(tree):
@@ -32,7 +32,8 @@ def dangling(tree):
     templates = {each["name"]: each for each in spec["templates"]}
     given = {f"workflow.parameters.{each['name']}" for each in spec["arguments"]["parameters"]}
     found = [] if spec["entrypoint"] in templates else [f"entrypoint {spec['entrypoint']}: no such template"]
-    used = {spec["entrypoint"]}
+    used = {spec["entrypoint"], *([spec["onExit"]] if "onExit" in spec else [])}
+    found += [f"onExit {name}: no such template" for name in used - set(templates) - {spec["entrypoint"]}]
     for name, template in templates.items():
         own = {f"inputs.parameters.{each['name']}" for each in template.get("inputs", {}).get("parameters", [])}
         tasks = {each["name"]: each for each in template.get("dag", {}).get("tasks", [])}

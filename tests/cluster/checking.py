@@ -42,3 +42,14 @@ def argo(objects):
                 template["container"].setdefault("name", "main")
     script = ROOT / "infra" / "checks" / "argo.mjs"
     return complaints("node", script, CHECKS / "node_modules", stdin=json.dumps(named))
+
+
+def evaluated(cases):
+    """Results of expressions, each with its variables, by an evaluator of CEL; see infra/checks/expressions.mjs."""
+    script, given = ROOT / "infra" / "checks" / "expressions.mjs", [{"expression": e, "variables": v} for e, v in cases]
+    program = CHECKS / "bin" / "node"
+    if not program.exists():
+        pytest.skip("the environment for checks is not here: make checks-setup")
+    command = [program, script, CHECKS / "node_modules"]
+    told = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=True)
+    return json.loads(told.stdout)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from pathlib import Path
 
 import yaml
 from pods_here import glioflow
@@ -25,10 +27,10 @@ class Cluster:
     def __init__(self, project, folder, apart, **parameters):
         self.folder, self.apart = folder, apart
         self.template = yaml.safe_load(manifests(steps(project))["workflow-template.yaml"])
-        given = {each["name"]: each["value"] for each in self.template["spec"]["arguments"]["parameters"]}
+        given = {each["name"]: each.get("value") for each in self.template["spec"]["arguments"]["parameters"]}
         self.parameters = given | {name.replace("_", "-"): value for name, value in parameters.items()}
         self.pods = {each["name"]: each for each in self.template["spec"]["templates"]}
-        self.count = 0
+        self.count, self.started, self.told = 0, [], {}
 
     def tasks(self):
         """Names of the tasks, in an order that their dependencies allow."""
@@ -42,9 +44,10 @@ class Cluster:
     def made(self, name, uid, commit):
         """What Kubernetes would start: the template's command and environment, an empty folder for a workspace."""
         self.count += 1
+        self.started.append(name)
         workspace = self.folder / f"pod-{self.count}-{name}"
         workspace.mkdir(parents=True)
-        values = {f"workflow.parameters.{key}": value for key, value in self.parameters.items()}
+        values = {f"workflow.parameters.{key}": value for key, value in self.parameters.items() if value is not None}
         values |= {"workflow.uid": uid, "inputs.parameters.commit": commit}
         container = self.pods[name]["container"]
 
@@ -87,11 +90,26 @@ class Cluster:
         return printed, workspace
 
     def prepare(self, uid):
-        """Run the first pod; returns the commit that it hands to the others."""
+        """Run the first pod; returns the commit that it hands to the others, and keeps what it tells Argo."""
         _, workspace = self.pod("prepare", uid)
-        return (workspace / "commit").read_text().strip()
+        self.told = {}
+        for each in self.pods["prepare"]["outputs"]["parameters"]:
+            file = Path(
+                each["valueFrom"]["path"].replace(self.pods["prepare"]["container"]["workingDir"], str(workspace))
+            )
+            self.told[each["name"]] = file.read_text() if file.exists() else each["valueFrom"]["default"]
+        return self.told["commit"]
+
+    def wanted(self):
+        """Names of the tasks after `prepare` whose `when` holds."""
+        tasks = {each["name"]: each.get("when", "true == true") for each in self.pods["workflow"]["dag"]["tasks"]}
+        for name in self.tasks()[1:]:
+            text = re.sub(r"{{tasks\.prepare\.outputs\.parameters\.([\w-]+)}}", lambda m: self.told[m[1]], tasks[name])
+            left, right = re.fullmatch(r"(\w+) == (\w+)", text).groups()
+            if left == right:
+                yield name
 
     def run(self, uid):
         """Run the whole workflow, one pod after another; returns what each printed."""
         commit = self.prepare(uid)
-        return {name: self.pod(name, uid, commit)[0] for name in self.tasks() if name != "prepare"}
+        return {name: self.pod(name, uid, commit)[0] for name in self.wanted()}

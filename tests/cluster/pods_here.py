@@ -16,7 +16,7 @@ from dvc.utils import strictyaml
 from dvc.utils.serialize import _yaml
 
 from pipelines import cli
-from pipelines.cluster import pods
+from pipelines.cluster import pod_run
 
 # Takes the place of `glioflow` where a pod's own shell would start it, and tells where, and with which words.
 TELLER = '#!/bin/sh\nprintf "%s\\n" "$PWD" "$PYTHONPATH" "$@" > "$HOME/told"\n'
@@ -37,7 +37,7 @@ def glioflow(command, environment, workspace):
     with (
         mock.patch.dict(os.environ, environment | {"PYTHONPATH": path}),
         mock.patch.object(sys, "argv", ["glioflow", *words]),
-        mock.patch.object(pods, "run_forwarding_signals", dvc_here),
+        mock.patch.object(pod_run, "run_forwarding_signals", dvc_here),
         mock.patch.object(_yaml, "parse_yaml", parse_yaml),
         mock.patch.object(strictyaml, "parse_yaml", parse_yaml),
         inside(Path(clone)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 import yaml
@@ -16,7 +17,7 @@ from pipelines.cluster.dag import before, steps
 
 FOLDER = ROOT / "infra" / "argo"
 TRAININGS = {"train-classifier", "train-segmenter"}
-TASKS = ("templates", -1, "dag", "tasks")
+TASKS = ("templates", 13, "dag", "tasks")
 POD = ("templates", 2, "container")
 
 
@@ -43,13 +44,17 @@ def pods(template):
     return {each["name"]: each for each in template["spec"]["templates"] if "container" in each}
 
 
+def dag(template):
+    return next(each["dag"] for each in template["spec"]["templates"] if each["name"] == "workflow")
+
+
 def test_the_files_are_what_dvc_yaml_makes_of_them_now(order):
     made = manifests(order)
     assert made == {name: (FOLDER / name).read_text(encoding="utf-8") for name in made}, "run: glioflow compile argo"
 
 
 def test_the_tasks_are_the_stages_in_the_order_of_dvc(template, order):
-    tasks = {each["name"]: each for each in template["spec"]["templates"][-1]["dag"]["tasks"]}
+    tasks = {each["name"]: each for each in dag(template)["tasks"]}
     assert list(tasks) == ["prepare", *(step.name for step in order), "publish"]
     for step in order:
         needed = " && ".join(name.replace("@", "-") for name in step.needs)
@@ -73,6 +78,76 @@ def test_argos_schemas_and_the_lint_find_nothing(template, cron):
     assert cron["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == template["metadata"]["name"]
 
 
+def test_a_schedule_with_addresses_of_nobody_rests_and_a_run_of_them_is_not_started(template, cron):
+    """Whoever applies the folder as it is must not find a run at night."""
+    assert cron["spec"]["suspend"] is True
+    parameters = {each["name"]: each.get("value") for each in template["spec"]["arguments"]["parameters"]}
+    needed = {"repository", "storage", "logs", "image", "gpu-image"}
+    assert {name for name, value in parameters.items() if value is None} == needed
+    assert "example" not in str(parameters)
+
+
+def test_a_sites_own_files_have_its_parameters_and_its_schedule(order):
+    given = {"repository": "https://g/x.git", "image": "i@sha256:1", "settings": "a=[1, 2] b='c'"}
+    made = {name: yaml.safe_load(text) for name, text in manifests(order, given, "30 1 * * 1-5").items()}
+    template, cron = made["workflow-template.yaml"], made["cron-workflow.yaml"]
+    parameters = {each["name"]: each.get("value") for each in template["spec"]["arguments"]["parameters"]}
+    assert {**parameters, **given} == parameters
+    assert (cron["spec"]["suspend"], cron["spec"]["schedules"]) == (False, ["30 1 * * 1-5"])
+    with pytest.raises(UserError, match=r"^gpu_image: the workflow has no such parameter; choose one of .*gpu-image"):
+        manifests(order, {"gpu_image": "x"})
+
+
+def test_a_task_has_a_pod_only_where_prepare_has_found_something_new(template, order):
+    told = {each["name"] for each in pods(template)["prepare"]["outputs"]["parameters"]}
+    assert told == {"commit", *(step.name for step in order)}
+    when = {each["name"]: each.get("when") for each in dag(template)["tasks"]}
+    wanted = {step.name: f"{{{{tasks.prepare.outputs.parameters.{step.name}}}}} == true" for step in order}
+    assert when == {"prepare": None, "publish": None, **wanted}
+
+
+def test_pods_write_nowhere_but_into_folders_with_limits(template):
+    for name, one in pods(template).items():
+        container = one["container"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
+        written = {each["mountPath"]: each["name"] for each in container["volumeMounts"] if not each.get("readOnly")}
+        assert set(written) == {"/workspace", "/tmp"}
+        limits = {each["name"]: each["emptyDir"]["sizeLimit"] for each in one["volumes"] if "emptyDir" in each}
+        assert set(limits) == set(written.values())
+        for kind in ("requests", "limits"):
+            assert container["resources"][kind]["ephemeral-storage"] == limits["workspace"]
+        variables = {each["name"]: each.get("value") for each in container["env"]}
+        for variable in ("HOME", "TMPDIR", "DVC_SITE_CACHE_DIR"):
+            assert variables[variable].startswith("/workspace")
+
+
+def test_stages_get_the_disk_space_that_dvc_yaml_asks_for(order):
+    large = [dataclasses.replace(each, resources=each.resources.model_copy(update={"disk": "500Gi"})) for each in order]
+    made = yaml.safe_load(manifests(large)["workflow-template.yaml"])
+    assert "sizeLimit: 500Gi" in yaml.safe_dump(pods(made)["convert"])
+
+
+def test_a_pods_main_container_has_no_token_of_kubernetes(template):
+    spec = template["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    access = list(yaml.safe_load_all((FOLDER / "access.yaml").read_text(encoding="utf-8")))
+    accounts = {one["metadata"]["name"]: one for one in access if one["kind"] == "ServiceAccount"}
+    assert all(one["automountServiceAccountToken"] is False for one in accounts.values())
+    executor = spec["executor"]["serviceAccountName"]
+    (secret,) = (one for one in access if one["kind"] == "Secret")
+    assert secret["metadata"]["name"] == f"{executor}.service-account-token"  # the name that Argo looks for
+    (binding,) = (one for one in access if one["kind"] == "RoleBinding")
+    assert [each["name"] for each in binding["subjects"]] == [executor]
+
+
+def test_logs_outlive_their_pods(template):
+    for one in pods(template).values():
+        place = one["archiveLocation"]
+        assert (place["archiveLogs"], place["gcs"]["bucket"]) == (True, "{{workflow.parameters.logs}}")
+        assert "{{workflow.name}}" in place["gcs"]["key"]
+        assert "{{pod.name}}" in place["gcs"]["key"]
+
+
 @pytest.fixture
 def objects(template):
     """Each pod as Kubernetes would get it, and the account that they run as."""
@@ -80,20 +155,22 @@ def objects(template):
     def pod(name, one):
         spec = {key: one[key] for key in ("nodeSelector", "tolerations") if key in one}
         spec |= {
-            "volumes": template["spec"]["volumes"] + one["volumes"],
+            "volumes": one["volumes"],
             "securityContext": template["spec"]["securityContext"],
         }
         spec |= {"containers": [{"name": "main", **one["container"]}], **yaml.safe_load(one["podSpecPatch"])}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
-    access = list(yaml.safe_load_all((FOLDER / "access.yaml").read_text(encoding="utf-8")))
+    others = ("access.yaml", "network.yaml")
+    access = [one for name in others for one in yaml.safe_load_all((FOLDER / name).read_text(encoding="utf-8"))]
     return [*access, *(pod(name, one) for name, one in pods(template).items())]
 
 
 def test_pods_and_account_are_as_kubernetes_knows_them(objects, template, tmp_path):
     assert kubernetes(objects, tmp_path) == []
-    of_the_account = {one["metadata"]["name"] for one in objects if one["kind"] != "Pod"}
-    assert of_the_account == {template["spec"]["serviceAccountName"]}
+    accounts = {one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"}
+    spec = template["spec"]
+    assert accounts == {spec["serviceAccountName"], spec["executor"]["serviceAccountName"]}
 
 
 @pytest.mark.nightly
@@ -122,7 +199,7 @@ def spoil(tree, where, value):
     [
         (("templates", 0, "retryStrategy", "retryPolicy"), 7, "retryPolicy"),
         (("templates", 0, "container", "image"), ["a"], "image"),
-        (("templates", -1, "dag", "tasks", 0, "name"), None, "name"),
+        ((*TASKS, 0, "name"), None, "name"),
         (("arguments", "parameters", 0, "name"), 3, "name"),
     ],
 )

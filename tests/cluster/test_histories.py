@@ -9,9 +9,15 @@ from dvc.cli import main as dvc
 from dvc_project import isolate, run
 
 from components.common import params
-from pipelines.cluster.pods import START, Run, prepare
+from components.common.errors import UserError
+from pipelines.cluster.pod_run import Run
+from pipelines.cluster.pods import START, prepare
 
-STAGE = {"cmd": "true", "outs": [{"result": {"cache": False}}]}
+STAGE = {
+    "cmd": "echo 1 > result",
+    "meta": {"resources": {"cpu": 1, "memory": "1Gi"}},
+    "outs": [{"result": {"cache": False}}],
+}
 
 
 @pytest.fixture
@@ -23,7 +29,8 @@ def clone(tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.chdir(tmp_path / "clone")
     run(".", "git checkout -q -b main")
     assert dvc(["init", "-q"]) == 0
-    (tmp_path / "clone" / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"only": STAGE}}), encoding="utf-8")
+    (tmp_path / "clone" / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"push": STAGE}}), encoding="utf-8")
+    (tmp_path / "clone" / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     run(".", "git add .")
     run(".", "git commit -q -m code")
     return tmp_path / "clone"
@@ -31,7 +38,7 @@ def clone(tmp_path, tmp_path_factory, monkeypatch):
 
 def publish(clone, *options):
     """Results of an earlier run on their branch, in a commit made with these options of Git."""
-    (clone / "dvc.lock").write_text("schema: '2.0'\nstages: {only: {cmd: earlier}}\n", encoding="utf-8")
+    (clone / "dvc.lock").write_text("schema: '2.0'\nstages: {push: {cmd: earlier}}\n", encoding="utf-8")
     (clone / "result").write_text("earlier\n", encoding="utf-8")
     run(clone, "git checkout -q", *options, "results")
     run(clone, "git add -f dvc.lock result")
@@ -43,13 +50,12 @@ def publish(clone, *options):
 def started(tmp_path):
     """What the first pod of a run hands to the others; and whether it is the commit of the code that it names."""
     this = Run("this", str(tmp_path / "storage"), (), "glioflow/results")
-    assert prepare(this) == run(".", "git rev-parse HEAD").strip()
+    assert prepare(this).commit == run(".", "git rev-parse HEAD").strip()
     return this.store.get(START)
 
 
 def test_a_pod_s_tags_go_where_its_clone_is_from(clone, tmp_path):
     """Else a version would be registered in a clone that is thrown away, and named where nobody finds it."""
-    (clone / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     Run("this", str(tmp_path / "storage"), ("seed=3",), "glioflow/results").enter()
     assert params.load().registry.git_remote == "origin"
     Run("this", str(tmp_path / "storage"), ("registry.git_remote=hub",), "glioflow/results").enter()
@@ -61,7 +67,7 @@ def test_results_are_taken_up_be_their_history_the_code_s_or_not(clone, tmp_path
     """It is not where somebody has begun the code's history anew, or the clone is too shallow to know."""
     publish(clone, history)
     found = started(tmp_path)
-    assert found.stages == {"only": {"cmd": "earlier"}}
+    assert found.stages == {"push": {"cmd": "earlier"}}
     assert found.files == {"result": "earlier\n"}
     assert found.done == run(clone, "git rev-parse origin/glioflow/results").strip()
 
@@ -81,3 +87,27 @@ def test_a_shallow_clone_takes_up_results_too(clone, tmp_path, monkeypatch):
     run(tmp_path, "git clone -q --depth 1 -b main", f"file://{tmp_path}/hub.git", "shallow")
     monkeypatch.chdir(tmp_path / "shallow")
     assert started(tmp_path).files == {"result": "earlier\n"}
+
+
+@pytest.mark.parametrize("branch", ["", "a b", "a..b", "x.lock", "a:b", "~"])
+def test_a_branch_that_can_not_be_is_refused_before_anything_runs(clone, tmp_path, branch):
+    with pytest.raises(UserError, match=r"^branch: .* is no name that a branch can have"):
+        prepare(Run("this", str(tmp_path / "storage"), (), branch))
+    assert not (tmp_path / "storage").exists()
+
+
+def test_what_has_changed_since_the_results_has_a_pod_and_what_has_not_has_none(clone, tmp_path):
+    this = Run("this", str(tmp_path / "storage"), (), "glioflow/results")
+    assert prepare(this).stages == {"push": True}
+    assert dvc(["repro", "-q"]) == 0
+    run(".", "git checkout -q -b results")
+    run(".", "git add -f dvc.lock result")
+    run(".", "git commit -q -m results")
+    run(".", "git push -q origin HEAD:glioflow/results")
+    run(".", "git checkout -q main")
+    plan = prepare(this)
+    assert plan.stages == {"push": False}
+    assert this.store.get("push").done == "nothing new"
+    plan.write(tmp_path / "told")
+    told = {file.name: file.read_text() for file in (tmp_path / "told").iterdir()}
+    assert told == {"commit": run(".", "git rev-parse HEAD").strip(), "push": "false"}

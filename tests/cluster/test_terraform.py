@@ -10,17 +10,20 @@ import subprocess
 
 import pytest
 from argo_lint import dangling, unknown_fields
-from checking import argo, kubernetes
+from checking import argo, evaluated, kubernetes
 from conftest import ROOT
 
 FOLDER = ROOT / "infra" / "terraform"
 SITE = {
     "runner": "glioflow-runner@project.iam.gserviceaccount.com",
+    "serving": "glioflow-serving@project.iam.gserviceaccount.com",
     "parameters": {
         "repository": "https://g.example.org/x.git",
+        "settings": "scale=full source=gs://b/scans",
         "storage": "gs://b",
-        "image": "i:1",
-        "gpu-image": "g:1",
+        "logs": "b",
+        "image": "i@sha256:1",
+        "gpu-image": "g@sha256:2",
     },
     "schedules": ["30 1 * * 1-5"],
     "suspended": True,
@@ -92,7 +95,9 @@ def test_each_environment_gives_what_a_site_does_not():
     by_site = set(re.findall(r"^(\w+)\s*=", (FOLDER / "site.tfvars.example").read_text(), re.MULTILINE))
     for name in ("dev", "prod"):
         text = (FOLDER / "environments" / name / "environment.tfvars").read_text()
-        assert set(re.findall(r"^(\w+)\s*=", text, re.MULTILINE)) | by_site | {"region", "gpu_zones"} == variables
+        assert (
+            set(re.findall(r"^(\w+)\s*=", text, re.MULTILINE)) | by_site | {"region", "zones", "revision"} == variables
+        )
         assert f'"glioflow/{name}"' in (FOLDER / "environments" / name / "backend.hcl").read_text()
 
 
@@ -100,7 +105,8 @@ def test_each_environment_gives_what_a_site_does_not():
 def objects(tmp_path_factory):
     """What Terraform makes of infra/argo at a site, by its own words: this module needs no provider."""
     folder = tmp_path_factory.mktemp("infra")
-    shutil.copytree(ROOT / "infra" / "argo", folder / "argo")
+    for name in ("argo", "kserve"):
+        shutil.copytree(ROOT / "infra" / name, folder / name)
     module = folder / "terraform" / "modules" / "manifests"
     shutil.copytree(FOLDER / "modules" / "manifests", module)
     (module / "site.auto.tfvars.json").write_text(json.dumps(SITE))
@@ -116,11 +122,84 @@ def test_the_objects_of_a_site_are_valid_and_its_own(objects, tmp_path):
     assert unknown_fields(template) == unknown_fields(cron) == dangling(template) == []
     given = {each["name"]: each["value"] for each in template["spec"]["arguments"]["parameters"]}
     assert {**given, **SITE["parameters"]} == given
+    assert given["branch"] == "glioflow/results"
     assert (cron["spec"]["schedules"], cron["spec"]["suspend"]) == (SITE["schedules"], True)
     rest = [one for one in objects.values() if one["kind"] not in ("WorkflowTemplate", "CronWorkflow")]
     assert kubernetes(rest, tmp_path) == []
-    (account,) = (one for one in rest if one["kind"] == "ServiceAccount")
-    assert account["metadata"]["annotations"] == {"iam.gke.io/gcp-service-account": SITE["runner"]}
+    accounts = {one["metadata"]["name"]: one["metadata"] for one in rest if one["kind"] == "ServiceAccount"}
+    spec = template["spec"]
+    assert set(accounts) == {spec["serviceAccountName"], spec["executor"]["serviceAccountName"], "glioflow-serving"}
+    in_the_cloud = {name: one.get("annotations", {}) for name, one in accounts.items()}
+    bound = {f"glioflow-{name}": {"iam.gke.io/gcp-service-account": SITE[name]} for name in ("runner", "serving")}
+    assert in_the_cloud == {"glioflow-executor": {}, **bound}
+
+
+def test_what_no_policy_allows_is_forbidden_in_the_namespace(objects):
+    policies = {one["metadata"]["name"]: one["spec"] for one in objects.values() if one["kind"] == "NetworkPolicy"}
+    assert set(policies) == {"default-deny", "glioflow-workflow", "glioflow-serving"}
+    assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert policies["glioflow-workflow"]["ingress"] == []
+    open_to_all = [rule["ports"] for rule in policies["glioflow-workflow"]["egress"] if "to" not in rule]
+    assert open_to_all == [[{"protocol": "TCP", "port": 443}]]
+    cluster = (FOLDER / "modules" / "cluster" / "main.tf").read_text()
+    assert re.search(r"network_policy {\s+enabled\s+= true", cluster)
+    assert re.search(r"addons_config {\s+network_policy_config {\s+disabled = false", cluster)
+
+
+def condition(bucket):
+    """The condition of the servers' grant, in CEL as Terraform joins it."""
+    text = (FOLDER / "modules" / "identity" / "main.tf").read_text()
+    parts = re.findall(r'(?m)^ +(?:expression = )?"((?:resource|api)\..*)",?$', text)
+    return " || ".join(part.replace('\\"', '"').replace("${var.bucket}", bucket) for part in parts)
+
+
+def test_servers_may_list_and_read_approved_models_and_nothing_else():
+    of, prefix = "projects/_/buckets/b", "storage.googleapis.com/objectListPrefix"
+    asked = {
+        "a model's file": ({"name": f"{of}/objects/models/layered/1/saved_model.pb"}, {}, True),
+        "the list of a model": ({"name": of}, {prefix: "models/layered/"}, True),
+        "a scan": ({"name": f"{of}/objects/scans/p/t1.nii.gz"}, {}, False),
+        "a name that begins like it": ({"name": f"{of}/objects/models-old/x"}, {}, False),
+        "another bucket": ({"name": "projects/_/buckets/bb/objects/models/x"}, {}, False),
+        "the list of everything": ({"name": of}, {}, False),
+        "the list of scans": ({"name": of}, {prefix: "scans/"}, False),
+    }
+    cases = [(condition("b"), {"resource": resource, "api": api}) for resource, api, _ in asked.values()]
+    assert dict(zip(asked, evaluated(cases), strict=True)) == {name: may for name, (_, _, may) in asked.items()}
+
+
+def test_node_counts_are_those_of_the_pool_and_not_of_each_zone():
+    """`initial_node_count` counts in each zone, `total_..._node_count` in all."""
+    cluster = (FOLDER / "modules" / "cluster" / "main.tf").read_text()
+    pools = dict(re.findall(r"(?ms)^    (\w+) = {$(.*?)^    }$", cluster.partition("\n  pools = {")[2]))
+    assert set(pools) == {"system", "cpu", "gpu"}
+    for name, body in pools.items():
+        least = int(re.search(r"least\s+= (\d+)", body)[1])
+        zones = 1 if "[var.zones[0]]" in body else 2
+        assert least % zones == 0, name
+        assert ("spot = false" in body) == (name == "system")
+    assert "node_locations     = each.value.zones" in cluster
+    assert re.search(r"initial_node_count = each.value.least / length\(each.value.zones\)", cluster)
+    assert not re.search(r"^    (min|max)_node_count", cluster, re.MULTILINE)
+
+
+def test_argo_is_on_machines_that_stay_and_of_a_supported_release():
+    text = (FOLDER / "modules" / "schedule" / "main.tf").read_text()
+    assert re.search(r'steady = {.*"glioflow/pool" = "system"', text)
+    assert len(re.findall(r"nodeSelector\s+= local.steady", text)) == 2
+    assert '"2.0.1"' in (FOLDER / "modules" / "schedule" / "variables.tf").read_text()
+
+
+@pytest.mark.parametrize("missing", ["settings", "logs", "image"])
+def test_a_site_that_leaves_out_what_a_run_needs_is_refused(tmp_path, missing):
+    module = tmp_path / "terraform" / "modules" / "manifests"
+    shutil.copytree(FOLDER / "modules" / "manifests", module)
+    for name in ("argo", "kserve"):
+        shutil.copytree(ROOT / "infra" / name, tmp_path / name)
+    parameters = {name: value for name, value in SITE["parameters"].items() if name != missing}
+    (module / "site.auto.tfvars.json").write_text(json.dumps(SITE | {"parameters": parameters}))
+    terraform("init", "-input=false", cwd=module)
+    assert "Give repository, settings, storage" in terraform("plan", "-input=false", cwd=module).stderr
 
 
 def test_pools_match_what_pods_ask_for(objects):
@@ -133,3 +212,36 @@ def test_pools_match_what_pods_ask_for(objects):
     assert re.search(rf"^    {pool}\s*= {{", cluster, re.MULTILINE)
     assert {each["key"] for one in pods for each in one.get("tolerations", [])} == {"nvidia.com/gpu"}
     assert '["nvidia.com/gpu"]' in cluster
+
+
+@pytest.fixture
+def variables(tmp_path):
+    """Plan with the environment's variables alone, which need no provider; returns what Terraform complains of."""
+
+    def planned(environment, right="", wrong=""):
+        shutil.copy(FOLDER / "variables.tf", tmp_path)
+        site = (FOLDER / "site.tfvars.example").read_text()
+        assert right in site
+        (tmp_path / "site.tfvars").write_text(site.replace(right, wrong))
+        files = [FOLDER / "environments" / environment / "environment.tfvars", tmp_path / "site.tfvars"]
+        result = terraform("plan", "-input=false", *(f"-var-file={file}" for file in files), cwd=tmp_path)
+        return " ".join(result.stderr.split())
+
+    return planned
+
+
+@pytest.mark.parametrize(
+    ("environment", "right", "wrong", "complaint"),
+    [
+        ("prod", "", "", ""),
+        ("dev", "source=gs://my-project-glioflow/scans ", "", ""),
+        ("prod", "source=gs://my-project-glioflow/scans ", "", "it would run on synthetic scans"),
+        ("prod", "source=gs://my-project-glioflow/scans", "source=", "it would run on synthetic scans"),
+        ("prod", "source=gs", "split.resource=gs", "it would run on synthetic scans"),
+        ("dev", "sha256:" + 64 * "0", "latest", "sha256: and 64 hexadecimal digits"),
+    ],
+)
+def test_prod_needs_scans_and_every_environment_images_by_digest(variables, environment, right, wrong, complaint):
+    told = variables(environment, right, wrong)
+    assert complaint in told
+    assert bool(told) == bool(complaint)

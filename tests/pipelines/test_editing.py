@@ -192,6 +192,30 @@ def test_what_cannot_be_set_is_told_by_its_name(setting, says):
         params_text.put(TEXT, [setting], "params.yaml")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'source="gs://bucket/x',
+        "source='gs://bucket/x seed=3",
+        'seed=3 registry.git_remote="origin',
+        "split.file='a' b",
+        "seed=2001-99-99",
+        "segmenter.epochs=!!int x",
+        "scale=!!float x",
+        f"seed={'[' * 2000}",
+    ],
+)
+def test_a_value_that_does_not_end_or_can_not_be_is_refused_whatever_it_is_for(line):
+    """Where a value is text, too: nobody means a quotation mark to belong to an address."""
+    with pytest.raises(UserError, match=r"the value is no YAML; quote it, or close its quotes and brackets"):
+        params_text.put(TEXT, assignments.split(line), "params.yaml")
+
+
+def test_a_path_that_looks_like_an_impossible_date_is_a_path():
+    text, _ = params_text.put(TEXT, ["source=2001-99-99"], "params.yaml")
+    assert params.parse(yaml_text.parse(text, "params.yaml")).source == "2001-99-99"
+
+
 def test_two_values_for_a_knob_are_refused():
     with pytest.raises(UserError, match="seed: set twice, to 3 and to 4; choose one"):
         params_text.put(TEXT, ["seed=3", "seed=4"], "params.yaml")

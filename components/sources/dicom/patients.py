@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 
-from components.common.errors import UserError
+from components.common.errors import PassingError, UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
 from components.scans.identity import REPEATED, file_name
@@ -93,6 +93,8 @@ def study_of(tree: Storage, path: str) -> str | None:
     try:
         with tree.open(path) as file:
             return study(file)
+    except PassingError:
+        raise
     except UserError:  # a broken link; its name may be a person's
         return None
 
@@ -105,6 +107,8 @@ def _same_person(tree: Storage, one: str, other: str) -> bool:
         with tree.open(one) as file, tree.open(other) as first:
             pairs = zip(born(file), born(first), strict=True)
             return all(mine == theirs or not (mine and theirs) for mine, theirs in pairs)
+    except PassingError:
+        raise
     except UserError:  # vanished, which the reader reports
         return True
 
@@ -117,6 +121,8 @@ def _identity(tree: Storage, entry: Entry) -> tuple[str, str] | None:
             try:
                 with tree.open(path) as file:
                     identity = patient_id(file, path)
+            except PassingError:
+                raise
             except UserError:  # a broken link; its name may be a person's
                 continue
             if identity:

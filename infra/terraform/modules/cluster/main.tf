@@ -82,7 +82,15 @@ resource "google_container_cluster" "this" {
   }
 
   network_policy {
-    enabled = true
+    enabled  = true
+    provider = "CALICO"
+  }
+
+  # Without it the line above is a wish.
+  addons_config {
+    network_policy_config {
+      disabled = false
+    }
   }
 
   master_auth {
@@ -122,12 +130,17 @@ resource "google_container_node_pool" "this" {
   for_each           = local.pools
   name               = each.key
   cluster            = google_container_cluster.this.id
-  initial_node_count = each.value.least
-  node_locations     = each.key == "gpu" ? var.gpu_zones : null
+  node_locations     = each.value.zones
+  initial_node_count = each.value.least / length(each.value.zones) # in each of the zones
 
+  # In all zones together.
   autoscaling {
     total_min_node_count = each.value.least
     total_max_node_count = each.value.most
+  }
+
+  lifecycle {
+    ignore_changes = [initial_node_count] # it is only ever read when a pool is made, and another one would make it anew
   }
 
   management {
@@ -179,9 +192,20 @@ resource "google_container_node_pool" "this" {
 }
 
 locals {
+  # Argo's controller and its server are on the first, which is never taken away; its one zone makes `least` a number of
+  # machines. The others may be taken away, and start at none.
   pools = {
-    system = { machine = "e2-standard-2", least = 1, most = 2, spot = false, disk = 50, gpu = null }
-    cpu    = { machine = var.cpu_machine, least = 0, most = var.cpu_nodes, spot = var.spot, disk = 200, gpu = null }
-    gpu    = { machine = var.gpu_machine, least = 0, most = var.gpu_nodes, spot = var.spot, disk = 200, gpu = var.gpu }
+    system = {
+      machine = "e2-standard-2", spot = false, disk = 50, gpu = null
+      zones   = [var.zones[0]], least = 1, most = 2
+    }
+    cpu = {
+      machine = var.cpu_machine, spot = var.spot, disk = 200, gpu = null
+      zones   = var.zones, least = 0, most = var.cpu_nodes
+    }
+    gpu = {
+      machine = var.gpu_machine, spot = var.spot, disk = 200, gpu = var.gpu
+      zones   = var.zones, least = 0, most = var.gpu_nodes
+    }
   }
 }

@@ -8,11 +8,11 @@ variable "region" {
   type        = string
 }
 
-variable "gpu_zones" {
-  description = "Zones of the region that have the GPU."
+variable "zones" {
+  description = "Zones of the region that have machines; all have the GPU."
   type        = list(string)
   validation {
-    condition     = length(var.gpu_zones) > 0
+    condition     = length(var.zones) > 0
     error_message = "At least one zone."
   }
 }
@@ -38,7 +38,7 @@ variable "cpu_machine" {
 }
 
 variable "cpu_nodes" {
-  description = "At most so many of them."
+  description = "At most so many of them, in all zones together."
   type        = number
   default     = 3
 }
@@ -56,7 +56,7 @@ variable "gpu" {
 }
 
 variable "gpu_nodes" {
-  description = "At most so many of them; the classifier and the segmenter train side by side."
+  description = "At most so many of them, in all zones together; the classifier and the segmenter train side by side."
   type        = number
   default     = 2
   validation {

@@ -34,9 +34,13 @@ resource "google_storage_bucket_iam_member" "serving" {
   bucket = var.bucket
   role   = "roles/storage.objectViewer"
   member = google_service_account.this["serving"].member
+  # Objects are read by their names; they are listed by the bucket's, of which only the prefix asked for tells what for.
   condition {
-    title      = "models only"
-    expression = "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/models/\")"
+    title = "models only"
+    expression = join(" || ", [
+      "resource.name.startsWith(\"projects/_/buckets/${var.bucket}/objects/models/\")",
+      "api.getAttribute(\"storage.googleapis.com/objectListPrefix\", \"\").startsWith(\"models/\")",
+    ])
   }
 }
 

@@ -1,4 +1,4 @@
 output "objects" {
   description = "Kubernetes objects, by kind and name."
-  value       = { for one in concat(local.accounts, [local.workflow, local.nightly]) : "${one.kind}-${one.metadata.name}" => one }
+  value       = { for one in concat(local.objects, [local.forbidden], [local.workflow, local.nightly]) : "${one.kind}-${one.metadata.name}" => one }
 }

@@ -3,12 +3,17 @@ variable "runner" {
   type        = string
 }
 
+variable "serving" {
+  description = "Address of the account of servers."
+  type        = string
+}
+
 variable "parameters" {
   description = "Parameters of the workflow template that differ from infra/argo/workflow-template.yaml."
   type        = map(string)
   validation {
-    condition     = length(setsubtract(["repository", "storage", "image", "gpu-image"], keys(var.parameters))) == 0
-    error_message = "Give repository, storage, image and gpu-image."
+    condition     = length(setsubtract(["repository", "settings", "storage", "logs", "image", "gpu-image"], keys(var.parameters))) == 0
+    error_message = "Give repository, settings, storage, logs, image and gpu-image."
   }
 }
 

@@ -14,6 +14,10 @@ terraform {
   }
 }
 
+locals {
+  steady = { "kubernetes.io/os" = "linux", "glioflow/pool" = "system" }
+}
+
 resource "helm_release" "argo" {
   name             = "argo-workflows"
   repository       = "https://argoproj.github.io/argo-helm"
@@ -22,9 +26,14 @@ resource "helm_release" "argo" {
   namespace        = "argo"
   create_namespace = true
 
+  # A node that is taken away must not take the controller along.
   values = [yamlencode({
-    controller = { workflowNamespaces = [var.namespace] }
-    server     = { authModes = ["client"] }
+    controller = {
+      workflowNamespaces = [var.namespace]
+      nodeSelector       = local.steady
+      metricsConfig      = { enabled = true }
+    }
+    server = { authModes = ["client"], nodeSelector = local.steady }
   })]
 }
 

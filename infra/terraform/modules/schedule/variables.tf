@@ -9,7 +9,7 @@ variable "objects" {
 }
 
 variable "chart" {
-  description = "Version of Argo's Helm chart."
+  description = "Version of Argo's Helm chart; this one brings Argo Workflows 4.1.0."
   type        = string
-  default     = "0.45.20"
+  default     = "2.0.1"
 }

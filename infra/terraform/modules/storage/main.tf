@@ -44,6 +44,16 @@ resource "google_storage_bucket" "shared" {
     }
   }
 
+  lifecycle_rule {
+    condition {
+      age            = var.log_days
+      matches_prefix = ["logs/"]
+    }
+    action {
+      type = "Delete"
+    }
+  }
+
   # DVC names objects by their content, so old versions of an object are only ever what somebody deleted.
   lifecycle_rule {
     condition {

@@ -31,7 +31,7 @@ variable "undelete_days" {
 }
 
 variable "log_days" {
-  description = "Days for which access logs are kept."
+  description = "Days for which the access log and the logs of pods are kept."
   type        = number
   default     = 400
 }

@@ -1,0 +1,84 @@
+"""Which errors may pass by themselves: servers that are away or overloaded, networks that are down."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+
+from components.common.errors import PassingError
+
+PASSING = 75  # exit status of a fault that may pass: EX_TEMPFAIL of sysexits.h
+ERRNOS = {
+    errno.ECONNABORTED,
+    errno.ECONNREFUSED,
+    errno.ECONNRESET,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETDOWN,
+    errno.ENETRESET,
+    errno.ENETUNREACH,
+    errno.ETIMEDOUT,
+}
+STATUSES = {408, 429, 500, 502, 503, 504}  # of HTTP
+# Classes by their names, for none of these libraries is imported only to find out.
+CLASSES = {
+    "TimeoutError",  # Python 3.10 has three
+    "aiohttp.client_exceptions.ClientConnectionError",
+    "aiohttp.client_exceptions.ClientPayloadError",
+    "gcsfs.retry.ChecksumError",
+    "google.api_core.exceptions.RetryError",
+    "google.auth.exceptions.TransportError",
+    "requests.exceptions.ChunkedEncodingError",
+    "requests.exceptions.ConnectionError",
+    "requests.exceptions.Timeout",
+    "tensorflow.python.framework.errors_impl.AbortedError",
+    "tensorflow.python.framework.errors_impl.DeadlineExceededError",
+    "tensorflow.python.framework.errors_impl.UnavailableError",
+    "urllib3.exceptions.ProtocolError",
+}
+# A certificate that nobody trusts, and a name that nobody knows, are there to stay.
+LASTING = {"ssl.SSLCertVerificationError", "aiohttp.client_exceptions.ClientConnectorCertificateError"}
+
+
+def is_passing(error: BaseException | None) -> bool:
+    """Return whether an error, or one of its causes, may pass by itself."""
+    chain = list(_chain(error))
+    return not any(_lasts(each) for each in chain) and any(_passes(each) for each in chain)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        # urllib3 and requests keep what went wrong in their errors' arguments, aiohttp in an attribute.
+        for inner in (*error.args, getattr(error, "reason", None), getattr(error, "os_error", None)):
+            if isinstance(inner, BaseException) and id(inner) not in seen:
+                yield from _chain(inner)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _lasts(error: BaseException) -> bool:
+    unknown = isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN
+    return unknown or not LASTING.isdisjoint(_classes(error))
+
+
+def _passes(error: BaseException) -> bool:
+    if isinstance(error, PassingError) or getattr(error, "retryable", None) is True:  # google.auth has the latter
+        return True
+    if isinstance(error, OSError) and (error.errno in ERRNOS or isinstance(error, socket.gaierror)):
+        return True
+    return not STATUSES.isdisjoint(_statuses(error)) or not CLASSES.isdisjoint(_classes(error))
+
+
+def _statuses(error: BaseException) -> Iterator[int]:
+    """HTTP's status: a number, an enumeration's member or text, by the library's taste."""
+    for status in (getattr(error, "code", None), getattr(error, "status", None)):
+        if isinstance(status, int) or (isinstance(status, str) and status.isdigit()):
+            yield int(status)
+
+
+def _classes(error: BaseException) -> Iterator[str]:
+    for kind in type(error).__mro__:
+        yield kind.__name__ if kind.__name__ in CLASSES else f"{kind.__module__}.{kind.__name__}"
