@@ -90,6 +90,7 @@ def test_a_damaged_model_is_named_in_one_line(layered, tmp_path, file, harm):
             r"layered\.json lacks tumor_threshold, mask_threshold, processing; assemble the model again",
         ),
     ],
+    ids=lambda value: str(value)[:20],
 )
 def test_a_folder_without_all_choices_is_refused(tmp_path, text, says):
     if text is not None:
