@@ -73,7 +73,7 @@ def test_of_a_model_that_fails_the_log_says_where_and_not_on_what(model, tmp_pat
     record = json.loads((model / LAYERED).read_text(encoding="utf-8"))
     (tmp_path / "model" / LAYERED).write_text(json.dumps(record | {"tumor_threshold": None}), encoding="utf-8")
     instance, log = png(np.zeros((8, 8, 3), np.uint8)), tmp_path / "server.log"
-    with serving(tmp_path / "model", log.with_name("whole.log")) as server:
+    with serving(model, log.with_name("whole.log")) as server:
         assert server.predict([[instance] * 3])[0] == 200
     with serving(tmp_path / "model", log) as server:
         status, response = server.predict([[instance] * 3])
