@@ -23,6 +23,12 @@ def said(*words):
     print(*words, file=sys.__stdout__, flush=True)
 
 
+def skip_if_the_run_has_to_end(config):
+    """Leave all of it out where a run has a time limit: a build takes longer than any other test may."""
+    if config.option.until:
+        pytest.skip("left out: building images takes too long for a run that has to end; make test-images")
+
+
 @functools.cache
 def base():
     """Name of an image like the usual base, made here; skips the test where that can't be."""

@@ -23,6 +23,11 @@ NARROW = ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--secu
 PACKAGES = "/opt/venv/lib/python3.12/site-packages"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def time_for_it(pytestconfig):
+    built.skip_if_the_run_has_to_end(pytestconfig)
+
+
 @pytest.fixture(scope="module")
 def workflow():
     return built.image("cpu")

@@ -36,6 +36,11 @@ OF_THE_CLOUD = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", "NO_GCE_CHECK": "t
 RESULTS = "glioflow/results"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def time_for_it(pytestconfig):
+    built.skip_if_the_run_has_to_end(pytestconfig)
+
+
 @pytest.fixture(scope="module")
 def image():
     return built.image("cpu")

@@ -35,6 +35,11 @@ for folder in sys.argv[1:]:
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def time_for_it(pytestconfig):
+    built.skip_if_the_run_has_to_end(pytestconfig)
+
+
 @pytest.fixture(scope="module", params=list(MOST))
 def kind(request):
     built.image(request.param)
