@@ -11,6 +11,8 @@ import built
 import pytest
 from conftest import ROOT
 from engine import buildah, ran
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("images")]
 
@@ -73,6 +75,22 @@ def packages(kind):
     done = ran(built.image(kind), "-c", LISTED, flags=["--entrypoint", "python"])
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def locked(kind):
+    """What the lock names for the image's Python, by normalised name."""
+    lock = ROOT / "infra" / {"cpu": "docker", "predict": "predict"}[kind] / "requirements.lock"
+    lines = [line.rstrip(" \\") for line in lock.read_text().splitlines() if re.match(r"[\w.-]+(\[.*])?==", line)]
+    here = {"python_full_version": "3.12.0", "python_version": "3.12"}
+    wanted = [each for each in map(Requirement, lines) if each.marker is None or each.marker.evaluate(here)]
+    return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in wanted}
+
+
+def test_the_lock_is_what_is_in_it(kind):
+    found = {canonicalize_name(name): version for name, version in packages(kind).items()}
+    built_with = {"setuptools"} if kind == "predict" else set()
+    expected = {name: version for name, version in locked(kind).items() if name not in built_with}
+    assert {name: version for name, version in found.items() if name != "glioflow"} == expected
 
 
 def test_nothing_of_tests_is_in_it(kind):
