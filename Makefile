@@ -11,10 +11,12 @@ NIGHT := --hypothesis-profile night
 override export SOURCE := $(value SOURCE)
 override export SET := $(value SET)
 override export MODEL := $(value MODEL)
+override export BASE := $(value BASE)
+override export TAG := $(value TAG)
 GIVEN_SOURCE := $${SOURCE:+--source "$$SOURCE"}
 GIVEN_MODEL := $${MODEL:+--model "$$MODEL"}
 
-.PHONY: help setup predict-setup checks-setup review-setup run test test-nightly test-all test-times test-modern mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
+.PHONY: help setup predict-setup checks-setup review-setup run test test-nightly test-all test-times test-modern images test-images mutants lint format bench-data bench-train bench-evaluate bench-predict bench-serve lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -49,6 +51,12 @@ test-times: setup predict-setup checks-setup review-setup ## CPU seconds of each
 
 test-modern: predict-setup checks-setup review-setup ## the same tests in the modern stack, in a Debian 13 root (needs root, debootstrap): make test-modern [TESTS=PATH]
 	@python3 infra/modern.py test -m "not nightly" $(TESTS)
+
+images: ## build the images with buildah or Docker: make images [ONLY="cpu predict"] [BASE=IMAGE] [TAG=VERSION]
+	@python3 infra/images.py $(ONLY)
+
+test-images: setup ## build the images and run the whole workflow of Argo in them (needs root, buildah, podman, runc, debootstrap)
+	@pytest -m nightly -rs -s tests/images
 
 mutants: setup ## put faults into decision code and see whether the tests find them: make mutants [ONLY=MODULE]
 	@python tests/mutants $(ONLY)

@@ -1,4 +1,4 @@
-"""The Debian 13 root that the modern stack runs in on older machines. Standard library only; runs on Python 3.8."""
+"""Debian 13 by debootstrap: for the modern stack on older machines, for images. Standard library only; Python 3.8."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 SUITE = "trixie"
-PACKAGES = [
+PYTHON = [  # what a Python that was built elsewhere needs
     "libssl3t64",
     "libffi8",
     "libsqlite3-0",
@@ -18,12 +18,9 @@ PACKAGES = [
     "liblzma5",
     "libreadline8t64",
     "zlib1g",
-    "libgomp1",
     "ca-certificates",
-    "git",
-    "make",
-    "procps",
 ]
+PACKAGES = [*PYTHON, "libgomp1", "git", "make", "procps"]
 BROWSER = ["chromium"]  # for the report's tests; installed by apt, because debootstrap can't order its packages
 
 
@@ -81,17 +78,22 @@ def make_root():
     place.parent.mkdir(parents=True, exist_ok=True)
     print("making a Debian 13 root in {} (once; about two minutes, 1 GB) ...".format(place), flush=True)
     with tempfile.TemporaryDirectory(prefix="making-", dir=str(place.parent)) as folder:
-        log, fresh = Path(folder) / "log", Path(folder) / "root"
-        debootstrap = ["debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), SUITE, str(fresh)]
-        install = ["chroot", str(fresh), "apt-get", "install", "--yes", "--no-install-recommends", *BROWSER]
-        environment = dict(proxied(), DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
-        for command in (debootstrap + ([mirror()] if mirror() else []), install):
-            with log.open("w") as out:
-                private = ["unshare", "--mount", "--propagation", "private", *command]
-                failed = subprocess.run(private, env=environment, stdout=out, stderr=subprocess.STDOUT).returncode
-            if failed:
-                last = (log.read_text().strip().splitlines() or ["no word"])[-1]
-                sys.exit("infra/modern.py: {} failed: {}".format(" ".join(command[:3]), last))
-        shutil.rmtree(str(fresh / "var" / "cache" / "apt" / "archives"), ignore_errors=True)
+        fresh = Path(folder) / "root"
+        fill(fresh, PACKAGES, BROWSER)
         if not place.is_dir():  # unless another run was quicker
             fresh.rename(place)
+
+
+def fill(fresh, packages, more=()):
+    """Put Debian with these packages into a folder, then `more` by apt; end with the last line of what failed."""
+    debootstrap = ["debootstrap", "--variant=minbase", "--include=" + ",".join(packages), SUITE, str(fresh)]
+    install = ["chroot", str(fresh), "apt-get", "install", "--yes", "--no-install-recommends", *more]
+    environment = dict(proxied(), DEBIAN_FRONTEND="noninteractive", LC_ALL="C.UTF-8")
+    for command in (debootstrap + ([mirror()] if mirror() else []), *([install] if more else [])):
+        private = ["unshare", "--mount", "--propagation", "private", *command]
+        done = subprocess.run(private, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            last = (done.stdout.strip().splitlines() or ["no word"])[-1]
+            program = os.path.basename(sys.argv[0])  # noqa: PTH119  (a word, no path)
+            sys.exit("infra/{}: {} failed: {}".format(program, " ".join(command[:3]), last))
+    shutil.rmtree(str(fresh / "var" / "cache" / "apt" / "archives"), ignore_errors=True)

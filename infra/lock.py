@@ -25,7 +25,8 @@ PARTS = {
     "infra/predict/requirements.lock": ["--extra", "serve", "--no-dev", "--group", "build"],
 }
 OTHERS = ("infra/checks",)
-GPU = "infra/docker/gpu"  # .in and .lock: what the GPU image has instead of the CPU build; everything else is equal
+# .in and .lock each: what the GPU image has instead of the CPU build, all else being equal; what builds the images.
+OF_IMAGES = ("infra/docker/gpu", "infra/docker/tools")
 # A lock holds the hashes of all files of a release, and these may have some: wheels for this machine's Python alone.
 PARTIAL = ("extra-index-url", "find-links")
 COMPILE = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--no-header"]
@@ -65,9 +66,9 @@ def resolve_other(uv, folder, name):
     run(uv, "pip", "compile", *COMPILE, "--generate-hashes", "--no-emit-index-url", *files, cwd=folder / name)
 
 
-def resolve_gpu(uv, folder):
-    """Resolve TensorFlow's GPU build, constrained to the packages that requirements.lock just got."""
-    shutil.copy(str(ROOT / (GPU + ".in")), str(folder / (GPU + ".in")))
+def resolve_of_images(uv, folder, name):
+    """Resolve what only builds of images use, constrained to the packages that requirements.lock just got."""
+    shutil.copy(str(ROOT / (name + ".in")), str(folder / (name + ".in")))
     wanted = [
         "--python-version",
         "3.12",
@@ -76,7 +77,7 @@ def resolve_gpu(uv, folder):
         "--constraints",
         "requirements.lock",
     ]
-    files = [GPU + ".in", "--output-file", GPU + ".lock"]
+    files = [name + ".in", "--output-file", name + ".lock"]
     run(uv, "pip", "compile", *wanted, "--generate-hashes", "--no-header", "--no-emit-index-url", *files, cwd=folder)
 
 
@@ -100,14 +101,18 @@ def main():
     """Resolve all locks, print what changed, replace them."""
     uv, locks = (
         find_uv(),
-        [WHOLE, *PARTS, *("{}/requirements.lock".format(name) for name in OTHERS), GPU + ".lock"],
+        [
+            *(WHOLE, *PARTS, *("{}/requirements.lock".format(name) for name in OTHERS)),
+            *(name + ".lock" for name in OF_IMAGES),
+        ],
     )
     with tempfile.TemporaryDirectory(prefix="glioflow-lock-") as temporary:
         folder = Path(temporary)
         resolve_project(uv, folder)
         for name in OTHERS:
             resolve_other(uv, folder, name)
-        resolve_gpu(uv, folder)
+        for name in OF_IMAGES:
+            resolve_of_images(uv, folder, name)
         for lock in locks:
             before = (ROOT / lock).read_text() if (ROOT / lock).exists() else ""
             found = list(changes(before, (folder / lock).read_text()))

@@ -1,4 +1,7 @@
-"""A home and a name for accounts without them, as in a container with a user id chosen by the cluster."""
+"""A home, a name and a place for DVC's index for those without them, as in a container of a cluster's own making.
+
+There, the user id may be any, and the root file system read-only.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ import pwd
 import tempfile
 from pathlib import Path
 
+INDEX = "DVC_SITE_CACHE_DIR"
+USUAL = Path("/var/tmp/dvc")  # noqa: S108  where DVC keeps its index unless told otherwise
+
 
 def complete() -> None:
-    """Set HOME if it is missing or not writable, and USER if the system knows no name.
+    """Set HOME if it is missing or not writable, USER if the system knows no name, and DVC's folder for its index.
 
     DVC, Git, TFX and Keras look for settings in the former and for the user's name in the latter, and some fail with a
     traceback. Whatever they leave in a home created here is gone with the container.
@@ -23,13 +29,15 @@ def complete() -> None:
         os.environ["USER"] = f"user-{user}"
     home = os.environ.get("HOME") or (entry.pw_dir if entry else "")
     if not (home and os.access(home, os.W_OK | os.X_OK)):
-        os.environ["HOME"] = str(_made(user))
+        os.environ["HOME"] = str(_made("home", user))
+    if INDEX not in os.environ and not os.access(USUAL if USUAL.exists() else USUAL.parent, os.W_OK | os.X_OK):
+        os.environ[INDEX] = str(_made("dvc", user))
 
 
-def _made(user: int) -> Path:
+def _made(what: str, user: int) -> Path:
     """A temporary folder private to this user, the same in every process of a run."""
-    folder = Path(tempfile.gettempdir()) / f"glioflow-home-{user}"
+    folder = Path(tempfile.gettempdir()) / f"glioflow-{what}-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != user:  # somebody else created it first
-        return Path(tempfile.mkdtemp(prefix="glioflow-home-"))
+        return Path(tempfile.mkdtemp(prefix=f"glioflow-{what}-"))
     return folder

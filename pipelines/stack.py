@@ -23,6 +23,9 @@ ENDS = {
 }
 # Pins of the classic stack that get no security fixes: only newer releases do, which don't fit the rest of the stack.
 LEFT_BEHIND = ("tfx", "tensorflow-cpu", "protobuf", "pyarrow")
+ENGINE = "ai-edge-litert"  # for predictions
+CPU_BUILD, GPU_BUILD = "tensorflow-cpu", "tensorflow"
+PACKAGES = ("tfx", CPU_BUILD, "keras", "apache-beam", "dvc")  # the workflow's most important ones
 TO_MODERN = (
     "modern: Debian 13 or Ubuntu 24.04 with a Python 3.11 to 3.13, then `make setup`; here, as root: "
     "`apt-get install debootstrap`, then `python3 infra/modern.py run -- COMMAND`"
@@ -76,8 +79,14 @@ def upkeep(today: date) -> list[str]:
     return lines
 
 
-def describe(today: date | None = None) -> str:
-    """Stack, reason, versions, parts past their end of life, the way to the other stack, processors; one line each."""
+def describe(today: date | None = None, *, whole: bool = True, image: str | None = None) -> str:
+    """Stack, reason, versions, parts past their end of life, the way to the other stack, processors; one line each.
+
+    Args:
+        today: day to compare ends of life with; None for this one.
+        whole: whether the packages of the whole workflow belong here, rather than those for predictions.
+        image: which of the project's images this is; None outside of them. Nothing can be set up inside one.
+    """
     library = glibc()
     found = "no glibc" if library is None else f"glibc {library[0]}.{library[1]}"
     if current() == "modern":
@@ -87,11 +96,16 @@ def describe(today: date | None = None) -> str:
     else:
         why = f"{found}; the modern stack needs glibc {MODERN_GLIBC[0]}.{MODERN_GLIBC[1]} (Debian 13, Ubuntu 24.04)"
     lines = [f"stack            {current()}: {why}"]
-    if _installed("dvc") is None:
-        lines.append("packages         for predict and serve; `make setup` installs those of the workflow")
-    for package in ("ai-edge-litert", "tfx", "tensorflow-cpu", "keras", "apache-beam", "dvc"):
-        lines.append(f"{package:<16}{_installed(package) or 'missing; run `make setup`'}")
+    if image:
+        lines.append(f"image            {image}")
+    if not whole:
+        more = "images of the workflow have its packages" if image else "`make setup` installs those of the workflow"
+        lines.append(f"packages         for predict and serve; {more}")
+    for package in (ENGINE, *(PACKAGES if whole else ())):
+        name = GPU_BUILD if package == CPU_BUILD and _installed(GPU_BUILD) else package
+        lines.append(f"{name:<16}{_installed(name) or 'missing'}")
     lines += upkeep(today or date.today())
-    lines.append(f"other stack      {TO_MODERN if current() == 'classic' else TO_CLASSIC}")
+    if not image:
+        lines.append(f"other stack      {TO_MODERN if current() == 'classic' else TO_CLASSIC}")
     lines.append(f"processors      {os.cpu_count()}")
     return "\n".join(lines)

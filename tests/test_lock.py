@@ -41,7 +41,7 @@ def test_a_resolution_that_fails_leaves_every_lock(tmp_path):
         "requirements.lock",
         *(f"infra/{name}/requirements.lock" for name in ("docker", "predict", "checks")),
     ]
-    locks.append("infra/docker/gpu.lock")
+    locks += [f"infra/docker/{name}.lock" for name in ("gpu", "tools")]
     for name in ("infra", "pipelines"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", ".python-version", "requirements.lock"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.util import find_spec
 
@@ -11,6 +12,8 @@ OWN = ("components", "models", "pipelines")
 GCS = ("gcsfs",)
 SERVE = ("orjson", "prometheus_client", "starlette", "uvicorn")
 WORKFLOW = ("dvc", "gto")  # stand for all packages of that extra
+IMAGE = "GLIOFLOW_IMAGE"  # set in the project's images: which of them this is
+SMALL = "predict"  # the one without the workflow
 
 
 def need(*modules: str) -> None:
@@ -35,7 +38,20 @@ def missing(error: BaseException) -> str | None:
 def remedy(module: str) -> str:
     """Say what to do about a module that is not installed."""
     extra = "serve" if module in SERVE else "gcs" if module in GCS else "workflow"
-    return (
-        "is not installed, and this needs it; in the project's folder, run `make setup`, which installs everything, "
-        f"or `pip install '.[{extra}]'`"
-    )
+    project = "in the project's folder, run `make setup`, which installs everything, or `pip install '.[{}]'`"
+    return f"is not installed, and this needs it; {in_image(extra) or project.format(extra)}"
+
+
+def setup() -> str:
+    """Say in a few words how to get the packages of the workflow, wherever this runs."""
+    return in_image("workflow") or "run `make setup`"
+
+
+def in_image(extra: str) -> str | None:
+    """Say how to get the packages of an extra inside an image, which is not changed but replaced; None elsewhere."""
+    image = os.environ.get(IMAGE)
+    if not image:
+        return None
+    if image == SMALL and extra != "serve":
+        return "use an image of the workflow: this one predicts and serves, no more"
+    return "this image is damaged: pull it again, or build it anew"

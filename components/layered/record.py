@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,17 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     """Read the choices made for a layered model; raises UserError if one of `CHOICES` is missing."""
     try:
         record = read_json(saved_model(folder) / LAYERED)
+    except PermissionError as error:
+        raise UserError(f"{folder}: user {os.getuid()} may not read it; see to its permissions") from error
     except (UserError, OSError) as error:
         raise UserError(
             f"{folder}: no layered model there; give a folder that assemble wrote, e.g. artifacts/layered, or one of "
             "the registry"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{folder}: {LAYERED} is damaged; {COPY_AGAIN}") from error
+    if not isinstance(record, dict):
+        raise UserError(f"{folder}: {LAYERED} is damaged; {COPY_AGAIN}")
     lacking = [name for name in CHOICES if name not in record]
     if lacking:
         raise UserError(f"{folder}: {LAYERED} lacks {', '.join(lacking)}; assemble the model again with this version")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from components.common import packages
 from components.common.errors import UserError
 from components.common.files import read_json
 from components.common.layout import LAYERED, LITERT
@@ -54,7 +55,7 @@ def reference_saved_model(folder: Path = FOLDER, weights: Path = WEIGHTS, writte
             from models.serving.layered_model import Layered
         except ImportError as error:
             raise UserError(
-                "reference: TensorFlow is not installed here; run `make setup`, or leave --engine out"
+                f"reference: TensorFlow is not installed here; {packages.setup()}, or leave --engine out"
             ) from error
         try:
             networks = [load_network(part) for part in parts]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from components.common import packages
 from components.common.errors import UserError
 from components.common.plain_path import plain_path
 from components.layered.engine import Engine, ModelFailedError
@@ -31,7 +32,7 @@ class TensorFlowEngine(Engine):
             import tensorflow as tf
         except ImportError as error:
             raise UserError(
-                f"{folder}: needs TensorFlow, which is not installed here; run `make setup`, or assemble "
+                f"{folder}: needs TensorFlow, which is not installed here; {packages.setup()}, or assemble "
                 "the model again with this version, which writes LiteRT files"
             ) from error
         place = saved_model(folder)

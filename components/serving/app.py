@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
 from starlette.applications import Starlette
@@ -15,19 +17,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from components.serving.bodies import check_length, drain, read_body
-from components.serving.model import LayeredModel
+from components.serving.loading import Loading
 from components.serving.requests import RequestError
+
+if TYPE_CHECKING:
+    from components.serving.model import LayeredModel
 
 NAME = "layered"
 MODEL = f"/v1/models/{NAME}"
 PREDICT = f"{MODEL}:predict"
-FIXED = {
+# What is answered from the first moment on, and what tells whether the model has been loaded.
+ALIVE = {
     "/": {"status": "alive"},
     "/v1/models": {"models": [NAME]},
-    MODEL: {"name": NAME, "ready": True},
     "/v2/health/live": {"live": True},
-    "/v2/health/ready": {"ready": True},
 }
+READY: dict[str, dict[str, Any]] = {MODEL: {"name": NAME}, "/v2/health/ready": {}}
 WAITING = 64  # accepted requests; further ones are answered with 503
 AT_ONCE = 2  # predictions at once; the engine spreads each over all processors
 SECONDS = Histogram("request_predict_seconds", "predict request latency", ["model_name"]).labels(NAME)
@@ -39,13 +44,13 @@ class Predictions:
     """The endpoint that runs the model, in its own threads.
 
     Args:
-        model: the model.
+        loading: the model, perhaps not yet there.
         limit: maximum size of a body, bytes.
         patience: maximum time for a body to arrive, seconds.
     """
 
-    def __init__(self, model: LayeredModel, limit: int, patience: float) -> None:
-        self.model, self.limit, self.patience = model, limit, patience
+    def __init__(self, loading: Loading, limit: int, patience: float) -> None:
+        self.loading, self.limit, self.patience = loading, limit, patience
         self.places, self.threads = asyncio.Semaphore(WAITING), ThreadPoolExecutor(AT_ONCE)
 
     async def post(self, request: Request) -> Response:
@@ -54,16 +59,18 @@ class Predictions:
         if kind != "application/json" or "content-encoding" in request.headers:
             raise HTTPException(415, "the body has to be application/json, not compressed")
         check_length(request, self.limit, FEWER)
+        if self.loading.model is None:
+            raise HTTPException(503, "the model is still being loaded; try again", {"Retry-After": "1"})
         if self.places.locked():
             raise HTTPException(503, f"{WAITING} requests are waiting; try again", {"Retry-After": "1"})
         async with self.places:
             body = await read_body(request, self.limit, self.patience, FEWER)
             with SECONDS.time():
-                return Response(await self._answer(body), media_type="application/json")
+                return Response(await self._answer(self.loading.model, body), media_type="application/json")
 
-    async def _answer(self, body: bytearray) -> bytes:
+    async def _answer(self, model: LayeredModel, body: bytearray) -> bytes:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, self.model.answer, body)
+            return await asyncio.get_running_loop().run_in_executor(self.threads, model.answer, body)
         except RequestError as error:
             raise HTTPException(400, str(error)) from None
         except asyncio.CancelledError:
@@ -73,8 +80,15 @@ class Predictions:
             raise HTTPException(500, "the model failed; the server's log says where") from None
 
 
-def application(model: LayeredModel, limit: int, patience: float) -> Starlette:
+def application(loading: Loading, limit: int, patience: float) -> Starlette:
     """The API of one model; arguments as for `Predictions`."""
+
+    def readiness(content: dict[str, Any]) -> Callable[[Request], JSONResponse]:
+        def answer(_: Request) -> JSONResponse:
+            ready = loading.model is not None
+            return JSONResponse({**content, "ready": ready}, 200 if ready else 503)
+
+        return answer
 
     async def refuse(request: Request, error: HTTPException) -> JSONResponse:
         """Drain the request, then send the reason: a client still sending when the connection closes sees no answer."""
@@ -87,9 +101,10 @@ def application(model: LayeredModel, limit: int, patience: float) -> Starlette:
         return JSONResponse({"error": reasons.get(error.status_code, error.detail)}, error.status_code, error.headers)
 
     routes = [
-        *(Route(path, JSONResponse(content), methods=["GET"]) for path, content in FIXED.items()),
+        *(Route(path, JSONResponse(content), methods=["GET"]) for path, content in ALIVE.items()),
+        *(Route(path, readiness(content), methods=["GET"]) for path, content in READY.items()),
         Route("/metrics", lambda _: Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)),
-        Route(PREDICT, Predictions(model, limit, patience).post, methods=["POST"]),
+        Route(PREDICT, Predictions(loading, limit, patience).post, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: refuse})
     app.router.redirect_slashes = False

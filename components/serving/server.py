@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -23,44 +24,51 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def serve(chosen: argparse.Namespace) -> None:
-    """Serve until SIGTERM or ctrl-C, then finish the requests in progress."""
+    """Serve until SIGTERM or ctrl-C, then finish the requests in progress.
+
+    Health is answered at once, and predictions as soon as the model has been loaded.
+    """
     for number in ENDS:
-        # For SIGTERM while the model loads; later uvicorn drains first, and then passes the signal on to this.
+        # While the server starts; later uvicorn drains first, and then passes the signal on to this.
         signal.signal(number, _stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)  # `glioflow serve` held them back until somebody would listen
     try:
-        # Bound before the model is loaded: clients that connect meanwhile wait.
         door = socket.create_server((chosen.host, chosen.port))
     except OSError as error:
         address = f"{chosen.host}:{chosen.port}"
         _give_up(f"{address} can't be listened on ({error.strerror}); choose another with --host, --port")
     import uvicorn
 
-    from components.common.errors import UserError
     from components.serving.app import PREDICT, application
-    from components.serving.model import LayeredModel
+    from components.serving.loading import Loading
 
-    try:
-        model = LayeredModel(chosen.model)
-    except UserError as error:
-        _give_up(str(error))
-    except Exception as error:  # noqa: BLE001  every kind of damage has its own
-        _give_up(f"{chosen.model}: not a layered model ({type(error).__name__}); give the folder of one")
+    loading = Loading(chosen.model)
     config = uvicorn.Config(
-        application(model, chosen.limit, chosen.patience),
+        application(loading, chosen.limit, chosen.patience),
         log_config=None,
         log_level="error",  # no access log
         server_header=False,
         timeout_keep_alive=65,
         timeout_graceful_shutdown=chosen.patience,
     )
-    print(f"serving on http://{chosen.host}:{door.getsockname()[1]}{PREDICT}", flush=True)
-    uvicorn.Server(config).run(sockets=[door])
+    server = uvicorn.Server(config)
+
+    def ended() -> None:
+        if loading.failure:
+            server.should_exit = True
+        else:
+            print(f"serving on http://{chosen.host}:{door.getsockname()[1]}{PREDICT}", flush=True)
+
+    loading.start(ended)
+    server.run(sockets=[door])
+    if loading.failure:
+        _give_up(loading.failure)
 
 
-def _stop(*_: object) -> None:
-    for number in ENDS:
-        signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the shutdown
-    sys.exit(0)
+def _stop(*_: object) -> NoReturn:
+    """End at once: nothing is in progress, but a thread may still be loading the model, which takes its time."""
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _give_up(reason: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -59,7 +60,14 @@ def clean() -> None:
 
 @click.command()
 def doctor() -> None:
-    """Describe the installation: stack and versions, what is past its end of life, processors."""
-    from pipelines import stack
+    """Describe the installation, and fail if it lacks something: versions, what is past its end of life, processors."""
+    from components.common import packages
+    from components.common.errors import UserError
+    from pipelines import lacking, stack
 
-    click.echo(stack.describe())
+    whole = lacking.whole()
+    click.echo(stack.describe(whole=whole, image=os.environ.get(packages.IMAGE)))
+    missing = lacking.lacking()
+    if missing:
+        remedy = packages.in_image("serve") or f"run `make {'setup' if whole else 'predict-setup'}`"
+        raise UserError(f"this installation lacks {', '.join(missing)}; {remedy}")

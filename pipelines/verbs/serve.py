@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from components.common import packages
 from pipelines.project import from_here
 
 CODE = Path(__file__).resolve().parents[2]
+ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command()
@@ -40,6 +42,9 @@ CODE = Path(__file__).resolve().parents[2]
 )
 def serve(model: str, host: str, port: int, limit: int, patience: int) -> None:
     """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are finished."""
+    for number in ENDS:
+        # Fetching a model may take long, and what is the first process of a container has no default to end by.
+        signal.signal(number, lambda *_: os._exit(0))
     packages.need(*packages.SERVE)
     from components.layered.record import read_record, saved_model
     from components.registry.resolve import model_folder
@@ -51,4 +56,6 @@ def serve(model: str, host: str, port: int, limit: int, patience: int) -> None:
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": path}
     # Another program in this process, so that a server reached by strangers holds nothing of what found its model.
     words = ["-m", "components.serving.server", *map(str, flags), "--patience", str(patience)]
+    # Held back until the new program listens for it: as the first process of a container, it would never hear it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     os.execve(sys.executable, [sys.executable, *words], environment)  # noqa: S606  signals then reach the server itself

@@ -1,4 +1,4 @@
-"""The images' recipes: linted by hadolint, from the locks, with files that are there; none is built."""
+"""The images' recipes: linted by hadolint, from the locks, with files that are there; tests/images builds them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ def test_hadolint_finds_nothing():
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     ("right", "wrong", "rule"),
-    [("git=1:2.*", "git", "DL3008"), ("uv==0.13.9", "uv", "DL3013"), (":3.12.11-slim-trixie", ":latest", "DL3007")],
+    [
+        ("git=1:2.*", "git", "DL3008"),
+        ("beam_python3.12_sdk:2.77.0", "beam_python3.12_sdk:latest", "DL3007"),
+    ],
 )
 def test_hadolint_would_find_what_is_not_pinned(tmp_path, right, wrong, rule):
+    assert right in GOOD.read_text()
     (tmp_path / "Dockerfile").write_text(GOOD.read_text().replace(right, wrong))
     assert any(rule in line for line in linted(tmp_path / "Dockerfile"))
 
@@ -34,13 +38,14 @@ def test_hadolint_would_find_what_is_not_pinned(tmp_path, right, wrong, rule):
 def copied(text):
     """What a recipe takes from the project's folder."""
     lines = [line for line in text.splitlines() if line.startswith("COPY ") and "--from" not in line]
-    return [source for line in lines for source in line.split()[1:-1]]
+    return [source for line in lines for source in line.split()[1:-1] if not source.startswith("--")]
 
 
 def kept():
-    """What .dockerignore lets through."""
-    lines = (ROOT / ".dockerignore").read_text().splitlines()
-    assert "*" in lines
+    """What .dockerignore lets through: a list of that, after a line that lets nothing through."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert lines[0] == "*"
+    assert [line for line in lines[1:] if not line.startswith(("!", "**/"))] == []
     return [line.removeprefix("!") for line in lines if line.startswith("!")]
 
 
@@ -92,3 +97,38 @@ def test_the_image_for_gpus_changes_no_package_but_tensorflow():
 def test_beams_launcher_is_that_of_the_locked_beam():
     (version,) = re.findall(r"beam_python3\.12_sdk:(\S+)", GOOD.read_text())
     assert version == pins(FOLDER / "requirements.lock")["apache-beam"]
+
+
+def test_both_recipes_begin_with_the_same_bytes():
+    bases = {re.findall(r"(?m)^ARG BASE=(.*)$", (FOLDER / name).read_text())[0] for name in FILES}
+    (base,) = bases
+    assert re.fullmatch(r"python:3\.12\.\d+-slim-trixie@sha256:[0-9a-f]{64}", base)
+
+
+def test_packages_come_by_hash_or_not_at_all():
+    texts = [(FOLDER / name).read_text() for name in (*FILES, "environment.sh")]
+    installs = [line for text in texts for line in text.splitlines() if re.search(r"pip (install|sync|wheel)", line)]
+    assert len(installs) == 5
+    assert [line for line in installs if "--require-hashes" not in line] == []
+    for lock in (
+        FOLDER / "requirements.lock",
+        FOLDER / "gpu.lock",
+        FOLDER / "tools.lock",
+        *ROOT.glob("infra/predict/*"),
+    ):
+        entries = re.split(r"(?m)^(?=[\w.-]+(?:\[[\w,-]+\])?==)", lock.read_text())[1:]
+        assert entries
+        assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_what_builds_packages_is_what_they_are_used_with():
+    ours, tools = pins(FOLDER / "requirements.lock"), pins(FOLDER / "tools.lock")
+    assert {"cyclonedx-bom", "setuptools", "uv", "wheel"} <= set(tools)
+    assert {name: version for name, version in tools.items() if ours.get(name, version) != version} == {}
+
+
+def test_layers_go_from_what_changes_least_to_what_changes_most():
+    for name in FILES:
+        *_, last = re.split(r"(?m)^(?=FROM )", (FOLDER / name).read_text().partition("FROM common AS gpu")[0])
+        copies = re.findall(r"(?m)^COPY --from=(\w+)", last)
+        assert copies == ["environment", "reference", "project"]

@@ -91,7 +91,7 @@ def options(words):
 def test_the_server_takes_the_arguments_of_image_and_manifest():
     image = (ROOT / "infra" / "docker" / "predict.Dockerfile").read_text(encoding="utf-8")
     program, words = (json.loads(re.search(rf"(?m)^{name} (.*)$", image)[1]) for name in ("ENTRYPOINT", "CMD"))
-    assert program == ["glioflow"]
+    assert program == ["tini", "--", "glioflow"]
     alone = options(words)
     assert (alone.host, alone.port, alone.model) == ("0.0.0.0", 8080, "/model")
     (container,) = runtime()[0]["spec"]["containers"]

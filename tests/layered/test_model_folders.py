@@ -84,12 +84,13 @@ def test_a_damaged_model_is_named_in_one_line(layered, tmp_path, file, harm):
     ("text", "says"),
     [
         (None, r"no layered model there; give a folder that assemble wrote"),
-        ("{", r"layered\.json is damaged; copy it again"),
+        *((text, r"layered\.json is damaged; copy it again") for text in ("{", "3", "null", "[]", "[" * 100_000)),
         (
             '{"neighbors": 0}',
             r"layered\.json lacks tumor_threshold, mask_threshold, processing; assemble the model again",
         ),
     ],
+    ids=lambda value: str(value)[:20],
 )
 def test_a_folder_without_all_choices_is_refused(tmp_path, text, says):
     if text is not None:

@@ -89,3 +89,19 @@ def test_what_is_there_stays(monkeypatch, tmp_path):
     monkeypatch.setenv("USER", "somebody")
     account.complete()
     assert (os.environ["HOME"], os.environ["USER"]) == (str(tmp_path), "somebody")
+
+
+def test_a_root_that_is_read_only_is_enough(place, tmp_path):
+    """But for the workspace and a folder for temporary files, as in a pod."""
+    mounts = "; ".join(f"mount -t tmpfs -o ro none {folder}" for folder in ("/var", "/home"))
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-ec", f'{mounts}; exec "$@"', "sh"]
+    if subprocess.run([*command, "true"], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here: unshare --mount fails")
+    code = "from pipelines import account; account.complete(); from dvc.cli import main; print(main(['status']))"
+    copied(tmp_path / "project")
+    environment = {"PATH": f"{BIN}:/usr/bin:/bin", "PYTHONPATH": str(ROOT), "TMPDIR": str(place), "HOME": "/home"}
+    done = subprocess.run(
+        [*command, sys.executable, "-c", code],
+        cwd=tmp_path / "project", env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1:] == ["0"], done.stderr

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""A base for the images where no registry is in reach: `infra/base_image.py NAME`, then `make images BASE=NAME`.
+
+Debian 13 by debootstrap, with this machine's Python 3.12 in /usr/local, as the usual base has it. Needs root, buildah
+and debootstrap. Standard library only; runs on Python 3.8.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from debian import PYTHON, fill
+from interpreters import choose_python
+
+VERSION = "3.12"
+PROGRAMS = ("buildah", "debootstrap", "unshare")
+# Of a Python, what nothing at runtime or in a build needs.
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "test", "tests", "idlelib", "turtledemo", "*.a", "share")
+
+
+def missing():
+    """What keeps this machine from making one, in one line; None if nothing does."""
+    if os.geteuid():
+        return "needs root, to make a Debian in a folder"
+    for program in PROGRAMS:
+        if not shutil.which(program):
+            return "needs {0}; apt-get install {0}".format(program.replace("unshare", "util-linux"))
+    if not Path(choose_python([VERSION], apart=True)).is_absolute():
+        return "needs a Python {}, on the PATH or of pyenv, that is not Debian's own".format(VERSION)
+    return None
+
+
+def buildah(*words):
+    """Run buildah to its good end; returns what it printed."""
+    done = subprocess.run(["buildah", *words], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit("infra/base_image.py: buildah {} failed; the lines above say why".format(words[0]))
+    return done.stdout.strip()
+
+
+def make(name):
+    """Make the image, and nothing else that stays."""
+    python = Path(choose_python([VERSION], apart=True)).resolve().parents[1]
+    container = buildah("from", "scratch")
+    try:
+        root = Path(buildah("mount", container))
+        fill(root, PYTHON)
+        shutil.rmtree(str(root / "usr" / "local"))
+        shutil.copytree(str(python), str(root / "usr" / "local"), symlinks=True, ignore=LEFT_OUT)
+        shutil.rmtree(str(root / "var" / "lib" / "apt" / "lists"))
+        subprocess.run(["chroot", str(root), "ldconfig"], check=True)
+        buildah("umount", container)
+        buildah("config", "--env", "PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin", container)
+        buildah("commit", "--quiet", "--format", "docker", container, name)
+    finally:
+        buildah("rm", container)
+
+
+def main():
+    """Make it, or say in one line why not."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python3 infra/base_image.py NAME")
+    reason = missing()
+    if reason:
+        print("infra/base_image.py: " + reason, file=sys.stderr)
+        sys.exit(2)
+    make(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()
