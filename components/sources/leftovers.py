@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
-from components.sources import unread_formats
+from components.sources import packed, unread_formats
 from components.sources.dicom.datasets import HEAD, is_dicom
 from components.sources.entry import Entry
 from components.sources.nifti import file_names
@@ -17,7 +17,6 @@ from components.sources.nifti import file_names
 SCANS = (".nii", ".nii.gz", ".dcm", ".dicom", ".ima", ".tif", ".tiff", *unread_formats.SUFFIXES)
 # BIDS' folders beside the subjects: derivatives, and the original data.
 PASSED = ("derivatives", "sourcedata", "code", "stimuli")
-PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 SHOWN = 5
 
 
@@ -42,7 +41,23 @@ def find(
     homes -= above
     below = [path for path in left if _parent(path) not in above and homes.isdisjoint(_parents(path))]
     inside = set(tree.files).difference(loose, below)
-    return _folders(tree, below, named) + _files(tree, loose, named) + _unread(inside, folder)
+    return [
+        *_folders(tree, below, named),
+        *_files(tree, loose, named),
+        *_unread(inside, folder),
+        *_empty(tree, folder, named),
+    ]
+
+
+def _empty(tree: Storage, folder: str, named: bool) -> list[Problem]:
+    """Report folders without files beside the patients, as an interrupted copy leaves them."""
+    place = Path(tree.root, folder)
+    if tree.remote or tree.only or not place.is_dir():
+        return []
+    filled = tree.below(folder)
+    empty = sorted(path.name for path in place.iterdir() if path.is_dir() and path.name not in filled)
+    what = f"{len(empty)} folder(s) beside the patients are empty{_listed(empty, named)}"
+    return [Problem("skipped", "", "the source", what, "copy them again, or remove them")] if empty else []
 
 
 def _unread(paths: Iterable[str], folder: str) -> list[Problem]:
@@ -56,7 +71,9 @@ def _folders(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
     missed = sorted(first)
     if not missed:
         return []
-    lost = any(path.lower().endswith(SCANS) for path in paths) or any(_is_dicom(tree, path) for path in first.values())
+    lost = any(path.lower().endswith(SCANS) or packed.may_hide_scans(tree, path, SCANS) for path in paths) or any(
+        _is_dicom(tree, path) for path in first.values()
+    )
     what = f"{len(missed)} folder(s) hold no patient that can be recognised{_listed(missed, named)}"
     return [_skipped(what, paths, lost=lost)]
 
@@ -71,9 +88,13 @@ def _files(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
 
 def _skipped(what: str, paths: Iterable[str], remedy: str = "", *, lost: bool) -> Problem:
     """Make a problem of files that belong to nobody; their format counts for more than where they lie."""
+    paths = list(paths)
     unread = unread_formats.what_and_remedy(paths)
-    more = f"; {unread[0]}" if unread else ""
-    return Problem("skipped", "", "the source", what + more, unread[1] if unread else remedy, lost=lost)
+    if unread:
+        what, remedy = f"{what}; {unread[0]}", unread[1]
+    elif any(packed.is_packed(path) for path in paths):
+        remedy = packed.UNPACK
+    return Problem("skipped", "", "the source", what, remedy, lost=lost)
 
 
 def _is_scan(tree: Storage, path: str) -> bool:
@@ -81,7 +102,7 @@ def _is_scan(tree: Storage, path: str) -> bool:
     name = PurePosixPath(path).name
     if file_names.is_volume(name):
         return file_names.role(name, "") != "mask"
-    return name.lower().endswith(SCANS) or _is_dicom(tree, path)
+    return name.lower().endswith(SCANS) or packed.may_hide_scans(tree, path, SCANS) or _is_dicom(tree, path)
 
 
 def _is_dicom(tree: Storage, path: str) -> bool:
@@ -116,6 +137,6 @@ def hint(tree: Storage) -> str:
         return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in one folder per patient"
     if unread := unread_formats.what_and_remedy(tree.files):
         return f"{unread[0]}; {unread[1]}, one folder per patient"
-    if packed := [path for path in tree.files if path.lower().endswith(PACKED)]:
-        return f"unpack the {len(packed)} archive(s) in it first, one folder per patient"
+    if archives := [path for path in tree.files if packed.is_packed(path)]:
+        return f"unpack the {len(archives)} archive(s) in it first, one folder per patient"
     return "expected folders of patients, side by side, of tif, NIfTI or DICOM files"
