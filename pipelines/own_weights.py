@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.params import Params
+from components.studies.space import ContradictionError, Space, changed
 
 WEIGHTS = Path("own/weights")  # a dependency of the trainings in dvc.yaml
 
@@ -21,3 +23,11 @@ def check_weights(chosen: Params, network: str) -> None:
         raise UserError(
             f"params.yaml: {network}.weights: {weights}: trainings would not see it change; move it into {WEIGHTS}/"
         )
+
+
+def check_tried_weights(space: Space, chosen: Params, network: str) -> None:
+    """Refuse a search space with weights that `check_weights` refuses."""
+    values = space.get("weights")
+    for value in values if isinstance(values, list) else ():
+        with suppress(ContradictionError):  # a trial that draws it is left out
+            check_weights(changed(chosen, network, {"weights": value}), network)

@@ -78,8 +78,9 @@ def _put(part: Path, path: Path) -> None:
     path.rename(old)
     try:
         part.rename(path)
-    except OSError:
-        old.rename(path)
+    except BaseException:  # a request to stop, too
+        if not path.exists():
+            old.rename(path)
         raise
     shutil.rmtree(old, ignore_errors=True)
 

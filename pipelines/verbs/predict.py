@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from components.common import packages
 from components.common.layout import ENGINES
+from pipelines.ending import in_one_line
 from pipelines.project import from_here, into_here
 
 
@@ -91,8 +92,8 @@ def predict(
         packages.need("apache_beam")
     from pipelines import predicting
 
-    sys.exit(
-        predicting.run(
+    with in_one_line(f"patients that are finished are kept in {out}; go on with --resume"):
+        status = predicting.run(
             inputs,
             model,
             out,
@@ -103,7 +104,7 @@ def predict(
             beam_args=list(beam_args),
             storage=storage,
         )
-    )
+    sys.exit(status)
 
 
 @click.command()
