@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 import click
 from click.core import ParameterSource
@@ -92,7 +93,13 @@ def predict(
         packages.need("apache_beam")
     from pipelines import predicting
 
-    with in_one_line(f"patients that are finished are kept in {out}; go on with --resume"):
+    # Beam ends its workers, here or elsewhere, in its own way.
+    ends = (
+        nullcontext()
+        if beam_args
+        else in_one_line(f"patients that are finished are kept in {out}; go on with --resume")
+    )
+    with ends:
         status = predicting.run(
             inputs,
             model,

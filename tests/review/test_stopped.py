@@ -54,6 +54,9 @@ def test_on_disks_that_exchange_nothing_the_source_is_never_gone(tmp_path, monke
     assert len(files_of(tmp_path / "scans")) in (36, 37)
 
 
+@pytest.mark.parametrize(
+    "stop", [STOPS[name] for name in ("SIGTERM", "SIGHUP", "ctrl-C twice")], ids=lambda one: one[1]
+)
 def test_a_review_ends_with_a_line_and_keeps_its_decisions(tmp_path, monkeypatch, stop):
     write_found(tmp_path / "found", write_source(tmp_path / "scans", "kaggle", ["P1", "P2"]))
     viewer = tmp_path / "niivue.umd.js"
