@@ -25,6 +25,7 @@ from components.predict import results
 from components.predict.detector import Found
 from components.review.doors import Doors
 from components.review.opening import Task, open_review
+from components.review.patient_layers import layer
 from components.review.routes import application, page_files
 from components.sources.demo import patient_volume
 from components.sources.inputs import open_input
@@ -77,7 +78,7 @@ def main() -> None:
             print(f"review opened, {len(desk.rows)} patients: {time.monotonic() - began:.1f} s")
             began, before = time.monotonic(), psutil.Process().memory_info().rss
             seen = desk.open(0)
-            sizes = [len(desk.layer(0, name)) for name in ("pre", "flair", "post", "start", "drawn")]
+            sizes = [len(layer(desk, 0, name)) for name in ("pre", "flair", "post", "start", "drawn")]
             after = psutil.Process().memory_info().rss
             print(
                 f"{' x '.join(map(str, seen.geometry.shape))} read, layers of {sum(sizes) / 2**20:.0f} MB: "

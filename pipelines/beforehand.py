@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,16 @@ def check_files(chosen: Params, tree: dict[str, Any]) -> None:
         from components.evaluate.champion import champion_in
 
         champion_in(chosen.gate.champion)
+
+
+def doubts(chosen: Params) -> Iterator[str]:
+    """Yield a sentence for each pair of parameters with which a run succeeds and its model hardly can."""
+    aim, floor = chosen.assemble.sensitivity, chosen.gate.min_sensitivity
+    if aim < floor:
+        yield (
+            f"assemble.sensitivity is {aim:g}, and the gate refuses less than gate.min_sensitivity, {floor:g}: the "
+            "model will hardly pass; raise the one or lower the other"
+        )
 
 
 def holds_files(folder: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from dvc.exceptions import DvcException
@@ -15,6 +16,7 @@ from pipelines.workflow import require_repository
 # Caches, checkpoints and studies are in artifacts/ beside the outputs, and an interrupted cross-validation in its
 # workspace; they belong to no stage.
 SCRATCH = (Path("artifacts"), Path(".dvc/tmp/crossval"))
+GONE = Path(".dvc/tmp/removed")  # on its way out; a removal that was interrupted is completed by the next one
 
 
 def run() -> list[str]:
@@ -36,13 +38,22 @@ def run() -> list[str]:
             outputs = [Path(out.def_path) for out in outs if out.protocol == "local" and not out.persist]
     except DvcException as error:
         raise UserError(f"{dvc_errors.in_words(error)}; nothing was removed") from error
-    removed = []
-    for path in [*outputs, *SCRATCH]:
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-        elif path.is_dir():
-            shutil.rmtree(path)
-        else:
-            continue
-        removed.append(str(path))
+    shutil.rmtree(GONE, ignore_errors=True)
+    removed = [str(path) for path in [*outputs, *SCRATCH] if _remove(path)]
+    shutil.rmtree(GONE, ignore_errors=True)
     return removed
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file, a link or a folder, so that at no time a part of it is there; returns whether it was there."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
+        GONE.mkdir(parents=True, exist_ok=True)
+        try:
+            path.rename(Path(tempfile.mkdtemp(dir=GONE), path.name))
+        except OSError:  # on another disk
+            shutil.rmtree(path)
+    else:
+        return False
+    return True

@@ -20,7 +20,6 @@ from pipelines.workflow import PARAMS, check, dvc, require_repository
 from pipelines.workspace import Workspace
 
 WORKSPACE = Path(".dvc/tmp/crossval")
-FOLDS = paths.ARTIFACTS / "crossval"
 RESULT = Path("reports/crossval.json")
 TABLE = Path("reports/crossval.csv")
 
@@ -57,7 +56,7 @@ def run(folds: int | None) -> int:
             workspace.set(_values(chosen.training, fold, count))
             if workspace.run(dvc(), "repro", "evaluate"):
                 return 2
-            target = FOLDS / f"fold-{fold}"
+            target = paths.FOLDS / f"fold-{fold}"
             with atomic_folder(target) as part:
                 shutil.copytree(workspace.folder / paths.PREDICTIONS, part, dirs_exist_ok=True)
             finished.append(target)

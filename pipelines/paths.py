@@ -15,6 +15,7 @@ VALIDATION = Path("data/validation")
 ARTIFACTS = Path("artifacts")
 LAYERED = ARTIFACTS / "layered"
 PREDICTIONS = ARTIFACTS / "predictions"
+FOLDS = ARTIFACTS / "crossval"  # predictions of a cross-validation, a folder for each fold
 BLESSING = ARTIFACTS / "blessing"
 METRICS = Path("reports/metrics.json")
 DETAILS = Path("reports/details.json")

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from components.common.errors import UserError
 from components.common.files import must_exist
+from pipelines.paths import FOLDS
+
+if TYPE_CHECKING:
+    import uvicorn
 
 HOST = "127.0.0.1"
 VIEWER = Path(__file__).resolve().parent.parent / ".tools" / "review" / "niivue.umd.js"
 
 
 def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, port: int) -> None:
-    """Serve the review until ctrl-C or SIGTERM; requests under way are finished."""
+    """Serve the review until ctrl-C, SIGTERM or SIGHUP; requests under way are finished."""
     for address in (found, scans):
         must_exist(address)
     if not VIEWER.is_file():
@@ -35,7 +42,9 @@ def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, po
 
     # The address as it will be found again: the review's folder keeps it for `glioflow adopt`.
     place = scans if "://" in scans else str(Path(scans).absolute())
-    with door, open_review(Task(Path(found), place, Path(out), reviewer, references)) as desk:
+    # A cross-validation keeps its predictions in the project in which it writes the table.
+    task = Task(Path(found), place, Path(out), reviewer, references, Path(found).absolute().parent.parent / FOLDS)
+    with door, open_review(task) as desk:
         bound, token = door.getsockname()[1], secrets.token_urlsafe(32)
         app = Doors(application(desk, page_files(VIEWER)), bound, token)
         config = uvicorn.Config(
@@ -43,4 +52,21 @@ def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, po
         )
         click.echo(f"{len(desk.rows)} patients to review; open http://{HOST}:{bound}/?token={token}")
         click.echo(f"decisions are kept in {out}; stop with ctrl-C")
-        uvicorn.Server(config).run(sockets=[door])
+        _serve(uvicorn.Server(config), door)
+
+
+def _serve(server: uvicorn.Server, door: socket.socket) -> None:
+    """Serve until a signal comes; uvicorn sees to the others, and raises them again once it has finished."""
+    closed: list[int] = []
+
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        closed.append(number)
+        server.should_exit = True
+
+    before = signal.getsignal(signal.SIGHUP)
+    if before != signal.SIG_IGN:  # as `nohup` sets it
+        signal.signal(signal.SIGHUP, hang_up)
+    server.run(sockets=[door])
+    signal.signal(signal.SIGHUP, before)
+    if closed:
+        signal.raise_signal(signal.SIGHUP)

@@ -20,7 +20,7 @@ SECONDS = 10.0  # between two looks, at most
 
 
 def run(folder: str, model: str, out: str, *, engine: str | None, overlays: bool, doubt: bool, settle: float) -> None:
-    """Predict what is dropped into a folder, until SIGTERM or ctrl-C; the patient under way is finished first."""
+    """Predict what is dropped into a folder, until SIGTERM, SIGHUP or ctrl-C; the patient under way is finished."""
     place, target = Path(folder), Path(out)
     _check(place, target)
     layered = chosen_model(model, engine)
@@ -57,9 +57,13 @@ def _check(place: Path, target: Path) -> None:
 
 @contextmanager
 def _ending() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and ctrl-C set."""
+    """Yield an event that the signals to stop set, but for those that are ignored, as `nohup` arranges for SIGHUP."""
     end = threading.Event()
-    before = {number: signal.signal(number, lambda *_: end.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, lambda *_: end.set())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
     try:
         yield end
     finally:

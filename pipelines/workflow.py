@@ -13,7 +13,7 @@ from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.registry.git import NoRepositoryError, git
 from pipelines import inert, paths, times
-from pipelines.beforehand import check_files
+from pipelines.beforehand import check_files, doubts
 from pipelines.editing.params_text import put
 from pipelines.forwarding import run_forwarding_signals
 from pipelines.known_patients import check_tested
@@ -55,7 +55,8 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
             must be here, and no training may start from a network that knows a test patient.
 
     Returns:
-        All parameters; and the changes, in words, and which of them have no effect on a run.
+        All parameters; and the changes, in words, which of them have no effect on a run, and what the gate will hardly
+        pass.
     """
     before = yaml_text.read_text(PARAMS, "not here; run glioflow inside the project")
     params.parse(yaml_text.parse(before, str(PARAMS)), str(PARAMS))  # what was wrong before is not the settings' fault
@@ -76,7 +77,7 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
                 _write(before)
             raise
     names = dict.fromkeys(setting.partition("=")[0].strip() for setting in settings)
-    return chosen, [*changes, *inert.notes(names, chosen)]
+    return chosen, [*changes, *inert.notes(names, chosen), *doubts(chosen)]
 
 
 def _write(text: str) -> None:

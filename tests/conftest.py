@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import quiet
 
-pytest_plugins = ["drawing", "left_open", "meter", "time_limit", "finished"]
+pytest_plugins = ["drawing", "left_open", "meter", "time_limit", "finished", "watch_fixtures"]
 quiet.silence()
 # One thread a test: as many tests run at once as there are processors; more threads only wait for each other.
 for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):

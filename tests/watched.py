@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from contextlib import contextmanager
 from itertools import count
@@ -79,6 +80,21 @@ def watched(folder, model, detector, **options):
     assert "DEMO" not in log
     assert "TCGA" not in log
     assert ".tif" not in log
+
+
+def status(watch, result):
+    """Name, status and notes of each patient of a result."""
+    with (watch.out / result / "patients.csv").open(newline="", encoding="utf-8") as file:
+        return [(row["patient"], row["status"], row["notes"]) for row in csv.DictReader(file)]
+
+
+def waiting(watch):
+    """Drops that are waited for, and why."""
+    path = watch.out / "waiting.csv"
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return dict(list(csv.reader(file))[1:])
 
 
 def watch_once(out, drops, model):

@@ -90,7 +90,8 @@ def _check_fit(source: Source, before: Source | None, decisions: Sequence[Decisi
         return
     if before.reader is not source.reader:
         raise UserError(
-            f"{into}: is of another format than {address}, and a source has one; adopt into one of that format"
+            f"{into}: is of another format than {address}, and a source has one; a conversion would change grey values "
+            "and positions, so convert the scans first and review those, or adopt into a source of their format"
         )
     if before.synthetic != source.synthetic:
         raise UserError(f"{into}: synthetic and real patients must not be mixed; adopt into another source")

@@ -75,11 +75,12 @@ def _put(part: Path, path: Path) -> None:
     if _exchanged(part, path):
         return
     old = _aside(path)
-    path.rename(old)
     try:
+        path.rename(old)
         part.rename(path)
-    except OSError:
-        old.rename(path)
+    except BaseException:  # a request to stop, too
+        if old.exists() and not path.exists():
+            old.rename(path)
         raise
     shutil.rmtree(old, ignore_errors=True)
 

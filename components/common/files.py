@@ -57,12 +57,12 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         with writing(path):
             yield part
         part.chmod(_permitted(0o777))
-        if path.exists():
-            path.rename(old)
         try:
+            if path.exists():
+                path.rename(old)
             part.rename(path)
-        except OSError:
-            if old.exists():
+        except BaseException:  # a request to stop, too
+            if old.exists() and not path.exists():
                 old.rename(path)
             raise
     finally:

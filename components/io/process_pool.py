@@ -10,8 +10,11 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _job: Callable[[Any], Any]  # in a worker process: the function applied to each item
 
 
@@ -34,10 +37,21 @@ def _work(*items: Any) -> Any:
     return _job(*items)
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes that start within the block inherit that signals to stop are blocked; they end with this one."""
+    resource_tracker.ensure_running()  # which unblocks them as it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class OtherProcess:
     """A function that runs in another process, which is started anew if a call kills it.
 
-    SIGTERM and ctrl-C don't reach that process, so that a call under way ends well; it ends with this one.
+    Signals to stop don't reach that process, so that a call under way ends well; it ends with this one.
 
     Args:
         job: picklable function.
@@ -50,15 +64,11 @@ class OtherProcess:
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function there."""
-        # The new process inherits what is blocked here.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-        try:
+        with _deaf():
             if self.pool is None:
                 spawn = multiprocessing.get_context("spawn")
                 self.pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_start, initargs=(self.job,))
             done = self.pool.submit(_work, *arguments)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
             return done.result()
         except BrokenProcessPool:
@@ -76,6 +86,8 @@ def in_order(
     job: Callable[[Any], Any], items: Sequence[Any], workers: int, lost: Callable[[Any], Any] | None = None
 ) -> Generator[Any, None, None]:
     """Yield `job(item)` for all items, in their order; a consumer that may stop early closes the generator.
+
+    Signals to stop are this process' to heed: its workers end with it.
 
     Args:
         job: picklable function of an item.
@@ -102,8 +114,9 @@ def _with_pool(job: Callable[[Any], Any], left: deque, workers: int, strict: boo
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start, initargs=(job,)) as pool:
         try:
             while left:
-                while len(ahead) < min(workers + 1, len(left)):
-                    ahead.append(pool.submit(_work, left[len(ahead)]))
+                with _deaf():
+                    while len(ahead) < min(workers + 1, len(left)):
+                        ahead.append(pool.submit(_work, left[len(ahead)]))
                 done = ahead.popleft().result()
                 left.popleft()
                 yield done

@@ -43,6 +43,7 @@ def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
         header = _header(scan.header)
         kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
         picture = kind(voxels, None, header)
+        picture.header["pixdim"][:4] = header["pixdim"][:4]  # which nibabel mends: negative sizes, a qfac of 0
         picture.header.set_data_dtype(np.uint8)
         picture.header.set_slope_inter(1, 0)
         for field in set(_CLEARED) & set(picture.header.keys()):
@@ -56,4 +57,4 @@ def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
 def _header(block: bytes) -> Any:
     """Parse a header from its bytes, in either version of NIfTI and either byte order."""
     kind = nib.Nifti1Header if len(block) == nib.Nifti1Header.template_dtype.itemsize else nib.Nifti2Header
-    return kind(block)
+    return kind(block, check=False)

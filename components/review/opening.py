@@ -13,7 +13,7 @@ from components.predict.results import RUN
 from components.review.claim import check_reviewer, claimed
 from components.review.desk import Desk
 from components.review.revisions import Revisions
-from components.review.worklist import held_out, predicted
+from components.review.worklist import held_out, held_out_masks, predicted
 from components.sources.inputs import open_input
 
 PREDICTION, REFERENCES = "prediction", "references"
@@ -29,6 +29,7 @@ class Task:
         out: folder of the review.
         reviewer: name of the reviewer.
         references: whether the source's own masks are reviewed.
+        folds: with `references`, folder of the cross-validation's predictions, one for each fold; may be absent.
     """
 
     found: Path
@@ -36,6 +37,7 @@ class Task:
     out: Path
     reviewer: str
     references: bool
+    folds: Path | None = None
 
 
 @contextmanager
@@ -51,7 +53,11 @@ def open_review(task: Task) -> Iterator[Desk]:
     record = {"kind": REFERENCES if task.references else PREDICTION, "model": model, "scans": task.scans}
     with open_input(task.scans) as source, claimed(task.out, record, reviewer):
         revisions = Revisions(task.out)
-        desk = Desk(source, rows, revisions, reviewer, found=None if task.references else task.found, model=model)
+        if task.references:
+            drawn = held_out_masks(task.found, task.folds) if task.folds else {}
+            desk = Desk(source, rows, revisions, reviewer, found=None, held_out=drawn, model=model)
+        else:
+            desk = Desk(source, rows, revisions, reviewer, found=task.found, model=model)
         revisions.write_table()
         yield desk
 

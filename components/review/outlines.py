@@ -1,4 +1,4 @@
-"""The masks of a prediction, read back from its folder, in whichever format they were written."""
+"""The masks of a prediction, read back in whichever format they were written."""
 
 from __future__ import annotations
 
@@ -42,6 +42,25 @@ def read_outline(folder: Path, source: Source, scan: Scan) -> np.ndarray:
     if mask.shape != own_geometry(scan).shape:
         raise UserError(f"{scan.patient}: its predicted mask is of another scan; give the scans that were predicted")
     return mask
+
+
+def read_held_out(path: Path, scan: Scan) -> np.ndarray:
+    """Read the mask that a cross-validation has written for a scan, on the slices that its models saw.
+
+    Returns:
+        bool, in the source's own axes.
+
+    Raises:
+        UserError: it can't be read any more.
+    """
+    try:
+        picture = nib.load(path)
+        found = Geometry(picture.shape, picture.affine)
+        return resample_mask(np.asarray(picture.dataobj) > 0, found, own_geometry(scan))
+    except DAMAGE as error:
+        raise UserError(
+            f"{scan.patient}: its held-out prediction can't be read ({type(error).__name__}); cross-validate again"
+        ) from error
 
 
 def _of_volume(path: Path, scan: Scan) -> np.ndarray:

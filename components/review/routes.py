@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from components.common.errors import UserError
 from components.common.system import DiskFullError
+from components.review import deciding, patient_layers
 from components.review.desk import Desk
 from components.review.mask_checks import largest
 from components.review.refusals import ReviewError
@@ -72,23 +73,25 @@ class Routes:
     async def details(self, request: Request) -> Response:
         """What the page has to know of one patient; the reviewer is there from now on."""
         number = _number(request)
-        found = await run_in_threadpool(self.desk.details, number)
+        found = await run_in_threadpool(patient_layers.details, self.desk, number)
         await run_in_threadpool(self.desk.go_to, number)
         return JSONResponse(found)
 
     async def layer(self, request: Request) -> Response:
         """A volume of one patient, as NIfTI."""
-        content = await run_in_threadpool(self.desk.layer, _number(request), request.path_params["name"])
+        content = await run_in_threadpool(
+            patient_layers.layer, self.desk, _number(request), request.path_params["name"]
+        )
         return Response(content, media_type="application/octet-stream")
 
     async def draft(self, request: Request) -> Response:
         """Keep or drop what is drawn."""
         number = _number(request)
         if request.method == "DELETE":
-            await run_in_threadpool(self.desk.drop_draft, number)
+            await run_in_threadpool(deciding.drop_draft, self.desk, number)
         else:
             body = await self._mask(request, number)
-            await run_in_threadpool(self.desk.keep_draft, number, body, _asked(request, "scan"))
+            await run_in_threadpool(deciding.keep_draft, self.desk, number, body, _asked(request, "scan"))
         return JSONResponse({"draft": request.method != "DELETE"})
 
     async def decide(self, request: Request) -> Response:
@@ -96,7 +99,8 @@ class Routes:
         number, base, seconds = _number(request), int(_finite(request, "base")), _finite(request, "seconds")
         body = await self._mask(request, number) if "content-type" in request.headers else b""
         made = await run_in_threadpool(
-            self.desk.decide,
+            deciding.decide,
+            self.desk,
             number,
             request.path_params["decision"],
             scan=_asked(request, "scan"),

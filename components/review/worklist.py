@@ -9,6 +9,7 @@ from pathlib import Path
 
 from components.common.errors import UserError
 from components.predict.results import DONE, FAILED, PATIENTS
+from components.scans.scan_files import mask_path
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,21 @@ def held_out(table: Path) -> list[Row]:
             for row in rows
         ]
     )
+
+
+def held_out_masks(table: Path, folds: Path) -> dict[str, Path]:
+    """Files of the held-out predictions of a cross-validation, as far as they are there, by patient.
+
+    Args:
+        table: see `held_out`.
+        folds: folder that holds one for each fold.
+    """
+    places = {
+        row["patient"]: mask_path(folds / f"fold-{row['fold']}", row["patient"])
+        for row in _table(table, "patient")
+        if row.get("fold", "").isdigit()
+    }
+    return {patient: path for patient, path in places.items() if path.is_file()}
 
 
 def _disagreement(row: dict[str, str]) -> float:

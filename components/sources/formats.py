@@ -59,7 +59,10 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
     # A single folder may be a patient with one folder per series or session, or the wrapper of a whole set.
     if found is None or deeper is None:
         return found or deeper
-    of_one = deeper.reader is nifti.read and person_folder.is_one_person(inner, tree.below(_join(folder, inner)))
+    if deeper.reader is nifti.read:
+        of_one = person_folder.is_one_person(inner, tree.below(_join(folder, inner)))
+    else:  # DICOM of several persons comes in several entries, but for what is mixed up in one examination
+        of_one = found.reader is dicom.read and len(found.entries) == 1
     return deeper if deeper.persons > 1 and not of_one else found
 
 

@@ -12,8 +12,9 @@ from components.common.files import must_exist
 from components.io.storage import Storage
 from components.scans.identity import file_name
 from components.sources import Source, archive, dicom, formats, loose_pictures, nifti, open_source
+from components.sources.dicom.folder_owners import study_of
 from components.sources.dicom.identity_tags import patient_id
-from components.sources.dicom.patients import GIVE_IDENTITY, NO_IDENTITY, study_of
+from components.sources.dicom.patients import GIVE_IDENTITY, NO_IDENTITY
 from components.sources.entry import Entry
 from components.sources.nifti import file_names, file_roles, flat_folder
 from components.sources.nifti.person_folder import home_of, is_one_person

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from components.common.errors import PassingError, UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
+from components.sources import packed, unread_formats
 from components.sources.dicom.datasets import HEAD, is_dicom
 from components.sources.entry import Entry
 from components.sources.nifti import file_names
 
 # Formats of head images, readable here or not.
-SCANS = (
-    *(".nii", ".nii.gz", ".dcm", ".dicom", ".ima", ".tif", ".tiff", ".mha", ".mhd", ".nrrd", ".nhdr", ".mgz", ".mgh"),
-    *(".hdr", ".img", ".mnc", ".par", ".v", ".head", ".brik"),
-)
+SCANS = (".nii", ".nii.gz", ".dcm", ".dicom", ".ima", ".tif", ".tiff", *unread_formats.SUFFIXES)
 # BIDS' folders beside the subjects: derivatives, and the original data.
 PASSED = ("derivatives", "sourcedata", "code", "stimuli")
-PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 SHOWN = 5
 
 
@@ -43,7 +40,30 @@ def find(
     loose = [path for path in left if _parent(path) in above]
     homes -= above
     below = [path for path in left if _parent(path) not in above and homes.isdisjoint(_parents(path))]
-    return _folders(tree, below, named) + _files(tree, loose, named)
+    inside = set(tree.files).difference(loose, below)
+    return [
+        *_folders(tree, below, named),
+        *_files(tree, loose, named),
+        *_unread(inside, folder),
+        *_empty(tree, folder, named),
+    ]
+
+
+def _empty(tree: Storage, folder: str, named: bool) -> list[Problem]:
+    """Report folders without files beside the patients, as an interrupted copy leaves them."""
+    place = Path(tree.root, folder)
+    if tree.remote or tree.only or not place.is_dir():
+        return []
+    filled = tree.below(folder)
+    empty = sorted(path.name for path in place.iterdir() if path.is_dir() and path.name not in filled)
+    what = f"{len(empty)} folder(s) beside the patients are empty{_listed(empty, named)}"
+    return [Problem("skipped", "", "the source", what, "copy them again, or remove them")] if empty else []
+
+
+def _unread(paths: Iterable[str], folder: str) -> list[Problem]:
+    """Report files in patients' folders whose format is not read: one may be a sequence that is then missing."""
+    found = unread_formats.what_and_remedy(path for path in paths if not _is_passed(path, folder))
+    return [Problem("unknown", "", "the source", f"in patients' folders, {found[0]}", found[1])] if found else []
 
 
 def _folders(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
@@ -51,9 +71,11 @@ def _folders(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
     missed = sorted(first)
     if not missed:
         return []
-    lost = any(path.lower().endswith(SCANS) for path in paths) or any(_is_dicom(tree, path) for path in first.values())
+    lost = any(path.lower().endswith(SCANS) or packed.may_hide_scans(tree, path, SCANS) for path in paths) or any(
+        _is_dicom(tree, path) for path in first.values()
+    )
     what = f"{len(missed)} folder(s) hold no patient that can be recognised{_listed(missed, named)}"
-    return [Problem("skipped", "", "the source", what, lost=lost)]
+    return [_skipped(what, paths, lost=lost)]
 
 
 def _files(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
@@ -61,7 +83,18 @@ def _files(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
     if not lost:
         return []
     what = f"{len(lost)} file(s) beside the patients belong to none of them{_listed(lost, named)}"
-    return [Problem("skipped", "", "the source", what, "put each into its patient's folder", lost=True)]
+    return [_skipped(what, lost, "put each into its patient's folder", lost=True)]
+
+
+def _skipped(what: str, paths: Iterable[str], remedy: str = "", *, lost: bool) -> Problem:
+    """Make a problem of files that belong to nobody; their format counts for more than where they lie."""
+    paths = list(paths)
+    unread = unread_formats.what_and_remedy(paths)
+    if unread:
+        what, remedy = f"{what}; {unread[0]}", unread[1]
+    elif any(packed.is_packed(path) for path in paths):
+        remedy = packed.UNPACK
+    return Problem("skipped", "", "the source", what, remedy, lost=lost)
 
 
 def _is_scan(tree: Storage, path: str) -> bool:
@@ -69,7 +102,7 @@ def _is_scan(tree: Storage, path: str) -> bool:
     name = PurePosixPath(path).name
     if file_names.is_volume(name):
         return file_names.role(name, "") != "mask"
-    return name.lower().endswith(SCANS) or _is_dicom(tree, path)
+    return name.lower().endswith(SCANS) or packed.may_hide_scans(tree, path, SCANS) or _is_dicom(tree, path)
 
 
 def _is_dicom(tree: Storage, path: str) -> bool:
@@ -102,12 +135,10 @@ def _parents(path: str) -> set[str]:
 
 def hint(tree: Storage) -> str:
     """What to do about a source in which nothing was recognised."""
-    suffixes = {PurePosixPath(path).suffix.lower() for path in tree.files}
-    others = sorted(suffixes & set(SCANS) - {".nii", ".dcm", ".ima", ".tif", ".tiff"})
     if any(map(file_names.is_volume, tree.files)):
         return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in one folder per patient"
-    if packed := [path for path in tree.files if path.lower().endswith(PACKED)]:
-        return f"unpack the {len(packed)} archive(s) in it first, one folder per patient"
-    if others:
-        return f"convert {', '.join(others)} to NIfTI, one folder per patient"
+    if unread := unread_formats.what_and_remedy(tree.files):
+        return f"{unread[0]}; {unread[1]}, one folder per patient"
+    if archives := [path for path in tree.files if packed.is_packed(path)]:
+        return f"unpack the {len(archives)} archive(s) in it first, one folder per patient"
     return "expected folders of patients, side by side, of tif, NIfTI or DICOM files"

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from components.common.errors import UserError
 from components.io.storage import Storage, files_below
-from components.sources import archive, leftovers
+from components.sources import archive, leftovers, packed, unread_formats
 
 # Files beside scans that never are scans; a name without a suffix may well be DICOM's.
 BESIDE = {".csv", ".tsv", ".json", ".txt", ".md", ".pdf", ".xlsx", ".bval", ".bvec", ".html", ".xml", ".py", ".log"}
@@ -45,7 +45,12 @@ def no_file(address: str) -> str:
 
 def no_folder(address: str | Path) -> str:
     """What to report about the address of a folder."""
-    what = "neither scans nor an archive" if Path(address).is_file() else "no such folder of scans"
+    is_file = Path(address).is_file()
+    if is_file and (unread := unread_formats.what_and_remedy([str(address)])):
+        return f"{address}: {'; '.join(unread)}"
+    if is_file and packed.is_packed(str(address)):
+        return f"{address}: packed in a way that is not read; unpack it first"
+    what = "neither scans nor an archive" if is_file else "no such folder of scans"
     return (
         f"{address}: {what}; give a folder, a .zip or .tar, or a gs:// address, in a workflow with "
         "`make run SOURCE=...` (or `source` in params.yaml)"

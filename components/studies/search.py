@@ -16,6 +16,7 @@ from components.studies.resumed_study import DONE, FIRST, open_study
 from components.studies.space import ContradictionError, Space, changed, check_space
 from components.train.epoch_validation import MONITORED
 from components.train.stage import forget_checkpoints, train
+from models.networks.zoo import scaling
 
 DIVERGED = "diverged"
 
@@ -31,6 +32,17 @@ def suggest(trial: optuna.Trial, space: Space) -> dict[str, Any]:
         else:
             chosen[parameter] = trial.suggest_float(parameter, values.low, values.high, log=values.log)
     return chosen
+
+
+def check_backbones(space: Space) -> None:
+    """Refuse a space with a backbone that does not exist; raises UserError."""
+    values = space.get("backbone")
+    for name in values if isinstance(values, list) else ():
+        if name is not None:
+            try:
+                scaling(str(name))
+            except ValueError as error:
+                raise UserError(f"search space: backbone: {error}") from error
 
 
 def search(
@@ -60,6 +72,7 @@ def search(
         One row per finished trial, best first, diverged ones last: trial, state, score, epochs, and every parameter.
     """
     check_space(space, params, network)
+    check_backbones(space)
     files = [[str(examples / f"Split-{split}" / "*")] for split in ("train", "val")]
     study = open_study(network, params, space, files, storage)
     place = _place(network, params)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 import click
 from click.core import ParameterSource
 
 from components.common import packages
 from components.common.layout import ENGINES
+from pipelines.ending import in_one_line
 from pipelines.project import from_here, into_here
 
 
@@ -91,8 +93,14 @@ def predict(
         packages.need("apache_beam")
     from pipelines import predicting
 
-    sys.exit(
-        predicting.run(
+    # Beam ends its workers, here or elsewhere, in its own way.
+    ends = (
+        nullcontext()
+        if beam_args
+        else in_one_line(f"patients that are finished are kept in {out}; go on with --resume")
+    )
+    with ends:
+        status = predicting.run(
             inputs,
             model,
             out,
@@ -103,7 +111,7 @@ def predict(
             beam_args=list(beam_args),
             storage=storage,
         )
-    )
+    sys.exit(status)
 
 
 @click.command()

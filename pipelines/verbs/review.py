@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pipelines.ending import in_one_line
 from pipelines.project import from_here, into_here
 
 
@@ -25,7 +26,8 @@ def review(found: str, scans: str, out: str, reviewer: str, references: bool, po
     """
     from pipelines import reviewing
 
-    reviewing.run(found, scans, out, reviewer, references=references, port=port)
+    with in_one_line(f"decisions are kept in {out}"):
+        reviewing.run(found, scans, out, reviewer, references=references, port=port)
 
 
 @click.command()
@@ -41,4 +43,5 @@ def adopt(reviewed: str, into: str, scans: str | None, test_too: bool) -> None:
     """
     from pipelines import adopting
 
-    adopting.run(reviewed, into, scans=scans, test_too=test_too)
+    with in_one_line(f"{into} has all masks of the review or none; adopt again to be sure"):
+        adopting.run(reviewed, into, scans=scans, test_too=test_too)

@@ -51,9 +51,10 @@ def summary() -> None:
 def clean() -> None:
     """Remove what the workflow made and can make again; scans, the ledger of splits and the registry stay."""
     from pipelines import clean as cleaning
+    from pipelines.ending import in_one_line
     from pipelines.run_lock import alone
 
-    with alone("clean"):
+    with in_one_line("what is left can be removed by another `glioflow clean`"), alone("clean"):
         removed = cleaning.run()
     click.echo("removed " + ", ".join(removed) if removed else "nothing to remove")
 

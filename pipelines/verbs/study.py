@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.ending import in_one_line
 from pipelines.project import from_here, into_here
 
 if TYPE_CHECKING:
@@ -60,15 +61,16 @@ def drift(new: str, against: str, model: str | None, sample: int, level: float |
     from components.validate.drift import FEW, found, show
 
     chosen = params.load()
-    table, compared, unreadable = new_scans.drift(
-        new,
-        Path(against),
-        level=level or chosen.drift.level,
-        options=Options(chosen.ingest.size, chosen.ingest.spacing, chosen.ingest.channels),
-        model=model_folder(model) if model else None,
-        sample=sample,
-        workers=chosen.ingest.workers,
-    )
+    with in_one_line("nothing was written"):
+        table, compared, unreadable = new_scans.drift(
+            new,
+            Path(against),
+            level=level or chosen.drift.level,
+            options=Options(chosen.ingest.size, chosen.ingest.spacing, chosen.ingest.channels),
+            model=model_folder(model) if model else None,
+            sample=sample,
+            workers=chosen.ingest.workers,
+        )
     if out:
         with atomic_file(out) as part:
             table.to_csv(part, index=False)
@@ -101,6 +103,7 @@ def tune(network: str, trials: int, space: str | None) -> None:
     from components.common.files import atomic_file
     from components.common.yaml_text import read_yaml
     from components.studies.space import check_space, parse_space
+    from pipelines.own_weights import check_tried_weights
     from pipelines.paths import ARTIFACTS, EXAMPLES
     from pipelines.run_lock import alone
 
@@ -112,7 +115,9 @@ def tune(network: str, trials: int, space: str | None) -> None:
         raise UserError(f"{file}: has nothing for {network}; see {SPACE.name} for an example")
     checked = parse_space(tree[network], str(file))
     check_space(checked, chosen, network)
-    with alone("tune"):  # another run would change the examples, or compete for the machine's memory
+    check_tried_weights(checked, chosen, network)
+    # Another run would change the examples, or compete for the machine's memory.
+    with in_one_line("the same command goes on with this trial"), alone("tune"):
         from components.studies.search import search
 
         rows = search(network, chosen, checked, EXAMPLES, ARTIFACTS / "tuning" / f"{network}.journal", trials=trials)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,30 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
     assert (path / "a").read_text(encoding="utf-8") == "old"
     write("new", fail=False)
     assert (path / "a").read_text(encoding="utf-8") == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["scans"]
+
+
+@pytest.mark.parametrize("renames", [1, 2])
+def test_a_stop_between_the_two_renames_leaves_a_whole_folder(tmp_path, monkeypatch, renames):
+    """Of a stop: what a kill leaves there may be no folder."""
+    path, rename, done = tmp_path / "scans", Path.rename, []
+    with atomic_folder(path) as part:
+        (part / "a").write_text("old", encoding="utf-8")
+
+    def stopped(source, target):
+        rename(source, target)
+        done.append(target)
+        if len(done) == renames:
+            raise SystemExit(143)
+
+    def write():
+        with atomic_folder(path) as part:
+            (part / "a").write_text("new", encoding="utf-8")
+            monkeypatch.setattr(Path, "rename", stopped)
+
+    with pytest.raises(SystemExit):
+        write()
+    assert (path / "a").read_text(encoding="utf-8") == ("old" if renames == 1 else "new")
     assert [p.name for p in tmp_path.iterdir()] == ["scans"]
 
 

@@ -12,6 +12,8 @@ from dvc_project import files, isolate, run
 from in_process import glioflow
 from written_scans import made_up_scan, write_kaggle
 
+from pipelines import workflow
+
 
 def project(folder, **groups):
     """A folder that looks like a project: params.yaml, and what DVC needs to look at it."""
@@ -62,6 +64,21 @@ def test_files_that_are_not_there_are_told_before_all_stages(tmp_path, groups, s
     project(tmp_path, **groups)
     (tmp_path / "here.h5").touch()
     assert refused(tmp_path, "run").startswith(f"params.yaml: {says}")
+
+
+@pytest.mark.parametrize(
+    ("aim", "floor", "said"),
+    [
+        (0.8, 0.9, "assemble.sensitivity is 0.8, and the gate refuses less than gate.min_sensitivity, 0.9"),
+        (0.9, 0.9, None),
+    ],
+)
+def test_an_aim_below_the_gates_floor_is_told_whatever_is_set(tmp_path, monkeypatch, aim, floor, said):
+    project(tmp_path, assemble={"sensitivity": aim}, gate={"min_sensitivity": floor})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".dvc" / "tmp").mkdir()
+    lines = workflow.apply([])[1]
+    assert [line.split(":")[0] for line in lines] == ([said] if said else [])
 
 
 @pytest.mark.parametrize("source", ["scans", "data/demo"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 
 import nibabel as nib
 import numpy as np
@@ -127,6 +128,18 @@ def test_forms_that_contradict_each_other_stay_as_they_are(tmp_path):
     other = phantom().affine
     other[:3, 3] += 30
     path = saved(tmp_path / "in", 1, 2, qform=other)
+    _, _, flair, mask, _ = predicted(path, tmp_path / "out")
+    assert_same_place(mask, flair)
+
+
+@pytest.mark.parametrize("change", [{0: 0.0}, {1: -5.0}, {0: -1.0, 2: -6.0}], ids=str)
+def test_a_header_that_breaks_the_standard_is_not_mended_in_the_mask_alone(tmp_path, change):
+    """Programs differ in what they make of it, so it has to be the same for both files."""
+    path = saved(tmp_path / "in", 0, 1, name="P_flair.nii")
+    data = bytearray(path.read_bytes())
+    for at, value in change.items():
+        data[76 + 4 * at : 80 + 4 * at] = struct.pack("<f", value)  # pixdim
+    path.write_bytes(bytes(data))
     _, _, flair, mask, _ = predicted(path, tmp_path / "out")
     assert_same_place(mask, flair)
 

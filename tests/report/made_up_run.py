@@ -133,7 +133,9 @@ def write_record(layered, people):
     write_json(layered / SERVING / LAYERED, record)
 
 
-def write_run(folder, params, scans, model=good, *, leaky=False, champion=None, problems=(), synthetic=True):
+def write_run(
+    folder, params, scans, model=good, *, leaky=False, champion=None, problems=(), synthetic=True, reviewed=None
+):
     """Write all that a run leaves behind, and give the arguments of `read_run`.
 
     Args:
@@ -141,6 +143,7 @@ def write_run(folder, params, scans, model=good, *, leaky=False, champion=None, 
         leaky: the model was trained on the first of them, too.
         champion: another model, which is in use.
         problems: rows of problems.csv.
+        reviewed: decision on the reference, and the review's name and reviewer, by patient.
     """
     folder = Path(folder)
     (folder / "scans").mkdir(parents=True)
@@ -148,7 +151,12 @@ def write_run(folder, params, scans, model=good, *, leaky=False, champion=None, 
         write_scan(folder / "scans", scan)
     others = [made_up_scan(name) for name in TRAINED]
     rows = [row for scan in [*scans, *others] for row in describe(scan, synthetic)]
-    pd.DataFrame(rows).to_csv(folder / "manifest.csv", index=False)
+    manifest = pd.DataFrame(rows)
+    if reviewed:
+        manifest["review"], manifest["review_by"] = (
+            [reviewed.get(patient, ("", ""))[at] for patient in manifest["patient"]] for at in (0, 1)
+        )
+    manifest.to_csv(folder / "manifest.csv", index=False)
     sides = ["test"] * len(scans) + ["train", "train", "val"]
     splits = [(one.patient, one.subject, one.site, side, 0) for one, side in zip([*scans, *others], sides, strict=True)]
     pd.DataFrame(splits, columns=["patient", "subject", "site", "split", "fold"]).to_csv(

@@ -9,11 +9,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from nibabel.affines import apply_affine
-from reviewed import KINDS, reviewing
+from reviewed import KINDS, SIZE, reviewing, write_source
 
 from components.common.errors import UserError
 from components.review.own_scan import as_nifti
-from components.scans.own_voxels import mask_hash
+from components.scans.own_voxels import mask_hash, to_own
+from components.scans.scan_files import mask_path, write_mask
+from components.sources.inputs import open_input
+from components.sources.reading import Options
 
 
 def table(folder):
@@ -242,6 +245,32 @@ def test_a_review_of_another_model_needs_another_folder(tmp_path):
 def test_names_that_a_table_can_not_hold_are_refused(tmp_path, name):
     with pytest.raises(UserError, match="--reviewer"), reviewing(tmp_path, reviewer=name):
         pass
+
+
+@pytest.mark.parametrize("kind", ["kaggle", "nifti", "oblique", "dicom"])
+def test_beside_a_reference_the_held_out_prediction_can_be_seen(tmp_path, kind):
+    """The reference drawn on, and the prediction as the cross-validation has kept it, on the slices of data/scans."""
+    source = write_source(tmp_path / "scans", kind, ("P1", "P2"))
+    with open_input(str(source)) as opened:
+        scan = opened.read("P1", Options(size=SIZE, spacing=1.0)).scan
+    drawn = np.roll(scan.mask, 3, axis=2)
+    (tmp_path / "folds" / "fold-1").mkdir(parents=True)
+    write_mask(mask_path(tmp_path / "folds" / "fold-1", "P1"), drawn, scan.affine)
+    scores = tmp_path / "crossval.csv"
+    scores.write_text("patient,volume_dice,predicted_voxels,fold\nP1,0.2,8,1\nP2,0.9,8,0\n")
+    task = {"found": scores, "references": True, "folds": tmp_path / "folds"}
+    with reviewing(tmp_path, **task) as client:
+        assert [client.details(number)["prediction"] for number in (0, 1)] == [True, False]
+        shown = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/prediction").content)
+        assert client("GET", "/patients/1/layers/prediction").status_code == 404
+        seen = client.desk.open(0)
+        np.testing.assert_allclose(shown.affine, seen.geometry.affine, atol=1e-4)
+        expected = to_own(seen.scan, np.roll(seen.scan.mask, 3, axis=2).astype(np.uint8)) > 0
+        np.testing.assert_array_equal(np.asarray(shown.dataobj) > 0, expected)
+        np.testing.assert_array_equal(client.desk.open(0).start, seen.reference)
+        mask_path(tmp_path / "folds" / "fold-1", "P1").write_bytes(b"no volume")
+        answer = client("GET", "/patients/0/layers/prediction")
+        assert "held-out prediction can't be read" in answer.json()["error"]
 
 
 def test_references_are_ordered_by_how_much_held_out_predictions_disagree(tmp_path):

@@ -8,7 +8,7 @@ import re
 import pytest
 from conftest import ingest_into
 from pydicom import dcmread
-from pydicom.uid import MPEG2MPML, JPEGLosslessSV1, JPEGLSLossless, generate_uid
+from pydicom.uid import MPEG2MPML, JPEGExtended12Bit, JPEGLosslessSV1, JPEGLSLossless, generate_uid
 from refused import PATIENTS, a_good_one_and, assert_refused, three_good_and
 from written_scans import made_up_scan, segmentation, write_dicom, write_series
 
@@ -65,6 +65,12 @@ def compressed_as(syntax):
         data.file_meta.TransferSyntaxUID = syntax
 
     return change
+
+
+def twelve_bits(data):
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
+    data.PixelData = bytes(2 * len(data.PixelData))
+    compressed_as(JPEGExtended12Bit)(data)
 
 
 def shifted_mask(folder):
@@ -155,6 +161,7 @@ BROKEN = {
 # What helps; each would be another thing by the kind of problem alone.
 REMEDIES = {
     "unknown compression": (compressed_as(JPEGLosslessSV1), r"1\.2\.840\.10008\.1\.2\.4\.70.*gdcmconv --raw.*dcmdjpeg"),
+    "twelve bits of JPEG": (twelve_bits, r"1\.2\.840\.10008\.1\.2\.4\.51.*no decoder.*gdcmconv --raw.*dcmdjpeg"),
     "video": (compressed_as(MPEG2MPML), "MPEG2.*export uncompressed"),
     "sizes mixed": (shrink, "of another series"),
     "bomb": (setting(Rows=60000, Columns=60000), "export the series again"),

@@ -11,7 +11,7 @@ from drawing import SHARED_FOLDER
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from phantoms import phantom, put
-from positions_read import LPS, read
+from positions_read import LPS, OPTIONS, read
 from written_scans import made_up_scan, write_dicom
 
 from components.sources import open_source
@@ -32,17 +32,30 @@ def test_headers_that_agree_are_taken_whatever_their_codes(tmp_path, codes):
     for role in ("flair", "t1", "seg"):
         put(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], made.affine, codes)
     reading = read(tmp_path)
-    assert reading.problems == []
+    assert [problem.kind for problem in reading.problems] == ([] if any(codes) else ["choice"])
     assert reading.scan.mask.sum() > 0
 
 
 @pytest.mark.parametrize("affine", [np.eye(4), LPS, np.diag([5.0, 6, 11, 1])], ids=["identity", "LPS", "sizes"])
-def test_files_that_all_lack_a_position_are_taken_voxel_by_voxel(tmp_path, affine):
+@pytest.mark.parametrize("roles", [("flair", "t1", "t1ce", "seg"), ("flair", "seg"), ("flair",)], ids=len)
+def test_files_that_all_lack_a_position_are_taken_voxel_by_voxel_and_that_is_noted_once(tmp_path, affine, roles):
     made = phantom()
     made.affine = affine
-    reading = read(made.write(tmp_path / "P").parent)
-    assert reading.problems == []
-    assert reading.scan.mask.any()
+    with open_source(made.write(tmp_path / "P", roles=roles).parent) as source:
+        reading = source.read("P", OPTIONS, masks="seg" in roles)
+    (problem,) = reading.problems
+    assert (problem.kind, problem.where) == ("choice", "P")
+    assert "no header of its files holds a position" in problem.what
+    assert reading.scan is not None
+
+
+def test_a_four_dimensional_file_without_a_position_is_noted(tmp_path):
+    made = phantom()
+    stack = np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1)
+    put(tmp_path / "P.nii.gz", stack, made.affine, (0, 0))
+    with open_source(tmp_path) as source:
+        (problem,) = source.read("P", OPTIONS, masks=False).problems
+    assert "no header of its files holds a position" in problem.what
 
 
 def test_what_itk_writes_for_a_scan_without_a_position_is_taken_voxel_by_voxel(tmp_path):

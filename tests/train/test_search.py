@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -97,14 +99,15 @@ def test_a_trial_that_was_interrupted_goes_on_and_keeps_its_best_epoch(tmp_path,
         report(trial, value, step)
         if step == 1 and not asked:
             asked.append(value)
-            raise SystemExit(143)  # as a training ends that is asked to
+            os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(optuna.Trial, "report", stop)
     (stopped / "space.yaml").write_text(yaml.safe_dump({"segmenter": RATES}), encoding="utf-8")
     ended = glioflow("tune", "segmenter", "--trials", 1, "--space", "space.yaml", cwd=stopped)
     assert ended.returncode == 143
+    assert ended.stderr.splitlines()[-1] == "glioflow: stopped by SIGTERM; the same command goes on with this trial"
     printed, found = tune(stopped, trials=1)
-    assert "resuming at step 12 of 18, epoch 3" in printed
+    assert "resuming at step 13 of 18, epoch 3" in printed
     assert asked[0] < expected["score"][0]  # the best epoch is the first one, before the interruption
     columns = ["score", "epochs", "learning_rate"]
     assert found[columns].equals(expected[columns])
@@ -145,6 +148,10 @@ def test_a_space_that_can_not_be_searched_is_refused_in_one_line(project):
         "{loss: [dice, hinge]}": "segmenter.loss: Input should be 'focal_tversky'",
         "{augment.rotate.more: [1, 2]}": "segmenter has no parameter augment.rotate.more",
         "{filters.0: [1, 2]}": "segmenter has no parameter filters.0",
+        "{backbone: [null, Xeption]}": "backbone: no backbone 'Xeption'; did you mean Xception?",
     }.items():
         assert refused(project, f"segmenter: {space}").startswith(f"search space: {says}")
+    weights = "segmenter: {weights: [none, own/weights/gone.h5]}"
+    set_knobs(project, backbone="MobileNet")
+    assert refused(project, weights).startswith("params.yaml: segmenter.weights: own/weights/gone.h5: no such file")
     assert not (project / "artifacts").exists()

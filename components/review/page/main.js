@@ -1,42 +1,19 @@
 // The page: a patient is chosen, looked at, drawn on, decided.
 
+import { KEYS, LAYERS, PLANES, REASONS, SEQUENCES, TOOLS } from "/page/choices.js";
 import { byId, describe, group, listen } from "/page/controls.js";
 import { Drafts } from "/page/drafts.js";
 import { Patients } from "/page/patients.js";
+import { Stopwatch } from "/page/stopwatch.js";
 import * as server from "/page/talk.js";
 import { Viewer } from "/page/viewer.js";
-
-const SEQUENCES = { pre: ["T1", "1"], flair: ["FLAIR", "2"], post: ["T1 contrast", "3"] };
-const PLANES = { axial: ["axial", "A"], coronal: ["coronal", "C"], sagittal: ["sagittal", "S"], all: ["all", "M"] };
-const TOOLS = { look: ["look", "L"], brush: ["brush", "B"], eraser: ["eraser", "E"] };
-const REASONS = ["unreadable", "not a brain", "other disease", "unsure"];
-const LAYERS = {
-  reference: { colormap: "green", opacity: 0.3, low: 0, high: 1 },
-  probability: { colormap: "warm", opacity: 0.4, low: 12, high: 255 },
-};
-const KEYS = [
-  ["J K", "next patient, the one before"],
-  ["N", "next open patient"],
-  ["1 2 3", "T1, FLAIR, T1 with contrast agent"],
-  ["A C S M", "axial, coronal, sagittal, all three planes"],
-  [", .", "slice before, next slice"],
-  ["← ↑ → ↓", "move the cursor"],
-  ["L B E", "look, brush, eraser"],
-  ["Space", "draw or erase at the cursor"],
-  ["[ ]", "smaller, larger brush"],
-  ["F", "fill what a stroke encloses"],
-  ["Z", "undo"],
-  ["X V", "clear the slice, copy the mask of the slice before"],
-  ["O T P", "show or hide mask, reference, probability"],
-  ["⇧A ⇧S ⇧R", "accept unchanged, save corrected, reject"],
-];
 
 export { viewer };
 
 let open = null; // details of the patient on the screen
 let loading = 0; // number of the last patient asked for; answers to earlier ones are dropped
-let spent = { since: 0, sum: 0 }; // milliseconds at this patient, while the page is seen
 
+const spent = new Stopwatch(); // time at this patient
 const viewer = new Viewer(byId("canvas"), { changed: drawn, moved: where });
 viewer.windowed = (low, high) => ([byId("low").value, byId("high").value] = [Math.round(low), Math.round(high)]);
 const patients = new Patients((row) => show(row));
@@ -89,7 +66,7 @@ async function show(row) {
 
 function begin(found) {
   open = found;
-  spent = { since: Date.now(), sum: 0 };
+  spent.restart();
   byId("wait").hidden = true;
   byId("patient").textContent = found.patient;
   saving("");
@@ -199,7 +176,7 @@ async function showLayer(name) {
 async function decide(decision, reason = "") {
   if (!open) return;
   const decided = open;
-  const seconds = ((spent.sum + (spent.since ? Date.now() - spent.since : 0)) / 1000).toFixed(1);
+  const seconds = spent.seconds.toFixed(1);
   try {
     await drafts.busy;
     const bytes = decision === "corrected" ? await viewer.bytes() : null;
@@ -282,10 +259,6 @@ byId("canvas").addEventListener("pointermove", (event) => {
   });
 });
 
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) spent = { since: 0, sum: spent.sum + (spent.since ? Date.now() - spent.since : 0) };
-  else spent.since = Date.now();
-});
 window.addEventListener("beforeunload", (event) => {
   if (drafts.failed || drafts.busy) event.preventDefault();
 });
@@ -324,7 +297,7 @@ listen(
     X: () => press("clear"),
     V: () => press("copy"),
     O: () => toggle("mask"),
-    T: () => toggle("reference"),
+    T: () => toggle(byId("reference").disabled ? "prediction" : "reference"),
     P: () => toggle("probability"),
     "Shift+A": () => press("accept"),
     "Shift+S": () => press("save"),
@@ -339,6 +312,8 @@ try {
   const found = await server.list();
   byId("task").textContent = `${found.references ? "References" : "Predictions"}, reviewed by ${found.reviewer}`;
   byId("before").textContent = found.references ? "source's own" : "model's";
+  byId("reference").parentElement.hidden = found.references;
+  byId("prediction").parentElement.hidden = !found.references;
   patients.fill(found.patients);
   count();
   const last = patients.rows[found.position];

@@ -30,7 +30,10 @@ from components.sources.volumes.volume import Volume
 @silent()
 def flair_headers(place: Path, patient: str) -> list[Any]:
     """Headers, all tags but the pixels, of the FLAIR images behind the scan's slices in `read`; not in order."""
-    fitting = candidates(sort_files(place, Reading(patient))[0]).get("flair", [])
+    try:
+        fitting = candidates(sort_files(place, Reading(patient))[0]).get("flair", [])
+    except RefusedError:  # of several persons now, when it was one's
+        return []
     for one in fitting:
         if len(fitting) == 1 or _load(stack_series, one, "", Reading(patient)) is not None:
             return _straight_headers(one)
@@ -51,7 +54,11 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
     """Read one patient; see `kaggle_3m.read`."""
     reading = Reading(patient)
     config.settings.reading_validation_mode = config.IGNORE  # values of no interest here often violate the standard
-    series, outlines = sort_files(place, reading)
+    try:
+        series, outlines = sort_files(place, reading)
+    except RefusedError as refusal:
+        reading.add(refusal.kind, patient, refusal.what, refusal.remedy)
+        return reading
     fitting = candidates(series)
     unclear = fitting.pop(UNCLEAR, [])
     volumes = {}

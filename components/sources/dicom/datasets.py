@@ -16,6 +16,11 @@ from pydicom.valuerep import VR
 
 HEAD = 132  # bytes that show whether a file is DICOM
 SUFFIXES = (".dcm", ".ima", ".dicom")
+# Numbers that help, and that no scan needs: a text in one of them ("5mm", "5,0") counts as if nothing were there.
+HELPFUL = (
+    *("SliceThickness", "SpacingBetweenSlices", "RepetitionTime", "EchoTime", "InversionTime", "ContrastBolusVolume"),
+    *("SeriesNumber", "InstanceNumber"),
+)
 
 
 @contextmanager
@@ -63,7 +68,9 @@ def _starts_data_set(head: bytes, order: str) -> bool:
 
 
 def read_file(source: Path | BinaryIO, **kwargs: Any) -> Any:
-    """Read a data set as `pydicom.dcmread` does; a bare one is accepted, too, and gets the transfer syntax it is in.
+    """Read a data set as `pydicom.dcmread` does, without what is broken of `HELPFUL`.
+
+    A bare one is accepted, too, and gets the transfer syntax it is in.
 
     Raises:
         InvalidDicomError: the file is not DICOM.
@@ -80,6 +87,11 @@ def read_file(source: Path | BinaryIO, **kwargs: Any) -> Any:
         implicit, little = data.original_encoding
         plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
+    for name in HELPFUL:
+        try:
+            data.get(name)  # pydicom converts a value on access, and only then complains
+        except (ValueError, TypeError, OverflowError):
+            del data[name]
     return data
 
 

@@ -15,6 +15,7 @@ from components.sources.dicom.datasets import HEAD, SUFFIXES, is_dicom, read_fil
 from components.sources.dicom.grouping import File, united
 from components.sources.dicom.measured import value
 from components.sources.dicom.positions import NEEDED
+from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.series import TAGS, Series
 from components.sources.nifti import file_names
 from components.sources.reading import DAMAGE, Reading
@@ -23,10 +24,15 @@ MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRI
 
 
 def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]:
-    """Read all headers of a folder, or of one file; returns MR series, and the files that hold masks."""
+    """Read all headers of a folder, or of one file; returns MR series, and the files that hold masks.
+
+    Raises:
+        RefusedError: the files are of several persons.
+    """
     found: dict[str, list[File]] = defaultdict(list)
     outlines: list[Path] = []
     people: set[str] = set()
+    on_masks: set[str] = set()
     studies: set[str] = set()
     others: set[str] = set()
     images: set[tuple[str, ...]] = set()
@@ -44,13 +50,15 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
             others.add(modality if re.fullmatch("[A-Z]{2,4}", modality) else "none")
         elif image not in images:
             images.add(image)
-            people.add(str(header.get("PatientID") or "").strip())
             if modality == "SEG":
                 outlines.append(path)
+                on_masks.add(str(header.get("PatientID") or "").strip())
             else:
+                people.add(str(header.get("PatientID") or "").strip())
                 studies.add(str(header.get("StudyInstanceUID")))
                 found[str(header.get("SeriesInstanceUID"))].append((path, header))
-    _check_one_examination(people, studies, sum(map(len, found.values())), reading)
+    _check_one_person(people, on_masks, reading)
+    _check_one_examination(studies, sum(map(len, found.values())), reading)
     if not found and others:
         what = f"it holds no MR images; Modality is {', '.join(sorted(others))}"
         reading.add("series", reading.patient, what, "give the MR examination")
@@ -58,10 +66,20 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
     return series, outlines
 
 
-def _check_one_examination(people: set[str], studies: set[str], images: int, reading: Reading) -> None:
-    """Report several patients or examinations in one folder."""
-    if len(people) > 1:
-        reading.add("identity", reading.patient, f"its folder holds files of {len(people)} patients")
+def _check_one_person(people: set[str], on_masks: set[str], reading: Reading) -> None:
+    """Refuse images of several persons in one folder, and report files of which it is unknown whose they are."""
+    known = people - {""}
+    if len(known) > 1:
+        what = f"its folder holds files of {len(known)} patients"
+        raise RefusedError("identity", what, "give each patient a folder of its own")
+    if "" in people | on_masks:
+        reading.add("identity", reading.patient, "some of the files in its folder have no PatientID")
+    if on_masks - known - {""}:
+        reading.add("identity", reading.patient, "a mask in its folder has another PatientID than its images")
+
+
+def _check_one_examination(studies: set[str], images: int, reading: Reading) -> None:
+    """Report several examinations in one folder."""
     if len(studies) == images > 2:
         what = "each of its images has a StudyInstanceUID of its own"
         remedy = "de-identify all files of an examination in one go, so that identifiers stay the same"

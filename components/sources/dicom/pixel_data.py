@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.pixels import get_decoder
-from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 
 from components.scans.geometry import Geometry, is_usable
 from components.sources.dicom.datasets import read_file
@@ -78,16 +78,18 @@ def _check_pixels(dataset: Any) -> None:
     if not syntax:
         what = "compressed pixels, and no TransferSyntaxUID that tells how"
         raise RefusedError("type", what, "export the images again as DICOM files (part 10), uncompressed")
-    if not _is_decodable(syntax):
+    if not _is_decodable(syntax, int(dataset.get("BitsStored") or 16)):
         what = f"compressed as {syntax.name} ({syntax}), which no decoder here reads"
-        known = syntax in (JPEGLossless, JPEGLosslessSV1)  # by tools that most archives have
+        known = syntax in (JPEGLossless, JPEGLosslessSV1, JPEGExtended12Bit)  # by tools that most archives have
         remedy = (
             "decompress each file: `gdcmconv --raw IN OUT` or `dcmdjpeg IN OUT`" if known else "export uncompressed"
         )
         raise RefusedError("type", what, remedy)
 
 
-def _is_decodable(syntax: Any) -> bool:
+def _is_decodable(syntax: Any, bits: int) -> bool:
+    if syntax == JPEGExtended12Bit and bits > 8:  # what calls itself its decoder here knows eight bits alone
+        return False
     try:
         return not syntax.is_compressed or get_decoder(syntax).is_available
     except (NotImplementedError, ValueError):  # video, private syntaxes

@@ -13,8 +13,13 @@ from components.sources.volumes.position import shift
 
 
 def block(picture: Any) -> bytes | None:
-    """Return the header's raw bytes; None for formats that nibabel only presents as NIfTI."""
-    return bytes(picture.header.binaryblock) if isinstance(picture.header, nib.Nifti1Header) else None
+    """Return the header's bytes as they lie in the file; None for formats that nibabel only presents as NIfTI."""
+    if not isinstance(picture.header, nib.Nifti1Header):
+        return None
+    place = picture.file_map.get("header", picture.file_map["image"])
+    with place.get_prepare_fileobj("rb") as file:
+        # nibabel mends what it loads: a negative pixdim, a qfac of 0.
+        return bytes(type(picture.header).from_fileobj(file, check=False).binaryblock)
 
 
 def codes(picture: Any) -> int:

@@ -40,6 +40,9 @@ def build_scan(
     outline = None if mask is None else placing.place_mask(mask, volumes, placed, where, reading)
     if None in placed.values() or (mask is not None and outline is None):
         return
+    if all(one.unset for one in (*volumes.values(), mask or flair)):
+        what = "no header of its files holds a position; they are taken voxel by voxel, and left may be right"
+        reading.add("choice", where, what, position.EXPORT)
     size = options.size
     grid = model_grid(flair.geometry, size, options.spacing) if size else own_grid(flair.geometry)
     planes = {}

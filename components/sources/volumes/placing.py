@@ -19,8 +19,6 @@ def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading
     if any(one is not None and other is not None and one.same_as(other) for one, other in forms):
         return replace(volume, geometry=flair.geometry)
     if volume.unset and flair.unset and position.is_same_grid(volume.geometry, flair.geometry):
-        what = f"{name} and FLAIR hold no position; they are taken voxel by voxel"
-        reading.add("choice", where, what, "look whether the pictures fit")
         return replace(volume, geometry=flair.geometry)
     found = position.contradiction(
         volume.geometry,
