@@ -1,4 +1,4 @@
-"""The whole workflow from an approved model: its networks come from the registry's commit, and all documents name it."""
+"""The whole workflow from an approved model: networks come from the registry's commit, and all documents name it."""
 
 from __future__ import annotations
 
