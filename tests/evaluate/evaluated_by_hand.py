@@ -89,6 +89,11 @@ def scores(patient, gate, dice, ml, doubt):
         "predicted_ml": voxels / 1000,
         "reference_voxels": ml * 1000,
         "predicted_voxels": voxels,
+        "lesions": int(dice is not None),
+        "lesions_found": int(bool(dice)),
+        "false_lesions": 0,
+        "smallest_found_ml": ml if dice else None,
+        "largest_missed_ml": ml if dice == 0 else None,
     }
 
 
