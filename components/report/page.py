@@ -15,7 +15,7 @@ from components.report import champion_section, data_card, detection, groups, nu
 from components.report.gallery import gallery
 from components.report.learning import learning_curves
 from components.report.run_data import Run
-from components.report.volume_chart import volume_panel
+from components.report.volume_chart import volume_panel, volume_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -58,6 +58,7 @@ def contents(run: Run) -> dict[str, Any]:
         "bars_in_words": patient_section.in_words(run),
         "healthy": patient_section.healthy(run),
         "volumes": volume_panel(run),
+        "volume_words": volume_words(run),
         "cohorts": groups.cohort_groups(run),
         "end_to_end": groups.end_to_end(run),
         "processing": words.processing(run.record["processing"]),

@@ -12,7 +12,7 @@ TITLE = "Volume by size of the tumour"
 
 
 def volume_panel(run: Run) -> Panel:
-    """One dot per patient with tumour, and the mean error of each size."""
+    """One dot per patient with tumour."""
     table = run.with_tumor
     if table.empty:
         return Panel(TITLE, "Not measured: no test patient has a tumour in the reference.")
@@ -21,16 +21,22 @@ def volume_panel(run: Run) -> Panel:
     chart = Chart((0, top), (0, top), "reference, ml", "drawn, ml")
     chart.line([0, top], [0, top], "pale")
     chart.dots(reference.tolist(), drawn.tolist(), "one")
-    sizes = table.groupby(table["reference_ml"].map(tumor_size), sort=False)["volume_error"]
-    by_size = "; ".join(
-        f"{size}: {percent(error.abs().mean())} ({count(len(error), 'patient')})"
-        for size, error in sorted(sizes, key=lambda one: reference[one[1].index[0]])
-    )
     bias = float(table["volume_error"].mean())
     kind = "too much" if bias > 0 else "too little"
-    note = f"Mean size of the error, as a share of the tumour. {by_size.capitalize()}."
     words = (
         f"Volume drawn over volume of the reference of {count(len(table), 'patient')}, from "
         f"{number(reference.min(), 1)} to {number(reference.max(), 1)} ml: {percent(abs(bias))} {kind} on average."
     )
+    note = "Above the dotted line, too much is drawn; below it, too little."
     return Panel(TITLE, note, chart.draw(words), (("dot one", "a patient"), ("pale", "drawn as large as it is")))
+
+
+def volume_words(run: Run) -> list[str]:
+    """How far the volume is off, and what Dice there is, by size of the tumour, smallest first."""
+    table = run.with_tumor
+    sizes = table.sort_values("reference_ml").groupby(table["reference_ml"].map(tumor_size), sort=False)
+    return [
+        f"{size.capitalize()}: {count(len(some), 'patient')}, mean volume Dice {number(some['volume_dice'].mean())}; "
+        f"the volume is off by {percent(some['volume_error'].abs().mean())} on average."
+        for size, some in sizes
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from made_up_run import all_background, made_up_run, over_confident
+from made_up_run import all_background, made_up_run, made_up_scan, names, over_confident
 from report_pages import page_of, section, seen
 
 pytest_plugins = ["finished_run"]
@@ -97,3 +97,12 @@ def test_a_bad_model_is_called_so_in_words_before_any_number(tmp_path, tiny_para
 
 def test_a_good_model_is_not_called_any_of_that(page):
     assert not any(sentence in seen(page) for _, sentence in MODELS.values())
+
+
+def test_the_error_of_the_volume_is_told_by_size_smallest_first(tiny_params, tmp_path):
+    ends = zip(names(3), (4, 20, 39), strict=True)
+    scans = [made_up_scan(name, size=160, slices=40, tumor=slice(2, end)) for name, end in ends]
+    words = section(page_of(made_up_run(tmp_path, tiny_params, scans), tmp_path), "patients")
+    small, medium, large = (words.index(size) for size in ("Small, below 10 ml: 1", "Medium, 10 to 30", "Large, above"))
+    assert small < medium < large
+    assert "1 patient, mean volume Dice 1.000; the volume is off by 0 % on average." in words.replace("\xa0", " ")
