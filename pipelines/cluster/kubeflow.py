@@ -122,11 +122,7 @@ def _resources(asks: Resources, site: Site) -> Any:
 def compiled(order: Sequence[Step], params: Params, site: Site) -> str:
     """The pipeline as `kfp` reads it: one YAML document for the DAG, one for what only Kubernetes understands."""
     found = nodes(order, params, site)
-    gpu = [
-        node.id
-        for node in found
-        if getattr(node.platform_config, "accelerator", None) and node.platform_config.accelerator.count
-    ]
+    gpu = [node.id for node in found if not isinstance(node, Importer) and node.platform_config.accelerator.count]
     config = KubeflowV2DagRunnerConfig(
         default_image={"default_image_path": site.image} | dict.fromkeys(gpu, site.gpu_image),
         default_commands=COMMAND,
