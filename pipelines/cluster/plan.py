@@ -10,7 +10,7 @@ from dvc.stage import PipelineStage
 
 from pipelines.cluster.dag import in_kubernetes, steps
 from pipelines.cluster.pod_run import Run
-from pipelines.cluster.run_store import Result, result_here
+from pipelines.cluster.run_store import Result, entries, result_here
 
 UNCHANGED, UNUSED = "nothing new", "not part of this workflow"
 
@@ -53,6 +53,9 @@ def to_run(run: Run) -> dict[str, bool]:
 
 def is_new(repo: Repo, stage: PipelineStage) -> bool:
     """Whether a stage has changed since the results that this clone knows."""
+    # Without an entry in dvc.lock, and without dependencies, DVC would not see anything that has changed.
+    if stage.addressing not in entries():
+        return True
     # Missing inputs are compared by what the earlier stages recorded about them.
     return stage.changed(allow_missing=True, upstream=list(repo.index.graph.successors(stage)))
 

@@ -41,7 +41,7 @@ class Result:
     def apply(self) -> None:
         """Apply it to this process's clone; other stages' entries stay."""
         if self.stages:
-            tree = {"schema": "2.0", "stages": {**_entries(), **self.stages}}
+            tree = {"schema": "2.0", "stages": {**entries(), **self.stages}}
             with atomic_file(LOCK) as part:
                 part.write_text(yaml.safe_dump(tree, sort_keys=False), encoding="utf-8")
         for name, text in self.files.items():
@@ -51,12 +51,13 @@ class Result:
 
 def result_here(stages: Iterable[str], files: Iterable[str], done: str | None = None) -> Result:
     """Read what this clone knows about the stages."""
-    entries = _entries()
+    known = entries()
     texts = {name: Path(name).read_text(encoding="utf-8") for name in files if Path(name).exists()}
-    return Result({name: entries[name] for name in stages if name in entries}, texts, done)
+    return Result({name: known[name] for name in stages if name in known}, texts, done)
 
 
-def _entries() -> dict[str, Any]:
+def entries() -> dict[str, Any]:
+    """Stage to its entry of this clone's dvc.lock."""
     return read_yaml(LOCK, "gone")["stages"] if LOCK.exists() else {}
 
 
