@@ -56,7 +56,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         for inner in (*error.args, getattr(error, "reason", None), getattr(error, "os_error", None)):
             if isinstance(inner, BaseException) and id(inner) not in seen:
                 yield from _chain(inner)
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        error = error.__cause__  # not its context: what goes wrong while a fault is dealt with is a fault of its own
 
 
 def _lasts(error: BaseException) -> bool:

@@ -111,6 +111,19 @@ def test_an_error_that_was_dealt_with_does_not_count():
     assert not is_passing(told.value)
 
 
+def broken_handler():
+    try:
+        raise refused()
+    except ConnectionError:
+        {}["address"]
+
+
+def test_a_bug_in_the_handling_of_a_fault_stays_a_bug():
+    with pytest.raises(KeyError) as told:
+        broken_handler()
+    assert not is_passing(told.value)
+
+
 def test_errors_that_name_each_other_end():
     one, other = ValueError(), ValueError()
     one.__cause__, other.__cause__ = other, one
