@@ -79,6 +79,12 @@ def test_no_head_is_trained_on_random_features():
     for strategy in ("frozen", "frozen_then_finetune"):
         with pytest.raises(UserError, match=f"classifier: strategy {strategy} needs pre-trained weights: "):
             turned(classifier__strategy=strategy, classifier__weights="none", classifier__epochs=9)
+        assert turned(
+            classifier__strategy=strategy,
+            classifier__weights="none",
+            classifier__epochs=9,
+            classifier__start="reference",
+        )
 
 
 def test_pre_trained_weights_need_a_backbone_to_take_them():
