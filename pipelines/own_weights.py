@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.params import Params
-from components.studies.space import ContradictionError, Space, changed
 from components.train.starting_network import REFERENCE, Start, read_start
 
 WEIGHTS = Path("own/weights")  # a dependency of the trainings in dvc.yaml
@@ -41,11 +39,3 @@ def check_start(chosen: Params, network: str) -> Start | None:
 
 def _is_tracked(path: str, folder: str) -> bool:
     return Path(folder) in Path(path).parents
-
-
-def check_tried_weights(space: Space, chosen: Params, network: str) -> None:
-    """Refuse a search space with weights that `check_weights` refuses."""
-    values = space.get("weights")
-    for value in values if isinstance(values, list) else ():
-        with suppress(ContradictionError):  # a trial that draws it is left out
-            check_weights(changed(chosen, network, {"weights": value}), network)

@@ -55,7 +55,8 @@ def _empty(tree: Storage, folder: str, named: bool) -> list[Problem]:
     if tree.remote or tree.only or not place.is_dir():
         return []
     filled = tree.below(folder)
-    empty = sorted(path.name for path in place.iterdir() if path.is_dir() and path.name not in filled)
+    folders = [path for path in place.iterdir() if path.is_dir() and not path.is_symlink()]  # links may lead in circles
+    empty = sorted(path.name for path in folders if path.name not in filled and not path.name.startswith("."))
     what = f"{len(empty)} folder(s) beside the patients are empty{_listed(empty, named)}"
     return [Problem("skipped", "", "the source", what, "copy them again, or remove them")] if empty else []
 

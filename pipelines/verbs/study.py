@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pipelines.ending import in_one_line
 from pipelines.project import from_here, into_here
 
 if TYPE_CHECKING:
+    from components.common.params import Params
     from components.studies.space import Space
 
 SPACE = Path(__file__).resolve().parents[1] / "tune.yaml"
@@ -103,7 +105,6 @@ def tune(network: str, trials: int, space: str | None) -> None:
     from components.common.files import atomic_file
     from components.common.yaml_text import read_yaml
     from components.studies.space import check_space, parse_space
-    from pipelines.own_weights import check_tried_weights
     from pipelines.paths import ARTIFACTS, EXAMPLES
     from pipelines.run_lock import alone
 
@@ -115,7 +116,7 @@ def tune(network: str, trials: int, space: str | None) -> None:
         raise UserError(f"{file}: has nothing for {network}; see {SPACE.name} for an example")
     checked = parse_space(tree[network], str(file))
     check_space(checked, chosen, network)
-    check_tried_weights(checked, chosen, network)
+    _check_weights(checked, chosen, network)
     # Another run would change the examples, or compete for the machine's memory.
     with in_one_line("the same command goes on with this trial"), alone("tune"):
         from components.studies.search import search
@@ -126,6 +127,17 @@ def tune(network: str, trials: int, space: str | None) -> None:
         table.to_csv(part, index=False)
     click.echo(table.head(5).to_string(index=False, float_format="{:.4g}".format))
     click.echo(f"\nall {len(table)} trials: {target}\n{_advice(network, rows[0], checked)}")
+
+
+def _check_weights(space: Space, chosen: Params, network: str) -> None:
+    """Refuse a search space with pre-trained weights that a training could not load, or whose changes DVC would miss."""
+    from components.studies.space import ContradictionError, changed
+    from pipelines.own_weights import check_weights
+
+    values = space.get("weights")
+    for value in values if isinstance(values, list) else ():
+        with suppress(ContradictionError):  # a trial that draws it is left out
+            check_weights(changed(chosen, network, {"weights": value}), network)
 
 
 def _advice(network: str, best: dict[str, Any], space: Space) -> str:

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reviewed import PORT, SECRET, reviewing
 
+from components.review import patient_layers
+
 HOST = f"127.0.0.1:{PORT}"
 OCTETS = {"content-type": "application/octet-stream"}
 PATHS = ("/", "/page/main.js", "/patients", "/patients/0", "/patients/0/layers/flair", "/nothing")
@@ -128,10 +130,10 @@ def test_a_damaged_mask_is_saved_by_nobody(client, at, garbage, zipped, cut):
 def test_an_error_of_the_code_is_logged_without_a_patients_name(client, monkeypatch, caplog):
     person = " ".join(["Jane", "Doe"])  # not in one piece in the code, whose lines are logged
 
-    def fail(_):
+    def fail(*_):
         raise RuntimeError(person)
 
-    monkeypatch.setattr(client.desk, "details", fail)
+    monkeypatch.setattr(patient_layers, "details", fail)
     answer = client("GET", "/patients/0")
     assert answer.status_code == 500
     assert "RuntimeError" in caplog.text

@@ -88,11 +88,20 @@ def read_file(source: Path | BinaryIO, **kwargs: Any) -> Any:
         plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
         data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
     for name in HELPFUL:
-        try:
-            data.get(name)  # pydicom converts a value on access, and only then complains
-        except (ValueError, TypeError, OverflowError):
+        if not _is_number(data, name):
             del data[name]
     return data
+
+
+def _is_number(data: Any, name: str) -> bool:
+    """Return whether a tag holds numbers, or nothing."""
+    try:
+        value = data.get(name)  # pydicom converts a value on access, and only then complains, if at all
+        for one in [] if value in (None, "") else [value] if isinstance(value, (str, int, float)) else value:
+            float(one)
+    except (ValueError, TypeError, OverflowError, ArithmeticError):
+        return False
+    return True
 
 
 def read_headers(paths: Sequence[Path]) -> list[Any]:
