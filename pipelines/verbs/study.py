@@ -130,7 +130,7 @@ def tune(network: str, trials: int, space: str | None) -> None:
 
 
 def _check_weights(space: Space, chosen: Params, network: str) -> None:
-    """Refuse a search space with pre-trained weights that a training could not load, or whose changes DVC would miss."""
+    """Refuse a search space with pre-trained weights that do not exist, or whose changes DVC would not notice."""
     from components.studies.space import ContradictionError, changed
     from pipelines.own_weights import check_weights
 
