@@ -13,6 +13,8 @@ from nibabel.affines import apply_affine
 from page_server import VIEWER, served
 from reviewed import KINDS, reviewing
 
+from components.scans.scan_files import mask_path, write_mask
+
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no browser here: apt-get install chromium"),
     pytest.mark.skipif(not VIEWER.is_file(), reason="no viewer here: make review-setup"),
@@ -171,6 +173,32 @@ def test_it_says_so_when_saving_fails_and_keeps_what_was_drawn(browser, place):
             told(page, "drawing kept")
             assert not page.get_by_role("alert").is_visible()
         assert client.desk.revisions.draft("P3").exists()
+
+
+@pytest.mark.nightly
+def test_a_held_out_prediction_is_shown_beside_the_reference_and_changes_nothing(browser, tmp_path):
+    complaints, asked = [], []
+    with reviewing(tmp_path, "nifti", NAMES) as client:
+        scan = client.desk.open(0).scan
+    (tmp_path / "folds" / "fold-0").mkdir(parents=True)
+    write_mask(mask_path(tmp_path / "folds" / "fold-0", "P3"), np.roll(scan.mask, 3, 2), scan.affine)
+    scores = tmp_path / "crossval.csv"
+    scores.write_text("patient,volume_dice,predicted_voxels,fold\nP1,0.9,8,1\nP2,0.9,8,1\nP3,0.2,8,0\n")
+    task = {"found": scores, "references": True, "folds": tmp_path / "folds", "out": tmp_path / "checked"}
+    with reviewing(tmp_path, **task) as client, served(client.desk) as address:
+        with opened(browser, address, complaints, asked, bypass_csp=True) as page:
+            before = page.evaluate(DRAWN)
+            with page.expect_response("**/layers/prediction"):
+                page.keyboard.press("t")
+            assert page.get_by_label("held-out prediction").is_checked()
+            assert not page.locator("#reference").is_visible()
+            assert page.evaluate(DRAWN) == before
+            assert page.locator("#dice").inner_text() == "1.000"
+            assert faults(page) == []
+            page.keyboard.press("j")
+            ready(page, "P1")
+            assert page.get_by_label("held-out prediction").is_disabled()
+    assert complaints == []
 
 
 def test_the_browser_itself_refuses_requests_to_others(browser, place):

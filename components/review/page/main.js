@@ -312,7 +312,7 @@ try {
   const found = await server.list();
   byId("task").textContent = `${found.references ? "References" : "Predictions"}, reviewed by ${found.reviewer}`;
   byId("before").textContent = found.references ? "source's own" : "model's";
-  byId("reference").parentElement.hidden = found.references;
+  for (const id of ["reference", "probability"]) byId(id).parentElement.hidden = found.references;
   byId("prediction").parentElement.hidden = !found.references;
   patients.fill(found.patients);
   count();
