@@ -16,8 +16,8 @@ from interpreters import choose_python
 
 VERSION = "3.12"
 PROGRAMS = ("buildah", "debootstrap", "unshare")
-# Of a Python, what nothing at runtime or in a build needs.
-LEFT_OUT = shutil.ignore_patterns("__pycache__", "test", "tests", "idlelib", "turtledemo", "*.a", "share")
+# Of a Python, what nothing at runtime or in a build needs; and what this machine has installed into it.
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "test", "idlelib", "turtledemo", "*.a", "share", "site-packages")
 
 
 def missing():
@@ -49,8 +49,10 @@ def make(name):
         fill(root, PYTHON)
         shutil.rmtree(str(root / "usr" / "local"))
         shutil.copytree(str(python), str(root / "usr" / "local"), symlinks=True, ignore=LEFT_OUT)
-        shutil.rmtree(str(root / "var" / "lib" / "apt" / "lists"))
-        subprocess.run(["chroot", str(root), "ldconfig"], check=True)
+        for listed in (root / "var" / "lib" / "apt" / "lists").glob("*_*"):
+            listed.unlink()
+        for command in (["ldconfig"], ["/usr/local/bin/python3", "-m", "ensurepip"]):
+            subprocess.run(["chroot", str(root), *command], stdout=subprocess.DEVNULL, check=True)
         buildah("umount", container)
         buildah("config", "--env", "PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin", container)
         buildah("commit", "--quiet", "--format", "docker", container, name)

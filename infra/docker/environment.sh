@@ -25,6 +25,7 @@ finish)
     # Never compared with its source, whose time changes from build to build. Some files are for other Pythons and fail.
     "$VIRTUAL_ENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VIRTUAL_ENV"/lib \
         > /build/not-compiled.log || true
+    test -n "$(find "$VIRTUAL_ENV/lib" -name '*.pyc' -print -quit)"
     python /build/sbom.py "$VIRTUAL_ENV" /usr/local/share/debian.tsv "$VIRTUAL_ENV/sbom.cdx.json"
     find "$VIRTUAL_ENV" ! -type l ! -perm -o=r -exec chmod go+rX {} +
     ;;
