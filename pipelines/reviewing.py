@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from components.common import packages
 from components.common.errors import UserError
 from components.common.files import must_exist
 from pipelines.paths import FOLDS
@@ -27,7 +28,8 @@ def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, po
     for address in (found, scans):
         must_exist(address)
     if not VIEWER.is_file():
-        raise UserError(f"{VIEWER.parent}: the viewer is not here; run `make review-setup`")
+        remedy = "review in a checkout of the project" if packages.in_image("workflow") else "run `make review-setup`"
+        raise UserError(f"{VIEWER.parent}: the viewer is not here; {remedy}")
     try:
         door = socket.create_server((HOST, port))
     except OSError as error:

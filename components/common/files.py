@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from components.common import packages
 from components.common.errors import UserError
 from components.common.system import DiskFullError, is_full, writing
 
@@ -134,7 +135,9 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError(f"{path}: not here, no run has written it yet; start one with `make run`") from error
+        raise UserError(
+            f"{path}: not here, no run has written it yet; start one with `{packages.starter()}`"
+        ) from error
 
 
 def read_result(path: str | Path, *keys: str) -> dict[str, Any]:

@@ -47,6 +47,12 @@ def setup() -> str:
     return in_image("workflow") or "run `make setup`"
 
 
+def starter(source: str | None = None) -> str:
+    """Return the command that runs the workflow, on scans from a source if there is one, wherever this runs."""
+    command, option = ("glioflow run", "--source ") if os.environ.get(IMAGE) else ("make run", "SOURCE=")
+    return f"{command} {option}{source}" if source else command
+
+
 def in_image(extra: str) -> str | None:
     """Say how to get the packages of an extra inside an image, which is not changed but replaced; None elsewhere."""
     image = os.environ.get(IMAGE)

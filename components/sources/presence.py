@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from components.common import packages
 from components.common.errors import UserError
 from components.io.storage import Storage, files_below
 from components.sources import archive, leftovers, packed, unread_formats
@@ -53,7 +54,7 @@ def no_folder(address: str | Path) -> str:
     what = "neither scans nor an archive" if is_file else "no such folder of scans"
     return (
         f"{address}: {what}; give a folder, a .zip or .tar, or a gs:// address, in a workflow with "
-        "`make run SOURCE=...` (or `source` in params.yaml)"
+        f"`{packages.starter('...')}` (or `source` in params.yaml)"
     )
 
 

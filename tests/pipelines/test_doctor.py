@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+import yaml
+from conftest import ROOT, tiny_tree
+from in_process import glioflow
 
 WORKFLOW = Path(sysconfig.get_path("purelib"))
 PREDICTION = ROOT / ".venv-predict"
@@ -118,3 +121,14 @@ def test_in_the_small_image_a_command_of_the_workflow_names_the_other_image(tmp_
         assert result.returncode == 2
         assert "make " not in result.stderr
         assert "use an image of the workflow" in result.stderr
+
+
+def test_no_advice_in_an_image_is_to_make_something(tmp_path, monkeypatch):
+    """Wherever a message names a command, it is one that is there."""
+    monkeypatch.setenv("GLIOFLOW_IMAGE", "cpu")
+    asked = (["summary"], ["stage", "ingest"], ["review", "."], ["predict", "nowhere", "--out", "out"], ["run"])
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree() | {"source": "nowhere"}), encoding="utf-8")
+    for words in asked:
+        result = glioflow(*words, cwd=tmp_path)
+        assert result.returncode == 2, words
+        assert re.search(r"make [a-z]+", result.stderr.replace("make room", "")) is None, result.stderr
