@@ -126,7 +126,7 @@ def test_in_the_small_image_a_command_of_the_workflow_names_the_other_image(tmp_
 def test_no_advice_in_an_image_is_to_make_something(tmp_path, monkeypatch):
     """Wherever a message names a command, it is one that is there."""
     monkeypatch.setenv("GLIOFLOW_IMAGE", "cpu")
-    asked = (["summary"], ["stage", "ingest"], ["review", "."], ["predict", "nowhere", "--out", "out"], ["run"])
+    asked = (["summary"], ["stage", "ingest"], ["predict", "nowhere", "--out", "out"], ["run"])
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree() | {"source": "nowhere"}), encoding="utf-8")
     for words in asked:
         result = glioflow(*words, cwd=tmp_path)
