@@ -63,12 +63,12 @@ def holds_files(folder: str) -> bool:
 
 def check_addresses(chosen: Params) -> None:
     """Refuse addresses of kinds that the stages can't use, and a Git remote that Git does not know."""
-    for knob, address in (
+    for parameter, address in (
         ("convert.storage", chosen.convert.storage),
         ("training.checkpoints", chosen.training.checkpoints),
     ):
         if address and "://" in address and not address.startswith("gs://"):
-            raise UserError(f"params.yaml: {knob}: {address}: give a folder, or gs://bucket/prefix")
+            raise UserError(f"params.yaml: {parameter}: {address}: give a folder, or gs://bucket/prefix")
     if "://" in chosen.training.cache:
         raise UserError(f"params.yaml: training.cache: {chosen.training.cache}: give a folder of this machine")
     remote = chosen.registry.git_remote

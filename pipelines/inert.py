@@ -52,15 +52,15 @@ RULES: tuple[tuple[tuple[str, ...], str, Callable[[Params], bool]], ...] = (
 )
 
 
-def notes(knobs: Iterable[str], chosen: Params) -> Iterator[str]:
+def notes(parameters: Iterable[str], chosen: Params) -> Iterator[str]:
     """Yield a sentence for each of these parameters that has no effect on a run with the chosen ones."""
-    for knob in knobs:
-        scale = knob.rpartition(".")[2]
+    for parameter in parameters:
+        scale = parameter.rpartition(".")[2]
         if scale in SCALES and scale != chosen.scale:
-            yield f"{knob} has no effect: scale is {chosen.scale}"
+            yield f"{parameter} has no effect: scale is {chosen.scale}"
         for names, reason, holds in RULES:
-            if holds(chosen) and any(f"{knob}.".startswith(f"{name}.") for name in names):
-                yield f"{knob} has no effect: {reason}"
+            if holds(chosen) and any(f"{parameter}.".startswith(f"{name}.") for name in names):
+                yield f"{parameter} has no effect: {reason}"
                 break
 
 

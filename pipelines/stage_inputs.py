@@ -47,8 +47,8 @@ def check_stages(tree: dict[str, Any]) -> None:
         tree: parameters as written in params.yaml.
 
     Raises:
-        UserError: a stage reads what is not there and no stage writes; a knob names a stage's output where it needs a
-            file of the user's; or trainings would keep their files where DVC clears them.
+        UserError: a stage reads what is not there and no stage writes; a parameter names a stage's output where it
+            needs a file of the user's; or trainings would keep their files where DVC clears them.
     """
     if not Path(DVC_FILE).exists():  # DVC will report that
         return
@@ -57,27 +57,27 @@ def check_stages(tree: dict[str, Any]) -> None:
     for name, body in read:
         for dep in _paths(body, "deps"):
             _check_input(name, *_filled(dep, tree), outputs)
-    for knob, inside in (("cache", "glioflow-{}"), ("checkpoints", "{}")):
-        place = str(tree["training"][knob])
+    for parameter, inside in (("cache", "glioflow-{}"), ("checkpoints", "{}")):
+        place = str(tree["training"][parameter])
         for network in ("classifier", "segmenter") if "://" not in place else ():
             writer = _writer(_path(f"{place}/{inside.format(network)}"), outputs)
             if writer:
                 raise UserError(
-                    f"params.yaml: training.{knob}: {place}: stage {writer} writes there, and DVC would clear what "
-                    "trainings keep; name another folder"
+                    f"params.yaml: training.{parameter}: {place}: stage {writer} writes there, and DVC would clear "
+                    "what trainings keep; name another folder"
                 )
 
 
-def _check_input(stage: str, path: str, knob: str | None, outputs: dict[PurePath, str]) -> None:
+def _check_input(stage: str, path: str, parameter: str | None, outputs: dict[PurePath, str]) -> None:
     here = _path(path)
     writer = _writer(here, outputs)
-    if "://" in path or (knob == "source" and writer == "demo"):
+    if "://" in path or (parameter == "source" and writer == "demo"):
         return
     writer = writer or next((outputs[out] for out in outputs if here in out.parents), None)
-    if knob and writer:
-        raise UserError(f"params.yaml: {knob}: {path}: stage {writer} writes there; name something of your own")
+    if parameter and writer:
+        raise UserError(f"params.yaml: {parameter}: {path}: stage {writer} writes there; name something of your own")
     if not writer and not Path(path).exists():
-        raise UserError(_missing(stage, path, knob))
+        raise UserError(_missing(stage, path, parameter))
 
 
 def _writer(path: PurePath, outputs: dict[PurePath, str]) -> str | None:
@@ -85,11 +85,11 @@ def _writer(path: PurePath, outputs: dict[PurePath, str]) -> str | None:
     return next((outputs[place] for place in (path, *path.parents) if place in outputs), None)
 
 
-def _missing(stage: str, path: str, knob: str | None) -> str:
+def _missing(stage: str, path: str, parameter: str | None) -> str:
     if Path(f"{path}.dvc").is_file():
         return f"{path}: not here, and stage {stage} reads it; `dvc pull {path}.dvc` fetches it"
-    if knob:
-        return f"params.yaml: {knob}: {path}: no such file or folder; correct its path"
+    if parameter:
+        return f"params.yaml: {parameter}: {path}: no such file or folder; correct its path"
     return f"{path}: not here, and stage {stage} reads it; restore it with `git checkout -- {path}`"
 
 
@@ -103,11 +103,11 @@ def _filled(dep: str, tree: dict[str, Any]) -> tuple[str, str | None]:
     """Replace a dependency on a parameter with its value; returns also the parameter's name."""
     if not dep.startswith("${"):
         return dep, None
-    knob = dep.removeprefix("${").removesuffix("}")
+    parameter = dep.removeprefix("${").removesuffix("}")
     value: Any = tree
-    for part in knob.split("."):
+    for part in parameter.split("."):
         value = value[part]
-    return str(value), knob
+    return str(value), parameter
 
 
 def _path(path: str) -> PurePath:

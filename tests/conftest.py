@@ -72,8 +72,8 @@ def read_params() -> dict:
 def tiny_tree() -> dict:
     """params.yaml as a tree of the caller's own, at tiny sizes."""
     tree = copy.deepcopy(read_params())
-    for knob, value in TINY.items():
-        *groups, name = knob.split(".")
+    for parameter, value in TINY.items():
+        *groups, name = parameter.split(".")
         place = tree
         for group in groups:
             place = place[group]
@@ -110,8 +110,8 @@ def demo_source(tmp_path_factory, tiny_params) -> Path:
 
     from components.sources.demo import write_demo
 
-    knobs = tiny_params.demo
-    sizes = {"patients": knobs.patients, "slices": knobs.slices, "size": knobs.size}
+    parameters = tiny_params.demo
+    sizes = {"patients": parameters.patients, "slices": parameters.slices, "size": parameters.size}
     return (
         once(tmp_path_factory, "source", lambda place: write_demo(place / "demo", **sizes, seed=tiny_params.seed))
         / "demo"

@@ -63,8 +63,8 @@ def data_project(tmp_path_factory):
         pytest.skip(alone())
     folder = copied(tmp_path_factory.mktemp("stacks") / "data")
     tree = tiny_tree()
-    for knob in NO_FLOORS:
-        tree["gate"][knob.removeprefix("gate.")] = 0
+    for parameter in NO_FLOORS:
+        tree["gate"][parameter.removeprefix("gate.")] = 0
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     commit(folder)
     run(here(stages(DATA)), folder)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from conftest import ROOT, tiny_tree
 from small_backbone import Small
 
-from components.common import params as knobs
+from components.common import params as parameters
 from components.convert.shards import examples
 from components.scans.scan import Scan
 from components.train.stage import train
@@ -83,13 +83,13 @@ def few_slices():
 
 
 def changed(params, network=None, *, training=None, seed=None, **recipe):
-    """Parameters with other knobs of one network, of `training`, or another seed."""
+    """Parameters with other values for one network, of `training`, or another seed."""
     tree = params.model_dump()
     if network:
         augment = tree[network]["augment"] | recipe.pop("augment", {})
         tree[network] |= recipe | {"augment": augment}
     tree["training"] |= training or {}
-    return knobs.Params.model_validate(tree | ({} if seed is None else {"seed": seed}))
+    return parameters.Params.model_validate(tree | ({} if seed is None else {"seed": seed}))
 
 
 def tiny(folder):
@@ -97,7 +97,7 @@ def tiny(folder):
     places = {"cache": str(folder / "cache"), "checkpoints": str(folder / "checkpoints"), "checkpoint_steps": 3}
     shared = {"image_size": SIZE, "epochs": 3, "batch_size": 8}
     params = changed(
-        knobs.parse(tiny_tree()), "segmenter", filters=[2, 2], learning_rate=0.1, **shared, training=places
+        parameters.parse(tiny_tree()), "segmenter", filters=[2, 2], learning_rate=0.1, **shared, training=places
     )
     return changed(params, "classifier", backbone=Small.__name__, augment=LIGHT, **shared)
 

@@ -114,7 +114,7 @@ def two_processors():
 
 def train_on(name, processors=1):
     if processors == 2:
-        devices.strategy = lambda knob: two_processors()
+        devices.strategy = lambda parameter: two_processors()
     params = tiny(Path(name))
     # Workers are machines: each has a disk of its own, and all reach the checkpoints.
     shared = {"checkpoints": f"{Path(name).parent}/checkpoints", "checkpoint_steps": 6}

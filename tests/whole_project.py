@@ -45,10 +45,10 @@ def command(*arguments, cwd, **variables):
     )
 
 
-def settings(knobs):
-    """As `-S` options; a list knob is set for its scale, because a list can't replace a mapping."""
-    for knob, value in knobs.items():
-        name = f"{knob}.demo" if isinstance(value, list) else knob
+def settings(parameters):
+    """As `-S` options; a list parameter is set for its scale, because a list can't replace a mapping."""
+    for parameter, value in parameters.items():
+        name = f"{parameter}.demo" if isinstance(value, list) else parameter
         yield from ("-S", f"{name}={json.dumps(value) if isinstance(value, list) else value}")
 
 

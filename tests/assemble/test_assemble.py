@@ -23,7 +23,7 @@ from models.networks.network_files import load_network
 from models.serving.layered_model import Layered
 from models.serving.litert_export import litert
 
-KNOBS = {"sensitivity": 0.7, "refer": 0.25}
+PARAMETERS = {"sensitivity": 0.7, "refer": 0.25}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def trained(tmp_path_factory, data):
 
 def run(trained, layered):
     names = (*NETWORKS, "scans", "splits.csv")
-    return assemble(*(trained / name for name in names), layered, **KNOBS)
+    return assemble(*(trained / name for name in names), layered, **PARAMETERS)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def calibrated(record, raw):
 def test_thresholds_are_of_calibrated_probabilities_of_the_validation_patients(record, scans, calibrated):
     ill = np.concatenate([p[scan.mask.any(axis=(1, 2))] for scan, (p, _) in zip(scans, calibrated, strict=True)])
     passed = ill >= record["tumor_threshold"]
-    assert passed.mean() >= KNOBS["sensitivity"] > (ill > ill[passed].min() + ROUNDING).mean()
+    assert passed.mean() >= PARAMETERS["sensitivity"] > (ill > ill[passed].min() + ROUNDING).mean()
     by_threshold = [
         np.mean(
             [
@@ -161,7 +161,7 @@ def test_the_saved_model_holds_what_was_chosen(predict, record):
     for name in ("tumor_temperature", "mask_temperature", "tumor_threshold", "mask_threshold"):
         assert getattr(predict.engine.model, name).numpy() == pytest.approx(record[name]), name
     assert record["neighbors"] == 0
-    assert record["validation_sensitivity"] == KNOBS["sensitivity"]
+    assert record["validation_sensitivity"] == PARAMETERS["sensitivity"]
 
 
 def test_the_same_networks_give_the_same_choices(trained, layered, tmp_path, monkeypatch):
@@ -215,5 +215,5 @@ def test_without_a_tumour_on_the_validation_side_nothing_is_chosen_or_written(tr
         write_mask(mask_path(tmp_path / "scans", scan.patient), np.zeros_like(scan.mask), scan.affine)
     networks = (trained / name for name in NETWORKS)
     with pytest.raises(UserError, match=r"no validation patient has a tumour.*raise split\.val"):
-        assemble(*networks, tmp_path / "scans", trained / "splits.csv", tmp_path / "out" / "layered", **KNOBS)
+        assemble(*networks, tmp_path / "scans", trained / "splits.csv", tmp_path / "out" / "layered", **PARAMETERS)
     assert not (tmp_path / "out").exists()

@@ -44,10 +44,10 @@ def site(folder, **changes):
     return Site(**given | {"code": str(ROOT)} | changes)
 
 
-def knobs(**changes):
+def parameters(**changes):
     tree = tiny_tree()
-    for knob, value in {**SMALL, **NO_FLOORS, **changes}.items():
-        group, name = knob.split(".")
+    for parameter, value in {**SMALL, **NO_FLOORS, **changes}.items():
+        group, name = parameter.split(".")
         tree[group][name] = value
     return params.parse(tree)
 
@@ -61,7 +61,7 @@ def order():
 def compiled(order):
     from pipelines.cluster.kubeflow import compiled
 
-    return lambda folder, chosen=None, **more: compiled(order, chosen or knobs(), site(folder, **more))
+    return lambda folder, chosen=None, **more: compiled(order, chosen or parameters(), site(folder, **more))
 
 
 def test_the_file_is_what_dvc_yaml_makes_of_it_now(tmp_path, monkeypatch):
@@ -142,7 +142,7 @@ def test_champion_and_ledger_come_in_by_importers(tmp_path, compiled):
 
 
 def test_a_network_to_start_from_comes_in_by_an_importer_that_needs_no_gpu(tmp_path, compiled):
-    given = Containers(compiled(tmp_path, knobs(**{"segmenter.start": "reference"}), start="gs://b/approved/"))
+    given = Containers(compiled(tmp_path, parameters(**{"segmenter.start": "reference"}), start="gs://b/approved/"))
     imported = {
         name: one["importer"]["artifactUri"]["constant"] for name, one in given.executors.items() if "importer" in one
     }
@@ -181,7 +181,7 @@ def test_a_start_and_its_address_belong_together(tmp_path, monkeypatch, settings
     ("source", "cached"), [("data/demo", {"enableCache": True}), ("gs://b/scans", {})], ids=["demo", "bucket"]
 )
 def test_scans_from_elsewhere_are_read_anew_by_every_run(tmp_path, compiled, source, cached):
-    tasks = Containers(compiled(tmp_path, knobs().model_copy(update={"source": source}))).tasks
+    tasks = Containers(compiled(tmp_path, parameters().model_copy(update={"source": source}))).tasks
     assert tasks["Ingest"]["cachingOptions"] == cached
     assert tasks["Split"]["cachingOptions"] == {"enableCache": True}
 
@@ -214,7 +214,7 @@ def test_the_containers_make_a_report_and_push_an_approved_model(finished):
 
 
 def test_the_gate_is_respected(finished, compiled):
-    strict = knobs(**{"gate.min_volume_dice": 1.0})
+    strict = parameters(**{"gate.min_volume_dice": 1.0})
     again = Containers(compiled(finished.folder, strict), finished.folder, finished.call)
     for name in ("Evaluate", "Pusher"):
         shutil.rmtree(finished.folder / name)

@@ -36,10 +36,10 @@ TOY = Path(__file__).parent / "toy"
 
 @dataclass(frozen=True)
 class Project:
-    """What pods work on: the real one or the toy, with knobs."""
+    """What pods work on: the real one or the toy, with parameters."""
 
     toy: bool
-    knobs: tuple[str, ...]
+    parameters: tuple[str, ...]
 
 
 def words(switches):
@@ -98,7 +98,7 @@ def cluster(tmp_path_factory, patched, origin, project):
             apart=not project.toy,
             repository=str(origin),
             storage=STORAGE,
-            settings=" ".join([*project.knobs, "registry.git_remote=origin"]),
+            settings=" ".join([*project.parameters, "registry.git_remote=origin"]),
         )
         made.bucket = bucket
         yield made
@@ -188,7 +188,7 @@ def test_pods_reach_what_one_machine_reaches(first, origin, cluster, project, tm
         (here / "params.yaml").write_text(results(origin, "params.yaml").replace("git_remote: origin", "git_remote:"))
         run(here, "dvc repro")
     else:
-        run(here, "glioflow run", *(word for knob in project.knobs for word in ("-S", knob)))
+        run(here, "glioflow run", *(word for parameter in project.parameters for word in ("-S", parameter)))
     expected = json.loads((here / "reports" / "metrics.json").read_text(encoding="utf-8"))
     assert json.loads(results(origin, "reports/metrics.json")) == expected
 

@@ -14,9 +14,9 @@ from components.common.errors import UserError
 TREE = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
-def changed(knob: str, value: object) -> dict:
+def changed(parameter: str, value: object) -> dict:
     tree = copy.deepcopy(TREE)
-    *groups, name = knob.split(".")
+    *groups, name = parameter.split(".")
     place = tree
     for group in groups:
         place = place[group]
@@ -44,7 +44,7 @@ def test_a_plain_value_overrides_the_scales():
 
 
 @pytest.mark.parametrize(
-    ("knob", "value", "says"),
+    ("parameter", "value", "says"),
     [
         ("scale", "huge", "scale is 'huge'"),
         ("classifier.epochs", 0, "classifier.epochs"),
@@ -59,9 +59,9 @@ def test_a_plain_value_overrides_the_scales():
         ("demo.patients", 2, "demo.patients"),
     ],
 )
-def test_a_wrong_knob_is_named_in_one_line(knob, value, says):
+def test_a_wrong_parameter_is_named_in_one_line(parameter, value, says):
     with pytest.raises(UserError) as error:
-        params.parse(changed(knob, value))
+        params.parse(changed(parameter, value))
     assert says in str(error.value)
     assert str(error.value).startswith("params.yaml: ")
     assert "\n" not in str(error.value)
@@ -105,19 +105,19 @@ def test_what_is_picked_holds_no_scales_outside_lists(tree, scale):
 
 
 @pytest.mark.parametrize(
-    ("place", "knob", "says"),
+    ("place", "parameter", "says"),
     [
         ([], "sorce", "params.yaml: sorce: there is no such parameter"),
         (["ingest", "policy"], "missing_musk", "ingest.policy: missing_musk: there is no such kind"),
         (["split"], "holdoutsites", "split.holdoutsites: there is no such parameter"),
     ],
 )
-def test_a_misspelt_knob_is_named_as_it_was_written(place, knob, says):
+def test_a_misspelt_parameter_is_named_as_it_was_written(place, parameter, says):
     tree = tiny_tree()
     group = tree
     for name in place:
         group = group[name]
-    group[knob] = "refuse"
+    group[parameter] = "refuse"
     with pytest.raises(UserError, match=says) as error:
         params.parse(tree)
     assert len(str(error.value)) < 120

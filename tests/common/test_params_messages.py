@@ -6,32 +6,32 @@ import copy
 
 import pytest
 import yaml
-from knobs import TREE, turned
+from changed_params import TREE, params_with
 from pydantic import ValidationError
 
 from components.common import params
 from components.common.errors import UserError
 
 
-def test_nothing_turns_a_knob_after_they_were_read():
+def test_nothing_changes_a_parameter_after_they_were_read():
     with pytest.raises(ValidationError, match="frozen"):
-        turned().gate.margin = 1
+        params_with().gate.margin = 1
 
 
-def test_the_first_wrong_knob_is_named_with_its_value_and_the_others_counted():
+def test_the_first_wrong_parameter_is_named_with_its_value_and_the_others_counted():
     with pytest.raises(UserError) as error:
-        turned(gate__margin=2, gate__min_auroc=-1, seed=-1)
+        params_with(gate__margin=2, gate__min_auroc=-1, seed=-1)
     assert str(error.value).startswith("params.yaml: seed: ")
     assert str(error.value).endswith("; it is -1 (and 2 more)")
     with pytest.raises(UserError) as error:
-        turned(seed="x" * 57)  # 59 characters with its quotation marks
+        params_with(seed="x" * 57)  # 59 characters with its quotation marks
     assert f"; it is '{'x' * 57}'" in str(error.value)
     with pytest.raises(UserError) as error:
-        turned(seed="x" * 58)
+        params_with(seed="x" * 58)
     assert "it is" not in str(error.value)
 
 
-def test_a_misspelt_knob_is_told_before_all_else_and_one_of_another_type_is_no_misspelt_one():
+def test_a_misspelt_parameter_is_told_before_all_else_and_one_of_another_type_is_no_misspelt_one():
     tree = copy.deepcopy(TREE)
     tree["ingest"]["policy"] = "warn"
     with pytest.raises(
@@ -46,7 +46,7 @@ def test_a_misspelt_knob_is_told_before_all_else_and_one_of_another_type_is_no_m
         params.parse(tree)
 
 
-def test_a_missing_knob_and_a_missing_scale_are_named():
+def test_a_missing_parameter_and_a_missing_scale_are_named():
     tree = copy.deepcopy(TREE)
     del tree["gate"]["margin"]
     with pytest.raises(UserError, match=r"^params\.yaml: gate\.margin: Field required$"):

@@ -1,14 +1,14 @@
-"""How far each knob can be turned."""
+"""How far each parameter can be changed."""
 
 from __future__ import annotations
 
 import pytest
-from knobs import turned
+from changed_params import params_with
 
 from components.common.errors import UserError
 
 HUGE = 10**9
-# Lowest and highest value of each knob; a step beyond either is refused.
+# Lowest and highest value of each parameter; a step beyond either is refused.
 WHOLE = {
     "seed": (0, 2**31 - 1),
     "demo.patients": (3, 1000),
@@ -24,9 +24,9 @@ WHOLE = {
     "training.checkpoint_steps": (1, HUGE),
     "gate.cohort_patients": (1, HUGE),
 } | {
-    f"{network}.{knob}": ends
+    f"{network}.{parameter}": ends
     for network in ("classifier", "segmenter")
-    for knob, ends in {
+    for parameter, ends in {
         "epochs": (1, HUGE),
         "batch_size": (1, HUGE),
         "accumulate": (1, 1024),
@@ -49,9 +49,9 @@ FRACTIONS = {
     "gate.min_cohort_volume_dice": FRACTION,
     "gate.margin": FRACTION,
 } | {
-    f"{network}.{knob}": ends
+    f"{network}.{parameter}": ends
     for network in ("classifier", "segmenter")
-    for knob, ends in {
+    for parameter, ends in {
         "learning_rate": RATE,
         "average": BELOW_ONE,
         "augment.rotate": ("[", 0, 180, "]"),
@@ -68,41 +68,41 @@ FRACTIONS = {
 }  # fmt: skip
 
 
-def value_of(parsed, knob):
-    for name in knob.split("."):
+def value_of(parsed, parameter):
+    for name in parameter.split("."):
         parsed = getattr(parsed, name)
     return parsed
 
 
-def accepted(knob, value):
+def accepted(parameter, value):
     try:
-        return value_of(turned(**{knob: value}), knob) == value
+        return value_of(params_with(**{parameter: value}), parameter) == value
     except UserError as error:
         said = str(error)
-    assert said.startswith(f"params.yaml: {knob}: ")
+    assert said.startswith(f"params.yaml: {parameter}: ")
     assert said.endswith(f"; it is {value!r}")
     return False
 
 
-@pytest.mark.parametrize("knob", WHOLE)
-def test_a_whole_number_is_taken_from_end_to_end_and_no_further(knob):
-    low, high = WHOLE[knob]
+@pytest.mark.parametrize("parameter", WHOLE)
+def test_a_whole_number_is_taken_from_end_to_end_and_no_further(parameter):
+    low, high = WHOLE[parameter]
     beyond = [low - 1, *([] if high == HUGE else [high + 1])]
-    assert [accepted(knob, value) for value in (low, high)] == [True, True]
-    assert not any(accepted(knob, value) for value in (*beyond, low + 0.5))
+    assert [accepted(parameter, value) for value in (low, high)] == [True, True]
+    assert not any(accepted(parameter, value) for value in (*beyond, low + 0.5))
 
 
-@pytest.mark.parametrize("knob", FRACTIONS)
-def test_a_fraction_is_taken_between_its_ends_and_no_further(knob):
-    left, low, high, right = FRACTIONS[knob]
+@pytest.mark.parametrize("parameter", FRACTIONS)
+def test_a_fraction_is_taken_between_its_ends_and_no_further(parameter):
+    left, low, high, right = FRACTIONS[parameter]
     step = (high - low) / 1000
-    assert [accepted(knob, value) for value in (low + step, high - step)] == [True, True]
-    assert not any(accepted(knob, value) for value in (low - step, high + step))
-    assert [accepted(knob, float(value)) for value in (low, high)] == [left == "[", right == "]"]
+    assert [accepted(parameter, value) for value in (low + step, high - step)] == [True, True]
+    assert not any(accepted(parameter, value) for value in (low - step, high + step))
+    assert [accepted(parameter, float(value)) for value in (low, high)] == [left == "[", right == "]"]
 
 
 @pytest.mark.parametrize(
-    ("knob", "good", "bad"),
+    ("parameter", "good", "bad"),
     [
         ("classifier.image_size", [32, 48, 1024], [16, 40, 1040]),
         ("segmenter.filters", [[8, 8], [1] * 5], [[8], [8] * 7, [0, 8]]),
@@ -112,8 +112,8 @@ def test_a_fraction_is_taken_between_its_ends_and_no_further(knob):
         ("gate.champion", ["c"], [""]),
     ],
 )
-def test_lists_sides_and_folders(knob, good, bad):
-    assert all(value_of(turned(**{knob: value}), knob) == value for value in good)
+def test_lists_sides_and_folders(parameter, good, bad):
+    assert all(value_of(params_with(**{parameter: value}), parameter) == value for value in good)
     for value in bad:
-        with pytest.raises(UserError, match=knob):
-            turned(**{knob: value})
+        with pytest.raises(UserError, match=parameter):
+            params_with(**{parameter: value})

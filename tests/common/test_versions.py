@@ -31,7 +31,7 @@ def test_it_is_the_commit(repository):
     assert code_version(repository) == git(repository, "rev-parse", "HEAD")
 
 
-def test_a_changed_knob_and_a_new_module_are_told(repository):
+def test_a_changed_parameter_and_a_new_module_are_told(repository):
     commit = code_version(repository)
     (repository / "params.yaml").write_text("seed: 2\n")
     assert code_version(repository) == commit + DIRTY

@@ -43,8 +43,8 @@ def place(tmp_path_factory, open_to_all):
         else:
             shutil.copy(ROOT / name, project / name)
     tree = tiny_tree()
-    for knob, value in NO_FLOORS.items():
-        group, name = knob.split(".")
+    for parameter, value in NO_FLOORS.items():
+        group, name = parameter.split(".")
         tree[group][name] = value
     (project / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     return place

@@ -30,7 +30,7 @@ TEMPLATE = ROOT / "infra" / "argo" / "workflow-template.yaml"
 STORAGE = f"gs://{BUCKET}/glioflow"
 CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion", "own"]
 CODE += [".dvc/config", ".dvcignore", ".gitignore"]
-KNOBS = [word for word in tiny() if word != "-S"]
+PARAMETERS = [word for word in tiny() if word != "-S"]
 # What a node tells its pods of the cloud, here of its stand-in on loopback.
 OF_THE_CLOUD = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", "NO_GCE_CHECK": "true", "CLOUDSDK_CONFIG": "/nowhere"}
 RESULTS = "glioflow/results"
@@ -78,7 +78,7 @@ def cluster(image, origin, tmp_path_factory, patched):
         given = {
             "repository": f"{address}/{origin.name}",
             "storage": STORAGE,
-            "settings": " ".join([*KNOBS, "registry.git_remote=origin"]),
+            "settings": " ".join([*PARAMETERS, "registry.git_remote=origin"]),
             "image": image,
             "gpu_image": image,
         }

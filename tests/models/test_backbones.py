@@ -47,8 +47,8 @@ def test_neighbours_begin_without_a_say(backbone_weights):
 
 @pytest.mark.parametrize("neighbors", [0, 1])
 def test_what_a_segmenter_has_learned_starts_a_classifier(neighbors, backbone_weights, tmp_path):
-    knobs = {"backbone": "Small", "weights": str(backbone_weights), "size": 32, "neighbors": neighbors}
-    segmenter = transfer_resunet((2, 2, 4, 4, 8), **knobs)
+    parameters = {"backbone": "Small", "weights": str(backbone_weights), "size": 32, "neighbors": neighbors}
+    segmenter = transfer_resunet((2, 2, 4, 4, 8), **parameters)
     encoder = segmenter.get_layer("Small_pyramid")
     encoder.set_weights([weight + 0.01 for weight in encoder.get_weights()])
     path = tmp_path / "encoder.weights.h5"

@@ -11,7 +11,7 @@ from models.networks.transfer_resunet import transfer_resunet
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
 
-KNOBS = {"filters": [2, 4, 8, 8, 8], "backbone": "Small", "weights": "none", "size": 32}
+PARAMETERS = {"filters": [2, 4, 8, 8, 8], "backbone": "Small", "weights": "none", "size": 32}
 
 
 def noise(channels: int = 3) -> np.ndarray:
@@ -23,7 +23,7 @@ def noise(channels: int = 3) -> np.ndarray:
 )
 def test_it_gives_a_probability_for_every_pixel(backbone, levels, head, neighbors):
     network = transfer_resunet(
-        **KNOBS | {"backbone": backbone, "filters": [4] * levels, "head": head, "neighbors": neighbors}
+        **PARAMETERS | {"backbone": backbone, "filters": [4] * levels, "head": head, "neighbors": neighbors}
     )
     found = network(noise(3 * (2 * neighbors + 1)), training=False).numpy()
     assert found.shape == (3, 32, 32, 1)
@@ -34,14 +34,14 @@ def test_it_gives_a_probability_for_every_pixel(backbone, levels, head, neighbor
 
 def test_slice_normalization_takes_brightness_and_contrast_away_and_unit_keeps_them():
     for normalization, same in (("slice", True), ("unit", False)):
-        network = transfer_resunet(**KNOBS | {"filters": [2, 4], "normalization": normalization})
+        network = transfer_resunet(**PARAMETERS | {"filters": [2, 4], "normalization": normalization})
         network.set_weights([weight + 0.05 for weight in network.get_weights()])
         one, other = (network(images, training=False).numpy() for images in (noise() / 2, noise() / 4 + 60))
         assert np.allclose(one, other, atol=1e-3) == same
 
 
 def test_every_size_of_feature_maps_reaches_the_mask():
-    network = transfer_resunet(**KNOBS)
+    network = transfer_resunet(**PARAMETERS)
     assert sum(isinstance(layer, BatchNormalization) for layer in network.layers) == 5 * 3
     assert sum(type(layer).__name__ == "Concatenate" for layer in network.layers) == 5
     (encoder,) = (layer for layer in network.layers if layer.name == "Small_pyramid")
@@ -49,20 +49,20 @@ def test_every_size_of_feature_maps_reaches_the_mask():
 
 
 def test_it_starts_from_pretrained_weights_and_comes_back_without_their_file(backbone_weights, tmp_path):
-    knobs = KNOBS | {"weights": str(backbone_weights)}
-    network = network_files.build("segmenter", knobs)
+    parameters = PARAMETERS | {"weights": str(backbone_weights)}
+    network = network_files.build("segmenter", parameters)
     own = Small(input_shape=(32, 32, 3), weights=str(backbone_weights))
     for loaded, saved in zip(network.get_layer("Small_pyramid").get_weights(), own.get_weights(), strict=True):
         assert np.array_equal(loaded, saved)
-    network_files.save_network(tmp_path / "run", network, knobs | {"weights": "gone.weights.h5"})
+    network_files.save_network(tmp_path / "run", network, parameters | {"weights": "gone.weights.h5"})
     loaded = network_files.load_network(tmp_path / "run")
     assert np.array_equal(loaded(noise(), training=False), network(noise(), training=False))
 
 
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="head 'both' is neither sigmoid nor softmax"):
-        transfer_resunet(**KNOBS | {"head": "both"})
+        transfer_resunet(**PARAMETERS | {"head": "both"})
     with pytest.raises(ValueError, match="normalization 'volume' is none of unit, slice"):
-        transfer_resunet(**KNOBS | {"normalization": "volume"})
+        transfer_resunet(**PARAMETERS | {"normalization": "volume"})
     with pytest.raises(ValueError, match="no backbone 'Mobile'"):
-        transfer_resunet(**KNOBS | {"backbone": "Mobile"})
+        transfer_resunet(**PARAMETERS | {"backbone": "Mobile"})

@@ -18,8 +18,8 @@ from pipelines import workflow
 def project(folder, **groups):
     """A folder that looks like a project: params.yaml, and what DVC needs to look at it."""
     tree = tiny_tree()
-    for group, knobs in groups.items():
-        tree[group] |= knobs
+    for group, parameters in groups.items():
+        tree[group] |= parameters
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     (folder / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")

@@ -17,9 +17,9 @@ def project(tmp_path):
     return tmp_path
 
 
-def set_knob(project, knob, value):
+def set_parameter(project, parameter, value):
     tree = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
-    *groups, name = knob.split(".")
+    *groups, name = parameter.split(".")
     place = tree
     for group in groups:
         place = place[group]
@@ -46,7 +46,7 @@ def test_the_first_stages_run_by_hand(project):
 
 
 @pytest.mark.parametrize(
-    ("knob", "value", "says"),
+    ("parameter", "value", "says"),
     [
         ("source", "nowhere", "nowhere: no such folder of scans"),
         ("source", "empty", "empty: no scans found"),
@@ -54,9 +54,9 @@ def test_the_first_stages_run_by_hand(project):
         ("segmenter.image_size", 100, "params.yaml: segmenter.image_size"),
     ],
 )
-def test_bad_input_ends_with_2_and_one_line(project, knob, value, says):
+def test_bad_input_ends_with_2_and_one_line(project, parameter, value, says):
     (project / "empty").mkdir()
-    set_knob(project, knob, value)
+    set_parameter(project, parameter, value)
     result = glioflow("stage", "ingest", cwd=project)
     assert result.returncode == 2
     assert result.stdout == ""

@@ -59,10 +59,10 @@ def groups(path):
 
 
 @pytest.mark.parametrize("name", ["demo", "ingest", "split", "convert", "validate", "assemble", "evaluate"])
-def test_a_stage_names_the_knobs_it_reads(name):
+def test_a_stage_names_the_parameters_it_reads(name):
     read = set().union(*(groups(path) for path in of_stage(name) if path != "pipelines/training.py"))
     assert read
-    assert read <= {str(knob).partition(".")[0] for knob in STAGES[name]["params"]}
+    assert read <= {str(parameter).partition(".")[0] for parameter in STAGES[name]["params"]}
 
 
 def test_the_verdict_depends_on_the_champion_and_on_where_scans_are_measured():

@@ -1,4 +1,4 @@
-"""Knobs as people type them, and what becomes of params.yaml."""
+"""Parameters as people type them, and what becomes of params.yaml."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def lines_changed(before, after):
 
 
 @pytest.mark.parametrize(
-    ("knob", "lines"),
+    ("parameter", "lines"),
     [
         *(("scale", (0, 1)), ("source", (2, 3)), ("seed", (3, 4)), ("split.folds", (4, 5)), ("split.fold", (4, 5))),
         *(("split.sites", (4, 5)), ("convert.args", (6, 11)), ("convert.text", (13, 16)), ("convert.none", (16, 17))),
@@ -69,15 +69,15 @@ def lines_changed(before, after):
 @given(VALUES)
 @example("a\x85b")  # line ends to YAML, and to few others
 @example(["\u2028", "\u2029ü"])
-def test_a_knob_changes_its_own_lines_only(knob, lines, value):
-    value = {"scale": "full", "source": str(value)}.get(knob, value)
-    after, told = params_text.put(BY_HAND, [assignments.written(knob, value)], "params.yaml")
+def test_a_parameter_changes_its_own_lines_only(parameter, lines, value):
+    value = {"scale": "full", "source": str(value)}.get(parameter, value)
+    after, told = params_text.put(BY_HAND, [assignments.written(parameter, value)], "params.yaml")
     changed = lines_changed(BY_HAND, after)
     assert all(lines[0] <= first <= last <= lines[1] for first, last, _ in changed)
     assert bool(changed) == bool(told)
     here, there = yaml_text.parse(BY_HAND, ""), yaml_text.parse(after, "")
     *groups, last = {"segmenter.epochs": "segmenter.epochs.laptop", "segmenter.rate": "segmenter.rate.laptop"}.get(
-        knob, knob
+        parameter, parameter
     ).split(".")
     place, expected = there, here
     for group in groups:
@@ -89,22 +89,22 @@ def test_a_knob_changes_its_own_lines_only(knob, lines, value):
         assert comment in after or comment == "# the runner"
 
 
-def every_knob(tree, above=""):
+def every_parameter(tree, above=""):
     for key, value in tree.items():
         if isinstance(value, dict) and not set(value) <= set(params.SCALES):
-            yield from every_knob(value, f"{above}{key}.")
+            yield from every_parameter(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value[tree.get("scale", "demo")] if isinstance(value, dict) else value
 
 
 @settings(max_examples=10)
-@given(st.sampled_from([*every_knob(read_params())]), st.integers(0, 10**6) | st.text("ab", min_size=1))
-def test_each_knob_of_params_yaml_changes_one_line_and_what_it_held_puts_it_back(known, value):
-    knob, before = known
-    after, _ = params_text.put(TEXT, [assignments.written(knob, value)], "params.yaml")
-    if knob != "convert.beam_args":  # which is written on three
+@given(st.sampled_from([*every_parameter(read_params())]), st.integers(0, 10**6) | st.text("ab", min_size=1))
+def test_each_parameter_of_params_yaml_changes_one_line_and_what_it_held_puts_it_back(known, value):
+    parameter, before = known
+    after, _ = params_text.put(TEXT, [assignments.written(parameter, value)], "params.yaml")
+    if parameter != "convert.beam_args":  # which is written on three
         assert [(last - first, new) for first, last, new in lines_changed(TEXT, after)] in ([(1, 1)], [])
-    back, _ = params_text.put(after, [assignments.written(knob, before)], "params.yaml")
+    back, _ = params_text.put(after, [assignments.written(parameter, before)], "params.yaml")
     assert yaml_text.parse(back, "") == yaml_text.parse(TEXT, "")
 
 
@@ -136,7 +136,7 @@ def test_any_source_is_what_params_yaml_then_names(tmp_path_factory, path):
         ("nonsense", ["nonsense"]),
     ],
 )
-def test_a_line_of_knobs_is_told_apart(line, apart):
+def test_a_line_of_parameters_is_told_apart(line, apart):
     assert assignments.split(line) == apart
 
 
@@ -166,7 +166,7 @@ def test_a_value_is_yaml_and_a_path_is_a_path(setting, place, value):
     assert found == value
 
 
-def test_a_knob_of_each_scale_is_set_for_the_chosen_one():
+def test_a_parameter_of_each_scale_is_set_for_the_chosen_one():
     text, told = params_text.put(TEXT, ["segmenter.epochs=5", "scale=laptop"], "params.yaml")
     assert yaml.safe_load(text)["segmenter"]["epochs"] == read_params()["segmenter"]["epochs"] | {"laptop": 5}
     assert told == ["scale: demo -> laptop", "segmenter.epochs.laptop: 24 -> 5"]
@@ -216,7 +216,7 @@ def test_a_path_that_looks_like_an_impossible_date_is_a_path():
     assert params.parse(yaml_text.parse(text, "params.yaml")).source == "2001-99-99"
 
 
-def test_two_values_for_a_knob_are_refused():
+def test_two_values_for_a_parameter_are_refused():
     with pytest.raises(UserError, match="seed: set twice, to 3 and to 4; choose one"):
         params_text.put(TEXT, ["seed=3", "seed=4"], "params.yaml")
     assert params_text.put(TEXT, ["seed=3", "seed=3"], "params.yaml")[1] == ["seed: 20260101 -> 3"]

@@ -1,18 +1,18 @@
-"""A knob that has no effect because of another one is named to whoever turns it, and no other is."""
+"""A parameter that has no effect because of another one is named to whoever sets it, and no other is."""
 
 from __future__ import annotations
 
 import pytest
 import yaml
+from changed_params import params_with
 from conftest import tiny_tree
-from knobs import turned
 
 from components.common.errors import UserError
 from pipelines import inert, workflow
 
 
 @pytest.mark.parametrize(
-    ("knob", "reason", "without", "with_effect"),
+    ("parameter", "reason", "without", "with_effect"),
     [
         ("classifier.head_epochs", "classifier.strategy is not frozen_then_finetune", {}, {
             "classifier__strategy": "frozen_then_finetune", "classifier__weights": "imagenet", "classifier__epochs": 9,
@@ -32,20 +32,22 @@ from pipelines import inert, workflow
         ("gate.margin", "there is no champion", {}, {"gate__champion": "used"}),
     ],
 )  # fmt: skip
-def test_it_is_named_where_it_has_no_effect_and_only_there(tmp_path, monkeypatch, knob, reason, without, with_effect):
+def test_it_is_named_where_it_has_no_effect_and_only_there(
+    tmp_path, monkeypatch, parameter, reason, without, with_effect
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "used" / "model").mkdir(parents=True)
-    (note,) = inert.notes([knob], turned(**without))
-    assert note.startswith(f"{knob} has no effect: {reason}")
-    assert [*inert.notes([knob], turned(**with_effect))] == []
+    (note,) = inert.notes([parameter], params_with(**without))
+    assert note.startswith(f"{parameter} has no effect: {reason}")
+    assert [*inert.notes([parameter], params_with(**with_effect))] == []
 
 
 def test_a_whole_group_is_no_other_ones_beginning(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert [*inert.notes(["seed", "split.near", "split.tests", "classifier.dropout"], turned(split__fold=1))] == []
+    assert [*inert.notes(["seed", "split.near", "split.tests", "classifier.dropout"], params_with(split__fold=1))] == []
 
 
-def test_who_turns_it_reads_it(tmp_path, monkeypatch):
+def test_who_sets_it_reads_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     assert workflow.apply(["classifier.head_epochs=7", "classifier.dropout=0.3"])[1] == [
@@ -56,6 +58,6 @@ def test_who_turns_it_reads_it(tmp_path, monkeypatch):
 
 
 def test_a_network_that_never_sees_a_tumour_is_refused():
-    assert turned(segmenter__tumor_share=0.1)
+    assert params_with(segmenter__tumor_share=0.1)
     with pytest.raises(UserError, match=r"^params\.yaml: segmenter\.tumor_share: "):
-        turned(segmenter__tumor_share=0)
+        params_with(segmenter__tumor_share=0)

@@ -7,10 +7,10 @@ import shutil
 
 import pytest
 import yaml
+from changed_params import params_with
 from conftest import ROOT, tiny_tree
 from dvc_project import files, isolate, run
 from in_process import glioflow
-from knobs import turned
 from written_scans import made_up_scan, write_kaggle
 
 from components.common.errors import UserError
@@ -65,12 +65,12 @@ def know(*names):
 
 def refused(**options):
     with pytest.raises(UserError) as error:
-        check_tested(turned(segmenter__start=START), **options)
+        check_tested(params_with(segmenter__start=START), **options)
     return str(error.value)
 
 
 def check(**options):
-    check_tested(turned(segmenter__start=START), **options)
+    check_tested(params_with(segmenter__start=START), **options)
 
 
 def test_a_known_test_patient_ends_a_run_before_all_stages_and_nothing_is_written(project):
@@ -116,4 +116,4 @@ def test_in_a_cross_validation_everybody_is_tested(project):
 
 def test_without_a_start_no_table_is_read(project):
     (project / "data" / "splits.csv").write_bytes(b"\x00")
-    check_tested(turned())
+    check_tested(params_with())

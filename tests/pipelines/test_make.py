@@ -52,7 +52,7 @@ def test_any_source_arrives_as_it_was_typed(called, source):
 
 
 @pytest.mark.parametrize("line", ["split.holdout_sites=[AA, BB]", "source=/a b/$c seed=3", 'split.file="a, b.csv"'])
-def test_knobs_arrive_as_one_line(called, line):
+def test_parameters_arrive_as_one_line(called, line):
     assert called("run", "SCALE=laptop", f"SET={line}") == ["run", "--scale", "laptop", "--settings", line]
 
 

@@ -51,7 +51,7 @@ def test_what_can_t_be_read_is_told_in_one_line(tmp_path, monkeypatch, new, says
 
 
 @pytest.mark.parametrize(
-    ("changes", "knob"),
+    ("changes", "parameter"),
     [
         ([("margin: 0.02", "<<: {margin: 0.02}")], "gate.margin"),  # a merge key brings it in
         ([("head_learning_rate: 1.0e-3", "head_learning_rate: &r 1.0e-3"), ("rate: 2.0e-3", "rate: *r")],
@@ -60,13 +60,15 @@ def test_what_can_t_be_read_is_told_in_one_line(tmp_path, monkeypatch, new, says
          "segmenter.learning_rate"),  # it refers to another one
     ],
 )  # fmt: skip
-def test_a_value_that_others_share_is_left_to_an_editor(tmp_path, monkeypatch, changes, knob):
+def test_a_value_that_others_share_is_left_to_an_editor(tmp_path, monkeypatch, changes, parameter):
     monkeypatch.chdir(tmp_path)
     put(tmp_path, *changes)
     before = files(tmp_path)
     with pytest.raises(UserError) as error:
-        workflow.apply([f"{knob}=0.5"], ready=False)
-    assert str(error.value) == f"params.yaml: {knob} can't be set without changing other lines; edit the file by hand"
+        workflow.apply([f"{parameter}=0.5"], ready=False)
+    assert (
+        str(error.value) == f"params.yaml: {parameter} can't be set without changing other lines; edit the file by hand"
+    )
     assert files(tmp_path) == before
 
 

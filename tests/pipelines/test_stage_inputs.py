@@ -33,9 +33,9 @@ def refused(tree=None):
     return str(error.value)
 
 
-def set_to(knob, value):
+def set_to(parameter, value):
     tree = tiny_tree()
-    group, _, name = knob.rpartition(".")
+    group, _, name = parameter.rpartition(".")
     (tree[group] if group else tree)[name] = value
     return tree
 
@@ -65,7 +65,7 @@ def test_an_input_that_dvc_has_is_fetched(project):
 
 
 @pytest.mark.parametrize(
-    ("knob", "path", "stage"),
+    ("parameter", "path", "stage"),
     [
         ("source", "data/scans", "ingest"),
         ("source", "data", "demo"),
@@ -75,21 +75,21 @@ def test_an_input_that_dvc_has_is_fetched(project):
         ("gate.champion", "artifacts", "train@classifier"),
     ],
 )
-def test_a_stages_own_output_is_no_input_from_outside(project, knob, path, stage):
-    says = f"params.yaml: {knob}: {path}: stage {stage} writes there; name something of your own"
-    assert refused(set_to(knob, path)) == says
+def test_a_stages_own_output_is_no_input_from_outside(project, parameter, path, stage):
+    says = f"params.yaml: {parameter}: {path}: stage {stage} writes there; name something of your own"
+    assert refused(set_to(parameter, path)) == says
 
 
 @pytest.mark.parametrize(
-    ("knob", "path"),
+    ("parameter", "path"),
     [
         ("training.checkpoints", "artifacts"),  # .../segmenter
         ("training.checkpoints", "artifacts/segmenter"),
         ("training.cache", "./data/../data/examples"),
     ],
 )
-def test_trainings_keep_nothing_where_dvc_clears(project, knob, path):
-    assert refused(set_to(knob, path)).startswith(f"params.yaml: {knob}: {path}: stage ")
+def test_trainings_keep_nothing_where_dvc_clears(project, parameter, path):
+    assert refused(set_to(parameter, path)).startswith(f"params.yaml: {parameter}: {path}: stage ")
     check_stages(set_to("training.checkpoints", "gs://bucket/prefix"))
 
 
@@ -117,8 +117,8 @@ def test_a_dvc_yaml_without_readable_stages_is_told_in_one_line(project, text):
 )
 def test_what_a_late_stage_would_find_out_is_told_at_once(project, monkeypatch, groups, says):
     tree = tiny_tree()
-    for group, knobs in groups.items():
-        tree[group] |= knobs
+    for group, parameters in groups.items():
+        tree[group] |= parameters
     (project / "own.csv").write_text("patient,split\na,training\n", encoding="utf-8")
     (project / "names.csv").write_text("patient\na\n", encoding="utf-8")
     (project / "used").mkdir()

@@ -18,8 +18,8 @@ from pipelines import trial
 
 def chosen(**groups):
     tree = tiny_tree()
-    for group, knobs in groups.items():
-        tree[group] |= knobs
+    for group, parameters in groups.items():
+        tree[group] |= parameters
     return params.parse(tree)
 
 

@@ -21,8 +21,8 @@ class Terminal(io.StringIO):
 
 def test_a_log_gets_one_line_a_patient_without_names(demo_source, tmp_path, capsys):
     write_layered(tmp_path / "model")
-    knobs = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
-    predicting.run((str(demo_source),), str(tmp_path / "model"), str(tmp_path / "out"), **knobs)
+    parameters = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
+    predicting.run((str(demo_source),), str(tmp_path / "model"), str(tmp_path / "out"), **parameters)
     lines = capsys.readouterr().err.splitlines()
     found = [LINE.fullmatch(line) for line in lines]
     assert all(found), lines

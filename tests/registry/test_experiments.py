@@ -65,10 +65,10 @@ def test_the_same_parameters_by_hand_are_no_experiment_and_its_result_does_not_s
     run(project, "git checkout -q --force .")
     (project / "reports" / "push.json").unlink()
     run(project, "dvc exp apply tried")
-    knobs = (project / "params.yaml").read_bytes()
+    parameters = (project / "params.yaml").read_bytes()
     run(project, "git checkout -q --force .")
     run(project, "git clean -q -f dvc.lock reports")
-    (project / "params.yaml").write_bytes(knobs)
+    (project / "params.yaml").write_bytes(parameters)
     assert "push: v1.0.0" in run(project, "dvc repro")
     assert table(project) == [("v1.0.0", "-")]
 

@@ -199,7 +199,7 @@ def test_what_came_without_a_dossier_is_not_promoted(tmp_path):
 
 
 def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(project, monkeypatch):
-    other, knobs = clone(project), load(project / "params.yaml")
+    other, parameters = clone(project), load(project / "params.yaml")
 
     def somebody_is_faster(*arguments):
         """Between the look at the registry and the tag, another clone promotes."""
@@ -211,7 +211,7 @@ def test_of_two_who_promote_at_once_one_wins_and_the_other_is_told(project, monk
     monkeypatch.chdir(project)
     monkeypatch.setattr(promotion, "objections", somebody_is_faster)
     with pytest.raises(UserError, match="somebody else has just changed staging on origin"):
-        promotion.promote("v1.1.0", "staging", knobs.gate, seed=1, remote="origin")
+        promotion.promote("v1.1.0", "staging", parameters.gate, seed=1, remote="origin")
     assert run(project, "git tag -l layered#*") == ""
     assert table(other) == table_after_fetch(project) == [("v1.2.0", "-"), ("v1.1.0", "-"), ("v1.0.0", "staging")]
 

@@ -35,7 +35,7 @@ def test_images_and_labels_with_what_dataset_json_says_of_channels(tmp_path, for
 
 
 @pytest.mark.parametrize("form", ["decathlon", "nnU-Net"])
-def test_channels_of_which_nothing_says_what_they_are_are_refused_with_the_knob(tmp_path, form):
+def test_channels_of_which_nothing_says_what_they_are_are_refused_with_the_parameter(tmp_path, form):
     made = phantom()
     stack = np.stack([made.volumes[one] for one in ("flair", "t1", "t1ce", "flair")], -1)
     if form == "decathlon":

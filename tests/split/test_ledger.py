@@ -30,8 +30,8 @@ def test_only_what_decides_the_sides_is_in_their_part_of_the_recipe():
     fold, sites = (dataclasses.replace(RULE, **way) for way in ({"fold": 1}, {"holdout_sites": ["A"]}))
     own = dataclasses.replace(RULE, file="own.csv")
     for rule, decide in ((RULE, "val test seed"), (fold, "val folds fold seed"), (sites, "val seed"), (own, "")):
-        for knob, value in {"val": 0.3, "test": 0.3, "folds": 5, "seed": 8}.items():
-            assert differs(0, rule, **{knob: value}) == (knob in decide.split()), (rule, knob)
+        for parameter, value in {"val": 0.3, "test": 0.3, "folds": 5, "seed": 8}.items():
+            assert differs(0, rule, **{parameter: value}) == (parameter in decide.split()), (rule, parameter)
     assert not differs(2, RULE, val=0.3)
     assert differs(2, RULE, test=0.3)
 

@@ -80,10 +80,10 @@ def test_half_precision_is_for_hardware_that_computes_with_it(machine, parts, ex
     assert devices.precision("auto") == expected
 
 
-@pytest.mark.parametrize("knob", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_a_precision_that_is_asked_for_is_taken(machine, knob):
+@pytest.mark.parametrize("parameter", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_a_precision_that_is_asked_for_is_taken(machine, parameter):
     machine(gpus=1, capability=(9, 0))
-    assert devices.precision(knob) == knob
+    assert devices.precision(parameter) == parameter
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU")
@@ -95,7 +95,7 @@ def test_this_machine_computes_in_what_its_cpu_has():
 
 
 @pytest.mark.parametrize(
-    ("gpus", "knob", "deterministic", "expected"),
+    ("gpus", "parameter", "deterministic", "expected"),
     [
         (0, "auto", False, False),
         (0, "auto", True, False),
@@ -105,9 +105,9 @@ def test_this_machine_computes_in_what_its_cpu_has():
         (1, "off", False, False),
     ],
 )
-def test_xla_compiles_on_gpus_where_nothing_has_to_be_repeatable(machine, gpus, knob, deterministic, expected):
+def test_xla_compiles_on_gpus_where_nothing_has_to_be_repeatable(machine, gpus, parameter, deterministic, expected):
     machine(gpus=gpus, capability=(9, 0))
-    assert devices.compiles(knob, deterministic=deterministic) is expected
+    assert devices.compiles(parameter, deterministic=deterministic) is expected
 
 
 def test_one_device_is_one_whatever_there_is(machine, monkeypatch):

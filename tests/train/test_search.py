@@ -46,9 +46,9 @@ def tune(project, trials, **space):
     return told.stdout, pd.read_csv(table, float_precision="round_trip")
 
 
-def set_knobs(project, **knobs):
+def set_parameters(project, **parameters):
     params = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
-    params["segmenter"] |= knobs
+    params["segmenter"] |= parameters
     (project / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
@@ -120,9 +120,9 @@ def test_what_it_recommends_can_be_set_and_what_makes_scores_differ_begins_anew(
     told = dict(switch.split("=") for switch in advice.removeprefix("-S ").split(" -S "))
     assert told["segmenter.tumor_share"] in ("null", "0.5")
     assert float(told["segmenter.augment.rotate"]) == table["augment.rotate"][0]  # to the last digit
-    set_knobs(project, learning_rate=0.1, tumor_share=0.5)  # as it is, and what the space decides
+    set_parameters(project, learning_rate=0.1, tumor_share=0.5)  # as it is, and what the space decides
     assert "trial 1:" not in tune(project, trials=1, **space)[0]
-    set_knobs(project, epochs=1)
+    set_parameters(project, epochs=1)
     printed, again = tune(project, trials=1, **space)
     assert "starting anew" in printed
     assert again["epochs"].tolist() == [1]
@@ -131,7 +131,7 @@ def test_what_it_recommends_can_be_set_and_what_makes_scores_differ_begins_anew(
 @pytest.mark.nightly
 def test_where_every_trial_diverges_none_is_recommended(project):
     wild = {"precision": "mixed_float16", "filters": [8, 8], "augment": LIGHT}
-    set_knobs(project, epochs=9, **wild)
+    set_parameters(project, epochs=9, **wild)
     printed, table = tune(project, trials=1, learning_rate=[1.0, 0.999])
     assert table["state"].tolist() == ["diverged"]
     assert "glioflow run" not in printed
@@ -152,6 +152,6 @@ def test_a_space_that_can_not_be_searched_is_refused_in_one_line(project):
     }.items():
         assert refused(project, f"segmenter: {space}").startswith(f"search space: {says}")
     weights = "segmenter: {weights: [none, own/weights/gone.h5]}"
-    set_knobs(project, backbone="MobileNet")
+    set_parameters(project, backbone="MobileNet")
     assert refused(project, weights).startswith("params.yaml: segmenter.weights: own/weights/gone.h5: no such file")
     assert not (project / "artifacts").exists()

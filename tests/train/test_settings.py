@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tiny_training import changed
 
-from components.common import params as knobs
+from components.common import params as parameters
 from components.common.errors import UserError
 from components.train import settings
 from components.train.settings import Phase
 
-BASE = knobs.parse(tiny_tree())
+BASE = parameters.parse(tiny_tree())
 
 
 def test_a_phase_without_an_update_of_the_weights_is_refused(training_params):
@@ -68,26 +68,30 @@ RECIPES = {
 
 @pytest.mark.parametrize("network", RECIPES)
 @given(data=st.data())
-def test_a_knob_that_is_turned_and_accepted_changes_the_training(network, data):
+def test_a_parameter_that_is_set_and_accepted_changes_the_training(network, data):
     """But for the head's own, which are of the strategy that has a phase of the head alone."""
 
     def training(recipe):
         params = changed(BASE, network, **recipe)
         return [f(params, network) for f in (settings.network_arguments, settings.phases, settings.balance)]
 
-    recipe = {knob: data.draw(st.sampled_from(values), knob) for knob, values in RECIPES[network].items()}
-    knob = data.draw(st.sampled_from(sorted(recipe)))
-    other = data.draw(st.sampled_from([value for value in RECIPES[network][knob] if value != recipe[knob]]), "other")
+    recipe = {
+        parameter: data.draw(st.sampled_from(values), parameter) for parameter, values in RECIPES[network].items()
+    }
+    parameter = data.draw(st.sampled_from(sorted(recipe)))
+    other = data.draw(
+        st.sampled_from([value for value in RECIPES[network][parameter] if value != recipe[parameter]]), "other"
+    )
     try:
-        one, two = training(recipe), training(recipe | {knob: other})
+        one, two = training(recipe), training(recipe | {parameter: other})
     except ValidationError:
         assume(False)
-    assert one != two or (knob.startswith("head_") and recipe["strategy"] != "frozen_then_finetune")
+    assert one != two or (parameter.startswith("head_") and recipe["strategy"] != "frozen_then_finetune")
 
 
 def test_a_segmenter_has_one_phase(training_params):
-    knobs = training_params.segmenter
-    assert settings.phases(training_params, "segmenter") == [Phase(knobs.epochs, knobs.learning_rate)]
+    parameters = training_params.segmenter
+    assert settings.phases(training_params, "segmenter") == [Phase(parameters.epochs, parameters.learning_rate)]
 
 
 def test_a_classifier_has_a_phase_for_each_of_its_strategies(training_params):
@@ -102,7 +106,7 @@ def test_a_classifier_has_a_phase_for_each_of_its_strategies(training_params):
 
 
 @pytest.mark.parametrize(
-    ("network", "knob", "value", "expected"),
+    ("network", "parameter", "value", "expected"),
     [
         ("segmenter", "tumor_share", 0.3, (0.3, False)),
         ("segmenter", "tumor_share", None, (None, False)),
@@ -111,8 +115,8 @@ def test_a_classifier_has_a_phase_for_each_of_its_strategies(training_params):
         ("classifier", "imbalance", "none", (None, False)),
     ],
 )
-def test_one_knob_says_how_kinds_are_balanced(training_params, network, knob, value, expected):
-    assert settings.balance(changed(training_params, network, **{knob: value}), network) == expected
+def test_one_parameter_says_how_kinds_are_balanced(training_params, network, parameter, value, expected):
+    assert settings.balance(changed(training_params, network, **{parameter: value}), network) == expected
 
 
 @pytest.mark.parametrize("network", ["classifier", "segmenter"])
@@ -138,5 +142,5 @@ def test_pretrained_weights_are_known_by_their_content(training_params, tmp_path
 def test_a_segmenter_on_a_backbone_is_told_its_weights_and_another_is_not(training_params):
     plain = settings.network_arguments(training_params, "segmenter")
     assert not {"backbone", "weights"} & set(plain)
-    knobs = changed(training_params, "segmenter", backbone="MobileNet", weights="none")
-    assert settings.network_arguments(knobs, "segmenter") == plain | {"backbone": "MobileNet", "weights": "none"}
+    parameters = changed(training_params, "segmenter", backbone="MobileNet", weights="none")
+    assert settings.network_arguments(parameters, "segmenter") == plain | {"backbone": "MobileNet", "weights": "none"}

@@ -6,9 +6,9 @@ import json
 import re
 
 import pytest
+from changed_params import params_with
 from hypothesis import given
 from hypothesis import strategies as st
-from knobs import turned
 from tiny_training import changed
 
 from components.common.errors import UserError
@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 
 def starting(folder):
-    return turned(segmenter__start=str(folder))
+    return params_with(segmenter__start=str(folder))
 
 
 def start(people=PEOPLE, arguments=None, name="reference"):
@@ -56,7 +56,7 @@ def refused(action, *arguments):
 
 
 def test_without_a_start_nothing_is_read():
-    assert [read_start(turned(), network) for network in NETWORKS] == [None, None]
+    assert [read_start(params_with(), network) for network in NETWORKS] == [None, None]
 
 
 def test_reference_stands_for_the_projects_own_networks():
@@ -75,7 +75,7 @@ def test_a_network_is_known_by_both_its_files(folder):
 
 
 def test_a_copy_elsewhere_is_read_in_its_place(folder):
-    params = turned(segmenter__start="own/weights/not-here")
+    params = params_with(segmenter__start="own/weights/not-here")
     assert read_start(params, "segmenter", folder).name == "own/weights/not-here"
 
 
@@ -97,7 +97,7 @@ def test_a_folder_that_dvc_has_not_fetched_is_told_how(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own" / "weights").mkdir(parents=True)
     (tmp_path / "own" / "weights" / "before.dvc").touch()
-    said = refused(read_start, turned(classifier__start="own/weights/before/classifier"), "classifier")
+    said = refused(read_start, params_with(classifier__start="own/weights/before/classifier"), "classifier")
     assert said == (
         "params.yaml: classifier.start: own/weights/before/classifier: no network.json and no network.weights.h5 "
         "there; `dvc pull own/weights/before.dvc` fetches it"
@@ -106,7 +106,7 @@ def test_a_folder_that_dvc_has_not_fetched_is_told_how(tmp_path, monkeypatch):
 
 def test_an_installation_without_the_reference_networks_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = refused(read_start, turned(segmenter__start="reference"), "segmenter")
+    said = refused(read_start, params_with(segmenter__start="reference"), "segmenter")
     assert said == (
         "params.yaml: segmenter.start: reference: no network.json and no network.weights.h5 there; restore it with "
         "`git checkout -- benchmarks/quality/reference/segmenter`, which only a checkout of the project has"
@@ -129,7 +129,7 @@ def test_a_damaged_record_is_one_line(folder, text):
 
 
 def test_the_other_network_is_refused(folder):
-    said = refused(read_start, turned(classifier__start=str(folder)), "classifier")
+    said = refused(read_start, params_with(classifier__start=str(folder)), "classifier")
     assert said.endswith("holds a segmenter; name a folder with a classifier")
 
 
@@ -149,7 +149,7 @@ OTHER = {
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_argument_that_shapes_a_network_must_be_equal_and_no_other(network):
-    arguments = settings.network_arguments(turned(), network)
+    arguments = settings.network_arguments(params_with(), network)
     check_architecture(start(arguments=arguments), network, arguments)
     for name, value in arguments.items():
         other = OTHER[name] if value != OTHER[name] else "unit"
@@ -157,9 +157,9 @@ def test_every_argument_that_shapes_a_network_must_be_equal_and_no_other(network
         if name in FREE:
             check_architecture(found, network, arguments)
             continue
-        said, knob = refused(check_architecture, found, network, arguments), PARAMETERS.get(name, name)
-        assert said.startswith(f"params.yaml: {network}.start: reference is another network: {knob} is ")
-        assert f" -S {network}.{knob}=" in said
+        said, parameter = refused(check_architecture, found, network, arguments), PARAMETERS.get(name, name)
+        assert said.startswith(f"params.yaml: {network}.start: reference is another network: {parameter} is ")
+        assert f" -S {network}.{parameter}=" in said
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -168,19 +168,19 @@ def test_the_values_in_the_message_make_the_network_fit(network):
     from pipelines.editing.assignments import read_value
 
     wanted = {"classifier": {"neighbors": 2, "pooling": "max"}, "segmenter": {"filters": [4, 8], "backbone": None}}
-    params = changed(turned(), "segmenter", backbone="MobileNet", filters=[4, 4])
+    params = changed(params_with(), "segmenter", backbone="MobileNet", filters=[4, 4])
     there = settings.network_arguments(changed(params, network, **wanted[network]), network)
     said = refused(check_architecture, start(arguments=there), network, settings.network_arguments(params, network))
     typed = dict(re.findall(rf"-S {network}\.(\w+)=(\S+?)(?=,? )", said))
-    values = {knob: read_value(f"{network}.{knob}", text) for knob, text in typed.items()}
+    values = {parameter: read_value(f"{network}.{parameter}", text) for parameter, text in typed.items()}
     assert values == wanted[network]
 
 
 def test_an_encoder_that_only_one_of_two_networks_has_is_named():
-    params = turned(segmenter__backbone="MobileNet", segmenter__filters=[4, 8, 16, 32])
+    params = params_with(segmenter__backbone="MobileNet", segmenter__filters=[4, 8, 16, 32])
     said = refused(
         check_architecture,
-        start(arguments=settings.network_arguments(turned(), "segmenter")),
+        start(arguments=settings.network_arguments(params_with(), "segmenter")),
         "segmenter",
         settings.network_arguments(params, "segmenter"),
     )

@@ -1,4 +1,4 @@
-"""Parameters of which some knobs were turned."""
+"""Parameters, some of which differ from params.yaml."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from components.common import params
 TREE = tiny_tree()
 
 
-def turned(**knobs):
-    """The parameters with some knobs at other values; a double underscore stands for a dot."""
+def params_with(**parameters):
+    """Parameters with other values for these; a double underscore stands for a dot."""
     tree = copy.deepcopy(TREE)
-    for knob, value in knobs.items():
-        *groups, name = knob.replace("__", ".").split(".")
+    for parameter, value in parameters.items():
+        *groups, name = parameter.replace("__", ".").split(".")
         place = tree
         for group in groups:
             place = place[group]
