@@ -65,8 +65,9 @@ def nodes(order: Sequence[Step], params: Params, site: Site) -> list[BaseNode]:
     for step in order:
         new = _stage(step, params, site, made)
         for node in new:
-            if not isinstance(node, Importer):  # no container of the stage's
-                node.platform_config = _resources(step.resources, site)
+            runs = not isinstance(node, Importer)  # an importer has no container, and so no use for a GPU
+            asks = step.resources if runs else step.resources.model_copy(update={"gpu": 0})
+            node.platform_config = _resources(asks, site)
         found += new
     return found
 

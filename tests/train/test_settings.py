@@ -137,6 +137,7 @@ def test_pretrained_weights_are_known_by_their_content(training_params, tmp_path
     one = settings.weights_hash(params, network)
     file.write_bytes(b"two")
     assert len({"", one, settings.weights_hash(params, network)}) == 3
+    assert settings.weights_hash(changed(params, network, start="reference"), network) == ""  # none is read
 
 
 def test_a_segmenter_on_a_backbone_is_told_its_weights_and_another_is_not(training_params):
