@@ -28,9 +28,9 @@ def check_tested(chosen: Params, *, everybody: bool = False) -> None:
     from components.common.tables import read_splits
     from components.scans.identity import fingerprint
 
-    table = read_splits(SPLITS)
-    tested = {fingerprint(name) for name in table["patient"][everybody | (table["split"] == "test")]}
     try:
+        table = read_splits(SPLITS)
+        tested = {fingerprint(name) for name in table["patient"][everybody | (table["split"] == "test")]}
         for network, start in starts.items():
             refuse_tested(start, network, tested)
     except UserError:

@@ -75,8 +75,8 @@ def _starts(record: dict[str, Any]) -> Iterator[str]:
         if known:
             yield (
                 f"The {name} started from {network['started_from'][0]}, which was trained or chosen on {known} of the "
-                "validation patients: epoch, temperature and threshold, chosen on them, are too optimistic. The test "
-                "patients are new to both."
+                "validation patients. What was chosen on them (epoch, temperature, threshold) is likely to be too "
+                "optimistic; the test patients are new to both."
             )
 
 
