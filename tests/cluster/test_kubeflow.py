@@ -16,6 +16,7 @@ from containers import Containers, apart, here
 from whole_project import NO_FLOORS, copied
 
 from components.common import params
+from components.scans.identity import fingerprint
 from pipelines import cli
 from pipelines.cluster.dag import steps
 from pipelines.editing.params_text import put
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.long, pytest.mark.xdist_group("tfx")]
 
 FILE = ROOT / "infra" / "kubeflow" / "pipeline.yaml"
 TRAININGS = ("TrainClassifier", "TrainSegmenter")
+APPROVED = "own/weights/approved"  # which no pod has
 # What containers hand to each other does not depend on what the networks have learned.
 SMALL = {
     "classifier.backbone": "VGG16",  # of the fewest layers, which is what takes time to build and to save
@@ -194,10 +196,21 @@ def test_scans_from_elsewhere_are_read_anew_by_every_run(tmp_path, compiled, sou
 def finished(request, tmp_path_factory, compiled):
     """All containers, run one after another."""
     folder = tmp_path_factory.mktemp("kubeflow")
-    containers = Containers(compiled(folder), folder, request.param)
+    chosen = knobs(**{"segmenter.start": APPROVED})
+    write_start(folder / "start" / "segmenter", chosen)
+    containers = Containers(compiled(folder, chosen, start=str(folder / "start")), folder, request.param)
     for name in containers.order():
         containers.run(name)
     return containers
+
+
+def write_start(folder, chosen):
+    """Write a segmenter to start from, which has learned from somebody else."""
+    from components.train.settings import network_arguments
+    from models.networks.network_files import build, save_network
+
+    arguments = network_arguments(chosen, "segmenter")
+    save_network(folder, build("segmenter", arguments), arguments, {"people": [fingerprint("somebody else")]})
 
 
 def made(containers, task, key):
@@ -211,6 +224,13 @@ def test_the_containers_make_a_report_and_push_an_approved_model(finished):
     assert (made(finished, "Report", "reports_report_html") / "report.html").stat().st_size > 50_000
     (version,) = (finished.folder / "registry").iterdir()
     assert (version / "saved_model.pb").exists()
+
+
+def test_a_training_starts_from_the_network_that_its_pod_was_given(finished):
+    record = json.loads((made(finished, "TrainSegmenter", "model_run") / "network.json").read_text(encoding="utf-8"))
+    assert record["made_from"]["started_from"] == [APPROVED]
+    assert fingerprint("somebody else") in record["made_from"]["people"]
+    assert not (finished.folder / "TrainSegmenter" / "workspace" / "own").exists()
 
 
 def test_the_gate_is_respected(finished, compiled):
