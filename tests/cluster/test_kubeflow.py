@@ -196,7 +196,7 @@ def test_scans_from_elsewhere_are_read_anew_by_every_run(tmp_path, compiled, sou
 def finished(request, tmp_path_factory, compiled):
     """All containers, run one after another."""
     folder = tmp_path_factory.mktemp("kubeflow")
-    chosen = knobs(**{"segmenter.start": APPROVED})
+    chosen = parameters(**{"segmenter.start": APPROVED})
     write_start(folder / "start" / "segmenter", chosen)
     containers = Containers(compiled(folder, chosen, start=str(folder / "start")), folder, request.param)
     for name in containers.order():

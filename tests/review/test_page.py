@@ -185,19 +185,22 @@ def test_a_held_out_prediction_is_shown_beside_the_reference_and_changes_nothing
     scores = tmp_path / "crossval.csv"
     scores.write_text("patient,volume_dice,predicted_voxels,fold\nP1,0.9,8,1\nP2,0.9,8,1\nP3,0.2,8,0\n")
     task = {"found": scores, "references": True, "folds": tmp_path / "folds", "out": tmp_path / "checked"}
-    with reviewing(tmp_path, **task) as client, served(client.desk) as address:
-        with opened(browser, address, complaints, asked, bypass_csp=True) as page:
-            before = page.evaluate(DRAWN)
-            with page.expect_response("**/layers/prediction"):
-                page.keyboard.press("t")
-            assert page.get_by_label("held-out prediction").is_checked()
-            assert not page.locator("#reference").is_visible()
-            assert page.evaluate(DRAWN) == before
-            assert page.locator("#dice").inner_text() == "1.000"
-            assert faults(page) == []
-            page.keyboard.press("j")
-            ready(page, "P1")
-            assert page.get_by_label("held-out prediction").is_disabled()
+    with (
+        reviewing(tmp_path, **task) as client,
+        served(client.desk) as address,
+        opened(browser, address, complaints, asked, bypass_csp=True) as page,
+    ):
+        before = page.evaluate(DRAWN)
+        with page.expect_response("**/layers/prediction"):
+            page.keyboard.press("t")
+        assert page.get_by_label("held-out prediction").is_checked()
+        assert not page.locator("#reference").is_visible()
+        assert page.evaluate(DRAWN) == before
+        assert page.locator("#dice").inner_text() == "1.000"
+        assert faults(page) == []
+        page.keyboard.press("j")
+        ready(page, "P1")
+        assert page.get_by_label("held-out prediction").is_disabled()
     assert complaints == []
 
 
