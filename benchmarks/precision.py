@@ -29,12 +29,13 @@ def step_of(size: int, precision: str, xla: bool) -> Any:
     from components.common import params
     from components.train import settings
     from components.train.measured_model import build
+    from components.train.optimizer import optimizer
 
     tree = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8")) | {"scale": "full"}
     tree["segmenter"]["image_size"] = size
     chosen = params.parse(tree)
     model = build("segmenter", chosen, precision)
-    model.compile(settings.optimizer(1e-3, 100, 10, 1), loss=settings.loss_of(chosen, "segmenter"))
+    model.compile(optimizer(1e-3, 100, 10, 1), loss=settings.loss_of(chosen, "segmenter"))
     return model.compiled_step(xla=xla)
 
 

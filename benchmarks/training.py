@@ -109,6 +109,7 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
     from components.train import cache, devices, settings
     from components.train.batches import batches
     from components.train.measured_model import build
+    from components.train.optimizer import optimizer
     from components.train.sampling import Sampler
 
     chosen = parameters(folder, **({"classifier.strategy": "finetune"} if strategy else {}))
@@ -126,7 +127,7 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
         return model
 
     ours = ready()
-    ours.compile(settings.optimizer(1e-4, 100, 100, 1), loss=settings.loss_of(chosen, network))
+    ours.compile(optimizer(1e-4, 100, 100, 1), loss=settings.loss_of(chosen, network))
     step = ours.compiled_step(xla=xla)
     stream = iter(batches(slices, Sampler(slices.has_tumor, 16, 1, None), with_masks=with_masks)(0))
     constant = next(stream)

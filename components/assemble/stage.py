@@ -17,8 +17,8 @@ from components.common.tables import read_splits
 from components.layered.litert_files import ENTRY, described
 from components.layered.writer import write, write_assets
 from components.sources.reading import Options
-from models.networks.file_names import NETWORK
 from models.networks.network_files import load_network
+from models.networks.network_layout import NETWORK
 from models.serving.layered_model import Layered
 from models.serving.litert_export import litert
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from components.io.storage import Storage
-from models.networks.file_names import NETWORK, WEIGHTS
+from models.networks.network_layout import NETWORK, WEIGHTS
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from components.train.checkpoints import Checkpoints, State, diverged
 from components.train.interruption import Interruption
 from components.train.measured_model import MeasuredModel
 from components.train.model_arrays import copied, read_arrays, restore
-from components.train.settings import Phase, optimizer
+from components.train.optimizer import optimizer
+from components.train.settings import Phase
 from models.networks.classifier import set_strategy
 
 OnEpoch = Callable[[int, dict[str, float]], None]

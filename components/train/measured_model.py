@@ -13,9 +13,10 @@ from components.common.params import Params
 from components.train import settings
 from components.train.starting_network import Start
 from models.networks import network_files
-from models.networks.augment import AugmentedModel, Augmenter
+from models.networks.augment import Augmenter
+from models.networks.augmented_model import AugmentedModel
 from models.networks.backbones import WeightsUnavailableError
-from models.networks.file_names import WEIGHTS
+from models.networks.network_layout import WEIGHTS
 
 
 class MeasuredModel(AugmentedModel):

@@ -15,7 +15,7 @@ from typing import Any
 
 from components.common.errors import UserError
 from components.common.params import Params
-from models.networks.file_names import NETWORK, WEIGHTS
+from models.networks.network_layout import NETWORK, WEIGHTS
 
 REFERENCE = "reference"
 REFERENCE_WEIGHTS = Path("benchmarks/quality/reference")  # of both networks; a dependency of the trainings in dvc.yaml

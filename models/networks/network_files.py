@@ -14,7 +14,7 @@ import numpy as np
 
 from models.networks.backbones import complete
 from models.networks.classifier import classifier, set_strategy
-from models.networks.file_names import NETWORK, WEIGHTS
+from models.networks.network_layout import NETWORK, WEIGHTS
 from models.networks.resunet import resunet
 from models.networks.transfer_resunet import transfer_resunet
 

@@ -16,7 +16,8 @@ import numpy as np
 from small_backbone import Small
 
 from models.networks import losses, preprocessing, warp
-from models.networks.augment import AugmentedModel, Augmenter
+from models.networks.augment import Augmenter
+from models.networks.augmented_model import AugmentedModel
 from models.networks.classifier import classifier
 from models.networks.metrics import PooledDice
 from models.networks.network_files import segmenter

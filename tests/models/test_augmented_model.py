@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from augmented_slices import ALL, MOVES, SIZE, augmenter, noise, squares
 
-from models.networks.augment import AugmentedModel
+from models.networks.augmented_model import AugmentedModel
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = pytest.mark.usefixtures("seeded")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from tiny_classifiers import batch_norms, noise, tiny, trunk, values
 
-from models.networks.augment import AugmentedModel, Augmenter
+from models.networks.augment import Augmenter
+from models.networks.augmented_model import AugmentedModel
 from models.networks.classifier import set_strategy
 from models.networks.norms import MOMENTUM
 

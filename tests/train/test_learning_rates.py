@@ -6,18 +6,18 @@ import keras
 import numpy as np
 import pytest
 
-from components.train import settings
+from components.train.optimizer import optimizer
 
 
 def rates(accumulate, *, steps, epochs):
     """The learning rate of each batch, as the optimizer itself takes it."""
-    optimizer = settings.optimizer(1.0, steps, epochs, accumulate)
+    adam = optimizer(1.0, steps, epochs, accumulate)
     weight = keras.Variable(np.zeros(1, "float32"))
-    optimizer.build([weight])
+    adam.build([weight])
     found = []
     for _ in range(steps * epochs):
-        found.append(float(optimizer.learning_rate))
-        optimizer.apply([np.zeros(1, "float32")])
+        found.append(float(adam.learning_rate))
+        adam.apply([np.zeros(1, "float32")])
     return found
 
 
@@ -47,16 +47,16 @@ def test_the_shortest_trainings_have_a_learning_rate(steps, epochs, accumulate):
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_weights_are_averaged_where_that_is_asked_for(accumulate):
     weight = keras.Variable(np.zeros(1, "float32"))
-    optimizer = settings.optimizer(1.0, 4, 3, accumulate, average=0.9)
-    optimizer.build([weight])
+    adam = optimizer(1.0, 4, 3, accumulate, average=0.9)
+    adam.build([weight])
     path = []
     for _ in range(4):
-        optimizer.apply([np.ones(1, "float32")])
+        adam.apply([np.ones(1, "float32")])
         path.append(float(weight[0]))
     steps = path[accumulate - 1 :: accumulate]
     expected = steps[0]
     for value in steps[1:]:
         expected = 0.9 * expected + 0.1 * value
-    optimizer.finalize_variable_values([weight])
+    adam.finalize_variable_values([weight])
     assert float(weight[0]) == pytest.approx(expected, abs=1e-5)
     assert len(set(steps)) > 1
