@@ -26,7 +26,7 @@ finish)
     "$VIRTUAL_ENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VIRTUAL_ENV"/lib \
         > /build/not-compiled.log || true
     test -n "$(find "$VIRTUAL_ENV/lib" -name '*.pyc' -print -quit)"
-    python /build/sbom.py "$VIRTUAL_ENV" /usr/local/share/debian.tsv "$VIRTUAL_ENV/sbom.cdx.json"
+    python /build/sbom.py "$VIRTUAL_ENV" /usr/share/debian.tsv "$VIRTUAL_ENV/sbom.cdx.json"
     find "$VIRTUAL_ENV" ! -type l ! -perm -o=r -exec chmod go+rX {} +
     ;;
 esac

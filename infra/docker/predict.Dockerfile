@@ -8,9 +8,9 @@ FROM ${BASE} AS base
 RUN --mount=type=secret,id=network \
     if [ -e /run/secrets/network ]; then . /run/secrets/network; fi \
     && apt-get update \
-    && apt-get install --yes --no-install-recommends tini=0.19.* \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends tini=0.19.* \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log /var/cache/ldconfig/aux-cache \
-    && dpkg-query --show > /usr/local/share/debian.tsv \
+    && dpkg-query --show > /usr/share/debian.tsv \
     && useradd --uid 1000 --create-home glioflow \
     && install --directory --mode 1777 /workspace
 ENV PATH=/opt/glioflow/bin:/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
