@@ -18,6 +18,7 @@ import base_image
 PLACE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glioflow" / "containers"
 BASE = "localhost/glioflow-base:trixie"
 FREE_GB = 15
+PROCESSES = 16_384  # of a container: many, and no more than any machine gives
 PODMAN = ["podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--events-backend", "none"]
 PROGRAMS = ("podman", "runc")
 STORAGE = """\
@@ -59,9 +60,8 @@ def buildah(*words):
 
 def limits():
     """Flags for no more open files and processes than this process may have; engines ask for more."""
-    files, processes = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
-    half = 30_000 if processes == resource.RLIM_INFINITY else processes // 2
-    return ["--ulimit", f"nofile={files}:{files}", "--ulimit", f"nproc={half}:{half}"]
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return ["--ulimit", f"nofile={files}:{files}", "--ulimit", f"nproc={PROCESSES}:{PROCESSES}"]
 
 
 def command(image, *words, flags=()):
