@@ -65,8 +65,12 @@ def limits():
 
 
 def command(image, *words, flags=()):
-    """The command that runs `words` in a container of an image, which is gone afterwards."""
-    return [*PODMAN, "run", "--rm", "--network", "host", *limits(), *map(str, flags), image, *map(str, words)]
+    """The command that runs `words` in a container of an image, which is gone afterwards.
+
+    Health checks of Podman's own need systemd; Kubernetes passes over an image's.
+    """
+    own = ["--rm", "--network", "host", "--no-healthcheck", *limits()]
+    return [*PODMAN, "run", *own, *map(str, flags), image, *map(str, words)]
 
 
 def ran(image, *words, flags=()):
