@@ -11,7 +11,7 @@ from components.io.storage import Storage
 from components.sources import packed, unread_formats
 from components.sources.dicom.datasets import HEAD, is_dicom
 from components.sources.entry import Entry
-from components.sources.nifti import file_names
+from components.sources.nifti import file_names, layouts
 
 # Formats of head images, readable here or not.
 SCANS = (".nii", ".nii.gz", ".dcm", ".dicom", ".ima", ".tif", ".tiff", *unread_formats.SUFFIXES)
@@ -136,6 +136,8 @@ def _parents(path: str) -> set[str]:
 
 def hint(tree: Storage) -> str:
     """What to do about a source in which nothing was recognised."""
+    if sets := layouts.set_folders(tree.files):
+        return f"it holds data sets of their own, {', '.join(sets)}; give one of them"
     if any(map(file_names.is_volume, tree.files)):
         return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in one folder per patient"
     if unread := unread_formats.what_and_remedy(tree.files):

@@ -9,6 +9,7 @@ import pytest
 from laid_out import assert_whole, full, lay, read
 from phantoms import phantom, put
 
+from components.common.errors import UserError
 from components.sources import open_source
 from components.sources.inputs import open_input
 from components.sources.reading import Options
@@ -66,3 +67,27 @@ def test_a_folder_of_pictures_alone_is_read_by_the_dataset_json_above_it(tmp_pat
 def test_years_at_the_ends_of_names_are_no_channels(tmp_path):
     lay(tmp_path, *full("P1", "P1", "flair_2019", "t1_2019", "t1ce_2019", "seg_2019"))
     assert_whole(read(tmp_path)[0], "P1")
+
+
+def two_sets(root):
+    lay(root, "msd/imagesTr/B_001_0000.nii.gz=F", "msd/labelsTr/B_001.nii.gz=B")
+    lay(root, "nnunet/imagesTr/C_001_0000.nii.gz=F", "nnunet/labelsTr/C_001.nii.gz=B")
+    return root
+
+
+def test_two_sets_side_by_side_are_no_patients(tmp_path):
+    with pytest.raises(UserError, match=r"it holds data sets of their own, msd, nnunet; give one of them"):
+        read(two_sets(tmp_path))
+
+
+def test_a_set_beside_patients_is_lost(tmp_path):
+    lay(two_sets(tmp_path), *full("P1", "P1"), *full("P2", "P2"))
+    readings, (problem,) = read(tmp_path)
+    assert sorted(readings) == ["P1", "P2"]
+    assert problem.lost
+    assert "msd/imagesTr" in problem.what
+
+
+def test_a_persons_own_folder_of_images_is_no_set(tmp_path):
+    lay(tmp_path, *full("P1/images", "P1"), *full("P2/images", "P2"))
+    assert sorted(read(tmp_path)[0]) == ["P1", "P2"]

@@ -25,6 +25,7 @@ _GROUP = re.compile(
     re.IGNORECASE,
 )
 _IMAGES = re.compile(r"images?(tr|ts|va|val)?|images_(?!segm)\w+", re.IGNORECASE)
+_SET = re.compile(r"images(tr|ts|va|val)|images_(?!segm)\w+", re.IGNORECASE)
 _MASKS = re.compile(
     r"labels?(tr|ts|va|val)?|masks?|seg(s|m|mentations?)?|images_segm|automated_segm|annotations?|ground.?truths?|gt",
     re.IGNORECASE,
@@ -51,6 +52,11 @@ def is_kind(name: str) -> bool:
 def is_group(name: str) -> bool:
     """Return whether a folder holds several persons: "HGG", "train", "site-2"."""
     return bool(_GROUP.fullmatch(name))
+
+
+def is_of_a_set(name: str) -> bool:
+    """Return whether a folder can only be a whole set's pictures, not a person's: "imagesTr", but not "images"."""
+    return bool(_SET.fullmatch(name))
 
 
 def holds_images(name: str) -> bool:

@@ -10,7 +10,7 @@ P1_flair.nii.gz, P1.nii.gz                 files side by side
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from components.common.problems import Problem
@@ -32,6 +32,8 @@ def find(entries: Mapping[str, list[str]], name: str = "") -> Layout:
     by_top: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         by_top[path.split("/")[0]].append(path)
+    for top in set_folders(paths):
+        by_top.pop(top, None)  # no patient, but a set whose patients lie further down: `leftovers` reports it
     if len(by_top) > 1 and not any(is_complete(inside, top) for top, inside in by_top.items()):
         by_top.clear()
     for top, inside in by_top.items():
@@ -40,6 +42,12 @@ def find(entries: Mapping[str, list[str]], name: str = "") -> Layout:
     _flat(flat, folder_names.holds_images(name), layout)
     masks_apart.below_derivatives(derived, layout)
     return layout
+
+
+def set_folders(paths: Iterable[str]) -> list[str]:
+    """Top folders that hold a data set of their own, as those of two sets side by side do."""
+    split = [PurePosixPath(path).parts for path in paths]
+    return sorted({parts[0] for parts in split if len(parts) > 2 and folder_names.is_of_a_set(parts[1])})
 
 
 def _folder(top: str, paths: list[str], alone: bool, layout: Layout) -> None:
