@@ -81,7 +81,8 @@ def test_a_start_of_another_architecture_is_one_line_with_the_values_that_fit(mo
     with pytest.raises(UserError) as error:
         trial.ASK.get("segmenter", trial._build("segmenter"))(chosen(segmenter={"start": "reference"}))
     said = str(error.value)
-    assert said.startswith("params.yaml: segmenter.start: reference is another network: backbone is MobileNet ")
+    assert said.startswith("params.yaml: segmenter.start: reference is another network: ")
+    assert "backbone is MobileNet there and null here" in said
     assert "image_size is 128 there and 32 here" in said
     assert "\n" not in said
 
