@@ -14,6 +14,9 @@ from written_scans import made_up_scan, write_kaggle
 from components.predict.pace import Pace
 from pipelines import clean, watching
 
+pytest_plugins = ["shell_signals"]
+pytestmark = pytest.mark.usefixtures("heeded")
+
 
 @pytest.fixture(params=STOPS)
 def stop(request):

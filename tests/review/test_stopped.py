@@ -15,6 +15,9 @@ from test_adopt import files_of, reviewed_in
 
 from pipelines import reviewing as review_command
 
+pytest_plugins = ["shell_signals"]
+pytestmark = pytest.mark.usefixtures("heeded")
+
 
 @pytest.fixture(params=STOPS)
 def stop(request):
