@@ -17,7 +17,7 @@ from in_process import glioflow
 from components.common.errors import PassingError, UserError
 from components.common.faults import PASSING
 from components.io.storage import Storage
-from components.sources.dicom.patients import study_of
+from components.sources.dicom.folder_owners import study_of
 from components.train.checkpoints import Checkpoints, State
 from pipelines import times
 
