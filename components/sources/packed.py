@@ -9,7 +9,7 @@ import zipfile
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from components.common.errors import UserError
+from components.common.errors import PassingError, UserError
 from components.io.storage import Storage
 from components.sources import archive
 from components.sources.nifti.file_names import is_volume
@@ -42,6 +42,8 @@ def may_hide_scans(tree: Storage, path: str, suffixes: tuple[str, ...]) -> bool:
     try:
         with tree.open(path) as file:
             return names.isdisjoint(_members(file, name))
+    except PassingError:
+        raise
     except UserError:  # a broken link, which hides nothing
         return False
 
