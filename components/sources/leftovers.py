@@ -56,9 +56,14 @@ def _empty(tree: Storage, folder: str, named: bool) -> list[Problem]:
         return []
     filled = tree.below(folder)
     folders = [path for path in place.iterdir() if path.is_dir() and not path.is_symlink()]  # links may lead in circles
-    empty = sorted(path.name for path in folders if path.name not in filled and not path.name.startswith("."))
+    empty = sorted(path.name for path in folders if path.name not in filled and not _holds_files(path))
     what = f"{len(empty)} folder(s) beside the patients are empty{_listed(empty, named)}"
     return [Problem("skipped", "", "the source", what, "copy them again, or remove them")] if empty else []
+
+
+def _holds_files(folder: Path) -> bool:
+    """Return whether there is any file, if only what an operating system leaves."""
+    return any(not path.is_dir() for path in folder.rglob("*"))
 
 
 def _unread(paths: Iterable[str], folder: str) -> list[Problem]:

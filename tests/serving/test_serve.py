@@ -93,8 +93,8 @@ def test_predictions_are_counted(server, slices):
 
 def probes():
     """The paths that Kubernetes and Docker ask."""
-    manifest = yaml.safe_load((ROOT / "infra" / "kserve" / "inference-service.yaml").read_text(encoding="utf-8"))
-    (container,) = manifest["spec"]["predictor"]["containers"]
+    manifest = yaml.safe_load((ROOT / "infra" / "kserve" / "serving-runtime.yaml").read_text(encoding="utf-8"))
+    (container,) = manifest["spec"]["containers"]
     image = (ROOT / "infra" / "docker" / "predict.Dockerfile").read_text(encoding="utf-8")
     found = [container[name]["httpGet"]["path"] for name in ("readinessProbe", "livenessProbe")]
     return [*found, *re.findall(r"http://127\.0\.0\.1:8080(/\S+?)'", image)]

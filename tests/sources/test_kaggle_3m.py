@@ -23,7 +23,7 @@ def test_tables_and_other_folders_are_not_patients(tmp_path):
     (tmp_path / "notes").mkdir()
     with open_source(tmp_path) as source:
         assert source.patients == [NAME]
-        assert source.problems == []
+        assert [problem.what for problem in source.problems] == ["1 folder(s) beside the patients are empty: notes"]
 
 
 def test_the_set_may_lie_deeper(tmp_path):
