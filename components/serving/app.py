@@ -7,6 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
@@ -26,17 +27,21 @@ if TYPE_CHECKING:
 NAME = "layered"
 MODEL = f"/v1/models/{NAME}"
 PREDICT = f"{MODEL}:predict"
+OPEN = f"/v2/models/{NAME}"  # of the Open Inference Protocol
+INFER = f"{OPEN}/infer"
 # What is answered from the first moment on, and what tells whether the model has been loaded.
 ALIVE = {
     "/": {"status": "alive"},
     "/v1/models": {"models": [NAME]},
+    "/v2": {"name": "glioflow", "version": version("glioflow"), "extensions": []},
     "/v2/health/live": {"live": True},
 }
-READY: dict[str, dict[str, Any]] = {MODEL: {"name": NAME}, "/v2/health/ready": {}}
+READY: dict[str, dict[str, Any]] = {MODEL: {"name": NAME}, "/v2/health/ready": {}, f"{OPEN}/ready": {"name": NAME}}
 WAITING = 64  # accepted requests; further ones are answered with 503
 AT_ONCE = 2  # predictions at once; the engine spreads each over all processors
 SECONDS = Histogram("request_predict_seconds", "predict request latency", ["model_name"]).labels(NAME)
 FEWER = "send fewer slices at once, as PNG"  # what to do about a body that is too large
+Way = Callable[["LayeredModel"], Callable[[bytearray], bytes]]  # from the model to what answers a body
 LOG = logging.getLogger(__name__)
 
 
@@ -55,6 +60,13 @@ class Predictions:
 
     async def post(self, request: Request) -> Response:
         """Answer one request; meanwhile the event loop keeps reading others."""
+        return await self._post(request, lambda model: model.answer)
+
+    async def infer(self, request: Request) -> Response:
+        """Answer one request of the Open Inference Protocol, likewise."""
+        return await self._post(request, lambda model: lambda body: model.infer(body, NAME))
+
+    async def _post(self, request: Request, way: Way) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" or "content-encoding" in request.headers:
             raise HTTPException(415, "the body has to be application/json, not compressed")
@@ -66,11 +78,12 @@ class Predictions:
         async with self.places:
             body = await read_body(request, self.limit, self.patience, FEWER)
             with SECONDS.time():
-                return Response(await self._answer(self.loading.model, body), media_type="application/json")
+                answer = await self._answer(way(self.loading.model), body)
+                return Response(answer, media_type="application/json")
 
-    async def _answer(self, model: LayeredModel, body: bytearray) -> bytes:
+    async def _answer(self, answer: Callable[[bytearray], bytes], body: bytearray) -> bytes:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, model.answer, body)
+            return await asyncio.get_running_loop().run_in_executor(self.threads, answer, body)
         except RequestError as error:
             raise HTTPException(400, str(error)) from None
         except asyncio.CancelledError:
@@ -90,6 +103,11 @@ def application(loading: Loading, limit: int, patience: float) -> Starlette:
 
         return answer
 
+    def described(_: Request) -> JSONResponse:
+        if loading.model is None:
+            raise HTTPException(503, "the model is still being loaded; try again", {"Retry-After": "1"})
+        return JSONResponse(loading.model.metadata(NAME))
+
     async def refuse(request: Request, error: HTTPException) -> JSONResponse:
         """Drain the request, then send the reason: a client still sending when the connection closes sees no answer."""
         if error.status_code != 408:
@@ -100,11 +118,14 @@ def application(loading: Loading, limit: int, patience: float) -> Starlette:
         }
         return JSONResponse({"error": reasons.get(error.status_code, error.detail)}, error.status_code, error.headers)
 
+    predictions = Predictions(loading, limit, patience)
     routes = [
         *(Route(path, JSONResponse(content), methods=["GET"]) for path, content in ALIVE.items()),
         *(Route(path, readiness(content), methods=["GET"]) for path, content in READY.items()),
         Route("/metrics", lambda _: Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)),
-        Route(PREDICT, Predictions(loading, limit, patience).post, methods=["POST"]),
+        Route(OPEN, described, methods=["GET"]),
+        Route(PREDICT, predictions.post, methods=["POST"]),
+        Route(INFER, predictions.infer, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: refuse})
     app.router.redirect_slashes = False

@@ -15,7 +15,7 @@ from components.layered.litert_engine import LiteRTEngine
 from components.layered.litert_files import has_litert
 from components.layered.record import read_record
 from components.scans.scan import stack_neighbors
-from components.serving import requests
+from components.serving import open_inference, requests
 from components.serving.requests import RequestError
 
 
@@ -48,10 +48,7 @@ class LayeredModel:
         Raises:
             RequestError: the request is invalid.
         """
-        try:
-            payload = orjson.loads(body)
-        except orjson.JSONDecodeError as error:  # also for NaN and excessive nesting
-            raise RequestError("the body is not JSON") from error
+        payload = _parsed(body)
         rows = requests.instances_of(payload)
         encoded = requests.is_encoded(rows, self.neighbors)
         name = "encoded" if encoded else "serving_default"
@@ -65,6 +62,20 @@ class LayeredModel:
         predictions = [{output: column[i] for output, column in columns.items()} for i in range(len(rows))]
         return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
 
+    def metadata(self, name: str) -> dict[str, Any]:
+        """What the Open Inference Protocol says of the model `name`."""
+        return open_inference.metadata(name, self.channels)
+
+    def infer(self, body: bytes | bytearray, name: str) -> bytes:
+        """Check a request of the Open Inference Protocol to the model `name` and run it; see `open_inference`.
+
+        Raises:
+            RequestError: the request is invalid.
+        """
+        payload = _parsed(body)
+        columns = self.engine.serve(open_inference.slices_of(payload, self.channels))
+        return orjson.dumps(open_inference.response(name, payload, columns), option=orjson.OPT_SERIALIZE_NUMPY)
+
     def _decoded(self, rows: list[Any]) -> np.ndarray:
         """Decode the pictures of a request, uint8 [batch, height, width, channels]."""
         files = requests.files(rows, self.neighbors).reshape(len(rows), -1)
@@ -72,6 +83,13 @@ class LayeredModel:
             return stack_neighbors(np.stack([[_pixels(one) for one in row] for row in files]))
         except (OSError, SyntaxError, ValueError, EOFError) as error:  # a valid header and a damaged body
             raise RequestError("the model can't read these slices") from error
+
+
+def _parsed(body: bytes | bytearray) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:  # also for NaN and excessive nesting
+        raise RequestError("the body is not JSON") from error
 
 
 def _pixels(data: bytes) -> np.ndarray:

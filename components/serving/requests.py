@@ -58,7 +58,7 @@ def files(rows: list[Any], neighbors: int) -> np.ndarray:
     if len(sizes) > 1:
         raise RequestError("all pictures of a request must have one size")
     height, width = sizes.pop()
-    _check_size(height, width, count=len(found) * together)
+    check_size(height, width, count=len(found) * together)
     return np.array(found if neighbors else [row[0] for row in found], dtype=object)
 
 
@@ -88,7 +88,7 @@ def pixels(rows: list[Any], channels: int) -> np.ndarray:
     try:
         height, width = len(rows[0]), len(rows[0][0])
         even = all(len(row) == height and all(len(line) == width for line in row) for row in rows)
-        _check_size(height, width, count=len(rows))
+        check_size(height, width, count=len(rows))
         even = even and all(len(pixel) == channels for row in rows for line in row for pixel in line)
         data = [_line(line) for row in rows for line in row] if even else []
     except (TypeError, ValueError, IndexError, KeyError) as error:
@@ -106,7 +106,8 @@ def _line(line: list[Any]) -> bytes:
     return bytes(values)
 
 
-def _check_size(height: int, width: int, count: int) -> None:
+def check_size(height: int, width: int, count: int) -> None:
+    """Refuse slices of a size, or so many of them, that nobody means and the machine might not bear."""
     if not (0 < height <= SIDE and 0 < width <= SIDE):
         raise RequestError(f"slices have {height} x {width} pixels; {SIDE} a side are allowed")
     if count * height * width > PIXELS:

@@ -111,7 +111,7 @@ def test_probes_are_answered(server):
         ("POST", "/v1/models/other:predict", "{}", JSON, 404),
         ("GET", "/v1/models/other", None, JSON, 404),
         ("GET", "/v1/models/", None, JSON, 404),
-        ("POST", "/v2/models/layered/infer", "{}", JSON, 404),
+        ("POST", "/v2/models/other/infer", "{}", JSON, 404),
         ("GET", "/openapi.json", None, JSON, 404),
         ("GET", PREDICT, None, JSON, 405),
         ("DELETE", "/v1/models/layered", None, JSON, 405),
