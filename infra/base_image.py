@@ -19,6 +19,9 @@ PROGRAMS = ("buildah", "debootstrap", "unshare")
 # Of a Python, what nothing at runtime or in a build needs; and what this machine has installed into it.
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "test", "idlelib", "turtledemo", "*.a", "share", "site-packages")
 
+# Of Debian, what its slim images don't have either; folders that apt makes again.
+UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt")
+
 
 def missing():
     """What keeps this machine from making one, in one line; None if nothing does."""
@@ -49,8 +52,8 @@ def make(name):
         fill(root, PYTHON)
         shutil.rmtree(str(root / "usr" / "local"))
         shutil.copytree(str(python), str(root / "usr" / "local"), symlinks=True, ignore=LEFT_OUT)
-        for listed in (root / "var" / "lib" / "apt" / "lists").glob("*_*"):
-            listed.unlink()
+        for unused in UNUSED:
+            shutil.rmtree(str(root / unused))
         for command in (["ldconfig"], ["/usr/local/bin/python3", "-m", "ensurepip"]):
             subprocess.run(["chroot", str(root), *command], stdout=subprocess.DEVNULL, check=True)
         buildah("umount", container)

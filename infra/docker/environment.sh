@@ -20,6 +20,10 @@ remove)
     uv pip uninstall "$2"
     ;;
 finish)
+    # What only compilers read, 350 MB: headers, and a library for reading C++.
+    for unused in tensorflow/include pyarrow/include clang/native; do
+        rm -rf "$VIRTUAL_ENV"/lib/python3*/site-packages/$unused
+    done
     # The project lies beside the environment, in a layer of its own.
     echo /opt/glioflow > "$(echo "$VIRTUAL_ENV"/lib/python3*/site-packages)/glioflow.pth"
     # Never compared with its source, whose time changes from build to build. Some files are for other Pythons and fail.

@@ -9,6 +9,7 @@ RUN --mount=type=secret,id=network \
     if [ -e /run/secrets/network ]; then . /run/secrets/network; fi \
     && apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends tini=0.19.* \
+    && apt-get clean \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log /var/cache/ldconfig/aux-cache \
     && dpkg-query --show > /usr/share/debian.tsv \
     && useradd --uid 1000 --create-home glioflow \

@@ -67,6 +67,7 @@ class Registry:
     def __init__(self, folder):
         self.folder = Path(folder)
 
+    @functools.cache  # noqa: B019  (there is one, and it lives as long as the session)
     def push(self, pushed):
         """Push an image; returns its layers, lowest first: digest to size in bytes and what made it."""
         name = pushed.rpartition("/")[2].replace(":", "-")

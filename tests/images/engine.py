@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
 import shutil
@@ -16,7 +17,9 @@ sys.path.insert(0, str(ROOT / "infra"))
 import base_image
 
 PLACE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glioflow" / "containers"
-BASE = "localhost/glioflow-base:trixie"
+# Another recipe of it means another base.
+KEY = hashlib.sha256(b"".join((ROOT / "infra" / name).read_bytes() for name in ("base_image.py", "debian.py")))
+BASE = f"localhost/glioflow-base:{KEY.hexdigest()[:12]}"
 FREE_GB = 15
 PROCESSES = 16_384  # of a container: many, and no more than any machine gives
 PODMAN = ["podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--events-backend", "none"]
