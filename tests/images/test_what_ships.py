@@ -104,7 +104,8 @@ def test_the_bill_of_materials_names_all_of_it(kind):
     done = ran(built.image(kind), "/opt/venv/sbom.cdx.json", flags=["--entrypoint", "cat"])
     bill = json.loads(done.stdout)
     assert bill["bomFormat"] == "CycloneDX"
-    listed = {each["name"].lower(): each["version"] for each in bill["components"]}
+    ours = [each for each in bill["components"] if each["purl"].startswith("pkg:pypi/")]  # Debian has namesakes
+    listed = {each["name"].lower(): each["version"] for each in ours}
     assert {name: version for name, version in packages(kind).items() if listed.get(name) != version} == {
         "glioflow": packages(kind)["glioflow"]  # what the bill is about; it lies in another layer
     }
