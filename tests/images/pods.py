@@ -146,7 +146,7 @@ class Pod:
 
     def run(self, attempt, stop_at=None):
         """Run it to its end, or until it prints `stop_at`, and then as a node's end would; returns how it ended."""
-        began, lines = time.monotonic(), []
+        began, lines, stopping = time.monotonic(), [], None
         words = [*self.container["command"], *self.container.get("args", [])]
         flags = [*self.flags(), "--name", self.name, "--entrypoint", json.dumps(words[:1])]
         command = engine.command(self.container["image"], *words[1:], flags=flags)
@@ -160,7 +160,9 @@ class Pod:
                 if stop_at and stop_at in line:
                     stop_at = None
                     stop = [*engine.PODMAN, "stop", "--time", str(self.grace()), self.name]
-                    subprocess.Popen(stop, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    stopping = subprocess.Popen(stop, env=variables, stdout=subprocess.DEVNULL)
+        if stopping:
+            assert stopping.wait() == 0
         (told,) = json.loads(engine.podman("inspect", self.name))
         state = told["State"]
         outputs = (
