@@ -4,6 +4,7 @@
 # Layers and secrets are those of infra/docker/Dockerfile.
 ARG BASE=python:3.12.14-slim-trixie@sha256:2f17fc044b579bab302c2e8054d3a686e2cb9a83de48e70534b94cd8ebbe06a9
 
+#checkov:skip=CKV_DOCKER_7:BASE, above, names a version and a digest, which this rule does not look up
 FROM ${BASE} AS base
 RUN --mount=type=secret,id=network \
     if [ -e /run/secrets/network ]; then . /run/secrets/network; fi \
