@@ -3,7 +3,7 @@
 set -eu
 if [ -e /run/secrets/network ]; then . /run/secrets/network; fi
 base=$(command -v python3)
-export PATH="/opt/tools/bin:$PATH" VIRTUAL_ENV=/opt/venv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+export PATH="/opt/tools/bin:$PATH" VIRTUAL_ENV=/opt/venv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_CACHE_DIR=/var/cache/uv
 
 case $1 in
 make)

@@ -27,7 +27,7 @@ COPY infra/docker/environment.sh infra/docker/project.sh infra/docker/sbom.py /b
 
 FROM tools AS environment
 COPY infra/predict/requirements.lock /build/
-RUN --mount=type=secret,id=network --mount=type=secret,id=certificates --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=secret,id=network --mount=type=secret,id=certificates --mount=type=cache,target=/var/cache/uv \
     sh /build/environment.sh make /build/requirements.lock
 # The lock has it to install the project in `make predict-setup`; here, the tools do that.
 RUN sh /build/environment.sh remove setuptools && sh /build/environment.sh finish

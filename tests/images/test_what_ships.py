@@ -134,7 +134,7 @@ def test_bytecode_is_there_and_no_file_has_to_be_looked_at_to_trust_it(kind):
 
 
 def test_nothing_of_the_build_stays(kind):
-    places = "/build /run/secrets /root/.cache /opt/tools /var/lib/apt/lists /var/log/apt"
+    places = "/build /run/secrets ~/.cache /var/cache/uv /opt/tools /var/lib/apt/lists /var/log/apt"
     look = f"find {places} -type f 2>/dev/null; command -v g++"
     done = ran(built.image(kind), "-c", look, flags=["--entrypoint", "sh", "--user", "0"])
     assert done.stdout == ""
