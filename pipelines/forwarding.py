@@ -63,7 +63,7 @@ def run_forwarding_signals(
             process = subprocess.Popen(words, cwd=cwd, env=env, pass_fds=(ours, *_kept))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        status = process.wait()
+        status = guard.wait(process)
     finally:
         os.close(ours)
         os.close(theirs)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import psutil
@@ -34,13 +35,12 @@ class Guard:
         self.from_terminal = False
 
     def listen(self) -> None:
-        """Handle signals from now on; the command still gets the defaults, because handlers end with `exec`."""
+        """Handle signals, once these are let through."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(INTERRUPTED, self._interrupt)
         for number, handler in ((signal.SIGHUP, self.stop), (signal.SIGINT, self._note)):
             if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` and shells' background jobs set it
                 signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def stop(self, number: int = signal.SIGTERM, frame: FrameType | None = None) -> None:
         """Ask every descendant to stop: DVC itself exits at once and would leave behind a training that has to save."""
@@ -57,6 +57,14 @@ class Guard:
         self.from_terminal = False
 
 
+def heed_signals() -> None:
+    """Undo in the command's process what its parent has set; what is ignored, stays so."""
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
 def forward(number: int, besides: Collection[psutil.Process] = ()) -> list[psutil.Process]:
     """Send a signal to every descendant `besides` these, and return them."""
     family = [member for member in psutil.Process().children(recursive=True) if member not in besides]
@@ -64,6 +72,35 @@ def forward(number: int, besides: Collection[psutil.Process] = ()) -> list[psuti
         with suppress(psutil.NoSuchProcess):
             member.send_signal(number)
     return family
+
+
+@contextmanager
+def woken_by_signals() -> Iterator[int]:
+    """Give a file that becomes readable with each signal, SIGCHLD included; for the main thread."""
+    woken, wakes = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wakes, False)
+    number = signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+    handler = signal.signal(signal.SIGCHLD, lambda number, frame: None)  # without a handler it would wake nothing
+    try:
+        yield woken
+    finally:
+        signal.signal(signal.SIGCHLD, handler)
+        signal.set_wakeup_fd(number)
+        os.close(woken)
+        os.close(wakes)
+
+
+def wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process and heed each signal at once.
+
+    `Popen.wait` blocks in the kernel, and a signal that comes an instant before it does is handled only afterwards.
+    """
+    with woken_by_signals() as woken:
+        while process.poll() is None:
+            select.select([woken], [], [])
+            os.read(woken, 512)
+    return process.returncode
 
 
 def stop_with_caller(pipe: int) -> None:
@@ -85,14 +122,14 @@ def run(pipe: int, command: list[str], scratch: str) -> int:
     # Whatever loses its parent becomes a child of this process, so that it can be found and waited for.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
-        process = subprocess.Popen(command, env={**os.environ, "TMPDIR": scratch})
+        # Signals stay blocked until this has ended: `exec` forgets one that comes between it and the fork.
+        process = subprocess.Popen(command, env={**os.environ, "TMPDIR": scratch}, preexec_fn=heed_signals)
     except OSError as error:
         print(f"{command[0]}: {error.strerror}", file=sys.stderr)
         return 127
-    if guard.asked:  # too early to reach it
-        guard.stop()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     threading.Thread(target=stop_with_caller, args=(pipe,), daemon=True).start()
-    status = process.wait()
+    status = wait(process)
     if guard.asked or status < 0:  # otherwise only DVC's own daemon is left, which sees to itself
         guard.stop()
         with suppress(ChildProcessError):  # raised when there are no more

@@ -26,16 +26,20 @@ with open("lock", "w") as lock:
     with kept_open(lock.fileno()):
         raise SystemExit(run_forwarding_signals(["sh", "-c", 'python training.py "$0"; exit 7', "a word's"]))
 """
-# Two below it, and like a training: it writes down the signals it gets, and has to save before it ends.
+# Two below it, and like a training: it writes down the signals it gets, and has to save before it ends. A thread waits
+# for them: a handler would run too late if a signal came an instant before the main thread waits to go on.
 TRAINING = """\
-import os, pathlib, signal, sys, tempfile
+import os, pathlib, signal, sys, tempfile, threading
 
-def note(number, frame):
-    with open("signals", "a") as file:
-        file.write(f"{signal.Signals(number).name}\\n")
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-for number in (signal.SIGTERM, signal.SIGINT):
-    signal.signal(number, note)
+def note():
+    while number := signal.sigwait(SIGNALS):
+        with open("signals", "a") as file:
+            file.write(f"{number.name}\\n")
+
+signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+threading.Thread(target=note, daemon=True).start()
 pathlib.Path("left").write_text(tempfile.mkdtemp())
 pathlib.Path("begun").write_text(f"{os.getpid()} {sys.argv[1]}")
 pathlib.Path("go on").read_text()
@@ -135,6 +139,24 @@ def test_a_signal_to_it_alone_reaches_all_and_the_last_is_waited_for(started, se
     assert run.process.wait() == status
     assert (run.folder / "saved").exists()
     assert not locked(run.folder)
+
+
+@pytest.mark.nightly  # a sweep
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_at_any_moment_of_the_start_is_heeded_at_once(number, tmp_path):
+    """One that came while the command was started, or an instant before it was waited for, was lost."""
+    command = ["sh", "-c", "sleep 2; touch ended"]
+    caller = f"from pipelines.forwarding import run_forwarding_signals as run; raise SystemExit(run({command}))"
+    for turn in range(90):
+        process = subprocess.Popen(
+            [sys.executable, "-c", caller], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stderr=subprocess.DEVNULL, start_new_session=True, preexec_fn=heed_signals,
+        )  # fmt: skip
+        while len(below := psutil.Process(process.pid).children(recursive=True)) < 1 + turn % 3:
+            assert process.poll() is None  # the caller, its guard, the command, what that starts
+        process.send_signal(number)
+        process.wait()
+        assert not (tmp_path / "ended").exists(), below
 
 
 def test_ctrl_c_of_a_terminal_reaches_each_once(started):

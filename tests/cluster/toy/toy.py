@@ -48,18 +48,12 @@ def train(network):
 
 def hold(pipe):
     """Tell the test that the training is under way, and train until SIGTERM, which is answered in full."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     with Path(pipe).open("w") as told:
-
-        def stop(number, frame):
-            told.write("saved\n")
-            told.flush()
-            sys.exit(1)
-
-        signal.signal(signal.SIGTERM, stop)
-        told.write("training\n")
-        told.flush()
-        while True:
-            signal.pause()
+        print("training", file=told, flush=True)
+        signal.sigwait([signal.SIGTERM])
+        print("saved", file=told)
+    sys.exit(1)
 
 
 def evaluate(seed):
