@@ -15,6 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from layered_choices import CHOICES
 
 from components.common.layout import SERVING
 from components.layered.litert_files import ENTRY, described
@@ -71,13 +72,7 @@ def write_layered(folder, *, cut=CUT, spot=CUT, gain=0.2, people=(), light=True,
         What layered.json says.
     """
     record = {
-        "neighbors": 0,
-        "tumor_temperature": 1.0,
-        "mask_temperature": 1.0,
-        "tumor_threshold": 0.5,
-        "mask_threshold": 0.5,
-        "processing": {"largest": False, "min_ml": 0.0},
-        "refer_at_doubt": 0.3,
+        **CHOICES,
         "made_from": {name: {"people": sorted({fingerprint(one) for one in people})} for name in NETWORKS},
     } | choices
     place = Path(folder) / SERVING

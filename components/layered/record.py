@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,39 @@ from components.common.errors import UserError
 from components.common.files import read_json
 from components.common.layout import LAYERED, LITERT, REGISTERED, SERVING
 
-# The entries of layered.json that a decision needs.
-CHOICES = ("neighbors", "tumor_threshold", "mask_threshold", "processing")
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_fraction(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_temperature(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_processing(value: Any) -> bool:
+    if not isinstance(value, dict) or not value.keys() <= {"largest", "min_ml"}:
+        return False
+    least = value.get("min_ml", 0.0)
+    return type(value.get("largest", False)) is bool and _is_number(least) and least >= 0
+
+
+# The entries of layered.json that a decision needs, and those that models of earlier versions lack.
+NEEDED: dict[str, Callable[[Any], bool]] = {
+    "neighbors": lambda value: type(value) is int and value >= 0,
+    "tumor_threshold": _is_fraction,
+    "mask_threshold": _is_fraction,
+    "processing": _is_processing,
+}
+OPTIONAL: dict[str, Callable[[Any], bool]] = {
+    "tumor_temperature": _is_temperature,
+    "mask_temperature": _is_temperature,
+    "mirror": lambda value: type(value) is bool,
+    "refer_at_doubt": _is_number,
+}
 COPY_AGAIN = "copy it again, or run `dvc checkout`"
 
 
@@ -23,7 +56,11 @@ def saved_model(folder: str | Path) -> Path:
 
 
 def read_record(folder: str | Path) -> dict[str, Any]:
-    """Read the choices made for a layered model; raises UserError if one of `CHOICES` is missing."""
+    """Read the choices made for a layered model.
+
+    Raises:
+        UserError: one of `NEEDED` is missing, or an entry holds what no decision can be made with.
+    """
     try:
         record = read_json(saved_model(folder) / LAYERED)
     except PermissionError as error:
@@ -37,9 +74,12 @@ def read_record(folder: str | Path) -> dict[str, Any]:
         raise UserError(f"{folder}: {LAYERED} is damaged; {COPY_AGAIN}") from error
     if not isinstance(record, dict):
         raise UserError(f"{folder}: {LAYERED} is damaged; {COPY_AGAIN}")
-    lacking = [name for name in CHOICES if name not in record]
+    lacking = [name for name in NEEDED if name not in record]
     if lacking:
         raise UserError(f"{folder}: {LAYERED} lacks {', '.join(lacking)}; assemble the model again with this version")
+    for name, is_valid in (NEEDED | OPTIONAL).items():
+        if name in record and not is_valid(record[name]):
+            raise UserError(f"{folder}: {LAYERED} is damaged: {name} can't be {record[name]!r:.40}; {COPY_AGAIN}")
     return record
 
 

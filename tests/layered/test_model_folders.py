@@ -101,6 +101,28 @@ def test_a_folder_without_all_choices_is_refused(tmp_path, text, says):
     assert str(error.value).startswith(f"{tmp_path}: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("tumor_threshold", "mask_threshold") for value in (None, "0.5", True, -0.1, 35)),
+        *((name, value) for name in ("tumor_temperature", "mask_temperature") for value in (None, 0, -1, float("nan"))),
+        *(("neighbors", value) for value in (None, -1, 0.5, True)),
+        *(
+            ("processing", value)
+            for value in (None, [], {"min_ml": None}, {"min_ml": -1}, {"largest": 1}, {"least": 2})
+        ),
+        ("mirror", "no"),
+        ("refer_at_doubt", float("inf")),
+    ],
+)
+def test_a_choice_that_nothing_can_be_decided_with_is_refused(tmp_path, layered, name, value):
+    record = json.loads((layered / SERVING / LAYERED).read_text(encoding="utf-8"))
+    (tmp_path / LAYERED).parent.mkdir()
+    (tmp_path / LAYERED).write_text(json.dumps(record | {name: value}), encoding="utf-8")
+    with pytest.raises(UserError, match=rf"{LAYERED} is damaged: {name} can't be .*; copy it again"):
+        read_record(tmp_path)
+
+
 def test_the_choices_are_read_as_they_were_written(layered):
     expected = json.loads((layered / SERVING / LAYERED).read_text(encoding="utf-8"))
     assert read_record(layered) == read_record(layered / SERVING) == expected

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from dvc_project import run
+from layered_choices import CHOICES
 
-from components.layered.record import CHOICES
 from components.predict.local_run import claim
 
 
@@ -14,7 +14,7 @@ def test_git_passes_over_the_results_in_whichever_folder(tmp_path):
     run(tmp_path, "git init -q")
     model = tmp_path / "model"
     (model / "assets.extra").mkdir(parents=True)
-    (model / "assets.extra" / "layered.json").write_text(json.dumps(dict.fromkeys(CHOICES)), encoding="utf-8")
+    (model / "assets.extra" / "layered.json").write_text(json.dumps(CHOICES), encoding="utf-8")
     for name in ("found", "results/of today"):
         claim(tmp_path / name, model)
         (tmp_path / name / "masks").mkdir()

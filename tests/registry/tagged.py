@@ -8,10 +8,11 @@ import shutil
 import pytest
 from dvc.cli import main as dvc
 from dvc_project import run
+from layered_choices import CHOICES
 
 from components.common.params.decisions import Gate
 from components.evaluate.gate import BLESSED, NOT_BLESSED
-from components.layered.record import CHOICES, digest
+from components.layered.record import digest
 
 GATE = Gate(
     **{name: 0 for name in Gate.model_fields if name.startswith("min_")},
@@ -58,7 +59,7 @@ def write_model(folder, name):
     """Write as much of a model as its digest reads: choices, and weights that differ by the name."""
     shutil.rmtree(folder, ignore_errors=True)
     for path, text in {
-        "assets.extra/layered.json": json.dumps(dict.fromkeys(CHOICES)),
+        "assets.extra/layered.json": json.dumps(CHOICES),
         "variables/variables.data": name,
     }.items():
         (folder / "1" / path).parent.mkdir(parents=True)

@@ -7,12 +7,17 @@ import select
 import shutil
 import signal
 
+import keras
 import numpy as np
 import pytest
 from conftest import ROOT
+from layered_models import SIZE, write_layered
 from served import png, serving
 
-from components.common.layout import LAYERED
+from components.common.layout import LAYERED, LITERT, SERVING
+from components.layered.litert_files import ENTRY, described
+from components.layered.writer import write_assets
+from models.serving.litert_export import litert
 
 pytestmark = pytest.mark.nightly  # keeps a processor busy
 
@@ -68,17 +73,24 @@ def test_after_sigterm_a_request_that_takes_too_long_is_refused(server):
     connection.close()
 
 
-def test_of_a_model_that_fails_the_log_says_where_and_not_on_what(model, tmp_path):
-    shutil.copytree(model, tmp_path / "model")
-    record = json.loads((model / LAYERED).read_text(encoding="utf-8"))
-    (tmp_path / "model" / LAYERED).write_text(json.dumps(record | {"tumor_threshold": None}), encoding="utf-8")
-    instance, log = png(np.zeros((8, 8, 3), np.uint8)), tmp_path / "server.log"
-    with serving(model, log.with_name("whole.log")) as server:
-        assert server.predict([[instance] * 3])[0] == 200
-    with serving(tmp_path / "model", log) as server:
-        status, response = server.predict([[instance] * 3])
+def fails_on_bright():
+    """A classifier as a LiteRT file that looks a brighter slice than 0 up in a table of one entry."""
+    slices = keras.Input((SIZE, SIZE, 3))
+    brightest = keras.ops.cast(keras.ops.max(slices, axis=(1, 2, 3)), "int32")
+    return litert(keras.Model(slices, keras.ops.take(np.array([0.5], np.float32), brightest)[:, None]))
+
+
+def test_of_a_model_that_fails_the_log_says_where_and_not_on_what(tmp_path):
+    record, place = write_layered(tmp_path / "model"), tmp_path / "model" / SERVING
+    files = {"classifier": fails_on_bright(), "segmenter": (place / LITERT["segmenter"]).read_bytes()}
+    shutil.rmtree((place / LAYERED).parent)
+    write_assets(place, record | {ENTRY: described(files)}, files)
+    dark, bright = (png(np.full((8, 8, 3), value, np.uint8)) for value in (0, 255))
+    with serving(tmp_path / "model", tmp_path / "server.log") as server:
+        assert server.predict([dark])[0] == 200
+        status, response = server.predict([bright])
         assert (status, response["error"]) == (500, "the model failed; the server's log says where")
-    noted = log.read_text(encoding="utf-8")
-    assert "TypeError" in noted
+    noted = (tmp_path / "server.log").read_text(encoding="utf-8")
+    assert "ModelFailedError" in noted
     assert "litert_engine.py" in noted
-    assert instance["b64"] not in noted
+    assert bright["b64"] not in noted
