@@ -10,7 +10,7 @@ import click
 
 from components.common import faults, packages, system
 from components.common.errors import UserError
-from pipelines import account, project, quiet
+from pipelines import account, garbage, project, quiet
 from pipelines.verbs import cluster, pod, predict, registry, review, run, serve, stage, study
 
 
@@ -59,6 +59,7 @@ def main() -> None:
 
     The exit status is 2, or 75 if the fault may pass by itself.
     """
+    garbage.collect_seldom()
     try:
         account.complete()
         project.take_its_code()

@@ -97,8 +97,9 @@ def _digest(chosen: Params, questions: list[str]) -> str:
 
 def main() -> None:
     """Answer the questions named on the command line about the parameters on standard input: the first problem."""
-    from pipelines import quiet
+    from pipelines import garbage, quiet
 
+    garbage.collect_seldom()
     quiet.silence()
     chosen = Params.model_validate_json(sys.stdin.read())
     problem = None

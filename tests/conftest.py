@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import quiet
+from pipelines import garbage, quiet
 
 pytest_plugins = ["drawing", "left_open", "meter", "time_limit", "finished", "watch_fixtures"]
 quiet.silence()
+garbage.collect_seldom()
 # One thread a test: as many tests run at once as there are processors; more threads only wait for each other.
 for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
     os.environ.setdefault(f"{library}_THREADS", "1")

@@ -7,8 +7,11 @@ it does so at any later moment, and the failure would be that of whichever test 
 from __future__ import annotations
 
 import gc
+import sys
 
 import pytest
+
+MANY = 100  # modules
 
 
 @pytest.hookimpl(trylast=True)
@@ -21,5 +24,8 @@ def pytest_collection_finish():
 @pytest.fixture(scope="module", autouse=True)
 def collected():
     """Collect after the last test of a file; set up before all other fixtures of the file, it ends after them."""
+    before = len(sys.modules)
     yield
     gc.collect()
+    if len(sys.modules) > before + MANY:
+        gc.freeze()

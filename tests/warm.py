@@ -6,6 +6,7 @@ with the caller's folder, environment and streams; only signals don't reach it, 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import socket
@@ -65,6 +66,7 @@ def serve(address):
     from components.train import stage as training_stage  # noqa: F401
     from pipelines import cli, local, training  # noqa: F401
 
+    gc.freeze()  # a collection in a fork would copy the memory that it walks through
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
         server.listen()
