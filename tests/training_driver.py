@@ -9,6 +9,7 @@ It imports everything once and forks for each training. The working folder holds
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ from components.train import checkpoints, devices, stage
 from components.train.batches import batches
 from components.train.epoch_validation import Validator
 from components.train.sampling import Sampler
+from pipelines import garbage
 
 RECIPES = {
     "segmenter": {"average": 0.9, "augment": LIGHT},
@@ -193,4 +195,6 @@ def wait_for(child):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    garbage.collect_seldom()
+    gc.freeze()  # else a collection in a child would copy all pages
     {"stopped": stopped, "spread": spread, "moved": moved}[sys.argv[1]](*sys.argv[2:])

@@ -1,6 +1,7 @@
 """The compiled Kubeflow pipeline: as kfp reads it, and every container's own command run for real.
 
-Nearly all of a container's time is the import of TFX, so here one process runs all commands; at night each has its own.
+Nearly all of a container's time is the import of TFX, so one process runs several commands: by day those that make
+examples of scans, at night all of them, and then each in a process of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ TRAININGS = ("TrainClassifier", "TrainSegmenter")
 APPROVED = "own/weights/approved"  # which no pod has
 # What containers hand to each other does not depend on what the networks have learned.
 SMALL = {
-    "classifier.backbone": "VGG16",  # of the fewest layers, which is what takes time to build and to save
     "demo.patients": 6,
     "demo.slices": 6,
     "segmenter.filters": [2, 2],
@@ -188,9 +188,18 @@ def test_scans_from_elsewhere_are_read_anew_by_every_run(tmp_path, compiled, sou
     assert tasks["Split"]["cachingOptions"] == {"enableCache": True}
 
 
+def test_the_containers_make_examples_of_scans(tmp_path, compiled):
+    containers = Containers(compiled(tmp_path), tmp_path, here)
+    order = containers.order()
+    for name in order[: order.index("Convert") + 1]:
+        containers.run(name)
+    examples = made(containers, "Convert", "data_examples")
+    assert sorted(folder.name for folder in examples.iterdir()) == ["Split-test", "Split-train", "Split-val"]
+
+
 @pytest.fixture(
     scope="module",
-    params=[here, pytest.param(apart, marks=[pytest.mark.nightly, pytest.mark.xdist_group("containers apart")])],
+    params=[here, pytest.param(apart, marks=pytest.mark.xdist_group("containers apart"))],
     ids=lambda call: call.__name__,
 )
 def finished(request, tmp_path_factory, compiled):
@@ -218,6 +227,7 @@ def made(containers, task, key):
     return Path(one["uri"])
 
 
+@pytest.mark.nightly
 def test_the_containers_make_a_report_and_push_an_approved_model(finished):
     metrics = json.loads((made(finished, "Evaluate", "reports_metrics_json") / "metrics.json").read_text())
     assert metrics["layered"]["patients"] >= 2
@@ -226,6 +236,7 @@ def test_the_containers_make_a_report_and_push_an_approved_model(finished):
     assert (version / "saved_model.pb").exists()
 
 
+@pytest.mark.nightly
 def test_a_training_starts_from_the_network_that_its_pod_was_given(finished):
     record = json.loads((made(finished, "TrainSegmenter", "model_run") / "network.json").read_text(encoding="utf-8"))
     assert record["made_from"]["started_from"] == [APPROVED]
@@ -233,6 +244,7 @@ def test_a_training_starts_from_the_network_that_its_pod_was_given(finished):
     assert not (finished.folder / "TrainSegmenter" / "workspace" / "own").exists()
 
 
+@pytest.mark.nightly
 def test_the_gate_is_respected(finished, compiled):
     strict = parameters(**{"gate.min_volume_dice": 1.0})
     again = Containers(compiled(finished.folder, strict), finished.folder, finished.call)

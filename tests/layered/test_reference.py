@@ -66,6 +66,7 @@ def place(shipped, weights, tmp_path_factory):
     return reference.reference_saved_model(shipped, weights, tmp_path_factory.mktemp("written") / "models")
 
 
+@pytest.mark.nightly
 def test_it_becomes_a_layered_model_with_its_choices_once(shipped, weights, place):
     predictor = Predictor(place)
     assert predictor.engine.name == "tensorflow"
@@ -90,6 +91,7 @@ def test_where_it_or_its_weights_are_missing_it_says_what_to_do(shipped, tmp_pat
         reference.reference_saved_model(shipped, tmp_path / "nowhere", tmp_path / "models")
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("file", ["segmenter/network.weights.h5", "classifier/network.json"])
 def test_other_weights_are_not_taken_for_those_of_before_and_damaged_ones_are_told(
     shipped, weights, place, tmp_path, file
@@ -101,6 +103,7 @@ def test_other_weights_are_not_taken_for_those_of_before_and_damaged_ones_are_to
     assert list(place.parent.iterdir()) == [place]
 
 
+@pytest.mark.nightly
 def test_other_choices_make_another_model(shipped, weights, place, tmp_path):
     other = shutil.copytree(shipped, tmp_path / "other")
     write_json(other / LAYERED, read_record(other) | {"mask_threshold": 0.6})

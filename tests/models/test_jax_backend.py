@@ -14,7 +14,10 @@ from tiny_networks import settle
 
 from models.networks import losses
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed"),
+]
 
 ROOT = Path(__file__).parents[2]
 UNDER_JAX = {

@@ -138,6 +138,7 @@ def test_another_clone_gets_every_version_by_dvc(project, trained):
     assert table(other) == [("v1.2.0", "-"), ("v1.1.0", "-"), ("v1.0.0", "staging")]
 
 
+@pytest.mark.nightly
 def test_in_processes_of_their_own_with_the_files_in_a_bucket(tmp_path, trained, bucket):
     """The one story in which nothing is shared with the test's process, not even an import."""
     folder, hub = tmp_path / "project", tmp_path / "hub.git"

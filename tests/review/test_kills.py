@@ -22,7 +22,7 @@ def killing(folder, *arguments):
     return run.stdout
 
 
-@pytest.mark.parametrize("what", ["decide", "adopt"])
+@pytest.mark.parametrize("what", ["decide", pytest.param("adopt", marks=pytest.mark.nightly)])
 def test_before_every_change_of_a_file(tmp_path, what):
     assert "killed before" in killing(tmp_path, what)
 

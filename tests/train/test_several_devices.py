@@ -11,7 +11,7 @@ from tiny_training import drive, few_slices, write_sides
 
 from components.train.sampling import Sampler
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.nightly]  # by day: what is asked of devices, test_devices.py
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,6 @@ def test_both_machines_come_to_the_same_scores(spread):
         assert mine == pytest.approx(others, rel=1e-6)
 
 
-@pytest.mark.nightly
 def test_one_machine_goes_on_from_the_checkpoint_of_two(spread):
     drive(spread, "moved")
     pd.testing.assert_frame_equal(history(spread, "moved"), history(spread, "workers"), rtol=1e-5)

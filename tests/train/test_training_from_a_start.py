@@ -114,6 +114,7 @@ def test_without_a_start_none_is_recorded(before):
     assert "validation_known_to_start" not in made_from
 
 
+@pytest.mark.nightly
 def test_interrupted_it_goes_on_from_its_checkpoint_and_not_from_the_start(before, own, tmp_path):
     whole = run("segmenter", params_of(tmp_path / "whole", before.run, epochs=2), own, tmp_path / "whole" / "run")
 
