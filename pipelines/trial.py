@@ -22,8 +22,8 @@ from components.common.files import atomic_file
 from components.common.params import Params
 from components.train.starting_network import read_start
 
-# Nobody needs to be asked about these.
-BACKBONES = ("MobileNet", "ResNet50")
+# Nobody needs to be asked about these, which take slices of any size that params.yaml may name.
+BACKBONES = ("MobileNet", "ResNet50", "VGG16")
 FLAGS = re.compile(r"--runner=FnApiRunner|--direct_num_workers=\d+|--direct_running_mode=multi_(threading|processing)")
 ANSWERED = Path(".dvc/tmp/glioflow-trial")
 LOOK = "from pipelines.trial import main; main()"

@@ -30,7 +30,9 @@ def asked(**groups):
 def test_what_everybody_takes_costs_no_question(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     assert asked() == []
-    assert asked(classifier={"backbone": "ResNet50"}) == []
+    for backbone in trial.BACKBONES:
+        assert asked(classifier={"backbone": backbone}) == []
+        trial._build("classifier")(chosen(classifier={"backbone": backbone, "image_size": 32}))
     assert asked(convert={"beam_args": ["--runner=FnApiRunner", "--direct_num_workers=8"]}) == []
     assert asked(classifier={"weights": "imagenet"}) == ["classifier"]
     assert asked(classifier={"backbone": "MobileNt"}) == ["classifier"]
@@ -55,7 +57,7 @@ WRONG = {
     ),
     "other weights": (
         {"classifier": {"weights": "own/weights/w.weights.h5"}},
-        "classifier: own/weights/w.weights.h5: not weights of MobileNet without its top",
+        "classifier: own/weights/w.weights.h5: not weights of VGG16 without its top",
     ),
     "no flag": ({"convert": {"beam_args": ["--runer=FnApiRunner"]}}, "convert.beam_args: Beam has no flag --runer"),
     "no number": ({"convert": {"beam_args": ["--direct_num_workers=many"]}}, "convert.beam_args: argument --direct"),
