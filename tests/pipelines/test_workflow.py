@@ -182,9 +182,11 @@ def test_tfma_agrees_with_the_evaluation_by_patient(project):
     slices = pd.read_csv(project / "artifacts" / "predictions" / SLICES)
     assert auroc(slices["has_tumor"], slices["tumor_probability"]) == pytest.approx(metrics["classifier"]["auroc"])
     # TFMA sees probabilities before calibration, and tells ten thousand apart: a classifier that has hardly learned
-    # has all of its within a few of those.
+    # has all of its within a few of those, and rounding may put one next to a border on either side.
     said = expit(metrics["calibration"]["tumor_temperature"] * logit(slices["tumor_probability"]))
-    assert overall["auroc"] == pytest.approx(auroc(slices["has_tumor"], np.ceil(said * 9999)), abs=2e-3)
+    towards = np.where(slices["has_tumor"], 0.1, -0.1)
+    worst, best = (auroc(slices["has_tumor"], np.ceil(said * 9999 + shift)) for shift in (-towards, towards))
+    assert worst - 1e-6 <= overall["auroc"] <= best + 1e-6
     assert overall["example_count"] == metrics["classifier"]["slices"]
     assert {name for name in metrics["cohorts"] if name.startswith("site=")} <= set(metrics["tfma"]["segmenter"])
 
