@@ -1,8 +1,8 @@
 """Spend little on Python's garbage collector.
 
 TFX, Beam and TensorFlow make millions of objects on import, which live as long as the process. By default Python walks
-them again and again while they are made, and twice more before it ends: 5 of the 14 CPU seconds of a process that
-imports TFX and does nothing.
+them again and again while they are made, and once more as it ends: 5 of the 14 CPU seconds of a process that imports
+TFX and does nothing.
 """
 
 from __future__ import annotations

@@ -199,7 +199,10 @@ def test_the_containers_make_examples_of_scans(tmp_path, compiled):
 
 @pytest.fixture(
     scope="module",
-    params=[here, pytest.param(apart, marks=pytest.mark.xdist_group("containers apart"))],
+    params=[
+        pytest.param(here, marks=pytest.mark.nightly),
+        pytest.param(apart, marks=[pytest.mark.nightly, pytest.mark.xdist_group("containers apart")]),
+    ],
     ids=lambda call: call.__name__,
 )
 def finished(request, tmp_path_factory, compiled):
@@ -227,7 +230,6 @@ def made(containers, task, key):
     return Path(one["uri"])
 
 
-@pytest.mark.nightly
 def test_the_containers_make_a_report_and_push_an_approved_model(finished):
     metrics = json.loads((made(finished, "Evaluate", "reports_metrics_json") / "metrics.json").read_text())
     assert metrics["layered"]["patients"] >= 2
@@ -236,7 +238,6 @@ def test_the_containers_make_a_report_and_push_an_approved_model(finished):
     assert (version / "saved_model.pb").exists()
 
 
-@pytest.mark.nightly
 def test_a_training_starts_from_the_network_that_its_pod_was_given(finished):
     record = json.loads((made(finished, "TrainSegmenter", "model_run") / "network.json").read_text(encoding="utf-8"))
     assert record["made_from"]["started_from"] == [APPROVED]
@@ -244,7 +245,6 @@ def test_a_training_starts_from_the_network_that_its_pod_was_given(finished):
     assert not (finished.folder / "TrainSegmenter" / "workspace" / "own").exists()
 
 
-@pytest.mark.nightly
 def test_the_gate_is_respected(finished, compiled):
     strict = parameters(**{"gate.min_volume_dice": 1.0})
     again = Containers(compiled(finished.folder, strict), finished.folder, finished.call)

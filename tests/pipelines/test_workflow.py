@@ -176,16 +176,28 @@ def test_the_metrics_are_those_of_the_masks_on_disk(project):
     assert metrics["layered"]["volume_dice_mean"] == pytest.approx(np.mean(dice))
 
 
+def seen_by_tfma(project):
+    """Labels of the test slices, and the classifier's own probabilities of them."""
+    files = sorted(map(str, (project / "data" / "examples" / "Split-test").glob("*.gz")))
+    records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
+    features = [tf.train.Example.FromString(record).features.feature for record in records]
+    network = tf.saved_model.load(str(project / "artifacts" / "classifier" / "Format-Serving"))
+    found = network.signatures["examples"](examples=tf.constant(records))["tumor_probability"]
+    return np.array([one["has_tumor"].int64_list.value[0] for one in features]), found.numpy()[:, 0].astype(float)
+
+
 def test_tfma_agrees_with_the_evaluation_by_patient(project):
     metrics = json.loads((project / "reports" / "details.json").read_text(encoding="utf-8"))
     overall = metrics["tfma"]["classifier"]["overall"]
     slices = pd.read_csv(project / "artifacts" / "predictions" / SLICES)
     assert auroc(slices["has_tumor"], slices["tumor_probability"]) == pytest.approx(metrics["classifier"]["auroc"])
     # TFMA sees probabilities before calibration, and tells ten thousand apart: a classifier that has hardly learned
-    # has all of its within a few of those, and rounding may put one next to a border on either side.
+    # has all of its within a few of those. So what TFMA saw is asked for again, and may differ by float32's rounding.
+    has_tumor, seen = seen_by_tfma(project)
     said = expit(metrics["calibration"]["tumor_temperature"] * logit(slices["tumor_probability"]))
-    towards = np.where(slices["has_tumor"], 0.1, -0.1)
-    worst, best = (auroc(slices["has_tumor"], np.ceil(said * 9999 + shift)) for shift in (-towards, towards))
+    assert np.sort(said) == pytest.approx(np.sort(seen), abs=1e-5)
+    towards = np.where(has_tumor, 2e-3, -2e-3)
+    worst, best = (auroc(has_tumor, np.ceil(seen * 9999 + shift)) for shift in (-towards, towards))
     assert worst - 1e-6 <= overall["auroc"] <= best + 1e-6
     assert overall["example_count"] == metrics["classifier"]["slices"]
     assert {name for name in metrics["cohorts"] if name.startswith("site=")} <= set(metrics["tfma"]["segmenter"])
