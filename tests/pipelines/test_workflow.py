@@ -192,11 +192,11 @@ def test_tfma_agrees_with_the_evaluation_by_patient(project):
     slices = pd.read_csv(project / "artifacts" / "predictions" / SLICES)
     assert auroc(slices["has_tumor"], slices["tumor_probability"]) == pytest.approx(metrics["classifier"]["auroc"])
     # TFMA sees probabilities before calibration, and tells ten thousand apart: a classifier that has hardly learned
-    # has all of its within a few of those. So what TFMA saw is asked for again, and may differ by float32's rounding.
+    # has all of its within a few of those, and one next to a border comes to either side, as batches of TFMA's own round.
     has_tumor, seen = seen_by_tfma(project)
     said = expit(metrics["calibration"]["tumor_temperature"] * logit(slices["tumor_probability"]))
     assert np.sort(said) == pytest.approx(np.sort(seen), abs=1e-5)
-    towards = np.where(has_tumor, 2e-3, -2e-3)
+    towards = np.where(has_tumor, 0.1, -0.1)
     worst, best = (auroc(has_tumor, np.ceil(seen * 9999 + shift)) for shift in (-towards, towards))
     assert worst - 1e-6 <= overall["auroc"] <= best + 1e-6
     assert overall["example_count"] == metrics["classifier"]["slices"]
