@@ -192,7 +192,7 @@ def test_tfma_agrees_with_the_evaluation_by_patient(project):
     slices = pd.read_csv(project / "artifacts" / "predictions" / SLICES)
     assert auroc(slices["has_tumor"], slices["tumor_probability"]) == pytest.approx(metrics["classifier"]["auroc"])
     # TFMA sees probabilities before calibration, and tells ten thousand apart: a classifier that has hardly learned
-    # has all of its within a few of those, and one next to a border comes to either side, as batches of TFMA's own round.
+    # has all of its within a few of those, and one next to a border comes to either side of it.
     has_tumor, seen = seen_by_tfma(project)
     said = expit(metrics["calibration"]["tumor_temperature"] * logit(slices["tumor_probability"]))
     assert np.sort(said) == pytest.approx(np.sort(seen), abs=1e-5)
