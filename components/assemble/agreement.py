@@ -8,8 +8,9 @@ import numpy as np
 
 from components.assemble.validation_views import ValidationViews
 from components.common.errors import UserError
-from components.layered.decision import unprocessed
-from components.layered.predictor import Predictor
+from components.layered.decision import uncalibrated, unprocessed
+from components.layered.predictor import load_engine
+from components.layered.record import read_record
 from components.layered.views import Views, views
 
 CLOSE = 1e-4  # probabilities may differ by this much, and masks where a probability is this close to its threshold
@@ -18,19 +19,21 @@ CLOSE = 1e-4  # probabilities may differ by this much, and masks where a probabi
 def check_agreement(folder: Path, validation: ValidationViews) -> None:
     """Compare the LiteRT files in a folder, by both ways that predictions are made, with what TensorFlow said.
 
+    Both are asked for uncalibrated probabilities: a temperature of 10 makes 0.006 of the last bit of 1 - 2e-7.
+
     Raises:
         UserError: a probability, or a pixel of a mask, differs by more than rounding can explain.
     """
-    predictor = Predictor(folder, "litert")
-    record = predictor.record
-    for _, scan, expected in validation.patients(record["tumor_temperature"], record["mask_temperature"]):
-        seen = views(predictor.stages, predictor.maps, scan, record["neighbors"])
+    record = uncalibrated(read_record(folder))
+    engine = load_engine(folder, record, "litert")
+    for _, scan, expected in validation.patients(tumor_temperature=1.0, mask_temperature=1.0):
+        seen = views(engine.stages, engine.maps, scan, record["neighbors"])
         apart = max(
             float(np.abs(value - getattr(expected, name)).max())
             for name, value in vars(seen).items()
             if value is not None
         )
-        mask = predictor.engine.detect(scan)["mask"] > 0
+        mask = engine.detect(scan)["mask"] > 0
         differ = (mask != unprocessed(expected, record)) & ~_undecided(expected, record)
         if not apart <= CLOSE or differ.any():  # also if it is not a number
             raise UserError(

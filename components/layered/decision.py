@@ -54,6 +54,17 @@ def mask_threshold_before_calibration(record: dict[str, Any]) -> float:
     return float(apply_temperature(record["mask_threshold"], 1 / record.get("mask_temperature", 1.0)))
 
 
+def uncalibrated(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record that decides the same by uncalibrated probabilities: temperatures of 1, thresholds moved."""
+    return {
+        **record,
+        "tumor_temperature": 1.0,
+        "tumor_threshold": float(apply_temperature(record["tumor_threshold"], 1 / record.get("tumor_temperature", 1.0))),
+        "mask_temperature": 1.0,
+        "mask_threshold": mask_threshold_before_calibration(record),
+    }
+
+
 def unprocessed(seen: Views, record: dict[str, Any]) -> np.ndarray:
     """Stage 2 on the slices that pass stage 1, before 3-D processing: bool [slices, height, width]."""
     has_tumor = seen.tumor_probability >= record["tumor_threshold"]

@@ -209,6 +209,23 @@ def test_a_network_that_became_another_one_for_litert_is_refused_and_nothing_is_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_rounding_makes_of_a_network_that_is_too_sure_is_no_disagreement(trained, tmp_path, monkeypatch):
+    def sure(folder):  # of every slice, so half of them wrongly, and the temperature is as high as it gets
+        network = load_network(folder)
+        if network.name == "classifier":
+            network.weights[-1].assign([14.0])
+        return network
+
+    def rounded(model, **options):  # 1 - 8e-7 becomes 1 - 6e-7, and, calibrated, 0.80 becomes 0.81
+        if model.name == "classifier":
+            model.weights[-1].assign([14.3])
+        return litert(model, **options)
+
+    monkeypatch.setattr("components.assemble.stage.load_network", sure)
+    monkeypatch.setattr("components.assemble.stage.litert", rounded)
+    assert run(trained, tmp_path / "layered")["tumor_temperature"] > 5
+
+
 def test_without_a_tumour_on_the_validation_side_nothing_is_chosen_or_written(trained, scans, tmp_path):
     shutil.copytree(trained / "scans", tmp_path / "scans")
     for scan in scans:
