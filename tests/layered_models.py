@@ -122,7 +122,7 @@ def set_values(place, choices):
     cuts, gain = {"classifier": choices["spot"], "segmenter": choices["cut"]}, choices["gain"]
     changed = []
     for name, value in values.items():
-        kind, shape = name.partition("/")[0], np.shape(value)
+        kind, shape = name.removeprefix("weights/").partition("/")[0], np.shape(value)
         if kind in cuts and shape in ((1, 1), (1,)):  # of the layer that squashes
             values[name] = np.full(shape, gain if shape == (1, 1) else -gain * cuts[kind], np.float32)
             changed.append(kind)

@@ -86,6 +86,6 @@ def _converted(model: Layered) -> dict[str, bytes]:
     """Convert both networks to LiteRT."""
     try:
         with without(UNASKED):
-            return {"classifier": litert(model.classifier), "segmenter": litert(model.segmenter)}
+            return {name: litert(network) for name, network in vars(model.networks).items()}
     except ValueError as error:
         raise UserError(f"{error}; choose another backbone") from error

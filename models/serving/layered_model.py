@@ -7,6 +7,7 @@ are inside the graph.
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import tensorflow as tf
@@ -46,7 +47,11 @@ class Layered(tf.Module):
         mirror: bool = False,
     ) -> None:
         super().__init__(name="layered")
-        self.classifier, self.segmenter, self.mirror = classifier, segmenter, mirror
+        # Out of TensorFlow's sight, which would trace each network, and the backbone within, once more and store that;
+        # what the signatures need are the variables.
+        self.networks = SimpleNamespace(classifier=classifier, segmenter=segmenter)
+        self.weights = {name: [one.value for one in network.variables] for name, network in vars(self.networks).items()}
+        self.mirror = mirror
         self.neighbors = max(neighbors_of(classifier), neighbors_of(segmenter))
         slices = slices_spec(self.neighbors)
         # Each network's part is a function of its own, shared by all signatures: it is traced and stored once.
@@ -66,7 +71,7 @@ class Layered(tf.Module):
         self.mask_temperature = tf.Variable(1.0, trainable=False, dtype=tf.float32)
 
     def _tumor_probability(self, slices: tf.Tensor) -> tf.Tensor:
-        seen = self._seen_by(self.classifier, slices)
+        seen = self._seen_by(self.networks.classifier, slices)
         probability = self._raw_tumor_probability(seen)
         if self.mirror:
             probability = (probability + self._raw_tumor_probability(seen[:, :, ::-1])) / 2
@@ -74,7 +79,7 @@ class Layered(tf.Module):
 
     def _maps(self, slices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Run stage 2 alone on every slice: `mask_probability` [batch, height, width]."""
-        seen = self._seen_by(self.segmenter, slices)
+        seen = self._seen_by(self.networks.segmenter, slices)
         maps = self._raw_mask_probability(seen)
         if self.mirror:
             maps = (maps + self._raw_mask_probability(seen[:, :, ::-1])[:, :, ::-1]) / 2

@@ -38,7 +38,7 @@ def lopsided(neighbors):
 def folder(request, tmp_path_factory):
     neighbors, mirror = request.param
     model = Layered(*lopsided(neighbors), mirror=mirror)
-    files = {"classifier": litert(model.classifier), "segmenter": litert(model.segmenter)}
+    files = {name: litert(network) for name, network in vars(model.networks).items()}
     record = {"neighbors": neighbors, "mirror": mirror, **CHOICES, ENTRY: described(files)}
     place = tmp_path_factory.mktemp("both") / "layered"
     write(model, record, place, files)

@@ -28,11 +28,16 @@ def mixed_threshold(stage_outputs):
 
 
 @pytest.fixture(scope="session")
-def saved(slice_classifier, segmenter, mixed_threshold, tmp_path_factory):
+def saved_folder(slice_classifier, segmenter, mixed_threshold, tmp_path_factory):
     folder = tmp_path_factory.mktemp("layered")
     layered = Layered(slice_classifier, segmenter, tumor_threshold=mixed_threshold, mask_threshold=MASK_THRESHOLD)
     layered.save(folder)
-    return tf.saved_model.load(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def saved(saved_folder):
+    return tf.saved_model.load(str(saved_folder))
 
 
 @pytest.fixture

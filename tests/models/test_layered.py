@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from layered_check import MASK_THRESHOLD, check, serve
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from models.serving.layered_model import Layered
 
@@ -63,6 +66,14 @@ def test_maps_are_those_of_the_stages_without_stage_1(saved, slices, with_thresh
     assert set(maps) == {"mask_probability"}
     stages = saved.signatures["stages"](slices=tf.constant(slices))
     assert np.array_equal(maps["mask_probability"], stages["mask_probability"])
+
+
+def test_each_network_is_stored_once(saved_folder, slice_classifier, segmenter):
+    (graph,) = SavedModel.FromString((saved_folder / "saved_model.pb").read_bytes()).meta_graphs
+    stored = Counter(node.op for function in graph.graph_def.library.function for node in function.node_def)
+    networks = (slice_classifier, segmenter)
+    kernels = [weight for network in networks for weight in network.weights if len(weight.shape) == 4]
+    assert sum(stored[kind] for kind in ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput")) == len(kernels)
 
 
 def test_the_thresholds_can_be_chosen_before_saving(slice_classifier, segmenter, slices, stage_outputs):
