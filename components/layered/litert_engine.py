@@ -14,7 +14,7 @@ import numpy as np
 
 from components.common.errors import UserError
 from components.common.held_stderr import without
-from components.layered.decision import mask_threshold_before_calibration
+from components.layered.decision import threshold_before_calibration
 from components.layered.engine import Engine, ModelFailedError
 from components.layered.grid import from_grid, to_grid
 from components.layered.litert_files import read_litert
@@ -201,7 +201,7 @@ class LiteRTEngine(Engine):
     def _serve(self, grids: _Grids, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
         probability = self._tumors(grids, shape[0])
         has_tumor = probability >= self.record["tumor_threshold"]
-        threshold, mask = mask_threshold_before_calibration(self.record), np.zeros(shape[:3], np.uint8)
+        threshold, mask = threshold_before_calibration(self.record, "mask"), np.zeros(shape[:3], np.uint8)
 
         def use(maps: np.ndarray) -> np.ndarray:
             return from_grid(maps, *shape[1:3]) >= threshold
