@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from components.train.measured_model import MeasuredModel
 from components.train.model_arrays import copied
+from models.networks.compiled import compiled
 
 
 @contextmanager
@@ -40,4 +41,4 @@ def statistics_average(network: keras.Model) -> Callable[[], None]:
         for variable in network.non_trainable_weights:
             variable.assign(replica.all_reduce("MEAN", tf.identity(variable.value)))
 
-    return tf.function(lambda: strategy.run(average))
+    return compiled(lambda: strategy.run(average))

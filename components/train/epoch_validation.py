@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from components.common.errors import UserError
 from components.train.training_slices import Slices
+from models.networks.compiled import compiled
 
 MONITORED = {"classifier": "val_auroc", "segmenter": "val_volume_dice"}
 
@@ -48,9 +49,7 @@ class Validator:
             )
         self.slices, self.with_masks, self.loss, self.batch, self.check = slices, with_masks, loss, batch, check
         self.neighbor_indices = slices.neighbor_indices(neighbors)
-        self.predict = tf.function(
-            lambda images: network(images, training=False), jit_compile=xla, reduce_retracing=True
-        )
+        self.predict = compiled(lambda images: network(images, training=False), jit_compile=xla, reduce_retracing=True)
 
     def __call__(self) -> dict[str, float]:
         """Return val_loss, and val_auroc (over slices) or val_volume_dice (mean over patients with tumour, at 0.5)."""

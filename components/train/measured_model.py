@@ -16,6 +16,7 @@ from models.networks import network_files
 from models.networks.augment import Augmenter
 from models.networks.augmented_model import AugmentedModel
 from models.networks.backbones import WeightsUnavailableError
+from models.networks.compiled import compiled
 from models.networks.network_layout import WEIGHTS
 
 
@@ -47,7 +48,7 @@ class MeasuredModel(AugmentedModel):
         self.optimizer.build(self.trainable_variables)
         strategy = tf.distribute.get_strategy()
 
-        @tf.function(jit_compile=xla, reduce_retracing=True)
+        @compiled(jit_compile=xla, reduce_retracing=True)
         def step(batch: Any) -> tf.Tensor:
             logs = strategy.run(self.train_step, args=(batch,))
             return strategy.experimental_local_results(logs["loss"])[0]

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from models import examples
 from models.networks import preprocessing
+from models.networks.compiled import compiled, unconverted
 
 SERIALIZED = tf.TensorSpec([None], tf.string, name="examples")
 
@@ -58,17 +59,19 @@ def _write(
 ) -> None:
     """Write `network` with the signatures shared by all networks, and `evaluate` if there is one."""
     neighbors = neighbors_of(network)
-    predict = tf.function(predict, input_signature=[slices_spec(neighbors)])  # traced once for all callers
+    predict = compiled(predict, input_signature=[slices_spec(neighbors)])  # traced once for all callers
 
     def from_examples(records: tf.Tensor) -> dict[str, tf.Tensor]:
         return {output: predict(examples.parse_images(records, neighbors))}
 
     archive = keras.export.ExportArchive()
     archive.track(network)
-    archive.add_endpoint("serving_default", lambda slices: {output: predict(slices)}, [slices_spec(neighbors)])
-    archive.add_endpoint("examples", from_examples, [SERIALIZED])
+    archive.add_endpoint(
+        "serving_default", unconverted(lambda slices: {output: predict(slices)}), [slices_spec(neighbors)]
+    )
+    archive.add_endpoint("examples", unconverted(from_examples), [SERIALIZED])
     if evaluate is not None:
-        archive.add_endpoint("evaluate", evaluate, [SERIALIZED])
+        archive.add_endpoint("evaluate", unconverted(evaluate), [SERIALIZED])
     archive.write_out(str(folder), verbose=False)
 
 
@@ -84,7 +87,7 @@ def export_segmenter(segmenter: keras.Model, folder: str | Path, threshold: floa
     slice's own size, for masks of probability `threshold` or more.
     """
     neighbors = neighbors_of(segmenter)
-    predict = tf.function(mask_probability(segmenter), input_signature=[slices_spec(neighbors)])
+    predict = compiled(mask_probability(segmenter), input_signature=[slices_spec(neighbors)])
 
     def evaluate(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         found = tf.cast(predict(examples.parse_images(serialized, neighbors)) >= threshold, tf.float32)

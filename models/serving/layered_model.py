@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from models import examples
+from models.networks.compiled import compiled
 from models.networks.export import SERIALIZED, mask_probability, neighbors_of, slices_spec, tumor_probability
 from models.serving import picture_codec
 
@@ -49,11 +50,11 @@ class Layered(tf.Module):
         self.neighbors = max(neighbors_of(classifier), neighbors_of(segmenter))
         slices = slices_spec(self.neighbors)
         # Each network's part is a function of its own, shared by all signatures: it is traced and stored once.
-        self.tumors = tf.function(self._tumor_probability, input_signature=[slices])
-        self.maps = tf.function(self._maps, input_signature=[slices])
-        self.serve = tf.function(self._serve, input_signature=[slices])
-        self.stages = tf.function(self._stages, input_signature=[slices])
-        self.serve_encoded = tf.function(self._serve_encoded, input_signature=[picture_codec.spec(self.neighbors)])
+        self.tumors = compiled(self._tumor_probability, input_signature=[slices])
+        self.maps = compiled(self._maps, input_signature=[slices])
+        self.serve = compiled(self._serve, input_signature=[slices])
+        self.stages = compiled(self._stages, input_signature=[slices])
+        self.serve_encoded = compiled(self._serve_encoded, input_signature=[picture_codec.spec(self.neighbors)])
         self._raw_tumor_probability, self._raw_mask_probability = (
             tumor_probability(classifier),
             mask_probability(segmenter),
@@ -108,7 +109,7 @@ class Layered(tf.Module):
         mask = tf.cond(tf.reduce_any(has_tumor), outline, lambda: tf.zeros(shape, tf.uint8))
         return {"tumor_probability": probability, "has_tumor": has_tumor, "mask": mask}
 
-    @tf.function(input_signature=[SERIALIZED])
+    @compiled(input_signature=[SERIALIZED])
     def serve_examples(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         """Do the same for serialised tf.Examples [batch]."""
         return self.serve(examples.parse_images(serialized, self.neighbors))
@@ -119,7 +120,7 @@ class Layered(tf.Module):
         masks = picture_codec.encode_masks(served.pop("mask"))
         return {**served, "mask_bytes": masks}  # TensorFlow Serving encodes outputs called *_bytes in base64
 
-    @tf.function(input_signature=[SERIALIZED])
+    @compiled(input_signature=[SERIALIZED])
     def evaluate(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         """Measure serialised tf.Examples [batch] with masks, end to end.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from models.networks.compiled import compiled
 from models.serving.lighter import lighter
 
 BATCH = 2  # slices at once; the shape is fixed, because XNNPACK runs no part of a graph whose shapes are not
@@ -27,7 +28,7 @@ def litert(network: keras.Model, *, half: bool = False) -> bytes:
     network = lighter(network)
     spec = tf.TensorSpec([BATCH, *network.input_shape[1:]], tf.uint8, name="slices")
 
-    @tf.function(input_signature=[spec])
+    @compiled(input_signature=[spec])
     def predict(slices: tf.Tensor) -> tf.Tensor:
         return tf.cast(network(tf.cast(slices, tf.float32), training=False), tf.float32)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import LGG
+from highdicom import _standard_utils as tables
 from pydicom import dcmread
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
@@ -13,6 +14,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from written_scans import DESCRIPTIONS, NAME, enhanced, made_up_scan, tagged, write_dicom, write_nifti, write_series
 
 from components.sources import open_source
+from components.sources.dicom.images import highdicom
 from components.sources.dicom.sequence import sequence_of
 from components.sources.reading import Options
 
@@ -237,3 +239,18 @@ def test_a_real_patient_survives_the_way_through_dicom(tmp_path):
         again = source.read(name).scan
     np.testing.assert_array_equal(again.image, scan.image)
     np.testing.assert_array_equal(again.mask, scan.mask)
+
+
+def test_what_the_standard_says_of_a_kind_of_file_is_looked_up_once(tmp_path, monkeypatch):
+    write_dicom(tmp_path, made_up_scan("TCGA_DU_0001_19990101"))
+    highdicom()
+    look_up, asked = tables.is_attribute_in_iod, []
+
+    def counted(*words, **more):
+        asked.append(f"{words} {more}")
+        return look_up(*words, **more)
+
+    monkeypatch.setattr(tables, "is_attribute_in_iod", counted)
+    highdicom.cache_clear()
+    assert read(tmp_path).scan is not None
+    assert 0 < len(asked) == len(set(asked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -25,7 +26,7 @@ NO_PICTURE = set(
 
 def value(header: Dataset, *names: str) -> object:
     """The first of these tags that has a value, in the header or in the functional groups of a multi-frame file."""
-    for place in (header, *_groups(header)):
+    for place in itertools.chain((header,), _groups(header)):
         for name in names:
             found = place.get(name)
             if found not in (None, ""):

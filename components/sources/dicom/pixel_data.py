@@ -12,6 +12,7 @@ from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 from components.scans.geometry import Geometry, is_usable
 from components.sources.dicom.datasets import read_file
 from components.sources.dicom.exact_positions import make_exact
+from components.sources.dicom.images import highdicom
 from components.sources.dicom.padding import remove_padding
 from components.sources.dicom.positions import EVEN, check_positions, frames_of
 from components.sources.dicom.refused import RefusedError
@@ -30,8 +31,7 @@ def stack_series(series: Series) -> Volume:
         RefusedError: the slices are not an even stack of one size and orientation, or their pixels can't be decoded
             here.
     """
-    import highdicom as hd  # slow, and only DICOM needs it
-
+    hd = highdicom()
     first = series.headers[0]
     _check_size(series)
     with np.errstate(over="ignore", invalid="ignore"):  # from absurd rescales; `_placed` detects the result
@@ -108,8 +108,7 @@ def _placed(pixels: np.ndarray, affine: np.ndarray, frame: Any) -> Volume:
 
 def read_segmentation(path: Path) -> Volume:
     """All segments of a DICOM SEG as one mask."""
-    import highdicom as hd
-
+    hd = highdicom()
     data = read_file(path)
     frame = data.get("FrameOfReferenceUID")
     make_exact([data])
