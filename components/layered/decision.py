@@ -59,7 +59,9 @@ def uncalibrated(record: dict[str, Any]) -> dict[str, Any]:
     return {
         **record,
         "tumor_temperature": 1.0,
-        "tumor_threshold": float(apply_temperature(record["tumor_threshold"], 1 / record.get("tumor_temperature", 1.0))),
+        "tumor_threshold": float(
+            apply_temperature(record["tumor_threshold"], 1 / record.get("tumor_temperature", 1.0))
+        ),
         "mask_temperature": 1.0,
         "mask_threshold": mask_threshold_before_calibration(record),
     }
