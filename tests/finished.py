@@ -8,6 +8,14 @@ import shutil
 
 import pytest
 
+FACTORIES = []  # of this session's folders: one
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_folders(tmp_path_factory):
+    """Let functions that are no fixtures make something once, too."""
+    FACTORIES.append(tmp_path_factory)
+
 
 @pytest.fixture(scope="session")
 def warmed():
@@ -26,6 +34,11 @@ def finished_project(request, tmp_path_factory):
     """
     # Characters that people have in paths, and that mean something to globs.
     return once(tmp_path_factory, "a [finished] run", lambda folder: finish(folder, *request.getfixturevalue("warmed")))
+
+
+def once_for_all(name, make):
+    """`once`, where no fixture can be asked for."""
+    return once(FACTORIES[0], name, make)
 
 
 def once(tmp_path_factory, name, make):

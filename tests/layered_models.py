@@ -6,15 +6,14 @@ these models are blind.
 
 from __future__ import annotations
 
-import atexit
 import functools
 import shutil
-import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+from finished import once_for_all
 from layered_choices import CHOICES
 
 from components.common.layout import SERVING
@@ -76,7 +75,7 @@ def write_layered(folder, *, cut=CUT, spot=CUT, gain=0.2, people=(), light=True,
         "made_from": {name: {"people": sorted({fingerprint(one) for one in people})} for name in NETWORKS},
     } | choices
     place = Path(folder) / SERVING
-    shutil.copytree(saved(), place)
+    shutil.copytree(made() / SERVING, place)
     set_values(place, record | {"cut": cut, "spot": spot, "gain": gain})
     files = light_files({"cut": cut, "spot": spot, "gain": gain}) if light else {}
     record |= {ENTRY: described(files)} if light else {}
@@ -84,17 +83,11 @@ def write_layered(folder, *, cut=CUT, spot=CUT, gain=0.2, people=(), light=True,
     return record
 
 
-@functools.cache
-def converted():
-    """LiteRT files of these networks. To convert is dear, and all others differ from them in values alone."""
-    return {name: litert(network) for name, network in zip(NETWORKS, networks(**PLACEHOLDERS), strict=True)}
-
-
 def light_files(values):
     """The LiteRT files with these values in place of the placeholders."""
     files = {}
     for name, kind in (("classifier", "spot"), ("segmenter", "cut")):
-        files[name] = converted()[name]
+        files[name] = (made() / f"{name}.tflite").read_bytes()
         for was, now in zip(weights(PLACEHOLDERS, kind), weights(values, kind), strict=True):
             assert files[name].count(was) == 1, name
             files[name] = files[name].replace(was, now)
@@ -107,12 +100,18 @@ def weights(values, kind):
 
 
 @functools.cache
-def saved():
-    """A SavedModel of these networks. To trace and save it is dear, and all others differ from it in values alone."""
-    folder = Path(tempfile.mkdtemp(prefix="glioflow-layered-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def made():
+    """A folder with a SavedModel of these networks, and with their LiteRT files, the placeholders in them.
+
+    To trace, save and convert them is dear, and all others differ from them in values alone.
+    """
+    return once_for_all("layered networks", make)
+
+
+def make(folder):
     Layered(*networks(CUT, CUT, 1.0)).save(folder / SERVING)
-    return folder / SERVING
+    for name, network in zip(NETWORKS, networks(**PLACEHOLDERS), strict=True):
+        (folder / f"{name}.tflite").write_bytes(litert(network))
 
 
 def set_values(place, choices):

@@ -19,12 +19,12 @@ def standard_error(code):
     return run.stderr
 
 
-def imported(folder, *, says, then=""):
+def imported(folder, *, says, then="", after=""):
     """Standard error of an import of a package of TensorFlow's name that writes `says` to file descriptor 2."""
-    (folder / "tensorflow").mkdir()
+    (folder / "tensorflow").mkdir(parents=True)
     body = f"import os\nos.write(2, {says.encode()!r})\n{then}\n"
     (folder / "tensorflow" / "__init__.py").write_text(body, encoding="utf-8")
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); {SILENT}; import tensorflow"
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); {SILENT}; import tensorflow; {after}"
     return standard_error(code)
 
 
@@ -48,6 +48,13 @@ def test_onednn_is_on_unless_somebody_has_chosen(monkeypatch):
     assert standard_error(asks) == "0"
 
 
-def test_the_real_import_says_nothing_and_later_words_are_heard():
-    code = f"{SILENT}; import tensorflow, os; os.write(2, b'heard')"
-    assert standard_error(code) == "heard"
+def test_packages_for_other_users_are_missing_during_the_import_alone(tmp_path):
+    said = imported(tmp_path, says="", then="try: import matplotlib\nexcept ImportError: os.write(2, b'missing')")
+    assert said == "missing"
+    assert imported(tmp_path / "later", says="", after="import matplotlib") == ""
+
+
+def test_the_real_imports_say_nothing_bring_nothing_unused_and_later_words_are_heard():
+    unused = "[name for name in quiet.UNUSED if name in sys.modules]"
+    code = f"{SILENT}; import keras, tensorflow, os, sys; os.write(2, f'heard {{{unused}}}'.encode())"
+    assert standard_error(code) == "heard []"

@@ -20,6 +20,7 @@ import traceback
 import warnings
 from pathlib import Path
 
+import conftest  # noqa: F401  first: it decides what TensorFlow imports
 import keras
 import numpy as np
 import tensorflow as tf
