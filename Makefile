@@ -5,7 +5,9 @@ SHELL := bash
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 PYTEST := pytest @tests/parallel.args
-NIGHT := --hypothesis-profile night
+# A night of Argo's pods is one test, and takes longer than pyproject.toml lets a test hang.
+PATIENT := -o faulthandler_timeout=7200
+NIGHT := --hypothesis-profile night $(PATIENT)
 
 # Values from the user travel in the environment, verbatim: in a recipe, make would expand a $ in them, and the shell even more.
 override export SOURCE := $(value SOURCE)
@@ -56,7 +58,7 @@ images: ## build the images with buildah or Docker: make images [ONLY="cpu predi
 	@python3 infra/images.py $(ONLY)
 
 test-images: setup ## build the images and run the whole workflow of Argo in them (needs root, buildah, podman, runc, debootstrap)
-	@pytest -m nightly -rs -s tests/images
+	@pytest -m nightly $(PATIENT) -rs -s tests/images
 
 mutants: setup ## put faults into decision code and see whether the tests find them: make mutants [ONLY=MODULE]
 	@python tests/mutants $(ONLY)

@@ -114,12 +114,20 @@ def labels(recipe, base):
     return [word for label in named for word in ("--label", label)]
 
 
+def up_to(target, recipe):
+    """A recipe's text up to its target: of what is in its cache, buildah gives new labels to the last stage only."""
+    text = (ROOT / recipe).read_text()
+    found = re.search(r"(?ms)^FROM \S+ AS {}$.*?(?=^FROM |\Z)".format(target), text)
+    return text[: found.end()] if target else text
+
+
 def command(name, folder, base=None, tag=None):
     """The command that builds an image."""
     called, recipe, target = IMAGES[name]
+    (folder / "Dockerfile").write_text(up_to(target, recipe))
     return [
         *builder(),
-        *("--file", str(ROOT / recipe), *(["--target", target] if target else [])),
+        *("--file", str(folder / "Dockerfile")),
         *("--tag", "{}:{}".format(called, tag or version())),
         *(["--build-arg", "BASE=" + base] if base else []),
         *labels(recipe, base),

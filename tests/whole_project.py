@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,15 @@ def copied(folder):
         )
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     return folder
+
+
+def copy_tracked(folder, besides=()):
+    """Copy what Git has of the project, as it lies here and with times of its own, as a clone has it."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        if name.split("/")[0] not in besides:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
 
 
 def commit(folder):

@@ -49,20 +49,16 @@ def calibrate(seen: Views, tumor_temperature: float, mask_temperature: float) ->
     )
 
 
-def mask_threshold_before_calibration(record: dict[str, Any]) -> float:
-    """Return the mask's threshold for uncalibrated probabilities: much less work than to calibrate every pixel."""
-    return float(apply_temperature(record["mask_threshold"], 1 / record.get("mask_temperature", 1.0)))
+def threshold_before_calibration(record: dict[str, Any], output: str) -> float:
+    """Return a threshold, of "tumor" or "mask", for uncalibrated probabilities: less work than to calibrate them."""
+    return float(apply_temperature(record[f"{output}_threshold"], 1 / record.get(f"{output}_temperature", 1.0)))
 
 
 def uncalibrated(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record that decides the same by uncalibrated probabilities: temperatures of 1, thresholds moved."""
-    return {
-        **record,
-        "tumor_temperature": 1.0,
-        "tumor_threshold": float(apply_temperature(record["tumor_threshold"], 1 / record.get("tumor_temperature", 1.0))),
-        "mask_temperature": 1.0,
-        "mask_threshold": mask_threshold_before_calibration(record),
-    }
+    outputs = ("tumor", "mask")
+    moved = {f"{output}_threshold": threshold_before_calibration(record, output) for output in outputs}
+    return record | moved | {f"{output}_temperature": 1.0 for output in outputs}
 
 
 def unprocessed(seen: Views, record: dict[str, Any]) -> np.ndarray:

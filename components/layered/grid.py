@@ -43,24 +43,27 @@ def _resampled(rows: np.ndarray, size: int, backwards: bool = False) -> np.ndarr
     return result
 
 
-def to_grid(images: np.ndarray, size: int, mirrored: bool = False) -> np.ndarray:
-    """Resample slices, or their left-right mirror images.
+def to_grid(images: np.ndarray, size: int, looks: int = 1) -> list[np.ndarray]:
+    """Resample slices and, for a second look, their left-right mirror images.
 
     Args:
         images: uint8 [batch, height, width, channels].
+        looks: 1, or 2 with mirror images.
 
     Returns:
-        uint8 [batch, size, size, channels].
+        uint8 [batch, size, size, channels] for each look.
     """
     count, height, width, channels = images.shape
     if (height, width) == (size, size):
-        return images[:, :, ::-1] if mirrored else images
-    grid = np.empty((count, size, size, channels), np.uint8)
-    for image, target in zip(images, grid, strict=True):  # one by one: each stays in the processor's cache
+        return [images, images[:, :, ::-1]][:looks]
+    grids = np.empty((looks, count, size, size, channels), np.uint8)
+    for at, image in enumerate(images):  # one by one: each stays in the processor's cache
         columns = _resampled(image.reshape(height, -1), size).reshape(size, width, channels).swapaxes(0, 1)
-        resized = _resampled(np.ascontiguousarray(columns).reshape(width, -1), size, backwards=mirrored)
-        target[:] = np.rint(resized.clip(0, 255)).reshape(size, size, channels).swapaxes(0, 1)
-    return grid
+        columns = np.ascontiguousarray(columns).reshape(width, -1)
+        for look in range(looks):
+            resized = _resampled(columns, size, backwards=look == 1)
+            grids[look, at] = np.rint(resized.clip(0, 255)).reshape(size, size, channels).swapaxes(0, 1)
+    return list(grids)
 
 
 @functools.lru_cache(maxsize=8)

@@ -14,7 +14,7 @@ import numpy as np
 
 from components.common.errors import UserError
 from components.common.held_stderr import without
-from components.layered.decision import mask_threshold_before_calibration
+from components.layered.decision import threshold_before_calibration
 from components.layered.engine import Engine, ModelFailedError
 from components.layered.grid import from_grid, to_grid
 from components.layered.litert_files import read_litert
@@ -23,7 +23,7 @@ from components.metrics.temperature import apply_temperature
 from components.scans.scan import Scan, neighborhood, stack_neighbors
 
 UNASKED = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate")
-CHUNK = 4  # slices that a thread works on before it takes others: few, so that all threads end at once
+CHUNK = 4  # slices that a thread resamples before it takes others
 
 
 class _Network:
@@ -90,10 +90,11 @@ class _Grids:
         self.stacked, self.looks = stacked, 2 if mirror else 1
         chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
 
-        def resampled(size: int, mirrored: bool) -> np.ndarray:
-            return np.concatenate(list(pool.map(lambda some: to_grid(some, size, mirrored), chunks)))
+        def resampled(size: int) -> list[np.ndarray]:
+            parts = pool.map(lambda some: to_grid(some, size, self.looks), chunks)
+            return [np.concatenate(look) for look in zip(*parts, strict=True)]
 
-        self.grids = {size: [resampled(size, mirrored) for mirrored in (False, True)[: self.looks]] for size in sizes}
+        self.grids = {size: resampled(size) for size in sizes}
 
     def of(self, network: _Network, at: np.ndarray) -> np.ndarray:
         """Slices as a network sees them, uint8 [looks x len(at), size, size, channels]; the mirrored ones come last."""
@@ -156,7 +157,8 @@ class LiteRTEngine(Engine):
                 said = (straight + (mirrored[:, :, ::-1] if mirrored.ndim == 4 else mirrored)) / 2
             return use(said[..., 0])
 
-        chunks = [at[start : start + CHUNK] for start in range(0, len(at), CHUNK)]
+        few = max(1, network.batch // grids.looks)  # what a file takes at once, so that all threads end together
+        chunks = [at[start : start + few] for start in range(0, len(at), few)]
         try:
             yield from zip(chunks, self.pool.map(run, chunks), strict=True)
         except (ValueError, RuntimeError) as error:
@@ -199,7 +201,7 @@ class LiteRTEngine(Engine):
     def _serve(self, grids: _Grids, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
         probability = self._tumors(grids, shape[0])
         has_tumor = probability >= self.record["tumor_threshold"]
-        threshold, mask = mask_threshold_before_calibration(self.record), np.zeros(shape[:3], np.uint8)
+        threshold, mask = threshold_before_calibration(self.record, "mask"), np.zeros(shape[:3], np.uint8)
 
         def use(maps: np.ndarray) -> np.ndarray:
             return from_grid(maps, *shape[1:3]) >= threshold

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from components.common.errors import UserError
-from components.common.files import atomic_file
+from components.common.files import atomic_file, atomic_folder
 from components.predict.nifti_mask import write_nifti_mask
 from components.predict.segmentation import write_segmentation
 from components.scans.scan import Scan
@@ -36,9 +36,10 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> l
 
 def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
     files = kaggle_3m.pictures_of(source.entries[scan.patient].files)
-    (folder / scan.patient).mkdir(exist_ok=True)
-    for file, one in zip(files, mask, strict=True):
-        _write_picture(folder / scan.patient / f"{Path(file).stem}_mask.tif", one)
+    with atomic_folder(folder / scan.patient) as part:  # in one rename: one for each would cost more than its file
+        for file, one in zip(files, mask, strict=True):
+            path = part / f"{Path(file).stem}_mask.tif"
+            path.write_bytes(_encoded(path.suffix, one))
 
 
 def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
@@ -48,12 +49,16 @@ def _picture(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None
 
 
 def _write_picture(path: Path, mask: np.ndarray) -> None:
-    # Every tif reader supports PackBits; it shrinks masks thirtyfold and costs next to nothing.
-    options = {"compression": "packbits"} if path.suffix.startswith(".tif") else {}
-    encoded = BytesIO()  # libtiff would hide the reason for a failed write
-    Image.fromarray(mask.astype(np.uint8) * 255).save(encoded, Image.registered_extensions()[path.suffix], **options)
     with atomic_file(path) as part:
-        part.write_bytes(encoded.getvalue())
+        part.write_bytes(_encoded(path.suffix, mask))
+
+
+def _encoded(suffix: str, mask: np.ndarray) -> bytes:
+    # Every tif reader supports PackBits; it shrinks masks thirtyfold and costs next to nothing.
+    options = {"compression": "packbits"} if suffix.startswith(".tif") else {}
+    encoded = BytesIO()  # libtiff would hide the reason for a failed write
+    Image.fromarray(mask.astype(np.uint8) * 255).save(encoded, Image.registered_extensions()[suffix], **options)
+    return encoded.getvalue()
 
 
 def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:

@@ -6,15 +6,16 @@ import keras
 import tensorflow as tf
 
 from models.networks.compiled import compiled
+from models.serving.lighter import lighter
 
 BATCH = 2  # slices at once; the shape is fixed, because XNNPACK runs no part of a graph whose shapes are not
 
 
 def litert(network: keras.Model, *, half: bool = False) -> bytes:
-    """Convert a network.
+    """Convert a network, made lighter, see `lighter`.
 
     Args:
-        network: a trained classifier or segmenter.
+        network: a trained classifier or segmenter, of Keras' functional kind.
         half: whether weights are stored in half precision, at half the size; they are computed with in single precision
             all the same.
 
@@ -24,6 +25,7 @@ def litert(network: keras.Model, *, half: bool = False) -> bytes:
     Raises:
         ValueError: the network has an operation that LiteRT lacks.
     """
+    network = lighter(network)
     spec = tf.TensorSpec([BATCH, *network.input_shape[1:]], tf.uint8, name="slices")
 
     @compiled(input_signature=[spec])

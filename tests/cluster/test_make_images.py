@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -14,6 +16,7 @@ sys.path.insert(0, str(ROOT / "infra"))
 import images
 
 INDEX = "https://user:password@index.example.org/simple"
+LAST = {"beam": "cpu"}  # what a target is made from, if not of what all share
 # In a process of its own, because pip's settings are read once.
 HANDED = """
 import json, pathlib, sys
@@ -74,6 +77,18 @@ def test_labels_tell_the_source_and_no_password(monkeypatch):
     assert told["base.name"].startswith("python:3.12.")
     assert told["base.digest"].startswith("sha256:")
     assert images.labels("infra/docker/Dockerfile", "localhost/mine")[-1].endswith("base.name=localhost/mine")
+
+
+@pytest.mark.parametrize("name", images.IMAGES)
+def test_what_is_built_comes_last_in_its_recipe(tmp_path, monkeypatch, name):
+    """So that buildah gives it new labels although all of it is in its cache; tests/images builds one anew."""
+    monkeypatch.setattr(images, "builder", lambda: ["buildah"])
+    words = images.command(name, tmp_path)
+    recipe = Path(words[words.index("--file") + 1]).read_text()
+    _, whole, target = images.IMAGES[name]
+    assert (ROOT / whole).read_text().startswith(recipe)
+    last = re.findall(r"(?m)^FROM .*$", recipe)[-1]
+    assert last == (f"FROM {LAST.get(target, 'common')} AS {target}" if target else "FROM base")
 
 
 @pytest.mark.parametrize(

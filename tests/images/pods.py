@@ -129,7 +129,7 @@ class Pod:
             flags += ["--volume", f"{self.places[mount['mountPath']]}:{mount['mountPath']}{how}"]
         for name, value in {**self._variables(), **self.node}.items():
             flags += ["--env", f"{name}={value}"]
-        return [*flags, "--workdir", self.container.get("workingDir", "/")]
+        return [*flags, *(["--workdir", self.container["workingDir"]] if "workingDir" in self.container else [])]
 
     def _variables(self):
         """Its environment, values out of secrets included."""

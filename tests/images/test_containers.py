@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
-import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
 
 import built
 import pytest
 from conftest import ROOT
-from engine import PODMAN, command, environment, podman, ran
+from engine import podman, ran
+from servers import answered, ready, serving, stopped
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("images")]
 
 NARROW = ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+SERVER = [*NARROW, "--mount", "type=tmpfs,destination=/tmp"]
 PACKAGES = "/opt/venv/lib/python3.12/site-packages"
 
 
@@ -84,42 +81,10 @@ def test_a_read_only_root_leaves_dvc_a_place(workflow, tmp_path):
     assert done.stdout.endswith("nothing to remove\n"), done
 
 
-@contextmanager
-def serving(image, model, *flags):
-    """A server of the model in a container, by its own CMD but for the port; yields its name and address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    name = f"glioflow-tested-{port}"
-    words = ["serve", "--model", "/model", "--host", "127.0.0.1", "--port", port]
-    flags = [
-        "--name",
-        name,
-        "--volume",
-        f"{model}:/model:ro",
-        *NARROW,
-        "--mount",
-        "type=tmpfs,destination=/tmp",
-        *flags,
-    ]
-    with subprocess.Popen(command(image, *words, flags=flags), env=environment(), stderr=subprocess.PIPE) as process:
-        try:
-            yield process, name, f"http://127.0.0.1:{port}"
-        finally:
-            subprocess.run([*PODMAN, "kill", name], env=environment(), capture_output=True)
-
-
-def answered(address):
-    """Status and content of an answer, asked for until somebody listens."""
-    end = time.monotonic() + 120
-    while True:
-        try:
-            with urllib.request.urlopen(address) as response:
-                return response.status, json.load(response)
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)
-        except urllib.error.URLError:
-            assert time.monotonic() < end
+def serving_it(image, model):
+    """A server of a model, by the image's own CMD but for address and port."""
+    words = ["serve", "--model", "/model", "--host", "127.0.0.1"]
+    return serving(image, *words, flags=[*SERVER, "--volume", f"{model}:/model:ro"])
 
 
 @pytest.fixture
@@ -140,20 +105,18 @@ def slow(model):
 
 def test_probes_of_a_server_that_loads(small, model, slow):
     file, data = slow
-    with serving(small, model) as (_, _, address), file.open("wb") as pipe:
+    with serving_it(small, model) as (_, _, address), file.open("wb") as pipe:
         assert answered(f"{address}/v2/health/live") == (200, {"live": True})
         assert answered(f"{address}/v2/health/ready") == (503, {"ready": False})
         pipe.write(data)
         pipe.close()
-        while answered(f"{address}/v2/health/ready")[0] == 503:
-            pass
-        assert answered(f"{address}/v2/health/ready") == (200, {"ready": True})
+        assert ready(address) == (200, {"ready": True})
 
 
 @pytest.mark.parametrize("after", ["at once", "while it loads", "while it serves"])
 def test_a_server_ends_when_it_is_told_to(small, model, slow, after):
     file, data = slow
-    with serving(small, model) as (process, name, address):
+    with serving_it(small, model) as (process, name, address):
         if after == "at once":
             while name not in podman("ps", "--format", "{{.Names}}"):
                 pass
@@ -165,19 +128,12 @@ def test_a_server_ends_when_it_is_told_to(small, model, slow, after):
                     began = stopped(name)
                     process.wait()
         if after == "while it serves":
-            while answered(f"{address}/v2/health/ready")[0] == 503:
-                pass
+            ready(address)
         if after != "while it loads":
             began = stopped(name)
         status = process.wait()
         built.said(f"server, told to end {after}: status {status} after {time.monotonic() - began:.2f} s")
         assert status in (0, 128 + signal.SIGTERM)  # 137 would be the end of the grace period
-
-
-def stopped(name):
-    began = time.monotonic()
-    subprocess.run([*PODMAN, "stop", "--time", "30", name], env=environment(), capture_output=True)
-    return began
 
 
 def nothing(folder):

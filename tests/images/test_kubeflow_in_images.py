@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 
 import built
 import pytest
@@ -47,6 +48,7 @@ def place(tmp_path_factory, open_to_all):
         group, name = parameter.split(".")
         tree[group][name] = value
     (project / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)  # without which DVC has no stages
     return place
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import shutil
 import signal
 import time
 from types import SimpleNamespace
@@ -22,14 +21,12 @@ from dvc_project import isolate, run
 from gcs_server import BUCKET, running
 from git_over_http import READER, WRITER, credentials, serving
 from nights import Argo
-from whole_project import tiny
+from whole_project import copy_tracked, tiny
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("images")]
 
 TEMPLATE = ROOT / "infra" / "argo" / "workflow-template.yaml"
 STORAGE = f"gs://{BUCKET}/glioflow"
-CODE = ["components", "models", "pipelines", "dvc.yaml", "params.yaml", "pyproject.toml", "champion", "own"]
-CODE += [".dvc/config", ".dvcignore", ".gitignore"]
 PARAMETERS = [word for word in tiny() if word != "-S"]
 # What a node tells its pods of the cloud, here of its stand-in on loopback.
 OF_THE_CLOUD = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false", "NO_GCE_CHECK": "true", "CLOUDSDK_CONFIG": "/nowhere"}
@@ -57,12 +54,7 @@ def origin(image, tmp_path_factory, patched):
     """The bare repository that pods clone."""
     isolate(patched, tmp_path_factory)
     folder = tmp_path_factory.mktemp("origin")
-    for name in CODE:
-        (folder / name).parent.mkdir(exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, folder / name)
+    copy_tracked(folder, besides=("tests", "docs"))
     run(folder, "git init -q -b main")
     run(folder, "git add .")
     run(folder, "git commit -q -m project")
@@ -119,7 +111,7 @@ def endings(night):
 
 
 def test_all_pods_of_a_night_end_well_and_a_preempted_training_is_tried_again(first, cluster, origin):
-    assert first.status == "Succeeded"
+    assert first.status == "Succeeded", first.printed[-4000:]
     expected = [(name, 0, 0) for name in stages(cluster.template)]
     place = expected.index(("train-segmenter", 0, 0))
     expected[place : place + 1] = [("train-segmenter", 0, 128 + signal.SIGTERM), ("train-segmenter", 1, 0)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 
 import built
@@ -13,6 +12,7 @@ from conftest import ROOT
 from engine import buildah, ran
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from whole_project import copy_tracked
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("images")]
 
@@ -57,10 +57,7 @@ def test_an_image_is_as_small_as_it_has_to_be(kind):
 
 
 def test_a_changed_file_ships_little(kind, tmp_path):
-    for name in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines():
-        if name.split("/")[0] not in ("tests", "docs", "benchmarks"):
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tmp_path / name)  # with times of their own, as a clone has them
+    copy_tracked(tmp_path, besides=("tests", "docs", "benchmarks"))
     changed = tmp_path / "components" / "common" / "errors.py"
     changed.write_text(changed.read_text() + "# changed\n")
     before = built.registry().push(built.image(kind))
@@ -115,13 +112,32 @@ def test_the_bill_of_materials_names_all_of_it(kind):
 
 
 def test_labels_say_where_it_comes_from(kind):
-    config = json.loads(buildah("inspect", "--type", "image", built.image(kind)))["OCIv1"]["config"]
-    labels = {name.removeprefix("org.opencontainers.image."): text for name, text in config["Labels"].items()}
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    assert labels["revision"].removesuffix("-changed") == head
+    config = configuration(built.image(kind))
+    labels = labels_of(config)
+    assert labels["revision"].removesuffix("-changed") == head(ROOT)
     assert labels["version"] == packages(kind)["glioflow"]
     assert {"title", "description", "licenses", "created", "base.name"} <= set(labels)
     assert config["User"] == "1000"
+
+
+def test_an_image_of_a_later_commit_says_so_though_all_of_it_was_built_before(kind, tmp_path):
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path], check=True)
+    somebody = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    subprocess.run(["git", *somebody, "commit", "-q", "--allow-empty", "-m", "later"], cwd=tmp_path, check=True)
+    later = built.build(kind, project=tmp_path, tag="later")
+    assert labels_of(configuration(later))["revision"] == head(tmp_path) != head(ROOT)
+
+
+def configuration(image):
+    return json.loads(buildah("inspect", "--type", "image", image))["OCIv1"]["config"]
+
+
+def labels_of(config):
+    return {name.removeprefix("org.opencontainers.image."): text for name, text in config["Labels"].items()}
+
+
+def head(project):
+    return subprocess.run(["git", "rev-parse", "HEAD"], cwd=project, capture_output=True, text=True).stdout.strip()
 
 
 def test_bytecode_is_there_and_no_file_has_to_be_looked_at_to_trust_it(kind):

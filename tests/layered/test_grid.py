@@ -18,12 +18,18 @@ def noise(*shape):
     return np.random.default_rng(shape).integers(0, 256, shape, dtype=np.uint8)
 
 
+def same_as_trainings(images, size):
+    (alone,), (straight, mirrored) = (to_grid(images, size, looks) for looks in (1, 2))
+    assert np.array_equal(alone, preprocessing.to_grid(images, size))
+    assert np.array_equal(straight, alone)
+    assert np.array_equal(mirrored, preprocessing.to_grid(images[:, :, ::-1], size))
+
+
 @settings(max_examples=40)
 @given(sides, sides, sides)
 def test_the_grid_is_that_of_trainings_to_the_last_bit(height, width, size):
     images = noise(2, height, width, 3)
-    assert np.array_equal(to_grid(images, size), preprocessing.to_grid(images, size))
-    assert np.array_equal(to_grid(images, size, mirrored=True), preprocessing.to_grid(images[:, :, ::-1], size))
+    same_as_trainings(images, size)
 
 
 @pytest.mark.parametrize(("height", "width", "size"), [(256, 256, 128), (240, 240, 128), (512, 384, 256)])
@@ -31,8 +37,7 @@ def test_so_it_is_at_the_sizes_that_scans_have_where_many_values_are_exact_halve
     images = noise(2, height, width, 3)
     exact = np.asarray(tf.image.resize(images, (size, size), antialias=True), np.float64)
     assert np.mean(np.abs(exact - np.floor(exact) - 0.5) < 1e-4) > 1e-4
-    assert np.array_equal(to_grid(images, size), preprocessing.to_grid(images, size))
-    assert np.array_equal(to_grid(images, size, mirrored=True), preprocessing.to_grid(images[:, :, ::-1], size))
+    same_as_trainings(images, size)
 
 
 @settings(max_examples=40)

@@ -97,5 +97,6 @@ def test_the_gate_keeps_slices_from_stage_2(folder, engines):
 def test_converting_twice_gives_the_same_bytes_and_half_precision_half_of_them():
     _, segmenter = lopsided(0)
     assert litert(segmenter) == litert(segmenter)
-    wide = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(256, 7, padding="same", activation="sigmoid")])
+    slices = keras.Input((8, 8, 3))
+    wide = keras.Model(slices, keras.layers.Conv2D(256, 7, padding="same", activation="sigmoid")(slices))
     assert len(litert(wide, half=True)) < 0.6 * len(litert(wide))

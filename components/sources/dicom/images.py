@@ -15,9 +15,13 @@ def highdicom() -> ModuleType:
     slice takes. What it finds depends on the arguments alone.
     """
     import highdicom
-    from highdicom import _standard_utils as tables
 
-    search = tables.is_attribute_in_iod
+    try:
+        from highdicom import _standard_utils as tables
+
+        search = tables.is_attribute_in_iod
+    except (ImportError, AttributeError):  # a release that keeps it elsewhere, which is slower, and right
+        return highdicom
 
     @functools.cache
     def known(attribute: str, kind: str, excluded: tuple[str, ...] | None) -> bool:
