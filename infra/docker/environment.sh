@@ -26,8 +26,9 @@ finish)
     done
     # The project lies beside the environment, in a layer of its own.
     echo /opt/glioflow > "$(echo "$VIRTUAL_ENV"/lib/python3*/site-packages)/glioflow.pth"
-    # Never compared with its source, whose time changes from build to build. Some files are for other Pythons and fail.
-    "$VIRTUAL_ENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VIRTUAL_ENV"/lib \
+    # Never compared with its source, whose time changes from build to build. What has run by now is compiled by time
+    # already, so all is compiled anew (-f). Some files are for other Pythons and fail.
+    "$VIRTUAL_ENV/bin/python" -W ignore -m compileall -q -f -j 0 --invalidation-mode unchecked-hash "$VIRTUAL_ENV"/lib \
         > /build/not-compiled.log || true
     test -n "$(find "$VIRTUAL_ENV/lib" -name '*.pyc' -print -quit)"
     python /build/sbom.py "$VIRTUAL_ENV" /usr/share/debian.tsv "$VIRTUAL_ENV/sbom.cdx.json"

@@ -146,6 +146,12 @@ class Pod:
 
     def run(self, attempt, stop_at=None):
         """Run it to its end, or until it prints `stop_at`, and then as a node's end would; returns how it ended."""
+        try:
+            return self._ended(attempt, stop_at)
+        finally:  # also when the tests are interrupted
+            engine.podman("rm", "--force", "--ignore", self.name)
+
+    def _ended(self, attempt, stop_at):
         began, lines, stopping = time.monotonic(), [], None
         words = [*self.container["command"], *self.container.get("args", [])]
         flags = [*self.flags(), "--name", self.name, "--entrypoint", json.dumps(words[:1])]
@@ -168,7 +174,6 @@ class Pod:
         outputs = (
             {each["name"]: self._output(each["valueFrom"]) for each in self._outputs()} if not state["ExitCode"] else {}
         )
-        engine.podman("rm", "--force", self.name)
         spent = time.monotonic() - began
         printed = "".join(lines)
         return Ended(self.template["name"], attempt, state["ExitCode"], state["OOMKilled"], spent, printed, outputs)

