@@ -10,7 +10,7 @@ import both_backends
 import keras
 import numpy as np
 import pytest
-from tiny_networks import settle
+from settling import settle
 
 from models.networks import losses
 

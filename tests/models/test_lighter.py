@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import small_backbone  # noqa: F401 - adds a backbone
-from tiny_networks import settle
+from settling import settle
 
 from models.networks.resunet import resunet
 from models.networks.transfer_resunet import transfer_resunet

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from settling import settle
 from small_backbone import Small
 
 from models import examples
@@ -21,28 +22,6 @@ from models.networks.resunet import resunet
 
 SIZE = 32
 FILTERS = (4, 8, 8, 8)
-
-
-def settle(network: keras.Model, low: float, high: float, seed: int) -> None:
-    """Give the batch normalisations statistics that fit images of `low` to `high` and differ from those of any batch.
-
-    Without it the signal of a deep random network fades: its outputs would be the same for all slices.
-    """
-    random = np.random.default_rng(seed)
-    coarse = random.uniform(low, high, (48, 8, 8, 3)).repeat(4, axis=1).repeat(4, axis=2)
-    images = coarse + random.uniform(-0.2, 0.2, coarse.shape) * (high - low)
-    norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    momentums = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    network(images, training=True)
-    for norm, momentum in zip(norms, momentums, strict=True):
-        norm.momentum = momentum
-        mean, variance = norm.moving_mean.numpy(), norm.moving_variance.numpy()
-        norm.moving_mean.assign(mean + random.normal(0.0, 0.1, mean.shape) * np.sqrt(variance))
-        norm.moving_variance.assign(variance * random.uniform(0.8, 1.25, variance.shape))
-        norm.gamma.assign(random.uniform(0.8, 1.25, variance.shape))
-        norm.beta.assign(random.normal(0.0, 0.1, variance.shape))
 
 
 @pytest.fixture
