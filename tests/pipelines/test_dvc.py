@@ -99,7 +99,7 @@ def test_rooms_form_no_circle():
 
 def test_networks_losses_and_metrics_know_keras_alone():
     for path in (ROOT / "models/networks").glob("*.py"):
-        if path.stem in ("export", "norms"):  # the SavedModel, and a kernel that Keras lacks
+        if path.stem in ("compiled", "export", "norms"):  # graphs, the SavedModel, and a kernel that Keras lacks
             continue
         tree = parsed(path.relative_to(ROOT).as_posix())
         top = {
