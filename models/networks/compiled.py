@@ -10,4 +10,3 @@ import functools
 import tensorflow as tf
 
 compiled = functools.partial(tf.function, autograph=False)
-unconverted = tf.autograph.experimental.do_not_convert  # for what others trace

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from models import examples
 from models.networks import preprocessing
-from models.networks.compiled import compiled, unconverted
+from models.networks.compiled import compiled
 
 SERIALIZED = tf.TensorSpec([None], tf.string, name="examples")
 
@@ -61,18 +61,20 @@ def _write(
     neighbors = neighbors_of(network)
     predict = compiled(predict, input_signature=[slices_spec(neighbors)])  # traced once for all callers
 
+    @compiled(input_signature=[slices_spec(neighbors)])
+    def from_slices(slices: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {output: predict(slices)}
+
+    @compiled(input_signature=[SERIALIZED])
     def from_examples(records: tf.Tensor) -> dict[str, tf.Tensor]:
         return {output: predict(examples.parse_images(records, neighbors))}
 
-    archive = keras.export.ExportArchive()
-    archive.track(network)
-    archive.add_endpoint(
-        "serving_default", unconverted(lambda slices: {output: predict(slices)}), [slices_spec(neighbors)]
-    )
-    archive.add_endpoint("examples", unconverted(from_examples), [SERIALIZED])
+    signatures = {"serving_default": from_slices, "examples": from_examples}
     if evaluate is not None:
-        archive.add_endpoint("evaluate", unconverted(evaluate), [SERIALIZED])
-    archive.write_out(str(folder), verbose=False)
+        signatures["evaluate"] = compiled(evaluate, input_signature=[SERIALIZED])
+    saved = tf.Module()  # Keras' own ExportArchive traces everything twice
+    saved.weights = [variable.value for variable in network.variables]
+    tf.saved_model.save(saved, str(folder), signatures=signatures)
 
 
 def export_classifier(classifier: keras.Model, folder: str | Path) -> None:
