@@ -47,14 +47,13 @@ def by_batch(repeats: int) -> None:
 
     from components.layered.reference import WEIGHTS
     from models.networks.network_files import load_network
-    from models.serving import litert_export
+    from models.serving.litert_export import litert
 
     ways = {}
     for name in ("classifier", "segmenter"):
         network = load_network(WEIGHTS / name)
         for batch in BATCHES:
-            litert_export.BATCH = batch
-            interpreter = Interpreter(model_content=litert_export.litert(network), num_threads=1)
+            interpreter = Interpreter(model_content=litert(network, batch=batch), num_threads=1)
             interpreter.allocate_tensors()
 
             def run(interpreter: Interpreter = interpreter, batch: int = batch) -> int:

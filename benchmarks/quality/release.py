@@ -45,7 +45,7 @@ def take(recipe: str, test: str, place: Path) -> dict:
 def main(recipe: str | None, test: str, place: Path) -> None:
     """Write the folder of the reference model; its README stays."""
     record = take(recipe, test, place) if recipe else read_json(FOLDER / LAYERED)
-    files = {name: litert(load_network(WEIGHTS / name), half=True) for name in LITERT}
+    files = {name: litert(load_network(WEIGHTS / name), batch=2, half=True) for name in LITERT}
     card = (FOLDER / "README.md").read_text(encoding="utf-8") if FOLDER.is_dir() else ""
     with atomic_folder(FOLDER) as part:
         write_assets(part, record | {ENTRY: described(files)}, files)

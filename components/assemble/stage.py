@@ -86,6 +86,7 @@ def _converted(model: Layered) -> dict[str, bytes]:
     """Convert both networks to LiteRT."""
     try:
         with without(UNASKED):
-            return {name: litert(network) for name, network in vars(model.networks).items()}
+            looks = 2 if model.mirror else 1
+            return {name: litert(network, batch=looks) for name, network in vars(model.networks).items()}
     except ValueError as error:
         raise UserError(f"{error}; choose another backbone") from error

@@ -25,7 +25,7 @@ def stack_neighbors(images: np.ndarray) -> np.ndarray:
     if images.shape[1] == 1:
         return images[:, 0]
     pixels = np.ascontiguousarray(images).view("V3")[..., 0]  # moved as wholes: nearly twice as fast as byte by byte
-    return np.stack(np.moveaxis(pixels, 1, 0), axis=-1).view(images.dtype)
+    return np.stack(list(np.moveaxis(pixels, 1, 0)), axis=-1).view(images.dtype)
 
 
 @dataclass(frozen=True)

@@ -8,25 +8,26 @@ import tensorflow as tf
 from models.networks.compiled import compiled
 from models.serving.lighter import lighter
 
-BATCH = 2  # slices at once; the shape is fixed, because XNNPACK runs no part of a graph whose shapes are not
 
-
-def litert(network: keras.Model, *, half: bool = False) -> bytes:
+def litert(network: keras.Model, *, batch: int = 1, half: bool = False) -> bytes:
     """Convert a network, made lighter, see `lighter`.
 
     Args:
         network: a trained classifier or segmenter, of Keras' functional kind.
+        batch: number of slices that the file takes at once: 2 for a model that also looks at the mirror image. It is
+            fixed, because XNNPACK runs no part of a graph whose shapes are not. A file that takes two needs as long for
+            one.
         half: whether weights are stored in half precision, at half the size; they are computed with in single precision
             all the same.
 
     Returns:
-        A LiteRT file that maps slices, uint8 [`BATCH`, size, size, channels], to what the network says, float32.
+        A LiteRT file that maps slices, uint8 [`batch`, size, size, channels], to what the network says, float32.
 
     Raises:
         ValueError: the network has an operation that LiteRT lacks.
     """
     network = lighter(network)
-    spec = tf.TensorSpec([BATCH, *network.input_shape[1:]], tf.uint8, name="slices")
+    spec = tf.TensorSpec([batch, *network.input_shape[1:]], tf.uint8, name="slices")
 
     @compiled(input_signature=[spec])
     def predict(slices: tf.Tensor) -> tf.Tensor:

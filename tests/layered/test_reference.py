@@ -55,7 +55,7 @@ def weights(tmp_path_factory):
 def shipped(weights, tmp_path_factory):
     """A reference model like the project's own, made of those weights."""
     folder = tmp_path_factory.mktemp("shipped") / "reference"
-    files = {name: litert(load_network(weights / name), half=True) for name in LITERT}
+    files = {name: litert(load_network(weights / name), batch=2, half=True) for name in LITERT}
     write_assets(folder, CHOSEN | {ENTRY: described(files)}, files)
     return folder
 
