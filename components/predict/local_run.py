@@ -6,12 +6,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.system import DiskFullError
 from components.io.process_pool import in_order
 from components.layered.engine import ModelFailedError
+from components.layered.record import read_record
 from components.predict import results
 from components.predict.checked_reading import lost, read_one
 from components.predict.detector import Detector, Found
@@ -39,16 +41,17 @@ class Seen:
 def predict(work: Work, out: Path, model: Path, *, engine: str | None = None, doubt: bool, overlays: bool) -> None:
     """Predict patient by patient; one that can't be read or predicted is recorded as failed, and the next one follows.
 
-    While the model runs on one patient, another process reads the next, and another thread writes the previous one; no
-    more than that is queued, so memory does not grow with the number of patients.
+    While the model is loaded or runs on one patient, another process reads the next, and another thread writes the
+    previous one; no more than that is queued, so memory does not grow with the number of patients.
     """
-    detector = Detector(model, doubt, engine)
-    reader = partial(read_one, sources=work.sources, options=options_of(detector.record))
-    with ThreadPoolExecutor(1) as aside, closing(in_order(reader, work.jobs, 1, lost)) as readings:
+    reader = partial(read_one, sources=work.sources, options=options_of(read_record(model)))
+    with closing(in_order(reader, work.jobs, 1, lost)) as readings, ThreadPoolExecutor(1) as aside:
+        first = aside.submit(lambda: list(islice(readings, 1)))  # starts that process
+        detector = Detector(model, doubt, engine)
         claim(out, model)
         writing: Future[None] | None = None
         with Pace(len(work.jobs)) as pace:
-            for (number, _), reading in zip(work.jobs, readings, strict=True):
+            for (number, _), reading in zip(work.jobs, chain(first.result(), readings), strict=True):
                 seen = predict_patient(reading, detector)
                 if writing:
                     writing.result()

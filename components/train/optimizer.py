@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from components.train.adam import Adam
+
 
 class ByUpdate(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule in updates for an optimizer that accumulates gradients: Keras asks by batch.
@@ -41,5 +43,5 @@ def optimizer(
         peak / 10, decay_steps=max(1, updates * (epochs - 1)), warmup_target=peak, warmup_steps=updates
     )
     if accumulate == 1:
-        return keras.optimizers.Adam(rate, **averaging)
-    return keras.optimizers.Adam(ByUpdate(rate, accumulate), gradient_accumulation_steps=accumulate, **averaging)
+        return Adam(rate, **averaging)
+    return Adam(ByUpdate(rate, accumulate), gradient_accumulation_steps=accumulate, **averaging)
