@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,95 +15,15 @@ from components.common.errors import UserError
 from components.common.held_stderr import without
 from components.layered.decision import threshold_before_calibration
 from components.layered.engine import Engine, ModelFailedError
-from components.layered.grid import from_grid, to_grid
+from components.layered.grid import from_grid
+from components.layered.grids import Grids
 from components.layered.litert_files import read_litert
+from components.layered.litert_network import Network
 from components.layered.record import COPY_AGAIN
 from components.metrics.temperature import apply_temperature
-from components.scans.scan import Scan, neighborhood, stack_neighbors
+from components.scans.scan import Scan
 
 UNASKED = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate")
-CHUNK = 4  # slices that a thread resamples before it takes others
-
-
-class _Network:
-    """A LiteRT file, with an interpreter for each thread that asks for one.
-
-    Args:
-        data: content of the file.
-        threads: number of threads that an interpreter uses.
-        maps: whether the network gives a map of each slice, rather than a number.
-
-    Raises:
-        ValueError, RuntimeError: LiteRT can't run it, or its inputs and outputs are not those of such a network.
-    """
-
-    def __init__(self, data: bytes, threads: int, maps: bool) -> None:
-        self.data, self.threads, self.own = data, threads, threading.local()
-        interpreter = self._interpreter()
-        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-        self.batch, height, self.size, self.channels = (int(side) for side in taken["shape"])
-        expected = [self.batch, *([self.size, self.size] if maps else []), 1]
-        if taken["dtype"] != np.uint8 or height != self.size or list(given["shape"]) != expected:
-            raise ValueError("not a network of this kind")
-        self.taken, self.given = taken["index"], given["index"]
-
-    def _interpreter(self) -> Any:
-        from ai_edge_litert.interpreter import Interpreter
-
-        return Interpreter(model_content=self.data, num_threads=self.threads)
-
-    def prepared(self) -> Any:
-        """Return this thread's interpreter, with its memory allocated."""
-        if not hasattr(self.own, "interpreter"):
-            interpreter = self._interpreter()
-            interpreter.allocate_tensors()
-            self.own.interpreter = interpreter
-        return self.own.interpreter
-
-    def __call__(self, slices: np.ndarray) -> np.ndarray:
-        """Run the network on slices on its grid, uint8 [n, size, size, channels]; float32 [n, ..., 1]."""
-        interpreter, results = self.prepared(), []
-        for start in range(0, len(slices), self.batch):
-            batch = slices[start : start + self.batch]
-            lacking = self.batch - len(batch)
-            interpreter.set_tensor(
-                self.taken, np.concatenate([batch, batch[:1].repeat(lacking, 0)]) if lacking else batch
-            )
-            interpreter.invoke()
-            results.append(interpreter.get_tensor(self.given)[: len(batch)])
-        return np.concatenate(results)
-
-
-class _Grids:
-    """Slices on the networks' grids, each resampled once for both, and where a model looks twice, mirrored.
-
-    Args:
-        images: uint8 [slices, height, width, channels].
-        stacked: whether neighbours lie along the channels already; else they are the slices before and after.
-        pool: threads that share the work.
-    """
-
-    def __init__(
-        self, images: np.ndarray, stacked: bool, sizes: set[int], mirror: bool, pool: ThreadPoolExecutor
-    ) -> None:
-        self.stacked, self.looks = stacked, 2 if mirror else 1
-        chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
-
-        def resampled(size: int) -> list[np.ndarray]:
-            parts = pool.map(lambda some: to_grid(some, size, self.looks), chunks)
-            return [np.concatenate(look) for look in zip(*parts, strict=True)]
-
-        self.grids = {size: resampled(size) for size in sizes}
-
-    def of(self, network: _Network, at: np.ndarray) -> np.ndarray:
-        """Slices as a network sees them, uint8 [looks x len(at), size, size, channels]; the mirrored ones come last."""
-        return np.concatenate([self._look(look, network.channels, at) for look in self.grids[network.size]])
-
-    def _look(self, grid: np.ndarray, channels: int, at: np.ndarray) -> np.ndarray:
-        if self.stacked:
-            beside = (grid.shape[-1] - channels) // 2  # a network that sees fewer neighbours takes the middle
-            return grid[at][..., beside : beside + channels]
-        return stack_neighbors(grid[neighborhood(len(grid), (channels // 3 - 1) // 2)[at]])
 
 
 class LiteRTEngine(Engine):
@@ -129,9 +48,9 @@ class LiteRTEngine(Engine):
         self.pool = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
         try:
             files = read_litert(folder, record)
-            networks = {name: _Network(data, threads, name == "segmenter") for name, data in files.items()}
+            networks = {name: Network(data, threads, name == "segmenter") for name, data in files.items()}
             with without(UNASKED):
-                list(self.pool.map(_Network.prepared, networks.values()))
+                list(self.pool.map(Network.prepared, networks.values()))
         except (ValueError, RuntimeError, TypeError) as error:  # nonsense, or an operation that this release lacks
             raise UserError(
                 f"{folder}: LiteRT can't run these as its networks; {COPY_AGAIN}, or install a newer glioflow"
@@ -142,16 +61,16 @@ class LiteRTEngine(Engine):
         self.sizes = {one.size for one in networks.values()}
         self.maps = None if self.mirror else self._maps
 
-    def _grids(self, images: np.ndarray, stacked: bool = True) -> _Grids:
-        return _Grids(images, stacked, self.sizes, self.mirror, self.pool)
+    def _grids(self, images: np.ndarray, stacked: bool = True) -> Grids:
+        return Grids(images, stacked, self.sizes, self.mirror, self.pool)
 
     def _each(
-        self, network: _Network, grids: _Grids, at: np.ndarray, use: Callable[[np.ndarray], np.ndarray]
+        self, network: Network, grids: Grids, at: np.ndarray, use: Callable[[np.ndarray], np.ndarray]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Run a network on the slices `at`, in all threads; yields indices and what `use` makes of the mean look."""
 
         def run(some: np.ndarray) -> np.ndarray:
-            said = network(grids.of(network, some))
+            said = network(grids.of(network.size, network.channels, some))
             if grids.looks == 2:
                 straight, mirrored = np.split(said, 2)
                 said = (straight + (mirrored[:, :, ::-1] if mirrored.ndim == 4 else mirrored)) / 2
@@ -164,13 +83,13 @@ class LiteRTEngine(Engine):
         except (ValueError, RuntimeError) as error:
             raise ModelFailedError(type(error).__name__) from error
 
-    def _tumors(self, grids: _Grids, count: int) -> np.ndarray:
+    def _tumors(self, grids: Grids, count: int) -> np.ndarray:
         """Calibrated probability of every slice, float32 [count]."""
         temperature = self.record.get("tumor_temperature", 1.0)
         said = [values for _, values in self._each(self.classifier, grids, np.arange(count), lambda values: values)]
         return apply_temperature(np.concatenate(said), temperature).astype(np.float32)
 
-    def _calibrated_maps(self, grids: _Grids, shape: tuple[int, ...]) -> np.ndarray:
+    def _calibrated_maps(self, grids: Grids, shape: tuple[int, ...]) -> np.ndarray:
         """Calibrated probability of every pixel, float32 [slices, height, width]."""
         temperature = self.record.get("mask_temperature", 1.0)
 
@@ -198,7 +117,7 @@ class LiteRTEngine(Engine):
         """See `Engine.detect`."""
         return self._serve(self._grids(scan.image, stacked=False), scan.image.shape)
 
-    def _serve(self, grids: _Grids, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    def _serve(self, grids: Grids, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
         probability = self._tumors(grids, shape[0])
         has_tumor = probability >= self.record["tumor_threshold"]
         threshold, mask = threshold_before_calibration(self.record, "mask"), np.zeros(shape[:3], np.uint8)
