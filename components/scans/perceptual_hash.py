@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import uniform_filter
 
 from components.scans.scan import FLAIR
 
@@ -23,6 +22,9 @@ def perceptual_hash(image: np.ndarray) -> str:
     Source: Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, as ImageHash has it; the
     frame is normalisation by image moments (Hu 1962, doi:10.1109/TIT.1962.1057692).
     """
+    import imagehash  # ingest needs both, and reading for a prediction does without
+    from scipy.ndimage import uniform_filter
+
     flair = np.ascontiguousarray(image[..., FLAIR])
     smooth = uniform_filter(flair.astype(np.float32), 5)  # otherwise noise would count as head
     brightest = np.percentile(smooth, 99)
@@ -32,8 +34,6 @@ def perceptual_hash(image: np.ndarray) -> str:
     # Pillow's coordinates refer to the corners of pixels.
     y, x, half = rows.mean() + 0.5, columns.mean() + 0.5, FRAME * np.sqrt((rows.var() + columns.var()) / 2)
     frame = (x - half, y - half, x + half, y + half)
-    import imagehash  # ingest needs it, and prediction does without
-
     picture = Image.fromarray(flair).transform(
         (8 * SIDE, 8 * SIDE), Image.Transform.EXTENT, frame, Image.Resampling.BILINEAR
     )
