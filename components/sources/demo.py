@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import gaussian_filter, zoom
 
 from components.common.bars import bar
 from components.common.files import atomic_folder
@@ -27,6 +26,8 @@ NO_PRE_EVERY, NO_POST_EVERY = 9, 7  # every ninth patient lacks pre-contrast, ev
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], cell: float) -> np.ndarray:
     """Smooth random field of the given shape, zero mean, unit variance; `cell` is the size of a blob in pixels."""
+    from scipy.ndimage import zoom  # slow, and other sources need none of it
+
     coarse = rng.standard_normal([max(2, int(np.ceil(n / cell))) + 1 for n in shape])
     fine = zoom(
         coarse, [n / c for n, c in zip(shape, coarse.shape, strict=True)], order=1, grid_mode=True, mode="nearest"
@@ -42,6 +43,8 @@ def patient_volume(
     Returns:
         image, uint8 [slices, size, size, 3] in 0..255, and mask, bool [slices, size, size].
     """
+    from scipy.ndimage import gaussian_filter
+
     z, y, x = np.meshgrid(
         np.linspace(-1, 1, slices), np.linspace(-1, 1, size), np.linspace(-1, 1, size), indexing="ij", sparse=True
     )
