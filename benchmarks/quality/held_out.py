@@ -62,6 +62,7 @@ class OutOfFold:
             self.pixels += PixelCalibration.of(seen.mask_probability, scan.mask)
             labels.append(scan.mask.any(axis=(1, 2)))
             outputs.append(seen.tumor_probability)
+        self.counts = np.array([len(one) for one in labels])
         self.labels, self.probabilities = np.concatenate(labels), np.concatenate(outputs)
 
     def patients(self, tumor_temperature: float, mask_temperature: float) -> Iterator[tuple[str, Scan, Views]]:

@@ -22,14 +22,14 @@ import pandas as pd
 from held_out import HeldOut, OutOfFold, folds_of, temperatures
 from pack import FOLDS
 
-from components.assemble.choices import choose, tumor_threshold
+from components.assemble.choices import choose, choose_stage1
 from components.common.files import atomic_file, write_json
 from components.common.params import load
 from components.layered.decision import decide
+from components.layered.record import stage1_threshold
 from components.metrics.mask_scores import dice, patient_scores
 from components.metrics.patient_summary import summarise_patients
 from components.metrics.slice_scores import classifier_scores
-from components.metrics.temperature import apply_temperature
 from components.sources import Source, open_source
 
 NOTHING_CHOSEN: dict[str, Any] = {
@@ -55,19 +55,21 @@ def few_scores(reference: np.ndarray, prediction: np.ndarray) -> dict[str, float
     }
 
 
-def scored(fold: HeldOut, record: dict[str, Any], gates: dict[float, float], scans: Source) -> Iterator[dict[str, Any]]:
+def scored(
+    fold: HeldOut, record: dict[str, Any], gates: dict[float, dict[str, Any]], scans: Source
+) -> Iterator[dict[str, Any]]:
     """Scores of each patient of a fold: gate on, gate off, unprocessed; its slices; and with other gates."""
     for patient, scan, seen in OutOfFold([fold], scans).patients(*temperatures(record)):
         assert scan.mask is not None
         found = decide(seen, scan.spacing, record)
         one = {"patient": patient, "site": scan.site}
         others = {"raw": seen.mask_probability >= record["mask_threshold"]}
-        for sensitivity, threshold in gates.items():
-            others[str(sensitivity)] = decide(seen, scan.spacing, record | {"tumor_threshold": threshold}).mask
+        for sensitivity, stage1 in gates.items():
+            others[str(sensitivity)] = decide(seen, scan.spacing, record | stage1).mask
         yield {
             "slices": {
                 "labels": scan.mask.any(axis=(1, 2)),
-                "probability": seen.tumor_probability,
+                "probability": found.tumor_probability,
                 "passed": found.has_tumor,
             },
             "on": one | patient_scores(scan.mask, found.mask, scan.spacing),
@@ -86,9 +88,11 @@ def fold_scored(number: int, asked: dict[str, Any]) -> tuple[dict[str, Any], lis
         if asked["fixed"]:
             return NOTHING_CHOSEN, [row for fold in tested for row in scored(fold, NOTHING_CHOSEN, {}, scans)]
         known = OutOfFold(others, scans)
-        record = choose(known, sensitivity=assemble.sensitivity, refer=assemble.refer)
-        calibrated = apply_temperature(known.probabilities, record["tumor_temperature"])
-        gates = {share: tumor_threshold(known.labels, calibrated, share) for share in SENSITIVITIES}
+        record = choose(known, sensitivity=assemble.sensitivity, refer=assemble.refer, smooth=asked["smooth"])
+        gates = {
+            share: choose_stage1(known, record["tumor_temperature"], sensitivity=share, smooth=asked["smooth"])
+            for share in SENSITIVITIES
+        }
         return record, [row for fold in tested for row in scored(fold, record, gates, scans)]
 
 
@@ -98,11 +102,15 @@ def fold_scored(number: int, asked: dict[str, Any]) -> tuple[dict[str, Any], lis
 @click.option("--classifier", "other", help="Recipe of the classifiers; without it the mask's peak stands for them.")
 @click.option("--tests", default=",".join(map(str, range(FOLDS))), help="Tags of the folds, e.g. 1-without-0.")
 @click.option("--fixed", is_flag=True, help="Choose nothing: 0.5 for both thresholds, no temperatures, no processing.")
+@click.option("--smooth/--alone", default=True, show_default=True, help="Stage 1 along a scan, or slice by slice.")
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
-def main(source: Path, recipe: str, other: str | None, tests: str, fixed: bool, place: Path) -> None:
+def main(source: Path, recipe: str, other: str | None, tests: str, fixed: bool, smooth: bool, place: Path) -> None:
     """Score the out-of-fold predictions of RECIPE."""
     tags = tests.split(",")
-    asked = {"source": source, "recipe": recipe, "other": other, "tests": tags, "fixed": fixed, "place": place}
+    asked = {
+        **{"source": source, "recipe": recipe, "other": other, "tests": tags},
+        **{"fixed": fixed, "smooth": smooth, "place": place},
+    }
     with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), max_workers=os.cpu_count()) as workers:
         *by_fold, (final, _) = workers.map(functools.partial(fold_scored, asked=asked), range(len(tags) + 1))
     rows = [{"fold": number, **row} for number, (_, scores) in enumerate(by_fold) for row in scores]
@@ -131,12 +139,13 @@ def summary(rows: list[dict], records: list[dict], final: dict) -> dict[str, Any
             for kind in gates
         },
         "classifier": {
-            **classifier_scores(labels, probability, final["tumor_threshold"]),
+            **classifier_scores(labels, probability, stage1_threshold(final)),
             "sensitivity_of_folds": float(passed[labels].mean()),
             "specificity_of_folds": float((~passed[~labels]).mean()),
         },
         "chosen_by_fold": [
-            {key: one[key] for key in ("tumor_threshold", "mask_threshold", "processing")} for one in records
+            {key: one.get(key) for key in ("tumor_threshold", "tumor_smoothing", "mask_threshold", "processing")}
+            for one in records
         ],
     }
 

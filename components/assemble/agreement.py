@@ -11,6 +11,7 @@ from components.common.errors import UserError
 from components.layered.decision import uncalibrated, unprocessed
 from components.layered.predictor import load_engine
 from components.layered.record import read_record
+from components.layered.smoothing import stage1
 from components.layered.views import Views, views
 
 CLOSE = 1e-4  # probabilities may differ by this much, and masks where a probability is this close to its threshold
@@ -44,6 +45,7 @@ def check_agreement(folder: Path, validation: ValidationViews) -> None:
 
 def _undecided(seen: Views, record: dict) -> np.ndarray:
     """Tell which pixels lie so close to a threshold that rounding decides, bool [slices, height, width]."""
-    slices = np.abs(seen.tumor_probability - record["tumor_threshold"]) <= CLOSE
+    least, most = (stage1(seen.tumor_probability + apart, record)[1] for apart in (-CLOSE, CLOSE))
+    slices = least != most  # stage 1 passes no fewer slices if a probability rises
     pixels = np.abs(seen.mask_probability - record["mask_threshold"]) <= CLOSE
     return pixels | slices[:, None, None]

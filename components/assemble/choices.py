@@ -1,7 +1,8 @@
 """All choices of a layered model, made on validation patients.
 
-They are made in this order: the temperatures, which calibrate the probabilities; stage 1's threshold; the mask's
-threshold; the 3-D processing; the doubt above which a patient is referred.
+They are made in this order: the temperatures, which calibrate the probabilities; stage 1's threshold, for a slice by
+itself; its smoothing along a scan, with a temperature and a threshold of its own; the mask's threshold; the 3-D
+processing; the doubt above which a patient is referred.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import numpy as np
 
 from components.assemble.validation_views import ValidationViews
 from components.layered.decision import doubt, unprocessed
+from components.layered.smoothing import SIGMAS, smoothed
 from components.metrics.choice import Choice
 from components.metrics.mask_scores import dice
+from components.metrics.slice_scores import auroc
 from components.metrics.temperature import apply_temperature, temperature
 
 MASK_THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
@@ -34,25 +37,65 @@ def tumor_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: 
     return float((lowest_found + (below.max() if len(below) else 0.0)) / 2)
 
 
-def choose(validation: ValidationViews, *, sensitivity: float, refer: float) -> dict[str, Any]:
-    """Make all choices; returns the content of layered.json."""
+def smoothing(labels: list[np.ndarray], probabilities: list[np.ndarray], sensitivity: float) -> dict[str, Any] | None:
+    """Choose how stage 1 is smoothed along a scan: by AUROC over all slices, the least smoothing among ties.
+
+    Args:
+        labels, probabilities: of the slices of each scan, in order; calibrated.
+        sensitivity: see `tumor_threshold`.
+
+    Returns:
+        `tumor_smoothing` of layered.json; None if no smoothing is best.
+    """
+    truth = np.concatenate(labels)
+    candidates = [np.concatenate([smoothed(one, sigma) for one in probabilities]) for sigma in SIGMAS]
+    areas = np.array([auroc(truth, candidate) or 0.0 for candidate in candidates])
+    best = int(np.flatnonzero(areas >= areas.max() - 1e-9)[0])
+    if not SIGMAS[best]:
+        return None
+    of_scans = temperature(candidates[best], truth)
+    threshold = tumor_threshold(truth, apply_temperature(candidates[best], of_scans), sensitivity)
+    return {"sigma": SIGMAS[best], "temperature": of_scans, "threshold": threshold}
+
+
+def choose_stage1(
+    validation: ValidationViews, tumor_temperature: float, *, sensitivity: float, smooth: bool
+) -> dict[str, Any]:
+    """Choose when a slice passes stage 1, by itself and, if `smooth`, in a scan; returns entries of layered.json."""
+    calibrated = apply_temperature(validation.probabilities, tumor_temperature)
+    chosen: dict[str, Any] = {"tumor_threshold": tumor_threshold(validation.labels, calibrated, sensitivity)}
+    if smooth:
+        ends = np.cumsum(validation.counts)[:-1]
+        along = smoothing(np.split(validation.labels, ends), np.split(calibrated, ends), sensitivity)
+        chosen |= {"tumor_smoothing": along} if along else {}
+    return chosen
+
+
+def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smooth: bool = False) -> dict[str, Any]:
+    """Make all choices; returns the content of layered.json.
+
+    Args:
+        validation: what both stages say of the validation patients.
+        sensitivity: share of tumour slices that stage 1 has to find.
+        refer: share of the patients that a human should look at first.
+        smooth: whether stage 1 may be smoothed along a scan.
+    """
     temperatures = (
         temperature(validation.probabilities, validation.labels),
         validation.pixels.temperature(),
     )
-    calibrated = apply_temperature(validation.probabilities, temperatures[0])
-    threshold = tumor_threshold(validation.labels, calibrated, sensitivity)
+    stage1 = choose_stage1(validation, temperatures[0], sensitivity=sensitivity, smooth=smooth)
     scores = []
     for _, scan, seen in validation.patients(*temperatures):
         assert scan.mask is not None
         if scan.mask.any():
-            rules = ({"tumor_threshold": threshold, "mask_threshold": t} for t in MASK_THRESHOLDS)
+            rules = (stage1 | {"mask_threshold": t} for t in MASK_THRESHOLDS)
             scores.append([dice(scan.mask, unprocessed(seen, rule)) for rule in rules])
     by_threshold = np.mean(scores, axis=0)
     record: dict[str, Any] = {
         "tumor_temperature": temperatures[0],
         "mask_temperature": temperatures[1],
-        "tumor_threshold": threshold,
+        **stage1,
         "validation_sensitivity": sensitivity,
         "mask_threshold": float(MASK_THRESHOLDS[by_threshold.argmax()]),
         "processing": {"largest": False, "min_ml": 0.0},

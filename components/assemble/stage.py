@@ -35,6 +35,7 @@ def assemble(
     sensitivity: float,
     refer: float,
     mirror: bool = False,
+    smooth: bool = False,
     slices: Options | None = None,
 ) -> dict[str, Any]:
     """Make all choices on the validation patients and write the layered model.
@@ -46,6 +47,7 @@ def assemble(
         sensitivity: share of tumour slices that stage 1 has to find.
         refer: share of the patients that a human should look at first.
         mirror: whether both stages also see the mirror image of every slice.
+        smooth: whether stage 1 may be smoothed along a scan.
         slices: how volumes were resampled to slices, recorded for prediction.
 
     Returns:
@@ -68,7 +70,7 @@ def assemble(
             "neighbors": model.neighbors,
             "mirror": mirror,
             "slices": brought,
-            **choose(validation, sensitivity=sensitivity, refer=refer),
+            **choose(validation, sensitivity=sensitivity, refer=refer, smooth=smooth),
         }
         files = _converted(model)
         record[ENTRY] = described(files)

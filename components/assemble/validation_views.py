@@ -17,7 +17,14 @@ from models.serving.layered_model import Layered
 
 
 class ValidationViews:
-    """The validation patients as the networks see them, kept on disk between the choices."""
+    """The validation patients as the networks see them, kept on disk between the choices.
+
+    Attributes:
+        labels: whether each slice shows tumour, bool [slices]; patient after patient.
+        probabilities: what stage 1 says of them, uncalibrated, 0..1 [slices].
+        counts: number of slices of each patient, int [patients].
+        pixels: calibration of the segmenter.
+    """
 
     def __init__(self, model: Layered, scans: str | Path, names: list[str], folder: Path) -> None:
         self.scans, self.names, self.folder = scans, names, folder
@@ -31,6 +38,7 @@ class ValidationViews:
             probabilities.append(seen.tumor_probability)
             kept = {kind: part.astype(np.float32) for kind, part in vars(seen).items() if part is not None}
             np.savez(folder / f"{name}.npz", **kept)
+        self.counts = np.array([len(one) for one in labels])
         self.labels, self.probabilities = np.concatenate(labels), np.concatenate(probabilities)
 
     def patients(self, tumor_temperature: float, mask_temperature: float) -> Iterator[tuple[str, Scan, Views]]:

@@ -11,7 +11,7 @@ import pandas as pd
 from components.common.predictions import read_patients, read_slices, records
 from components.common.tables import with_reviews
 from components.evaluate.cohorts import cohorts
-from components.layered.record import read_record
+from components.layered.record import read_record, stage1_threshold
 from components.metrics.clusters import cluster_interval
 from components.metrics.intervals import interval
 from components.metrics.patient_summary import summarise_patients
@@ -53,7 +53,7 @@ def summarise(
     gated = read_patients(predictions).merge(described, on="patient", validate="one_to_one")
     names = slices["patient"].to_numpy()
     labels, probabilities = slices["has_tumor"].to_numpy(), slices["tumor_probability"].to_numpy()
-    threshold, spread = record["tumor_threshold"], cluster_interval(auroc, names, labels, probabilities, seed=seed)
+    threshold, spread = stage1_threshold(record), cluster_interval(auroc, names, labels, probabilities, seed=seed)
     return {
         "data": "synthetic" if bool(gated["synthetic"].any()) else "scans",
         "classifier": {

@@ -1,6 +1,7 @@
 """From probabilities to a decision: temperatures, thresholds, gate, 3-D processing and doubt, all in one place.
 
-The graph of the SavedModel makes the same decisions for single slices; tests compare the two.
+The graph of the SavedModel makes the same decisions for single slices; tests compare the two. Only a scan has slices
+beside each other, so only here does stage 1 see them together.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from components.layered.smoothing import stage1
 from components.layered.views import Views
 from components.metrics.components3d import keep_components
 from components.metrics.doubt import expected_dice
@@ -21,7 +23,7 @@ class Prediction:
     """A decision about a scan.
 
     Attributes:
-        tumor_probability: float [slices].
+        tumor_probability: float [slices], after smoothing along the scan if the model has that.
         has_tumor: bool [slices], slices that pass stage 1.
         mask: bool [slices, height, width], the result: stage 2 on the slices that pass stage 1, after 3-D processing.
         unprocessed: the same before 3-D processing.
@@ -58,12 +60,16 @@ def uncalibrated(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record that decides the same by uncalibrated probabilities: temperatures of 1, thresholds moved."""
     outputs = ("tumor", "mask")
     moved = {f"{output}_threshold": threshold_before_calibration(record, output) for output in outputs}
+    if rule := record.get("tumor_smoothing"):
+        both = record.get("tumor_temperature", 1.0) * rule["temperature"]
+        threshold = float(apply_temperature(rule["threshold"], 1 / both))
+        moved["tumor_smoothing"] = rule | {"temperature": 1.0, "threshold": threshold}
     return record | moved | {f"{output}_temperature": 1.0 for output in outputs}
 
 
 def unprocessed(seen: Views, record: dict[str, Any]) -> np.ndarray:
     """Stage 2 on the slices that pass stage 1, before 3-D processing: bool [slices, height, width]."""
-    has_tumor = seen.tumor_probability >= record["tumor_threshold"]
+    _, has_tumor = stage1(seen.tumor_probability, record)
     return (seen.mask_probability >= record["mask_threshold"]) & has_tumor[:, None, None]
 
 
@@ -74,17 +80,17 @@ def doubt(seen: Views, spacing: tuple[float, float, float], record: dict[str, An
 
 def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> Prediction:
     """Apply the thresholds and the processing of layered.json."""
-    has_tumor = seen.tumor_probability >= record["tumor_threshold"]
+    probability, has_tumor = stage1(seen.tumor_probability, record)
     predicted = seen.mask_probability >= record["mask_threshold"]
     gated = unprocessed(seen, record)
     mask = keep_components(gated, spacing, **record["processing"])
     same = np.array_equal(predicted, gated)  # if stage 1 removes nothing, processing one of them is enough
     mean = seen.mean
-    p = np.clip(seen.tumor_probability.astype(float), 1e-12, 1 - 1e-12)
+    p = np.clip(probability.astype(float), 1e-12, 1 - 1e-12)
     entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
     of_mask = [1 - expected_dice(m, d) if d.any() else 0.0 for m, d in zip(mean, mask, strict=True)]
     return Prediction(
-        seen.tumor_probability,
+        probability,
         has_tumor,
         mask,
         gated,

@@ -35,4 +35,4 @@ class Engine(ABC):
 
     @abstractmethod
     def detect(self, scan: Scan) -> dict[str, np.ndarray]:
-        """Return what `serve` says of all slices of a scan."""
+        """Return what `serve` says of all slices of a scan, with stage 1 smoothed along it if the model has that."""

@@ -20,6 +20,7 @@ from components.layered.grids import Grids
 from components.layered.litert_files import read_litert
 from components.layered.litert_network import Network
 from components.layered.record import COPY_AGAIN
+from components.layered.smoothing import stage1
 from components.metrics.temperature import apply_temperature
 from components.scans.scan import Scan
 
@@ -111,15 +112,19 @@ class LiteRTEngine(Engine):
 
     def serve(self, slices: np.ndarray) -> dict[str, np.ndarray]:
         """See `Engine.serve`."""
-        return self._serve(self._grids(slices), slices.shape)
+        grids = self._grids(slices)
+        probability = self._tumors(grids, len(slices))
+        return self._drawn(grids, slices.shape, probability, probability >= self.record["tumor_threshold"])
 
     def detect(self, scan: Scan) -> dict[str, np.ndarray]:
         """See `Engine.detect`."""
-        return self._serve(self._grids(scan.image, stacked=False), scan.image.shape)
+        grids = self._grids(scan.image, stacked=False)
+        return self._drawn(grids, scan.image.shape, *stage1(self._tumors(grids, len(scan.image)), self.record))
 
-    def _serve(self, grids: Grids, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-        probability = self._tumors(grids, shape[0])
-        has_tumor = probability >= self.record["tumor_threshold"]
+    def _drawn(
+        self, grids: Grids, shape: tuple[int, ...], probability: np.ndarray, has_tumor: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Run stage 2 on the slices that pass stage 1."""
         threshold, mask = threshold_before_calibration(self.record, "mask"), np.zeros(shape[:3], np.uint8)
 
         def use(maps: np.ndarray) -> np.ndarray:

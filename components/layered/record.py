@@ -33,6 +33,16 @@ def _is_processing(value: Any) -> bool:
     return type(value.get("largest", False)) is bool and _is_number(least) and least >= 0
 
 
+def _is_smoothing(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"sigma", "temperature", "threshold"}
+        and _is_temperature(value["sigma"])
+        and _is_temperature(value["temperature"])
+        and _is_fraction(value["threshold"])
+    )
+
+
 # The entries of layered.json that a decision needs, and those that models of earlier versions lack.
 NEEDED: dict[str, Callable[[Any], bool]] = {
     "neighbors": lambda value: type(value) is int and value >= 0,
@@ -43,6 +53,7 @@ NEEDED: dict[str, Callable[[Any], bool]] = {
 OPTIONAL: dict[str, Callable[[Any], bool]] = {
     "tumor_temperature": _is_temperature,
     "mask_temperature": _is_temperature,
+    "tumor_smoothing": _is_smoothing,
     "mirror": lambda value: type(value) is bool,
     "refer_at_doubt": _is_number,
 }
@@ -81,6 +92,11 @@ def read_record(folder: str | Path) -> dict[str, Any]:
         if name in record and not is_valid(record[name]):
             raise UserError(f"{folder}: {LAYERED} is damaged: {name} can't be {record[name]!r:.40}; {COPY_AGAIN}")
     return record
+
+
+def stage1_threshold(record: dict[str, Any]) -> float:
+    """Lowest probability at which a slice of a scan passes stage 1, after smoothing if the model has that."""
+    return record.get("tumor_smoothing", {}).get("threshold", record["tumor_threshold"])
 
 
 def digest(folder: str | Path) -> str:

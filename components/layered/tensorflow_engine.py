@@ -12,6 +12,7 @@ from components.common.errors import UserError
 from components.common.plain_path import plain_path
 from components.layered.engine import Engine, ModelFailedError
 from components.layered.record import COPY_AGAIN, saved_model
+from components.layered.smoothing import stage1
 from components.layered.views import Stages
 from components.scans.scan import Scan
 
@@ -64,5 +65,21 @@ class TensorFlowEngine(Engine):
 
     def detect(self, scan: Scan) -> dict[str, np.ndarray]:
         """See `Engine.detect`."""
-        batches = [self.serve(batch) for batch in scan.batches(BATCH, self.record["neighbors"])]
-        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        slices = scan.batches(BATCH, self.record["neighbors"])
+        if "tumor_smoothing" not in self.record:
+            return _joined([self.serve(batch) for batch in slices])
+        # The graph knows no slices beside each other, so stage 2 runs on all.
+        found = _joined([self._drawn(batch) for batch in slices])
+        probability, has_tumor = stage1(found["tumor_probability"], self.record)
+        mask = found["mask"] * has_tumor[:, None, None]
+        return {"tumor_probability": probability, "has_tumor": has_tumor, "mask": mask}
+
+    def _drawn(self, slices: np.ndarray) -> dict[str, np.ndarray]:
+        """Both stages on every slice: `tumor_probability`, and `mask` as uint8 {0, 1}."""
+        found = self.stages(slices)
+        mask = (found["mask_probability"] >= self.record["mask_threshold"]).astype(np.uint8)
+        return {"tumor_probability": found["tumor_probability"], "mask": mask}
+
+
+def _joined(batches: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from components.layered.record import stage1_threshold
 from components.report.curves import risk_table, roc_table
 from components.report.panels import Panel
 from components.report.run_data import LOWEST, Run
@@ -26,7 +27,7 @@ def _roc(run: Run) -> Panel:
     chart.line([0, 1], [0, 1], "pale")
     chart.line(table["false_positive_rate"].tolist(), table["true_positive_rate"].tolist(), "one")
     chart.dots([1 - found["specificity"]], [found["sensitivity"]], "two")
-    threshold = number(run.record["tumor_threshold"])
+    threshold = number(stage1_threshold(run.record))
     words = (
         f"ROC curve of the classifier on {count(len(run.slices), 'test slice')}, area {number(found['auroc'])} where "
         f"chance has 0.5; at the threshold {threshold} it finds {percent(found['sensitivity'])} of the tumour slices, "

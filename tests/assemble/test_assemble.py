@@ -8,7 +8,7 @@ import pytest
 from layered_models import NETWORKS, write_trained
 from scipy.special import expit, logit
 
-from components.assemble.choices import MASK_THRESHOLDS, ROUNDING
+from components.assemble.choices import MASK_THRESHOLDS, ROUNDING, smoothing
 from components.assemble.stage import assemble
 from components.common.errors import UserError
 from components.common.layout import ENGINES, LAYERED, SERVING
@@ -225,6 +225,16 @@ def test_what_rounding_makes_of_a_network_that_is_too_sure_is_no_disagreement(tr
     monkeypatch.setattr("components.assemble.stage.litert", rounded)
     monkeypatch.setattr(Layered, "save", lambda self, folder: folder.mkdir())  # comes after the comparison
     assert run(trained, tmp_path / "layered")["tumor_temperature"] > 5
+
+
+def test_smoothed_along_scans_both_engines_still_agree(trained, tmp_path, scans, raw):
+    names = (*NETWORKS, "scans", "splits.csv")
+    record = assemble(*(trained / name for name in names), tmp_path / "layered", **PARAMETERS, smooth=True)
+    labels = [scan.mask.any(axis=(1, 2)) for scan in scans]
+    calibrated = [cooled(p, record["tumor_temperature"]) for p, _ in raw]
+    assert record.get("tumor_smoothing") == pytest.approx(smoothing(labels, calibrated, PARAMETERS["sensitivity"]))
+    found = [Predictor(tmp_path / "layered", engine).engine.detect(scans[0]) for engine in ENGINES]
+    assert np.array_equal(found[0]["mask"], found[1]["mask"])
 
 
 def test_without_a_tumour_on_the_validation_side_nothing_is_chosen_or_written(trained, scans, tmp_path):

@@ -94,6 +94,30 @@ def test_the_gate_keeps_slices_from_stage_2(folder, engines):
         predictor.record["tumor_threshold"] = changed
 
 
+def test_both_smooth_stage_1_along_a_scan_but_not_what_is_served(engines):
+    scan = noisy_scan(9)
+    alone = engines[1].engine.detect(scan)
+    along = {"sigma": 1.0, "temperature": 1.2, "threshold": float(np.median(alone["tumor_probability"]))}
+    batch = next(scan.batches(9, engines[0].record["neighbors"]))
+    for predictor in engines:
+        predictor.record["tumor_smoothing"] = along
+    try:
+        found, expected = (predictor.engine.detect(scan) for predictor in engines)
+        decided = engines[0](scan)[1]
+        served = engines[0].serve(batch)
+    finally:
+        for predictor in engines:
+            del predictor.record["tumor_smoothing"]
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
+        assert found[name].dtype == value.dtype
+    assert 0 < found["has_tumor"].mean() < 1
+    assert np.ptp(found["tumor_probability"]) < np.ptp(alone["tumor_probability"])
+    assert np.array_equal(found["mask"] > 0, decided.mask)
+    np.testing.assert_allclose(found["tumor_probability"], decided.tumor_probability, atol=1e-6)
+    np.testing.assert_allclose(served["tumor_probability"], alone["tumor_probability"], atol=1e-5)
+
+
 def test_converting_twice_gives_the_same_bytes_and_half_precision_half_of_them():
     _, segmenter = lopsided(0)
     assert litert(segmenter) == litert(segmenter)

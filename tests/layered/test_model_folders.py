@@ -111,6 +111,11 @@ def test_a_folder_without_all_choices_is_refused(tmp_path, text, says):
             ("processing", value)
             for value in (None, [], {"min_ml": None}, {"min_ml": -1}, {"largest": 1}, {"least": 2})
         ),
+        *(
+            ("tumor_smoothing", {"sigma": 1.0, "temperature": 1.0, "threshold": 0.5} | wrong)
+            for wrong in ({"sigma": 0}, {"sigma": None}, {"temperature": -1}, {"threshold": 2}, {"more": 1})
+        ),
+        *(("tumor_smoothing", value) for value in (None, {}, {"sigma": 1.0}, 1.0)),
         ("mirror", "no"),
         ("refer_at_doubt", float("inf")),
     ],

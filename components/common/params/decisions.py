@@ -13,6 +13,7 @@ class Assemble(Group):
     sensitivity: Share
     refer: Share
     mirror: bool
+    smooth: bool
 
 
 class Evaluate(Group):
