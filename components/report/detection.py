@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -95,6 +97,19 @@ def calibration_words(run: Run) -> list[str]:
         f"Both are after temperature scaling on validation patients: {number(found['tumor_temperature'], 2)} for the "
         f"classifier, {number(found['mask_temperature'], 2)} for the segmenter. A temperature "
         "above 1 softens a network's probabilities, one below 1 sharpens them.",
+        *_smoothing_words(run.record),
+    ]
+
+
+def _smoothing_words(record: dict[str, Any]) -> list[str]:
+    if "tumor_smoothing" not in record:
+        return []
+    rule = record["tumor_smoothing"]
+    return [
+        "The classifier's probabilities here are those of slices in their scan: each is weighed together with the "
+        f"slices beside it (standard deviation {number(rule['sigma'], 1)} slices, temperature "
+        f"{number(rule['temperature'], 2)}, both chosen on validation patients). A slice by itself, as a server sees "
+        "it, is judged without."
     ]
 
 

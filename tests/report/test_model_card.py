@@ -128,3 +128,16 @@ def test_findings_and_refusals_come_before_any_number(tmp_path, tiny_params):
     card = card_of(made_up_run(tmp_path / "run", tiny_params, model=over_confident), tmp_path)
     assert card.index("**NOT BLESSED**") < card.index("OVER-CONFIDENT") < card.index("## The model")
     assert "- Refused: " in card
+
+
+def test_smoothing_along_a_scan_is_named_where_a_model_has_it(run, tmp_path):
+    assert "smooth" not in card_of(run, tmp_path)
+    run.record["tumor_smoothing"] = {"sigma": 1.5, "temperature": 1.21, "threshold": 0.437}
+    card = card_of(run, tmp_path)
+    assert "\n\nWithin a scan, stage 1 weighs each slice together with those beside it" in card
+    for value in ("1.5 slices", "1.210", "0.437"):
+        assert value in card, value
+    assert "stage 1's smoothing and the 3-D processing, is in" in card
+    assert "(standard deviation 1.5 slices, temperature 1.21," in card
+    page = section(page_of(run, tmp_path), "detection")
+    assert "the threshold, 0.437" in page
