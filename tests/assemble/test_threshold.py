@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.assemble.choices import ROUNDING, smoothing, tumor_threshold
+from components.assemble.choices import ROUNDING, choose_stage1, smoothing, tumor_threshold
 from components.layered.smoothing import smoothed
 from components.metrics.temperature import apply_temperature
 
@@ -66,6 +68,11 @@ def test_slices_of_one_scan_do_not_reach_into_the_next():
     labels = [np.ones(6, bool), np.zeros(6, bool)] * 4
     said = [np.clip(0.2 + 0.6 * one + rng.normal(0, 0.35, 6), 0.01, 0.99) for one in labels]
     chosen = smoothing(labels, said, 0.9)
+    kept = SimpleNamespace(labels=np.concatenate(labels), probabilities=np.concatenate(said), counts=[6] * 8)
+    softened = [apply_temperature(one, 1.3) for one in said]
+    made = choose_stage1(kept, 1.3, sensitivity=0.9, smooth=True)
+    assert made["tumor_smoothing"] == pytest.approx(smoothing(labels, softened, 0.9))
+    assert choose_stage1(kept, 1.3, sensitivity=0.9, smooth=False).keys() == {"tumor_threshold"}
     apart = np.concatenate([smoothed(one, chosen["sigma"]) for one in said])
     together = smoothed(np.concatenate(said), chosen["sigma"])
     truth = np.concatenate(labels)
