@@ -2,7 +2,7 @@
 
 Takes the two networks that `train.py --test none` trained on all patients, or those of a fold, in half precision, and
 the choices that `score.py` made on out-of-fold predictions. Without `--recipe`, it converts the weights in `reference/`
-once more.
+once more, with the choices made before or with those of `--choices FILE`.
 """
 
 from __future__ import annotations
@@ -40,11 +40,15 @@ def take(recipe: str, test: str, place: Path) -> dict:
 
 @click.command()
 @click.option("--recipe")
+@click.option("--choices", type=click.Path(exists=True, path_type=Path), help="What score.py chose since.")
 @click.option("--test", default="none", show_default=True, help="Fold whose networks to take.")
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
-def main(recipe: str | None, test: str, place: Path) -> None:
+def main(recipe: str | None, choices: Path | None, test: str, place: Path) -> None:
     """Write the folder of the reference model; its README stays."""
     record = take(recipe, test, place) if recipe else read_json(FOLDER / LAYERED)
+    if choices:
+        record.pop("tumor_smoothing", None)  # which the new choices may lack
+        record |= read_json(choices)
     files = {name: litert(load_network(WEIGHTS / name), batch=2, half=True) for name in LITERT}
     card = (FOLDER / "README.md").read_text(encoding="utf-8") if FOLDER.is_dir() else ""
     with atomic_folder(FOLDER) as part:
