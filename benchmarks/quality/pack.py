@@ -49,7 +49,7 @@ class Pack:
         """All slices, as a training takes them."""
         number = np.repeat(np.arange(len(self.patients)), self.patients["slices"])
         order = np.arange(len(number))
-        return Slices(self.images, self.masks, order, number, number, self.masks.any(axis=(1, 2, 3)))
+        return Slices(self.images, self.masks, order, patients=number, has_tumor=self.masks.any(axis=(1, 2, 3)))
 
 
 def packed(source: Path, size: int, seed: int, place: Path, *, scaled_by_volume: bool = False) -> Pack:

@@ -20,6 +20,9 @@ class Slices:
         patients: number of each slice's patient, int [slices], from 0.
         has_tumor: bool [slices].
         people: fingerprints of the persons, sorted.
+
+    Raises:
+        TypeError: `has_tumor` holds numbers, by which a sampler would take every slice for one with tumour.
     """
 
     images: np.ndarray
@@ -28,6 +31,11 @@ class Slices:
     patients: np.ndarray
     has_tumor: np.ndarray
     people: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is no answer to yes or no."""
+        if self.has_tumor.dtype != bool:
+            raise TypeError(f"has_tumor must be bool, and is {self.has_tumor.dtype}")
 
     def __len__(self) -> int:
         return len(self.order)

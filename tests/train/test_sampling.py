@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from components.common.errors import UserError
 from components.train.sampling import Sampler, shuffled_stream
+from components.train.training_slices import Slices
 
 labels = st.lists(st.booleans(), min_size=1, max_size=40).map(np.array)
 batches = st.integers(1, 20)
@@ -147,3 +148,9 @@ def test_slices_with_more_tumour_come_more_often_and_none_is_forgotten():
     sampler = Sampler(has_tumor, 1000, 1, 1.0, patients=patients, area=area)
     shares = np.bincount(sampler(0), minlength=5) / 1000
     np.testing.assert_allclose(shares, 0.1 + area / 200, atol=0.05)
+
+
+def test_slices_without_a_yes_or_no_are_refused():
+    masks, number = np.zeros((3, 4, 4, 1), np.uint8), np.arange(3)
+    with pytest.raises(TypeError, match="has_tumor must be bool, and is int"):
+        Slices(masks, masks, number, number, number)
