@@ -1,9 +1,9 @@
 """What a change of the recipe brings, patient by patient, on folds that none of the networks has seen.
 
-    python benchmarks/quality/compare.py --source kaggle_3m --against reference --tests 1,3 together symmetric
+    python benchmarks/quality/compare.py --source kaggle_3m --against reference --tests 1,3 together slim
 
 `train.py` comes before, for every recipe and fold. Nothing is chosen: threshold 0.5, the mean of each slice's
-prediction and its mirror image's, no 3-D processing. `together+symmetric` names the mean of two recipes' predictions.
+prediction and its mirror image's, no 3-D processing. `together+slim` names the mean of two recipes' predictions.
 Prints a table, and writes each patient's score as a row of a CSV file, by the patient's fingerprint.
 """
 
@@ -16,11 +16,11 @@ import click
 import numpy as np
 import pandas as pd
 from held_out import HeldOut, folds_of
+from score import FALSE_AREA, few_scores
 from train import recipe_params
 
 from components.common.files import atomic_file, read_json
 from components.metrics.intervals import interval
-from components.metrics.mask_scores import dice
 from components.metrics.slice_scores import auroc
 from components.scans.identity import fingerprint
 from components.sources import Source, open_source
@@ -45,35 +45,28 @@ def scores(fold: HeldOut, scans: Source) -> tuple[list[dict], list[pd.DataFrame]
         assert scan is not None
         assert scan.mask is not None
         peak, probability = fold.of(patient, scan.image.shape[1])
-        mask, has_tumor = probability >= 0.5, scan.mask.any(axis=(1, 2))
-        rows.append(
-            {
-                "patient": fingerprint(patient),
-                "site": scan.site,
-                "volume_dice": dice(scan.mask, mask),
-                "false_positive_pixels_per_empty_slice": mask[~has_tumor].sum() / max(1, (~has_tumor).sum()),
-            }
-        )
-        slices.append(pd.DataFrame({"has_tumor": has_tumor, "peak": peak}))
+        one = {"patient": fingerprint(patient), "site": scan.site}
+        rows.append(one | few_scores(scan.mask, probability >= 0.5))
+        slices.append(pd.DataFrame({"has_tumor": scan.mask.any(axis=(1, 2)), "peak": peak}))
     return rows, slices
 
 
-def cell(values: np.ndarray, statistic: str = "mean", sign: str = "") -> str:
-    """A number and its interval over patients."""
-    of = interval(values, statistic, seed=recipe_params("reference").seed)
+def cell(values: np.ndarray, seed: int, sign: str = "") -> str:
+    """A mean over patients and its interval."""
+    of = interval(values, seed=seed)
     return f"{of.value:{sign}.3f} ({of.low:{sign}.3f} to {of.high:{sign}.3f})"
 
 
 def row(name: str, table: pd.DataFrame, base: pd.DataFrame, slices: pd.DataFrame, minutes: float) -> str:
     """One recipe's line of the table."""
-    found = table["volume_dice"].to_numpy()
-    gain = "" if table is base else cell(found - base["volume_dice"].to_numpy(), sign="+")
+    found, seed = table["volume_dice"].to_numpy(), recipe_params("reference").seed
+    gain = "" if table is base else cell(found - base["volume_dice"].to_numpy(), seed, "+")
     worst = np.percentile(found, 10)
-    false = table["false_positive_pixels_per_empty_slice"].mean()
+    false = table[FALSE_AREA].mean()
     area = auroc(slices["has_tumor"].to_numpy(), slices["peak"].to_numpy())
     cells = (
         f"`{name}`",
-        cell(found),
+        cell(found, seed),
         gain,
         f"{np.median(found):.3f}",
         f"{worst:.3f}",

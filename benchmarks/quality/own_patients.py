@@ -19,13 +19,13 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
+from compare import cell as interval_cell
 from held_out import held_out
 from pack import Pack, packed
 from train import by_volume, predict, recipe_params, train
 
 from components.common.files import atomic_file
 from components.common.params import Params
-from components.metrics.intervals import interval
 from components.metrics.mask_scores import dice
 from components.scans.identity import fingerprint
 from components.sources import open_source
@@ -155,8 +155,7 @@ def table(rows: pd.DataFrame, counts: list[int], seed: int) -> str:
         found = rows[(rows["patients"] == count) & (rows["start"] == start)]
         if found.empty:
             return "none"
-        of = interval(found.groupby("tested")["volume_dice"].mean().to_numpy(), seed=seed)
-        return f"{of.value:.3f} ({of.low:.3f} to {of.high:.3f})"
+        return interval_cell(found.groupby("tested")["volume_dice"].mean().to_numpy(), seed)
 
     return "\n".join(f"| {count} | {cell(count, IMAGENET)} | {cell(count, REFERENCE)} |" for count in counts)
 
