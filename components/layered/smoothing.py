@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from components.layered.record import stage1_threshold
-from components.metrics.temperature import apply_temperature
+from components.metrics.temperature import apply_temperature, logits
 
 SIGMAS = (0.0, 0.5, 1.0, 1.5)  # standard deviations to choose from, in slices; the first changes nothing
 # What a slice may contribute at most, as a probability from either end: beyond it, the last bit of a float32 near 1,
@@ -29,8 +29,8 @@ def smoothed(probability: np.ndarray, sigma: float) -> np.ndarray:
     """
     if not sigma:
         return probability
-    logits = logit(np.clip(probability.astype(float), LEAST, 1 - LEAST))
-    return expit(ndimage.gaussian_filter1d(logits, sigma, mode="nearest")).astype(np.float32)
+    alone = logits(np.clip(probability, LEAST, 1 - LEAST))
+    return expit(ndimage.gaussian_filter1d(alone, sigma, mode="nearest")).astype(np.float32)
 
 
 def stage1(probability: np.ndarray, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
