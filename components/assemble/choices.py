@@ -71,7 +71,7 @@ def choose_stage1(
     return chosen
 
 
-def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smooth: bool = False) -> dict[str, Any]:
+def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smooth: bool) -> dict[str, Any]:
     """Make all choices; returns the content of layered.json.
 
     Args:
@@ -98,7 +98,6 @@ def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smo
         **stage1,
         "validation_sensitivity": sensitivity,
         "mask_threshold": float(MASK_THRESHOLDS[by_threshold.argmax()]),
-        "processing": {"largest": False, "min_ml": 0.0},
     }
     choice = Choice()
     for _, scan, seen in validation.patients(*temperatures):

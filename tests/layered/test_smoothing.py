@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from components.layered.decision import decide, uncalibrated, unprocessed
 from components.layered.record import stage1_threshold
-from components.layered.smoothing import LEAST, SIGMAS, smoothed, stage1
+from components.layered.smoothing import SIGMAS, smoothed, stage1
 from components.layered.views import Views
 
 RULE = {"sigma": 1.0, "temperature": 1.0, "threshold": 0.5}
@@ -48,11 +48,22 @@ def test_a_lone_negative_slice_inside_a_tumour_passes():
 
 @given(of_slices, some_sigmas)
 def test_what_comes_out_lies_between_what_went_in(said, sigma):
-    inside = np.clip(said, LEAST, 1 - LEAST)
+    inside = np.clip(said, 0.001, 0.999)
     found = smoothed(said, sigma)
     assert found.shape == said.shape
     assert (found >= inside.min() - 1e-6).all()
     assert (found <= inside.max() + 1e-6).all()
+
+
+def test_sure_slices_count_as_one_in_a_thousand():
+    ends = np.array([0, 0, 0, 1, 1, 1], np.float32)
+    assert smoothed(ends, 0.5) == pytest.approx(smoothed(np.clip(ends, 0.001, 0.999), 0.5), abs=1e-6)
+    assert 0.001 <= smoothed(ends, 0.5).min() < smoothed(ends, 0.5).max() <= 0.999 + 1e-6
+
+
+def test_it_is_chosen_from_none_and_half_slices():
+    assert SIGMAS[0] == 0
+    assert np.diff(SIGMAS) == pytest.approx([0.5, 0.5, 0.5])
 
 
 @given(of_slices, some_sigmas, st.floats(0, 0.2))
@@ -80,6 +91,7 @@ def test_without_smoothing_a_slice_is_judged_by_itself():
     probability, passes = stage1(said, alone)
     assert probability is said
     assert passes.tolist() == [False, True, False]
+    assert stage1(np.float32([0.4]), {"tumor_threshold": np.float32(0.4)})[1].all()  # at the threshold, it passes
     assert (stage1_threshold(alone), stage1_threshold(RECORD | {"tumor_threshold": 0.1})) == (0.4, 0.5)
 
 
