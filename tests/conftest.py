@@ -45,6 +45,8 @@ def _turn(item):
 
 
 ROOT = Path(__file__).resolve().parent.parent
+SUPPORT = ROOT / "tests" / "support"
+IMPORTS = os.pathsep.join(map(str, (ROOT, ROOT / "tests", SUPPORT)))  # PYTHONPATH of a process that imports helpers
 LGG = ROOT.parent / "shared" / "lgg"
 
 # Sizes at which a test of the machinery takes seconds; nothing is learned at them.

@@ -27,15 +27,16 @@ def test_no_two_test_modules_have_the_same_name():
 
 
 def test_a_folder_of_tests_can_be_run_alone():
-    """What tests of several folders share lies in tests/: pytest finds helpers there, and in a test's own folder."""
+    """What tests of several folders share lies in tests/support: pytest finds helpers there, and in a test's folder."""
     tests = ROOT / "tests"
+    shared = (tests, tests / "support")
     helpers = {path.stem: path.parent for path in tests.rglob("*.py") if not path.name.startswith("test_")}
     assert len(helpers) > 50
     assert [
         (path.relative_to(tests).as_posix(), name)
         for path in tests.rglob("*.py")
         for name in _imported(path)
-        if helpers.get(name, tests) not in (tests, path.parent)
+        if helpers.get(name, tests) not in (*shared, path.parent)
     ] == []
 
 

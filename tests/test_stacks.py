@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT, tiny_tree
+from conftest import IMPORTS, ROOT, SUPPORT, tiny_tree
 from whole_project import BIN, NO_FLOORS, commit, copied
 
 from pipelines import stack
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.nightly  # whole runs in both stacks
 DATA = ["demo", "ingest", "split", "convert", "validate"]
 TRAINING = ["train classifier", "train segmenter", "assemble"]
 JUDGING = ["evaluate", "report", "push"]
-OUTPUTS = f"PYTHONPATH={ROOT}:{ROOT / 'tests'} python {ROOT / 'tests' / 'layered_outputs.py'}"
+OUTPUTS = f"PYTHONPATH={IMPORTS} python {SUPPORT / 'layered_outputs.py'}"
 MODERN = [sys.executable, str(ROOT / "infra" / "modern.py")]
 
 

@@ -59,7 +59,7 @@ def cell(values: np.ndarray, seed: int, sign: str = "") -> str:
 
 def row(name: str, table: pd.DataFrame, base: pd.DataFrame, slices: pd.DataFrame, minutes: float) -> str:
     """One recipe's line of the table."""
-    found, seed = table["volume_dice"].to_numpy(), recipe_params("reference").seed
+    found, seed = table["volume_dice"].to_numpy(), recipe_params(name.split("+")[0]).seed
     gain = "" if table is base else cell(found - base["volume_dice"].to_numpy(), seed, "+")
     worst = np.percentile(found, 10)
     false = table[FALSE_AREA].mean()

@@ -7,15 +7,15 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import IMPORTS, SUPPORT
 
 pytestmark = pytest.mark.long
 
 
 def killing(*arguments):
     """What `killing.py` says of its kills."""
-    command = [sys.executable, ROOT / "tests" / "killing.py", *arguments]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    command = [sys.executable, SUPPORT / "killing.py", *arguments]
+    environment = {**os.environ, "PYTHONPATH": IMPORTS}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-1000:] + result.stderr[-3000:]
     return result.stdout

@@ -114,7 +114,7 @@ def extended(tmp_path_factory):
 
 def check(extended, *words):
     """Run a command in the copy; it has to end well."""
-    paths = [extended, *(extended / "tests" / name for name in ("", "evaluate"))]
+    paths = [extended, *(extended / "tests" / name for name in ("", "support", "evaluate"))]
     result = command(*words, cwd=extended, PYTHONPATH=":".join(map(str, paths)))
     assert result.returncode == 0, result.stdout + result.stderr
 

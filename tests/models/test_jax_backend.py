@@ -4,12 +4,12 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import both_backends
 import keras
 import numpy as np
 import pytest
+from conftest import IMPORTS, ROOT
 from settling import settle
 
 from models.networks import losses
@@ -19,12 +19,11 @@ pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed"),
 ]
 
-ROOT = Path(__file__).parents[2]
 UNDER_JAX = {
     "KERAS_BACKEND": "jax",
     "JAX_PLATFORMS": "cpu",
     "XLA_FLAGS": "--xla_backend_optimization_level=0",  # what runs once is compiled sooner
-    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+    "PYTHONPATH": IMPORTS,
 }
 
 

@@ -92,7 +92,7 @@ def test_what_kills_the_process_again_and_again_is_a_failure(tmp_path, model, de
 
 @pytest.mark.parametrize("note", ["drop.json", "done"])
 def test_a_kill_on_either_side_of_the_rename_leaves_one_result(tmp_path, model, detector, patients, monkeypatch, note):
-    """All other moments are left to the night: tests/killing.py."""
+    """All other moments are left to the night: tests/support/killing.py."""
     write = deliveries.write_json
 
     def killed(path, value):

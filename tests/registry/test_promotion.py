@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import IMPORTS
 from dvc_project import run
 from tagged import GATE, LONG_AGO, MODELS, tag, tags
 
@@ -205,7 +205,7 @@ def test_a_tag_that_a_killed_promotion_left_counts_as_far_as_the_remote_has_it(r
         "from tagged import GATE; from components.registry.promotion import promote; "
         "promote('v1.0.0', 'staging', GATE, seed=1, remote='origin')"
     )
-    path = os.pathsep.join(map(str, (ROOT, ROOT / "tests", Path(__file__).parent)))
+    path = os.pathsep.join([IMPORTS, str(Path(__file__).parent)])
     done = subprocess.run([sys.executable, "-c", code], cwd=registry, env={**os.environ, "PYTHONPATH": path})
     assert done.returncode == -signal.SIGKILL
     assert set(tags(registry)) == {"layered#staging#1"}

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.internal.conjecture import providers
 
-KEPT = Path(__file__).resolve().parents[1] / ".hypothesis" / "examples"
+KEPT = Path(__file__).resolve().parents[2] / ".hypothesis" / "examples"
 # No time is a finding: a busy machine draws slowly.
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 # For tests whose examples share the folder that a fixture gives to the test.

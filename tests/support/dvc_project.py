@@ -1,4 +1,4 @@
-"""Git repositories with DVC in them, whose store is in the bucket of tests/gcs_server.py; by the real commands."""
+"""Git repositories with DVC in them, whose store is in the bucket of gcs_server.py; by the real commands."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
-from conftest import ROOT, tiny_tree
+from conftest import IMPORTS, SUPPORT, tiny_tree
 from small_backbone import Small
 
 from components.common import params as parameters
@@ -110,10 +110,9 @@ def run(network, params, sides, run_dir, **arguments):
 
 def drive(folder, *arguments):
     """Run `training_driver.py` in a folder; returns what it printed."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    command = [sys.executable, ROOT / "tests" / "training_driver.py", *arguments]
+    command = [sys.executable, SUPPORT / "training_driver.py", *arguments]
     (folder / "temporary").mkdir(exist_ok=True)  # killed processes clear nothing away
-    places = {"PYTHONPATH": paths, "TMPDIR": str(folder / "temporary")}
+    places = {"PYTHONPATH": IMPORTS, "TMPDIR": str(folder / "temporary")}
     environment = {**os.environ, **places, "TQDM_DISABLE": "1"}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-3000:]

@@ -1,0 +1,115 @@
+"""The cross-validation of docs/results.md, on made-up scans: what learns, what is tested, and what is scored."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from conftest import ROOT
+from tiny_training import spotted_scan
+from written_scans import write_kaggle
+
+PATIENTS = [f"TCGA_{site}_{number}_20000101" for site in ("CS", "DU") for number in range(5000, 5006)]
+RECIPES = """
+tiny:
+  set:
+    segmenter.backbone: null
+    segmenter.weights: none
+    segmenter.filters: [8, 16]
+    segmenter.neighbors: 0
+    segmenter.image_size: 32
+    segmenter.epochs: 12
+    segmenter.learning_rate: 3.0e-3
+    segmenter.precision: float32
+    classifier.backbone: MobileNet
+    classifier.weights: none
+    classifier.strategy: finetune
+    classifier.neighbors: 0
+    classifier.image_size: 32
+    classifier.epochs: 1
+    classifier.precision: float32
+"""
+
+
+@pytest.fixture(scope="module")
+def quality():
+    """The modules of benchmarks/quality, which import each other by their bare names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.syspath_prepend(str(ROOT / "benchmarks" / "quality"))
+        before = set(sys.modules)
+        import compare
+        import pack
+        import score
+        import train
+
+        yield {module.__name__: module for module in (compare, pack, score, train)}
+        for name in ("compare", "held_out", "pack", "score", "train"):
+            if name not in before:
+                sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quality") / "kaggle_3m"
+    for patient in PATIENTS:
+        write_kaggle(folder, spotted_scan(patient))
+    return folder
+
+
+def test_slices_with_tumor_are_known_as_such(quality, source, tmp_path):
+    pack = quality["pack"].packed(source, 32, 1, tmp_path)
+    slices = pack.slices()
+    assert slices.has_tumor.tolist() == [2 <= number < 7 for number in range(8)] * len(PATIENTS)
+    assert np.array_equal(slices.patients, np.repeat(np.arange(len(PATIENTS)), 8))
+    assert np.array_equal(slices.masks[:, ..., 0] == 255, slices.masks[..., 0] > 0)
+    assert sorted(pack.patients["fold"].unique()) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.nightly  # ten trainings
+def test_every_patient_is_tested_once_by_networks_that_have_not_seen_it(quality, source, tmp_path, monkeypatch):
+    file = tmp_path / "recipes.yaml"
+    file.write_text(RECIPES)
+    monkeypatch.setattr(quality["train"], "RECIPES", file)
+    place = tmp_path / "place"
+    common = ["--source", str(source), "--place", str(place)]
+
+    def run(module, *arguments):
+        ended = CliRunner().invoke(quality[module].main, [*common, *arguments], catch_exceptions=False)
+        assert ended.exit_code == 0, ended.output
+        return ended.output
+
+    tested = []
+    for fold in range(5):
+        for network in ("segmenter", "classifier"):
+            run("train", "--recipe", "tiny", "--network", network, "--test", str(fold))
+            folder = place / "tiny" / f"{network}-{fold}"
+            with np.load(folder / "held_out.npz") as found:
+                names, seen = found["patients"].tolist(), found["seen"]
+            people = json.loads((folder / "network.json").read_text())["made_from"]["people"]
+            fingerprints = {quality["compare"].fingerprint(name) for name in names}
+            assert len(people) + len(names) == len(PATIENTS)
+            assert not fingerprints & set(people)
+            assert len(seen) == 8 * len(names)
+        tested += names
+    assert sorted(tested) == PATIENTS
+
+    compared = run("compare", "--against", "tiny", "--tests", "0,1", "tiny", "--out", str(tmp_path / "out.csv"))
+    assert "| `tiny` |" in compared
+    rows = pd.read_csv(tmp_path / "out.csv")
+    assert rows["volume_dice"].mean() > 0.3
+    assert not rows["patient"].isin(PATIENTS).any()
+
+    asked = {"source": source, "recipe": "tiny", "other": "tiny", "tests": list("01234"), "place": place}
+    asked |= {"fixed": False, "smooth": True}
+    by_fold = [quality["score"].fold_scored(fold, asked) for fold in range(6)]  # by `main` in processes of their own
+    scored = [{"fold": fold, **row} for fold, (_, of_fold) in enumerate(by_fold) for row in of_fold]
+    assert sorted(row["on"]["patient"] for row in scored) == PATIENTS
+    assert by_fold[5][1] == []  # the last chooses on all folds and scores none
+    said = quality["score"].summary(scored, [record for record, _ in by_fold[:5]], by_fold[5][0])
+    assert said["segmenter"]["volume_dice_mean"] > 0.3
+    assert said["classifier"]["auroc"] > 0.3
