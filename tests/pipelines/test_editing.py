@@ -169,7 +169,7 @@ def test_a_value_is_yaml_and_a_path_is_a_path(setting, place, value):
 def test_a_parameter_of_each_scale_is_set_for_the_chosen_one():
     text, told = params_text.put(TEXT, ["segmenter.epochs=5", "scale=laptop"], "params.yaml")
     assert yaml.safe_load(text)["segmenter"]["epochs"] == read_params()["segmenter"]["epochs"] | {"laptop": 5}
-    assert told == ["scale: demo -> laptop", "segmenter.epochs.laptop: 24 -> 5"]
+    assert told == ["scale: demo -> laptop", "segmenter.epochs.laptop: 15 -> 5"]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,13 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 from conftest import ROOT
 from tiny_training import spotted_scan
 from written_scans import write_kaggle
+
+from components.common import params
 
 PATIENTS = [f"TCGA_{site}_{number}_20000101" for site in ("CS", "DU") for number in range(5000, 5006)]
 RECIPES = """
@@ -68,6 +71,15 @@ def test_slices_with_tumor_are_known_as_such(quality, source, tmp_path):
     assert np.array_equal(slices.patients, np.repeat(np.arange(len(PATIENTS)), 8))
     assert np.array_equal(slices.masks[:, ..., 0] == 255, slices.masks[..., 0] > 0)
     assert sorted(pack.patients["fold"].unique()) == [0, 1, 2, 3, 4]
+
+
+def test_scale_laptop_trains_the_segmenter_that_was_measured(quality):
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    usual = params.parse(tree | {"scale": "laptop"}).segmenter
+    recipe = quality["train"].recipe_params("longer")
+    same = {"weights": usual.weights, "patience": usual.patience}  # a file instead of a download; and none is stopped
+    assert recipe.segmenter.model_copy(update=same) == usual
+    assert usual.weights == "imagenet"
 
 
 @pytest.mark.nightly  # ten trainings
