@@ -94,7 +94,7 @@ def scored(folder: Path, pack: Pack, names: list[str], source: Path, tag: str) -
 
 @click.command()
 @click.option("--source", required=True, type=click.Path(exists=True, path_type=Path), help="Scans, kaggle_3m.")
-@click.option("--recipe", default="reference", show_default=True)
+@click.option("--recipe", default="longer", show_default=True)
 @click.option("--site", default="CS", show_default=True)
 @click.option("--sizes", default="0,2,4,8", show_default=True, help="Numbers of its patients to learn from.")
 @click.option("--draws", default=5, show_default=True)

@@ -2,7 +2,7 @@
 
 `score.py` comes before:
 
-    python benchmarks/quality/plots.py --source kaggle_3m --segmenter reference --classifier reference --out docs/images
+    python benchmarks/quality/plots.py --source kaggle_3m --segmenter longer --classifier longer --out docs/images
 
 Every patient's volume Dice by site; and the patients who fare worst, as outlines of reference and prediction on the
 slice where the reference is largest, drawn with the choices of all folds; the scores are those of the table.

@@ -1,4 +1,4 @@
-"""Make the reference model that the project ships: `python benchmarks/quality/release.py --recipe reference`.
+"""Make the reference model that the project ships: `python benchmarks/quality/release.py --recipe longer`.
 
 Takes the two networks that `train.py --test none` trained on all patients, or those of a fold, in half precision, and
 the choices that `score.py` made on out-of-fold predictions. Without `--recipe`, it converts the weights in `reference/`

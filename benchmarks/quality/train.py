@@ -1,7 +1,7 @@
 """Train one recipe on some folds and say what it thinks of the others; the parts of a cross-validation.
 
-    python benchmarks/quality/train.py --source kaggle_3m --recipe reference --network segmenter --test 0
-    python benchmarks/quality/train.py --source kaggle_3m --recipe reference --network segmenter --test none
+    python benchmarks/quality/train.py --source kaggle_3m --recipe longer --network segmenter --test 0
+    python benchmarks/quality/train.py --source kaggle_3m --recipe longer --network segmenter --test none
     python benchmarks/quality/train.py --source kaggle_3m --recipe plain --network segmenter --test 1 --unseen 0
 
 The first is fold 0 of the cross-validation, the second trains on all patients, the third is an experiment: tested on

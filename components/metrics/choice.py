@@ -1,8 +1,10 @@
 """Choose the 3-D processing on validation patients, one patient at a time.
 
-Components below a size are removed. Keeping only the largest, as is customary for this data, is no candidate: if a
-false blob outgrows the tumour, the patient loses all of it, and so few patients show that that validation can favour
-it nevertheless (docs/results.md: one fold of five did, and lost a patient). Doing nothing wins ties.
+Components below a size are removed, if that is sure to help: the gain has to exceed its standard error over patients,
+and no patient may lose the whole tumour. Else nothing is done, because the few patients of a validation favour large
+sizes by chance, and another patient's only finding is then removed (docs/results.md). For the same reason a quarter of
+a millilitre is the most, and keeping only the largest component, as is customary for this data, is no candidate: if a
+false blob outgrows the tumour, the patient loses all of it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from components.metrics.components3d import Processing, label_components
 from components.metrics.surface import Spacing
 
 # From the least processing to the most: the first of the best wins.
-CANDIDATES = tuple(Processing(min_ml=min_ml) for min_ml in (0.0, 0.05, 0.1, 0.25, 0.5, 1.0))
+CANDIDATES = tuple(Processing(min_ml=min_ml) for min_ml in (0.0, 0.05, 0.1, 0.25))
 
 
 def candidate_dice(reference: np.ndarray, prediction: np.ndarray, spacing: Spacing) -> np.ndarray:
@@ -38,11 +40,13 @@ class Choice:
         patients: number of patients with a tumour in the reference; others say nothing about volume Dice.
         total: sum of their volume Dice [candidates].
         lost: number of them that score 0 [candidates].
+        squares: sum of the squares of what each candidate gains them over doing nothing [candidates].
     """
 
     patients: int = 0
     total: np.ndarray = field(default_factory=lambda: np.zeros(len(CANDIDATES)))
     lost: np.ndarray = field(default_factory=lambda: np.zeros(len(CANDIDATES), int))
+    squares: np.ndarray = field(default_factory=lambda: np.zeros(len(CANDIDATES)))
 
     @classmethod
     def of(cls, reference: np.ndarray, prediction: np.ndarray, spacing: Spacing) -> Choice:
@@ -50,15 +54,26 @@ class Choice:
         if not reference.any():
             return cls()
         dice = candidate_dice(reference, prediction, spacing)
-        return cls(1, dice, (dice == 0).astype(int))
+        return cls(1, dice, (dice == 0).astype(int), (dice - dice[0]) ** 2)
 
     def __add__(self, other: Choice) -> Choice:
-        return Choice(self.patients + other.patients, self.total + other.total, self.lost + other.lost)
+        return Choice(
+            self.patients + other.patients,
+            self.total + other.total,
+            self.lost + other.lost,
+            self.squares + other.squares,
+        )
 
     def best(self) -> Processing:
-        """The candidate with the highest mean volume Dice; the least processing among ties, and without patients."""
+        """The candidate with the highest mean volume Dice among those that are sure to help, the least among ties."""
+        patients = max(self.patients, 1)
+        gain = (self.total - self.total[0]) / patients
+        variance = np.maximum(self.squares / patients - gain**2, 0.0)
+        error = np.sqrt(variance / max(patients - 1, 1))
         # Sums in a different order differ in the last digits, which must not decide.
-        return CANDIDATES[int(np.flatnonzero(self.total >= self.total.max() - 1e-9 * max(self.patients, 1))[0])]
+        helps = (gain > np.maximum(error * (1 + 1e-9), 1e-9)) & (self.lost <= self.lost[0])
+        gain = np.where(helps, gain, 0.0)
+        return CANDIDATES[int(np.flatnonzero(gain >= gain.max() - 1e-9)[0])]
 
     def table(self) -> pd.DataFrame:
         """The evidence, one row per candidate: largest, min_ml, volume_dice_mean, patients_at_zero, patients."""

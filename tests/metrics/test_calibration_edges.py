@@ -65,8 +65,8 @@ def test_a_mistake_on_one_side_is_enough_to_learn_from(said, labels):
 def test_a_tie_is_a_billionth_a_patient_and_no_more():
     def best(patients, ahead):
         total = np.full(len(CANDIDATES), 0.5 * patients)
-        total[4] += ahead
+        total[-1] += ahead
         return Choice(patients, total, np.zeros(len(CANDIDATES), int)).best()
 
     assert best(1, 0.9e-9) == best(1000, 0.9e-6) == CANDIDATES[0]
-    assert best(1, 1.5e-9) == best(1000, 1.5e-6) == CANDIDATES[4]
+    assert best(1, 1.5e-9) == best(1000, 1.5e-6) == CANDIDATES[-1]

@@ -28,7 +28,7 @@ def test_every_candidate_scores_what_doing_it_scores(reference, prediction):
 
 def test_the_grid_goes_from_the_least_processing_to_the_most():
     assert CANDIDATES[0] == Processing(largest=False, min_ml=0)
-    assert [c.min_ml for c in CANDIDATES] == [0, 0.05, 0.1, 0.25, 0.5, 1]
+    assert [c.min_ml for c in CANDIDATES] == [0, 0.05, 0.1, 0.25]
     assert not any(c.largest for c in CANDIDATES)
 
 
@@ -55,14 +55,27 @@ def test_specks_are_removed_by_the_smallest_size_that_does_it():
     assert chosen(patient(40, 2), patient(90, 1)).best() == Processing(min_ml=0.1)  # 2 voxels are 0.09 ml
 
 
+def test_what_may_help_by_chance_is_not_done():
+    """Of gains g and twice 0, the mean is g / 3, and so is its standard error: sqrt(2 g^2 / 9 / 2)."""
+    assert chosen(patient(40, 2), patient(40), patient(40)).best() == Processing()
+    assert chosen(patient(40, 2), patient(40, 1), patient(40)).best() == Processing(min_ml=0.1)
+
+
+def test_what_takes_a_tumour_away_is_not_done_however_much_it_helps_others():
+    helped = [patient(40, 5)] * 9
+    assert chosen(*helped).best() == Processing(min_ml=0.25)  # 5 voxels are 0.225 ml
+    assert chosen(*helped, patient(5)).best() == Processing()
+    assert chosen(*helped, patient(6)).best() == Processing(min_ml=0.25)
+
+
 def test_a_tumour_that_a_false_blob_outgrows_is_not_given_up_for_others_without_it():
-    patients = [patient(40, 30), patient(90, 25), patient(20, 25)]
+    patients = [patient(40, 30), patient(90, 25), patient(5, 25)]
     choice = chosen(*patients)
     table = choice.table().set_index("min_ml")
     assert not choice.best().largest
     assert table.loc[0, "patients_at_zero"] == 0
-    assert table.loc[0, "volume_dice_mean"] == pytest.approx((80 / 110 + 180 / 205 + 40 / 65) / 3)
-    assert table.loc[1, "patients_at_zero"] == 1  # 20 voxels are 0.9 ml, and go
+    assert table.loc[0, "volume_dice_mean"] == pytest.approx((80 / 110 + 180 / 205 + 10 / 35) / 3)
+    assert table.loc[0.25, "patients_at_zero"] == 1  # 5 voxels are 0.225 ml, and go
     assert (table["patients"] == 3).all()
 
 
@@ -73,13 +86,14 @@ def test_order_and_merging_do_not_matter():
     assert other.patients == one.patients == 5
     assert other.total == pytest.approx(one.total)
     assert (other.lost == one.lost).all()
+    assert other.squares == pytest.approx(one.squares)
     assert other.best() == one.best()
 
 
 def test_rounding_does_not_break_a_tie():
-    nudged = np.full(6, 2.0)
-    nudged[5] += 1e-12
-    assert Choice(3, nudged, np.zeros(6, int)).best() == Processing()
+    nudged = np.full(len(CANDIDATES), 2.0)
+    nudged[-1] += 1e-12
+    assert Choice(3, nudged).best() == Processing()
 
 
 def test_a_patient_without_tumour_says_nothing():
