@@ -71,7 +71,7 @@ class Choice:
         variance = np.maximum(self.squares / patients - gain**2, 0.0)
         error = np.sqrt(variance / max(patients - 1, 1))
         # Sums in a different order differ in the last digits, which must not decide.
-        helps = (gain > np.maximum(error * (1 + 1e-9), 1e-9)) & (self.lost <= self.lost[0])
+        helps = (gain > error * (1 + 1e-9)) & (self.lost <= self.lost[0])
         gain = np.where(helps, gain, 0.0)
         return CANDIDATES[int(np.flatnonzero(gain >= gain.max() - 1e-9)[0])]
 

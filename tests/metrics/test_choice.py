@@ -61,6 +61,37 @@ def test_what_may_help_by_chance_is_not_done():
     assert chosen(patient(40, 2), patient(40, 1), patient(40)).best() == Processing(min_ml=0.1)
 
 
+def best_of(*rows):
+    """The choice from each patient's Dice after each candidate."""
+    dice = np.array(rows)
+    squares = ((dice - dice[:, :1]) ** 2).sum(axis=0)
+    return Choice(len(dice), dice.sum(axis=0), (dice == 0).sum(axis=0), squares).best().min_ml
+
+
+def test_a_gain_has_to_exceed_its_standard_error():
+    def gaining(*gains):
+        return [[0.5, 0.5, 0.5, 0.5 + gain] for gain in gains]
+
+    assert best_of(*gaining(0.1, 0.1, -0.04)) == 0.25  # 0.0533, of which the standard error is 0.0467
+    assert best_of(*gaining(0.1, 0.1, -0.06)) == 0  # 0.0467 of 0.0533
+    assert best_of(*gaining(0.1, -0.01)) == 0  # 0.045 of 0.055
+    assert best_of(*gaining(0.1, 0.01)) == 0.25
+    assert best_of(*gaining(0.1)) == 0.25  # one patient has no standard error
+
+
+def test_squares_are_of_the_gain_over_doing_nothing():
+    gain = 1 - 80 / 81
+    assert Choice.of(*patient(40, 1)).squares == pytest.approx([0, gain**2, gain**2, gain**2])
+
+
+def test_no_candidate_may_lose_a_patient_whom_doing_nothing_finds():
+    helped = [[0.5, 0.8, 0.8, 0.8]] * 20
+    assert best_of(*helped, [0.5, 0.0, 0.0, 0.0]) == 0
+    assert best_of(*helped, [0.5, 0.0, 0.0, 0.5]) == 0.25
+    assert best_of(*helped, [0.5, 0.5, 0.5, 0.0]) == 0.05
+    assert best_of(*helped, [0.0, 0.0, 0.0, 0.0]) == 0.05
+
+
 def test_what_takes_a_tumour_away_is_not_done_however_much_it_helps_others():
     helped = [patient(40, 5)] * 9
     assert chosen(*helped).best() == Processing(min_ml=0.25)  # 5 voxels are 0.225 ml
