@@ -103,10 +103,13 @@ def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smo
     for _, scan, seen in validation.patients(*temperatures):
         assert scan.mask is not None
         choice += Choice.of(scan.mask, unprocessed(seen, record), scan.spacing)
-    record["processing"] = vars(choice.best())
+    best, evidence = choice.best(), choice.table()
+    record["processing"] = vars(best)
     doubts = [doubt(seen, scan.spacing, record) for _, scan, seen in validation.patients(*temperatures)]
     return record | {
-        "validation_volume_dice_mean": float(choice.table()["volume_dice_mean"].max()),
-        "processing_evidence": choice.table().to_dict("records"),
+        "validation_volume_dice_mean": float(
+            evidence.loc[evidence["min_ml"] == best.min_ml, "volume_dice_mean"].iloc[0]
+        ),
+        "processing_evidence": evidence.to_dict("records"),
         "refer_at_doubt": float(np.quantile(doubts, 1 - refer)),
     }

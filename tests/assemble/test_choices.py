@@ -93,3 +93,14 @@ def test_as_many_patients_are_referred_as_asked_for(validation, record):
     doubts = [doubt(one, SPACING, record) for one in seen]
     assert [number for number in range(6) if doubts[number] > record["refer_at_doubt"]] == [int(np.argmax(doubts))]
     assert sorted(doubts)[-2] == pytest.approx(record["refer_at_doubt"])
+
+
+def test_the_score_is_that_of_what_is_done_and_not_of_what_may_be_better_by_chance():
+    class OneBlob(Validation):
+        def __init__(self):
+            super().__init__()
+            self.seen[4].mask_probability[BLOB] = OUTSIDE  # so that one patient alone would gain
+
+    found = choose(OneBlob(), sensitivity=1.0, refer=0.2, smooth=False)
+    assert found["processing"] == {"largest": False, "min_ml": 0.0}
+    assert found["validation_volume_dice_mean"] == found["processing_evidence"][0]["volume_dice_mean"] < 1.0
