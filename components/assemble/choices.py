@@ -107,9 +107,7 @@ def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smo
     record["processing"] = vars(best)
     doubts = [doubt(seen, scan.spacing, record) for _, scan, seen in validation.patients(*temperatures)]
     return record | {
-        "validation_volume_dice_mean": float(
-            evidence.loc[evidence["min_ml"] == best.min_ml, "volume_dice_mean"].iloc[0]
-        ),
+        "validation_volume_dice_mean": float(evidence.set_index("min_ml")["volume_dice_mean"][best.min_ml]),
         "processing_evidence": evidence.to_dict("records"),
         "refer_at_doubt": float(np.quantile(doubts, 1 - refer)),
     }
