@@ -28,6 +28,7 @@ tiny:
     segmenter.epochs: 12
     segmenter.learning_rate: 3.0e-3
     segmenter.precision: float32
+    segmenter.average: 0
     classifier.backbone: MobileNet
     classifier.weights: none
     classifier.strategy: finetune
