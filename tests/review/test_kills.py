@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import IMPORTS
 
 KILLING = Path(__file__).with_name("killing_review.py")
 
 
 def killing(folder, *arguments):
-    path = os.pathsep.join([str(KILLING.parent), str(KILLING.parent.parent), os.environ.get("PYTHONPATH", "")])
     run = subprocess.run(
         [sys.executable, KILLING, arguments[0], folder, *arguments[1:]],
-        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": IMPORTS}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout

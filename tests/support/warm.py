@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from conftest import ROOT
+from conftest import IMPORTS
 from whole_project import BIN
 
 from pipelines import times
@@ -46,7 +46,7 @@ def warm():
         program.write_text(ASK.format(python=sys.executable, address=str(address)), encoding="utf-8")
         program.chmod(0o755)
         command = [sys.executable, __file__, address]
-        settings = {**os.environ, "PYTHONPATH": str(ROOT)}
+        settings = {**os.environ, "PYTHONPATH": IMPORTS}
         with (
             log.open("w") as printed,
             subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=printed) as server,
