@@ -50,14 +50,18 @@ def test_what_can_t_be_read_is_told_in_one_line(tmp_path, monkeypatch, new, says
     assert files(tmp_path) == before
 
 
+SHARED_RATE = [
+    ("head_learning_rate: 1.0e-3", "head_learning_rate: &r 1.0e-3"),
+    ("rate: {demo: 2.0e-3, laptop: 1.0e-3, full: 2.0e-3}", "rate: *r"),
+]
+
+
 @pytest.mark.parametrize(
     ("changes", "parameter"),
     [
         ([("margin: 0.02", "<<: {margin: 0.02}")], "gate.margin"),  # a merge key brings it in
-        ([("head_learning_rate: 1.0e-3", "head_learning_rate: &r 1.0e-3"), ("rate: 2.0e-3", "rate: *r")],
-         "classifier.head_learning_rate"),  # another one refers to it
-        ([("head_learning_rate: 1.0e-3", "head_learning_rate: &r 1.0e-3"), ("rate: 2.0e-3", "rate: *r")],
-         "segmenter.learning_rate"),  # it refers to another one
+        (SHARED_RATE, "classifier.head_learning_rate"),  # another one refers to it
+        (SHARED_RATE, "segmenter.learning_rate"),  # it refers to another one
     ],
 )  # fmt: skip
 def test_a_value_that_others_share_is_left_to_an_editor(tmp_path, monkeypatch, changes, parameter):
