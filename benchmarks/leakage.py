@@ -1,7 +1,7 @@
 """What a split of slices measures: `python benchmarks/leakage.py --source kaggle_3m`.
 
-Every patient gets a label by lot, so there is nothing to learn, and an honest test says 0.5. Whatever is above it is
-memory: the classifier knows the patient again. Reference: Yagis et al. 2021, doi:10.1038/s41598-021-01681-w, where
+Every patient gets a random label, so there is nothing to learn, and an honest test scores 0.5. Anything above that is
+memory: the classifier recognises the patient. Reference: Yagis et al. 2021, doi:10.1038/s41598-021-01681-w, where
 networks reach 96 % on random labels with a split of slices, 50 % with one of patients.
 
 The classifier is the nearest neighbour among slices of 32 x 32 pixels: memory and nothing else. Which slice is nearest

@@ -1,7 +1,7 @@
 """How courses and notebooks feed such networks: what `benchmarks/training.py` compares with.
 
 One slice after the other is read with scikit-image, made float64, standardised, and handed to `fit` by a Python
-generator. Written anew after what such notebooks have in common; nothing in it is slow on purpose.
+generator. Rewritten from what such notebooks have in common; nothing in it is slow on purpose.
 """
 
 from __future__ import annotations

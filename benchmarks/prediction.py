@@ -1,8 +1,8 @@
 """How fast is `glioflow predict`? `make bench-predict SOURCE=kaggle_3m [MODEL=reference]`.
 
-A layered model, without MODEL that in `artifacts/`, on pictures as they lie on disk, with LiteRT and with TensorFlow.
+A layered model (without MODEL, the one in `artifacts/`), on pictures on disk, with LiteRT and with TensorFlow.
 The engines take turns on the same patients, several times; each run is a process of its own, from its start to the last
-file. What a start costs is what one patient takes; medians, and the ratio of each pair. Then LiteRT on all patients:
+file. One patient shows what a start costs; medians, and the ratio of each pair. Then LiteRT on all patients:
 peak memory, beside that for the largest patient alone. CPU seconds stand beside, which other work on the machine
 disturbs less. Beside the model in `artifacts/` the way of notebooks, on a sample of the slices: read one picture with
 scikit-image, `model.predict` it with either network, threshold.

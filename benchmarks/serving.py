@@ -1,4 +1,4 @@
-"""How much does `glioflow serve` bear? `make bench-serve MODEL=DIR`.
+"""How much load can `glioflow serve` take? `make bench-serve MODEL=DIR`.
 
 Sixteen users, each sending one request after the other for a minute: a synthetic slice of 256 x 256 pixels as PNG.
 Prints requests a second, the times of the middle one and of the slowest in a hundred, and what failed.

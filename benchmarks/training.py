@@ -5,8 +5,8 @@ Three tables, all as slices per second, medians of turns taken one after the oth
     input     the input path alone: notebook style, from shards (decoding them into the cache), from the cache
     steps     whole training steps of each network and strategy, as `params.yaml` has them at scale full: as trained;
               the twin that gets one and the same batch again and again, without any loading; notebook style
-    memory    peak of a training's own memory with 1, 2 and 4 times the patients; pages of the cache file don't count,
-              which the system takes back when it needs them
+    memory    peak of a training's own memory with 1, 2 and 4 times the patients; pages of the cache file, which the
+              system takes back when it needs them, don't count
 
 ResNet50 starts from random weights where ImageNet's can't be downloaded: they cost the same.
 """

@@ -2,7 +2,7 @@
 
     python benchmarks/quality/compare.py --source kaggle_3m --against reference --tests 1,3 together slim
 
-`train.py` comes before, for every recipe and fold. Nothing is chosen: threshold 0.5, the mean of each slice's
+Run `train.py` first, for every recipe and fold. Nothing is chosen: threshold 0.5, the mean of each slice's
 prediction and its mirror image's, no 3-D processing. `together+slim` names the mean of two recipes' predictions.
 Prints a table, and writes each patient's score as a row of a CSV file, by the patient's fingerprint.
 """

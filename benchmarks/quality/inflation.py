@@ -2,9 +2,9 @@
 
     python benchmarks/quality/inflation.py --recipe NAME
 
-`train.py --test 1 --unseen 0`, once as it is and once with `--by-slice`, come before: as many slices to train on and to
-test on, of the same patients, but drawn by lot. Scores are by slice, because patients are no longer whole, and of the
-slices that both have tested: others may be easier.
+Run `train.py --test 1 --unseen 0` first, once as it is and once with `--by-slice`, which draws as many slices to train
+on and to test on, from the same patients, at random. Scores are by slice, because patients are no longer whole, and
+cover only the slices that both have tested: others may be easier.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What a few patients of one's own bring: volume Dice of a site's patients, by how many others of it were learned from.
+"""What a few patients of your own gain: volume Dice of a site's patients, by how many others of it were trained on.
 
     python benchmarks/quality/own_patients.py --source kaggle_3m --site CS
 
 Trains a reference on all other sites. Then, for each draw: tests some patients of the site, and has a segmenter learn
 from 0, 2, 4, 8 of the rest, starting from that reference and from the recipe's own start, ImageNet. Within a draw the
 same patients are tested throughout, and the draws test each patient about as often. Nothing is chosen: last weights,
-threshold 0.5, the mean of each slice's prediction and its mirror image's, no 3-D processing. Killed and started again,
-it goes on.
+threshold 0.5, the mean of each slice's prediction and its mirror image's, no 3-D processing. If killed
+and started again, it continues.
 """
 
 from __future__ import annotations

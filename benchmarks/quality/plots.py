@@ -1,11 +1,11 @@
 """Plots of a cross-validation, without a pixel of a scan.
 
-`score.py` comes before:
+Run `score.py` first:
 
     python benchmarks/quality/plots.py --source kaggle_3m --segmenter longer --classifier longer --out docs/images
 
-Every patient's volume Dice by site; and the patients who fare worst, as outlines of reference and prediction on the
-slice where the reference is largest, drawn with the choices of all folds; the scores are those of the table.
+Every patient's volume Dice by site; and the patients with the lowest scores, as outlines of reference and prediction
+on the slice where the reference is largest, drawn with the choices of all folds; the scores are those of the table.
 """
 
 from __future__ import annotations

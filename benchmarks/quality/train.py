@@ -1,11 +1,11 @@
-"""Train one recipe on some folds and say what it thinks of the others; the parts of a cross-validation.
+"""Train one recipe on some folds and predict the others: the parts of a cross-validation.
 
     python benchmarks/quality/train.py --source kaggle_3m --recipe longer --network segmenter --test 0
     python benchmarks/quality/train.py --source kaggle_3m --recipe longer --network segmenter --test none
     python benchmarks/quality/train.py --source kaggle_3m --recipe plain --network segmenter --test 1 --unseen 0
 
 The first is fold 0 of the cross-validation, the second trains on all patients, the third is an experiment: tested on
-fold 1, and fold 0 is never looked at. Killed and started again, a training goes on; finished, it is not repeated.
+fold 1, and fold 0 is never looked at. A killed training continues when started again; a finished one is not repeated.
 The schedule is fixed and the last epoch is kept, so that no held-out patient decides anything.
 """
 
