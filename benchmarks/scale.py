@@ -24,7 +24,7 @@ BYTES = {
     "TFRecords": 263e3,
     "cache of a training": 262e3,
 }  # a slice
-CORE_RATES = {"ingest": 106, "convert": 72, "predict": 78}  # slices a second and core
+CORE_RATES = {"ingest": 106, "convert": 72, "predict": 28}  # slices a second and core
 PRICES = {"core hour": 0.04, "GPU hour": 0.7, "GB month": 0.02}  # USD, examples
 TRAIN_SHARE = 0.6
 
