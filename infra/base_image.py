@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A base for the images where no registry is in reach: `infra/base_image.py NAME`, then `make images BASE=NAME`.
+"""A base for the images where no registry is within reach: `infra/base_image.py NAME`, then `make images BASE=NAME`.
 
 Debian 13 by debootstrap, with this machine's Python 3.12 in /usr/local, as the usual base has it. Needs root, buildah
 and debootstrap. Standard library only; runs on Python 3.8.
@@ -16,17 +16,17 @@ from interpreters import choose_python
 
 VERSION = "3.12"
 PROGRAMS = ("buildah", "debootstrap", "unshare")
-# Of a Python, what nothing at runtime or in a build needs; and what this machine has installed into it.
+# Parts of a Python that nothing needs at run time or in a build, and what this machine has installed into it.
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "test", "idlelib", "turtledemo", "*.a", "share", "site-packages")
 
-# Of Debian, what its slim images don't have either; folders that apt makes again.
+# Parts of Debian that its slim images lack, too, and folders that apt creates again.
 UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt")
 
 
 def missing():
     """What keeps this machine from making one, in one line; None if nothing does."""
     if os.geteuid():
-        return "needs root, to make a Debian in a folder"
+        return "needs root, to install Debian into a folder"
     for program in PROGRAMS:
         if not shutil.which(program):
             return "needs {0}; apt-get install {0}".format(program.replace("unshare", "util-linux"))
@@ -36,7 +36,7 @@ def missing():
 
 
 def buildah(*words):
-    """Run buildah to its good end; returns what it printed."""
+    """Run buildah and return its output; exit if it fails."""
     done = subprocess.run(["buildah", *words], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         sys.exit("infra/base_image.py: buildah {} failed; the lines above say why".format(words[0]))
@@ -44,7 +44,7 @@ def buildah(*words):
 
 
 def make(name):
-    """Make the image, and nothing else that stays."""
+    """Make the image, and leave nothing else behind."""
     python = Path(choose_python([VERSION], apart=True)).resolve().parents[1]
     container = buildah("from", "scratch")
     try:

@@ -45,7 +45,7 @@ def find_uv():
         str(TOOLS),
         "uv",
     ]
-    # The other two are settings for packages of one's own, which --target contradicts.
+    # The other two override users' settings for their own packages, which --target contradicts.
     environment = dict(os.environ, PIP_ROOT_USER_ACTION="ignore", PIP_REQUIRE_VIRTUALENV="0", PIP_USER="0")
     if subprocess.run(pip, env=environment).returncode or not (TOOLS / "bin" / "uv").exists():
         sys.exit("infra/bootstrap.py: could not fetch uv with pip; install uv (or Python's pip) and run make again")
@@ -102,7 +102,7 @@ def set_up(wanted):
 def fill(wanted):
     """Rebuild an environment."""
     if wanted.venv.exists():
-        print("{} has to be made anew: {}".format(wanted.venv.name, wanted.outdated()), flush=True)
+        print("{} has to be rebuilt: {}".format(wanted.venv.name, wanted.outdated()), flush=True)
     if wanted.venv.is_symlink() and wanted.made_as() not in (None, str(wanted.venv)):
         wanted.venv.unlink()  # it points to another project's environment, which must survive
     uv, python = find_uv(), choose_python(wanted.pythons, apart=bool(wanted.platform))

@@ -93,7 +93,7 @@ def fill(fresh, packages, more=()):
         private = ["unshare", "--mount", "--propagation", "private", *command]
         done = subprocess.run(private, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
-            last = (done.stdout.strip().splitlines() or ["no word"])[-1]
+            last = (done.stdout.strip().splitlines() or ["no output"])[-1]
             program = os.path.basename(sys.argv[0])  # noqa: PTH119  (a word, no path)
             sys.exit("infra/{}: {} failed: {}".format(program, " ".join(command[:3]), last))
     shutil.rmtree(str(fresh / "var" / "cache" / "apt" / "archives"), ignore_errors=True)

@@ -14,7 +14,7 @@ class Environment:
     """An environment: folder, lock, Pythons, whether it holds the project, the folder that lists its npm packages.
 
     An environment for another C library than the machine's names the platform that its packages are for. The size is
-    what users are told.
+    an upper limit, shown to users.
     """
 
     def __init__(self, folder, lock, pythons, project=False, node=None, platform=None, size="3 GB"):
@@ -43,7 +43,7 @@ class Environment:
         """Why the environment has to be rebuilt, in words."""
         if self.made_as() not in (None, str(self.venv)):
             return "it was made as {}, and this project is a copy, or was moved".format(self.made_as())
-        return "its lock has changed" if self.made_as() else "it is not whole, or of an earlier version of this project"
+        return "its lock has changed" if self.made_as() else "it is incomplete, or from an earlier version"
 
 
 def chosen(arguments):

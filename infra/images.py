@@ -17,7 +17,7 @@ from pathlib import Path
 from environments import ROOT
 from pip_settings import OF_THE_INDEX, VARIABLES, uv_environment
 
-# What each is called, its recipe, and the recipe's target.
+# Name of each, its recipe, and the recipe's target.
 IMAGES = {
     "cpu": ("glioflow", "infra/docker/Dockerfile", "cpu"),
     "gpu": ("glioflow-gpu", "infra/docker/Dockerfile", "gpu"),
@@ -33,7 +33,7 @@ FOR_PIP = {
     "UV_INSECURE_HOST": "PIP_TRUSTED_HOST",
 }
 USAGE = 'usage: make images [ONLY="{}"] [BASE=IMAGE] [TAG=VERSION]'.format(" ".join(IMAGES))
-# What users and passwords of an address look like.
+# The user and password in an address.
 SECRET = re.compile(r"(?<=://)[^/@]*@")
 
 
@@ -53,7 +53,7 @@ def builder():
 
 
 def elsewhere(words):
-    """Those addresses that a build can reach: no folders of this machine."""
+    """The addresses that a build can reach: no folders of this machine."""
     return [word for word in words if "://" in word and not word.startswith("file:")]
 
 
@@ -76,7 +76,7 @@ def network(environment):
 
 
 def secrets(folder):
-    """Flags that hand a build what it may know and must not keep; the files lie in `folder`."""
+    """Flags that pass secrets to a build, as files in `folder`; no layer keeps them."""
     environment = uv_environment()
     (folder / "network").write_text(network(environment))
     certificates = environment.get("SSL_CERT_FILE")
@@ -89,17 +89,17 @@ def secrets(folder):
 
 
 def git(*arguments):
-    """What Git says of this project; empty if it is in no repository."""
+    """Git's output for this project; empty if it is in no repository."""
     return subprocess.run(["git", *arguments], cwd=str(ROOT), stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def version():
-    """The project's."""
+    """The project's version."""
     return re.search(r'(?m)^version = "(.+)"$', (ROOT / "pyproject.toml").read_text()).group(1)
 
 
 def labels(recipe, base):
-    """The labels that tell where an image comes from."""
+    """The labels that say where an image comes from."""
     base = base or re.search(r"(?m)^ARG BASE=(\S+)$", (ROOT / recipe).read_text()).group(1)
     changed = git("status", "--porcelain", "--untracked-files=no")
     found = {
@@ -115,7 +115,7 @@ def labels(recipe, base):
 
 
 def up_to(target, recipe):
-    """A recipe's text up to its target: of what is in its cache, buildah gives new labels to the last stage only."""
+    """A recipe's text up to its target, because buildah relabels only the last stage of what it has cached."""
     text = (ROOT / recipe).read_text()
     found = re.search(r"(?ms)^FROM \S+ AS {}$.*?(?=^FROM |\Z)".format(target), text)
     return text[: found.end()] if target else text

@@ -27,13 +27,13 @@ PARTS = {
 OTHERS = ("infra/checks",)
 # .in and .lock each: what the GPU image has instead of the CPU build, all else being equal; what builds the images.
 OF_IMAGES = ("infra/docker/gpu", "infra/docker/tools")
-# A lock holds the hashes of all files of a release, and these may have some: wheels for this machine's Python alone.
+# A lock holds the hashes of all files of a release; these may have only some, such as wheels for this machine's Python.
 PARTIAL = ("extra-index-url", "find-links")
 COMPILE = ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--no-header"]
 
 
 def run(uv, *arguments, cwd):
-    """Run uv quietly; if it fails, let its own words explain and end, which leaves every lock as it was."""
+    """Run uv quietly; if it fails, exit with its own message, which leaves every lock unchanged."""
     flags = index_flags() if arguments[0] != "export" else []  # export resolves nothing
     if subprocess.run([uv, *arguments, *flags, "--quiet"], cwd=str(cwd), env=uv_environment(PARTIAL)).returncode:
         sys.exit("infra/lock.py: `uv {}` failed; the lines above say why, and no lock was changed".format(arguments[0]))

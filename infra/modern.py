@@ -39,7 +39,7 @@ def missing():
     if not shutil.which("unshare"):
         return "needs unshare; apt-get install util-linux"
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
-        return "may not make a mount namespace here; allow CAP_SYS_ADMIN (docker run --cap-add SYS_ADMIN)"
+        return "can't create a mount namespace here; allow CAP_SYS_ADMIN (docker run --cap-add SYS_ADMIN)"
     if not cache().is_dir() and not shutil.which("debootstrap"):
         return "needs debootstrap for a Debian 13 root; apt-get install debootstrap"
     whole = cache().is_dir() and bootstrap.chosen(["modern"]).stamp.exists()

@@ -51,7 +51,7 @@ def read_pip():
 
 
 def has_uv_file():
-    """Tell whether uv has its own settings file here; if so, pip's index doesn't count."""
+    """Tell whether uv has its own settings file here; if so, pip's index is ignored."""
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111  a missing home is no error
     named = [os.environ.get("UV_CONFIG_FILE"), os.path.join(home, "uv", "uv.toml"), "/etc/uv/uv.toml"]  # noqa: PTH118
     return any(path and Path(path).is_file() for path in named)
@@ -88,7 +88,7 @@ def npm_environment():
             environment.setdefault("NODE_EXTRA_CA_CERTS", bundle)
     for seconds in settings.get("default-timeout", []) + settings.get("timeout", []):
         environment.setdefault("npm_config_fetch_timeout", str(round(1000 * float(seconds))))
-    environment.setdefault("npm_config_fetch_retries", "1")  # not for minutes where there is no network
+    environment.setdefault("npm_config_fetch_retries", "1")  # otherwise it retries for minutes without a network
     return environment
 
 

@@ -64,7 +64,7 @@ def main():
         if not shutil.which("npm"):
             sys.exit("infra/plots.py: no npm on the PATH; run `make checks-setup`, then put .venv-checks/bin on it")
         if subprocess.run(npm, cwd=folder, env=npm_environment(), stdout=subprocess.DEVNULL).returncode:
-            sys.exit("infra/plots.py: `npm ci` failed, as the lines above say; see to ~/.npmrc")
+            sys.exit("infra/plots.py: `npm ci` failed, as the lines above say; check ~/.npmrc")
         text = page(Path(folder) / "node_modules")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""tf.Example, as `convert` writes it and every SavedModel reads it: the only place that knows the features."""
+"""tf.Example, as `convert` writes it and every SavedModel reads it: the only place that defines the features."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A home, a name and a place for DVC's index for those without them, as in a container of a cluster's own making.
+"""Give a process that lacks them a home, a user name and a place for DVC's index, as in a cluster's container.
 
-There, the user id may be any, and the root file system read-only.
+The user id there may be arbitrary, and the root file system read-only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ USUAL = Path("/var/tmp/dvc")  # noqa: S108  where DVC keeps its index unless tol
 def complete() -> None:
     """Set HOME if it is missing or not writable, USER if the system knows no name, and DVC's folder for its index.
 
-    DVC, Git, TFX and Keras look for settings in the former and for the user's name in the latter, and some fail with a
+    DVC, Git, TFX and Keras look for settings in HOME and for the user's name in USER; without them, some fail with a
     traceback. Whatever they leave in a home created here is gone with the container.
     """
     user = os.getuid()

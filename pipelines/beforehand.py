@@ -47,7 +47,7 @@ def check_files(chosen: Params, tree: dict[str, Any]) -> None:
 
 
 def doubts(chosen: Params) -> Iterator[str]:
-    """Yield a sentence for each pair of parameters with which a run succeeds and its model hardly can."""
+    """Yield a sentence for each pair of parameters with which a run succeeds but its model can hardly pass the gate."""
     aim, floor = chosen.assemble.sensitivity, chosen.gate.min_sensitivity
     if aim < floor:
         yield (
@@ -57,7 +57,7 @@ def doubts(chosen: Params) -> Iterator[str]:
 
 
 def holds_files(folder: str) -> bool:
-    """Whether there is anything in a champion's folder but notes about it."""
+    """Whether a champion's folder holds anything but notes."""
     return Path(folder).is_dir() and bool({path.name for path in Path(folder).iterdir()} - set(NOTES))
 
 

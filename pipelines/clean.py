@@ -16,7 +16,7 @@ from pipelines.workflow import require_repository
 # Caches, checkpoints and studies are in artifacts/ beside the outputs, and an interrupted cross-validation in its
 # workspace; they belong to no stage.
 SCRATCH = (Path("artifacts"), Path(".dvc/tmp/crossval"))
-GONE = Path(".dvc/tmp/removed")  # on its way out; a removal that was interrupted is completed by the next one
+GONE = Path(".dvc/tmp/removed")  # what is being removed; the next removal completes an interrupted one
 
 
 def run() -> list[str]:
@@ -45,7 +45,7 @@ def run() -> list[str]:
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file, a link or a folder, so that at no time a part of it is there; returns whether it was there."""
+    """Remove a file, a link or a folder, so that it is never there in part; returns whether it was there."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.is_dir():

@@ -26,7 +26,7 @@ def cli(context: click.Context) -> None:
 
 
 def _of_workflow(verb: click.Command) -> click.Command:
-    """Let a verb say what to install, rather than begin, in an environment for predictions alone."""
+    """Make a verb say what to install, instead of starting, in an environment for predictions only."""
     if isinstance(verb, click.Group):
         for inner in verb.commands.values():
             _of_workflow(inner)
@@ -75,17 +75,17 @@ def main() -> None:
 
 
 def _passing(error: Exception) -> str | None:
-    """Return what to say of a server that is away, whatever library was talking to it."""
+    """Return the message for an unreachable server, whichever library was talking to it."""
     if not faults.is_passing(error):
         return None
     return f"{' '.join(str(error).split()) or type(error).__name__}; this may pass, so start again later"
 
 
 def _of_dvc(error: Exception) -> str | None:
-    """Return what DVC, or its Git layer, tells its users; imports neither to find out."""
+    """Return the message of an error of DVC or its Git layer; imports neither to find out."""
     for module, name in (("dvc.exceptions", "DvcException"), ("scmrepo.exceptions", "SCMError")):
         if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
-            return f"dvc: {error}; see to it and start again"
+            return f"dvc: {error}; fix that and start again"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Commands that end well when they are told to: by SIGTERM, by SIGHUP as a terminal closes, by ctrl-C once or often."""
+"""Commands that end cleanly when stopped: by SIGTERM, by SIGHUP as a terminal closes, by ctrl-C once or often."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _kept: list[int] = []
 def kept_open(file: int) -> Iterator[None]:
     """Let commands that run within the block keep a file open until the last process they started has ended.
 
-    So a lock on it outlives this process, should this be killed.
+    A lock on it thus outlives this process if it is killed.
     """
     _kept.append(file)
     try:

@@ -15,6 +15,6 @@ YOUNGER = (20, 100)  # collections of one generation until the next older one ha
 
 
 def collect_seldom() -> None:
-    """Collect less often from now on, and at the end of the process nothing that has lived until then."""
+    """Collect less often from now on, and don't collect what lives until the process ends."""
     gc.set_threshold(ALLOCATIONS, *YOUNGER)
     atexit.register(gc.freeze)

@@ -58,7 +58,7 @@ class Guard:
 
 
 def heed_signals() -> None:
-    """Undo in the command's process what its parent has set; what is ignored, stays so."""
+    """Undo the parent's signal settings in the command's process; ignored signals stay ignored."""
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
@@ -92,7 +92,7 @@ def woken_by_signals() -> Iterator[int]:
 
 
 def wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a process and heed each signal at once.
+    """Wait for a process and handle each signal at once.
 
     `Popen.wait` blocks in the kernel, and a signal that comes an instant before it does is handled only afterwards.
     """
@@ -130,7 +130,7 @@ def run(pipe: int, command: list[str], scratch: str) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     threading.Thread(target=stop_with_caller, args=(pipe,), daemon=True).start()
     status = wait(process)
-    if guard.asked or status < 0:  # otherwise only DVC's own daemon is left, which sees to itself
+    if guard.asked or status < 0:  # otherwise only DVC's own daemon is left, which manages itself
         guard.stop()
         with suppress(ChildProcessError):  # raised when there are no more
             while True:

@@ -1,4 +1,4 @@
-"""Parameters that have no effect because of another one: whoever sets one of these is told so."""
+"""Parameters that have no effect because of another one: setting one of these is reported."""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ from pipelines.trial import NETWORKS, is_up_to_date
 def check_tested(chosen: Params, *, everybody: bool = False) -> None:
     """Refuse a start that was trained or chosen on a test patient, as far as the splits are known yet.
 
-    A training itself asks again, when its splits are made. Until then, splits of other scans or parameters say nothing.
+    A training checks again, once its splits are made. Until then, splits of other scans or parameters say nothing.
 
     Args:
-        chosen: parameters of params.yaml, which is written.
+        chosen: parameters, as already written to params.yaml.
         everybody: whether each patient will be tested once, by cross-validation.
 
     Raises:

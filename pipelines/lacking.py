@@ -1,4 +1,4 @@
-"""What an installation lacks of what it needs, by the metadata of packages; imports none of them."""
+"""Which requirements an installation lacks, judged by package metadata; imports none of the packages."""
 
 from __future__ import annotations
 

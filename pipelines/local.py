@@ -26,7 +26,7 @@ def beam_flags(given: Sequence[str]) -> list[str]:
 
     For remote workers TFX packs itself into an archive, again for each node, and leaves 60 MB of it in the temporary
     folder, unless an image for the workers is named. Runners without remote workers get the name of an image that
-    nobody reads.
+    is never used.
     """
     return [*given, *(["--sdk_container_image=none"] if IN_THIS_PLACE & set(given) else [])]
 

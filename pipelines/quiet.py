@@ -1,6 +1,6 @@
 """Silence the start-up noise of TensorFlow, TFX and Beam, so that all output is about the user's own run.
 
-Also enables what TensorFlow reads from the environment on import, and keeps off what it imports for others.
+Also enables what TensorFlow reads from the environment on import, and blocks imports that nothing here needs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from components.common.held_stderr import without
 # What TensorFlow 2.21 writes on import, before any of its own switches takes effect.
 UNASKED = re.compile(rb"WARNING: All log messages before absl::InitializeLog\(\)|.* port\.cc:\d+\] oneDNN custom op")
 
-# What TensorFlow and its Keras import where it is installed, for notebooks, plots and conversions that are not made
-# here: a third of the CPU seconds of their own import.
+# What TensorFlow and its Keras import if it is installed, for notebooks, plots and conversions that are not made
+# here: a third of the CPU time of their own import.
 UNUSED = ("IPython", "jax", "matplotlib")
 
 

@@ -33,9 +33,7 @@ def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, po
     try:
         door = socket.create_server((HOST, port))
     except OSError as error:
-        raise UserError(
-            f"{HOST}:{port}: can't be listened on ({error.strerror}); choose another with --port"
-        ) from error
+        raise UserError(f"{HOST}:{port}: can't listen there ({error.strerror}); choose another with --port") from error
     import uvicorn
 
     from components.review.doors import Doors
@@ -58,7 +56,7 @@ def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, po
 
 
 def _serve(server: uvicorn.Server, door: socket.socket) -> None:
-    """Serve until a signal comes; uvicorn sees to the others, and raises them again once it has finished."""
+    """Serve until a signal comes; uvicorn handles the others, and raises them again once it has finished."""
     closed: list[int] = []
 
     def hang_up(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What the stages of dvc.yaml read and write, as far as it can be told before the first of them runs."""
+"""What the stages of dvc.yaml read and write, as far as that is known before the first of them runs."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from components.common.files import atomic_file
 from components.common.params import Params
 from components.train.starting_network import read_start
 
-# Nobody needs to be asked about these, which take slices of any size that params.yaml may name.
+# There is nothing to ask about these: they take slices of any size that params.yaml allows.
 BACKBONES = ("MobileNet", "ResNet50", "VGG16")
 FLAGS = re.compile(r"--runner=FnApiRunner|--direct_num_workers=\d+|--direct_running_mode=multi_(threading|processing)")
 ANSWERED = Path(".dvc/tmp/glioflow-trial")
@@ -96,7 +96,7 @@ def _digest(chosen: Params, questions: list[str]) -> str:
 
 
 def main() -> None:
-    """Answer the questions named on the command line about the parameters on standard input: the first problem."""
+    """Answer the questions named on the command line for parameters on standard input; prints the first problem."""
     from pipelines import garbage, quiet
 
     garbage.collect_seldom()

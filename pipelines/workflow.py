@@ -55,8 +55,8 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
             must be here, and no training may start from a network that knows a test patient.
 
     Returns:
-        All parameters; and the changes, in words, which of them have no effect on a run, and what the gate will hardly
-        pass.
+        All parameters; and, in words, the changes, which of them have no effect on a run, and what is unlikely to pass
+        the gate.
     """
     before = yaml_text.read_text(PARAMS, "not here; run glioflow inside the project")
     params.parse(yaml_text.parse(before, str(PARAMS)), str(PARAMS))  # what was wrong before is not the settings' fault

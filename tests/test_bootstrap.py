@@ -164,7 +164,7 @@ def test_a_copy_and_a_moved_project_get_environments_of_their_own(project, index
     status, told = set_up(copy, PIP_INDEX_URL=index.address)
     assert status == 0, told
     assert told.splitlines()[0] == (
-        f".venv-predict has to be made anew: it was made as {project}/.venv-predict, and this project is a copy, or "
+        f".venv-predict has to be rebuilt: it was made as {project}/.venv-predict, and this project is a copy, or "
         "was moved"
     )
     assert (word(project), word(copy)) == (f"tiny {project}/.venv-predict", f"tiny {copy}/.venv-predict")

@@ -55,7 +55,7 @@ def test_a_container_that_may_not_mount_is_told_which_right_it_lacks():
     command = ["setpriv", "--inh-caps=-sys_admin", "--bounding-set=-sys_admin", *MODERN, "check"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert run.stderr.startswith("infra/modern.py: may not make a mount namespace here; allow CAP_SYS_ADMIN")
+    assert run.stderr.startswith("infra/modern.py: can't create a mount namespace here; allow CAP_SYS_ADMIN")
 
 
 @older

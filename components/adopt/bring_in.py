@@ -90,8 +90,9 @@ def _check_fit(source: Source, before: Source | None, decisions: Sequence[Decisi
         return
     if before.reader is not source.reader:
         raise UserError(
-            f"{into}: is of another format than {address}, and a source has one; a conversion would change grey values "
-            "and positions, so convert the scans first and review those, or adopt into a source of their format"
+            f"{into}: is in a different format from {address}, and a source has only one; a conversion would change "
+            "grey values and positions, so convert the scans first and review those, or adopt into a source of their "
+            "format"
         )
     if before.synthetic != source.synthetic:
         raise UserError(f"{into}: synthetic and real patients must not be mixed; adopt into another source")
@@ -142,7 +143,7 @@ def _fill(
     masks: dict[str, np.ndarray] = {}
     with open_source(part) as staged:
         if set(staged.entries) != old | {one.patient for one in decisions}:
-            raise UserError(f"{into}: the new patients are laid out otherwise than its own; nothing was adopted")
+            raise UserError(f"{into}: the new patients are laid out differently from its own; nothing was adopted")
         for one in decisions:
             scan = read_own(staged, one.patient, masks=False)
             check_scan(scan, one, str(into))

@@ -50,11 +50,9 @@ def name_of(decisions: Iterable[Decision]) -> str:
 
 
 def check_scan(scan: Scan, decision: Decision, where: str) -> None:
-    """Refuse another scan of the same name than the one that was reviewed."""
+    """Refuse a scan of the same name that is not the one that was reviewed."""
     if scan_hash(scan) != decision.scan:
-        raise UserError(
-            f"{where}: {decision.patient} is another scan than the one that was reviewed; nothing was adopted"
-        )
+        raise UserError(f"{where}: {decision.patient} is not the scan that was reviewed; nothing was adopted")
 
 
 def mask_for(scan: Scan, path: Path, decision: Decision) -> np.ndarray:

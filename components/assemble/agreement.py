@@ -1,4 +1,4 @@
-"""Do LiteRT, which predicts, and TensorFlow, which evaluation measures, say the same about the validation patients?"""
+"""Do LiteRT, which predicts, and TensorFlow, which evaluation measures, agree on the validation patients?"""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CLOSE = 1e-4  # probabilities may differ by this much, and masks where a probabi
 
 
 def check_agreement(folder: Path, validation: ValidationViews) -> None:
-    """Compare the LiteRT files in a folder, by both ways that predictions are made, with what TensorFlow said.
+    """Compare the outputs of the LiteRT files in a folder, in both ways of predicting, with those of TensorFlow.
 
-    Both are asked for uncalibrated probabilities: a temperature of 10 makes 0.006 of the last bit of 1 - 2e-7.
+    Uncalibrated probabilities are compared: a temperature of 10 turns the last bit of 1 - 2e-7 into 0.006.
 
     Raises:
         UserError: a probability, or a pixel of a mask, differs by more than rounding can explain.

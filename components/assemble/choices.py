@@ -75,7 +75,7 @@ def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smo
     """Make all choices; returns the content of layered.json.
 
     Args:
-        validation: what both stages say of the validation patients.
+        validation: outputs of both stages for the validation patients.
         sensitivity: share of tumour slices that stage 1 has to find.
         refer: share of the patients that a human should look at first.
         smooth: whether stage 1 may be smoothed along a scan.

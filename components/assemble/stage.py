@@ -54,8 +54,8 @@ def assemble(
         The content of layered.json.
 
     Raises:
-        UserError: no validation patient has a tumour, LiteRT can't run a network, or it says something else about a
-            validation patient than TensorFlow.
+        UserError: no validation patient has a tumour, LiteRT can't run a network, or it disagrees with TensorFlow
+            about a validation patient.
     """
     model = Layered(load_network(classifier), load_network(segmenter), mirror=mirror)
     table = read_splits(splits).query("split == 'val'")

@@ -21,7 +21,7 @@ class ValidationViews:
 
     Attributes:
         labels: whether each slice shows tumour, bool [slices]; patient after patient.
-        probabilities: what stage 1 says of them, uncalibrated, 0..1 [slices].
+        probabilities: stage 1's outputs for them, uncalibrated, 0..1 [slices].
         counts: number of slices of each patient, int [patients].
         pixels: calibration of the segmenter.
     """

@@ -1,4 +1,4 @@
-"""The errors that users see: bad input, or a server that is away, reported in one line."""
+"""The errors that users see: bad input, or an unreachable server, reported in one line."""
 
 
 class UserError(Exception):

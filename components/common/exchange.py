@@ -14,7 +14,7 @@ from components.common.files import folder_beside
 from components.common.system import writing
 
 HERE, EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of Linux' renameat2
-# What file systems without that call say: some network disks, some layered ones.
+# Errors of file systems without that call: some network disks, some layered ones.
 UNKNOWN = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EXDEV)
 
 
@@ -23,8 +23,8 @@ def next_version(path: Path) -> Iterator[Path]:
     """Yield a copy of the folder `path` to change; it takes the place of `path` if the block succeeds.
 
     Files are shared with the original (hard links), so they may be replaced or removed in the copy, but not written to.
-    Killed at any moment, `path` is the old version or the new one, complete; on file systems that can't exchange two
-    folders in one step, it may be absent until `restore` is called.
+    Whenever the process is killed, `path` is the complete old version or the complete new one; on file systems that
+    can't exchange two folders in one step, it may be absent until `restore` is called.
 
     Raises:
         UserError: nothing can be created beside `path`, or the disk is full.

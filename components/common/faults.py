@@ -1,4 +1,4 @@
-"""Which errors may pass by themselves: servers that are away or overloaded, networks that are down."""
+"""Which errors may pass by themselves: unreachable or overloaded servers, networks that are down."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ERRNOS = {
     errno.ETIMEDOUT,
 }
 STATUSES = {408, 429, 500, 502, 503, 504}  # of HTTP
-# Classes by their names, for none of these libraries is imported only to find out.
+# Classes by name, so that none of these libraries is imported only to find out.
 CLASSES = {
     "TimeoutError",  # Python 3.10 has three
     "aiohttp.client_exceptions.ClientConnectionError",
@@ -37,7 +37,7 @@ CLASSES = {
     "tensorflow.python.framework.errors_impl.UnavailableError",
     "urllib3.exceptions.ProtocolError",
 }
-# A certificate that nobody trusts, and a name that nobody knows, are there to stay.
+# An untrusted certificate and an unknown name don't pass by themselves.
 LASTING = {"ssl.SSLCertVerificationError", "aiohttp.client_exceptions.ClientConnectorCertificateError"}
 
 
@@ -56,7 +56,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         for inner in (*error.args, getattr(error, "reason", None), getattr(error, "os_error", None)):
             if isinstance(inner, BaseException) and id(inner) not in seen:
                 yield from _chain(inner)
-        error = error.__cause__  # not its context: what goes wrong while a fault is dealt with is a fault of its own
+        error = error.__cause__  # not its context: an error while a fault is handled is a fault of its own
 
 
 def _lasts(error: BaseException) -> bool:
@@ -73,7 +73,7 @@ def _passes(error: BaseException) -> bool:
 
 
 def _statuses(error: BaseException) -> Iterator[int]:
-    """HTTP's status: a number, an enumeration's member or text, by the library's taste."""
+    """HTTP's status: a number, a member of an enumeration or text, depending on the library."""
     for status in (getattr(error, "code", None), getattr(error, "status", None)):
         if isinstance(status, int) or (isinstance(status, str) and status.isdigit()):
             yield int(status)

@@ -72,7 +72,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def _permitted(mode: int) -> int:
-    """Take from a mode what the umask takes; temporary names are for this user alone."""
+    """Apply the umask to a mode; temporary files are readable by this user alone."""
     found = UMASK.search(Path("/proc/self/status").read_bytes())  # os.umask could only be read by setting it
     return mode & ~(int(found[1], 8) if found else 0o022)
 

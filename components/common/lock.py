@@ -17,8 +17,8 @@ def held(path: Path, words: str) -> Iterator[int]:
     """Hold a lock; yields the descriptor of its file.
 
     Args:
-        path: file of the lock, which stays.
-        words: what others are told about this process.
+        path: file of the lock, which is never removed.
+        words: description of this process, shown to others.
 
     Raises:
         HeldError: another process holds it.

@@ -60,4 +60,4 @@ def in_image(extra: str) -> str | None:
         return None
     if image == SMALL and extra != "serve":
         return "use an image of the workflow: this one predicts and serves, no more"
-    return "this image is damaged: pull it again, or build it anew"
+    return "this image is damaged: pull it again, or rebuild it"

@@ -71,7 +71,7 @@ class Progress:
 
 
 def _live(folder: str) -> Any:
-    """Return a logger that only writes files; stages and their versions are DVC's own business.
+    """Return a logger that only writes files; stages and their versions are left to DVC.
 
     It is created in an empty folder: in a Git repository without commits dvclive fails, and elsewhere it needs none.
     """

@@ -15,8 +15,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WORDS = (*(os.strerror(number) for number in FULL), "database or disk is full")
 REMEDIES = {
     errno.ENOENT: "it was moved or removed, or what makes it has not run yet",
-    errno.EACCES: "see to its permissions",
-    errno.EPERM: "see to its permissions",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
     errno.EROFS: "choose a folder that can be written",
 }
 
@@ -39,7 +39,7 @@ def in_words(error: BaseException) -> str | None:
     if is_full(error):
         return f"{_place(error)}{_reason(error)}; make room and start again"
     if isinstance(error, OSError) and error.errno:
-        remedy = REMEDIES.get(error.errno, "see to it and start again")
+        remedy = REMEDIES.get(error.errno, "fix that and start again")
         return f"{_place(error)}{_reason(error)}; {remedy}"
     return None
 

@@ -25,7 +25,7 @@ TEXT = dict.fromkeys(
 
 
 def read_manifest(path: str | Path) -> pd.DataFrame:
-    """Read data/manifest.csv; a hash is "" if the slice shows too little to be identified, `review` if none was."""
+    """Read data/manifest.csv; a hash is "" if the slice shows too little, `review` is "" if there was none."""
     needed = [column for column in MANIFEST_COLUMNS if column not in REVIEW_DEFAULTS]
     return with_reviews(_read(path, needed, "ingest").fillna({"pixel_hash": "", "perceptual_hash": ""}))
 

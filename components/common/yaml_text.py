@@ -35,7 +35,7 @@ def read_text(path: str | Path, missing: str) -> str:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{path}: line {line} is not UTF-8; save the file in that encoding") from error
     except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror}); see to its permissions") from error
+        raise UserError(f"{path}: can't be read ({error.strerror}); check its permissions") from error
 
 
 def parse(text: str, name: str) -> Any:
@@ -60,7 +60,7 @@ def parse(text: str, name: str) -> Any:
             raise UserError(f"{name}: line {line} begins an unresolved merge; resolve it") from error
         raise UserError(f"{name}: not readable as YAML{_line(error)}; correct it") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets within brackets
-        raise UserError(f"{name}: not readable as YAML: a value is out of all proportion; correct it") from error
+        raise UserError(f"{name}: not readable as YAML: a value is too long or too nested; correct it") from error
 
 
 def read_yaml(path: str | Path, missing: str) -> Any:

@@ -18,7 +18,7 @@ from components.scans.slice_features import intensities
 
 
 def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
-    """Serialise a scan slice by slice, with `neighbors` slices on either split; the scan must have a mask."""
+    """Serialise a scan slice by slice, with `neighbors` slices on either side; the scan must have a mask."""
     from models.examples import encode_example
 
     assert scan.mask is not None

@@ -42,7 +42,7 @@ def convert(
         shards: maximum number of files per split; a shard without patients is not written.
         beam_args: pipeline options, e.g. `--runner=FnApiRunner`; they determine where the pipeline runs.
         storage: address that all workers reach, e.g. `gs://bucket/prefix`; None if they work on this machine's disk.
-        neighbors: number of slices on either split that each example carries, for networks that see them.
+        neighbors: number of slices on either side that each example carries, for networks that see them.
         gzip_level: compression level; 0 (none) reads fastest, 1 to 9 give smaller files.
     """
     table = read_splits(splits)

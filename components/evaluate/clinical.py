@@ -36,7 +36,7 @@ def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
     # A row for the examination takes precedence over one for the person.
     found = {p: rows[name] for p in patients for name in (subject_of(p), p) if name in rows}
     if not found:
-        raise UserError(f"{path}: knows none of the {len(patients)} patients; its `patient` must hold the scans' names")
+        raise UserError(f"{path}: lists none of the {len(patients)} patients; its `patient` must hold the scans' names")
     known = table.iloc[list(found.values())].reset_index(drop=True)
     columns = {name: as_text(known[name]) for name in known.columns}
     return pd.DataFrame({"patient": list(found), **columns})

@@ -56,4 +56,4 @@ def check_all(job: Callable[[str], PatientCheck], names: list[str], workers: int
     try:
         yield from in_order(job, names, count)
     except BrokenProcessPool as error:
-        raise UserError("ingest: a worker was killed, most likely for memory; lower ingest.workers") from error
+        raise UserError("ingest: a worker was killed, most likely for lack of memory; lower ingest.workers") from error

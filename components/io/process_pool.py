@@ -39,7 +39,7 @@ def _work(*items: Any) -> Any:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Let processes that start within the block inherit that signals to stop are blocked; they end with this one."""
+    """Block signals to stop in processes that start within the block; those end with this one."""
     resource_tracker.ensure_running()  # which unblocks them as it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     try:
@@ -49,7 +49,7 @@ def _deaf() -> Iterator[None]:
 
 
 class OtherProcess:
-    """A function that runs in another process, which is started anew if a call kills it.
+    """A function that runs in another process, which is restarted if a call kills it.
 
     Signals to stop don't reach that process, so that a call under way ends well; it ends with this one.
 
@@ -87,7 +87,7 @@ def in_order(
 ) -> Generator[Any, None, None]:
     """Yield `job(item)` for all items, in their order; a consumer that may stop early closes the generator.
 
-    Signals to stop are this process' to heed: its workers end with it.
+    Only this process handles signals to stop: its workers end with it.
 
     Args:
         job: picklable function of an item.

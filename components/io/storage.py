@@ -37,7 +37,7 @@ def files_below(root: str | Path, refused: Callable[[OSError], None] | None = No
     """Yield the path of each file below a local folder; follows links, because people link patients to a set.
 
     Args:
-        refused: function that is told of folders that can't be listed; they are passed over.
+        refused: function called with the error of each folder that can't be listed; such folders are skipped.
     """
     seen = set()
     for folder, inner, files in os.walk(root, onerror=refused, followlinks=True):

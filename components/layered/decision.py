@@ -23,7 +23,7 @@ class Prediction:
     """A decision about a scan.
 
     Attributes:
-        tumor_probability: float [slices], after smoothing along the scan if the model has that.
+        tumor_probability: float [slices], after smoothing along the scan if the model does that.
         has_tumor: bool [slices], slices that pass stage 1.
         mask: bool [slices, height, width], the result: stage 2 on the slices that pass stage 1, after 3-D processing.
         unprocessed: the same before 3-D processing.

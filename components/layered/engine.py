@@ -11,7 +11,7 @@ from components.scans.scan import Scan
 
 
 class ModelFailedError(RuntimeError):
-    """The model fails on these slices; the message is the kind of the engine's error."""
+    """The model fails on these slices; the message is the type of the engine's error."""
 
 
 class Engine(ABC):
@@ -35,4 +35,4 @@ class Engine(ABC):
 
     @abstractmethod
     def detect(self, scan: Scan) -> dict[str, np.ndarray]:
-        """Return what `serve` says of all slices of a scan, with stage 1 smoothed along it if the model has that."""
+        """Return what `serve` gives for all slices of a scan, with stage 1 smoothed along it if the model does that."""

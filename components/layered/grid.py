@@ -1,4 +1,4 @@
-"""Slices on a network's grid, and its maps back on theirs, in NumPy: what stands before and behind a LiteRT network.
+"""Slices resampled to a network's grid, and its maps back to theirs, in NumPy: the steps around a LiteRT network.
 
 The results are those of `models.networks.preprocessing.to_grid` and of bilinear resizing in TensorFlow: the grid to the
 last bit, because a value at an exact half rounds either way, and the way it is rounded reaches the mask.

@@ -13,7 +13,7 @@ CHUNK = 4  # slices that a thread resamples before it takes others
 
 
 class Grids:
-    """Slices on the networks' grids, each resampled once for both, and where a model looks twice, mirrored.
+    """Slices on the networks' grids, each resampled once for both, and mirrored, too, if a model looks twice.
 
     Args:
         images: uint8 [slices, height, width, channels].

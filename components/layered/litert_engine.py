@@ -36,7 +36,7 @@ class LiteRTEngine(Engine):
         threads: number of threads within each interpreter; `benchmarks/inference.py` compares.
 
     Raises:
-        UserError: a file is missing, damaged, of other networks than the record, or of a newer format.
+        UserError: a file is missing or damaged, is not a network of the record, or has a newer format.
     """
 
     name = "litert"

@@ -21,7 +21,7 @@ def described(files: dict[str, bytes]) -> dict[str, Any]:
 
 
 def has_litert(folder: str | Path, record: dict[str, Any]) -> bool:
-    """Tell whether a layered model has, or by its record should have, LiteRT files; versions before them have none."""
+    """Tell whether a layered model has, or by its record should have, LiteRT files; older versions have none."""
     return ENTRY in record or any((saved_model(folder) / file).exists() for file in LITERT.values())
 
 
@@ -29,7 +29,7 @@ def read_litert(folder: str | Path, record: dict[str, Any]) -> dict[str, bytes]:
     """Read the files of both networks, by network.
 
     Raises:
-        UserError: one is missing, damaged, of another model than the record, or of a newer format.
+        UserError: one is missing or damaged, does not belong to the record's model, or has a newer format.
     """
     return {name: _checked(saved_model(folder) / file, record.get(ENTRY), name) for name, file in LITERT.items()}
 

@@ -75,7 +75,7 @@ def read_record(folder: str | Path) -> dict[str, Any]:
     try:
         record = read_json(saved_model(folder) / LAYERED)
     except PermissionError as error:
-        raise UserError(f"{folder}: user {os.getuid()} may not read it; see to its permissions") from error
+        raise UserError(f"{folder}: user {os.getuid()} may not read it; check its permissions") from error
     except (UserError, OSError) as error:
         raise UserError(
             f"{folder}: no layered model there; give a folder that assemble wrote, e.g. artifacts/layered, or one of "
@@ -95,7 +95,7 @@ def read_record(folder: str | Path) -> dict[str, Any]:
 
 
 def stage1_threshold(record: dict[str, Any]) -> float:
-    """Lowest probability at which a slice of a scan passes stage 1, after smoothing if the model has that."""
+    """Lowest probability at which a slice of a scan passes stage 1, after smoothing if the model does that."""
     return record.get("tumor_smoothing", {}).get("threshold", record["tumor_threshold"])
 
 

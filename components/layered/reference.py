@@ -24,7 +24,7 @@ def reference_model(folder: Path = FOLDER) -> Path:
         UserError: it is not there.
     """
     if not (folder / LAYERED).is_file():
-        raise UserError(f"{folder}: no reference model there; check the project out anew, or give --model")
+        raise UserError(f"{folder}: no reference model there; check the project out again, or give --model")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Stage 1 along a scan: what it says of a slice, together with what it says of the slices beside it.
+"""Stage 1 along a scan: its output for a slice, combined with its outputs for the slices beside it.
 
 A tumour spans slices, so a lone positive slice is rarely right, and neither is a lone negative one. The logits are
 averaged with Gaussian weights; beyond the ends, the end slices are repeated.
@@ -17,7 +17,7 @@ from components.metrics.temperature import apply_temperature, logits
 
 SIGMAS = (0.0, 0.5, 1.0, 1.5)  # standard deviations to choose from, in slices; the first changes nothing
 # What a slice may contribute at most, as a probability from either end: beyond it, the last bit of a float32 near 1,
-# which differs between runtimes, would reach the slices beside.
+# which differs between runtimes, would reach the neighbouring slices.
 LEAST = 1e-3
 
 

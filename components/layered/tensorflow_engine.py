@@ -68,7 +68,7 @@ class TensorFlowEngine(Engine):
         slices = scan.batches(BATCH, self.record["neighbors"])
         if "tumor_smoothing" not in self.record:
             return _joined([self.serve(batch) for batch in slices])
-        # The graph knows no slices beside each other, so stage 2 runs on all.
+        # The graph doesn't know which slices are neighbours, so stage 2 runs on all.
         found = _joined([self._drawn(batch) for batch in slices])
         probability, has_tumor = stage1(found["tumor_probability"], self.record)
         mask = found["mask"] * has_tumor[:, None, None]

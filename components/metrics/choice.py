@@ -1,10 +1,10 @@
 """Choose the 3-D processing on validation patients, one patient at a time.
 
 Components below a size are removed, if that is sure to help: the gain has to exceed its standard error over patients,
-and no patient may lose the whole tumour. Else nothing is done, because the few patients of a validation favour large
-sizes by chance, and another patient's only finding is then removed (docs/results.md). For the same reason a quarter of
-a millilitre is the most, and keeping only the largest component, as is customary for this data, is no candidate: if a
-false blob outgrows the tumour, the patient loses all of it.
+and no patient may lose the whole tumour. Otherwise nothing is done, because the few patients of a validation favour
+large sizes by chance, and another patient's only finding is then removed (docs/results.md). For the same reason a
+quarter of a millilitre is the most, and keeping only the largest component, as is customary for this data, is not a
+candidate: if a false blob outgrows the tumour, the patient loses all of it.
 """
 
 from __future__ import annotations

@@ -47,8 +47,9 @@ def patient_scores(reference: np.ndarray, prediction: np.ndarray, spacing: Spaci
         hd95_mm_missed_as_diagonal: the same, with the volume's diagonal if the prediction is empty and the reference is
             not; None if the reference is empty.
         hd95_mm_floor: that diagonal; None if the reference is empty.
-        volume_error: (predicted - reference) / reference, -1 or more; None if the reference is empty. reference_ml,
-        predicted_ml, reference_voxels, predicted_voxels: sizes; 0 if empty. And all of `lesions.lesion_scores`.
+        volume_error: (predicted - reference) / reference, -1 or more; None if the reference is empty.
+        reference_ml, predicted_ml, reference_voxels, predicted_voxels: sizes; 0 if empty.
+        And all of `lesions.lesion_scores`.
 
     Raises:
         ValueError: the shapes differ.

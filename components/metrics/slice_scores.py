@@ -21,8 +21,7 @@ def classifier_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: 
     Returns:
         auroc (floor 0.5), pr_auc (average precision; floor: share of positives), sensitivity and specificity at the
         threshold, sensitivity at 95 % specificity; None if a class that it needs is missing. ece (15 bins of equal
-        mass;
-        floor: share of positives) and ece_if_calibrated, what chance alone would give; None without slices.
+        mass; floor: share of positives) and ece_if_calibrated, what chance alone would give; None without slices.
     """
     labels, positive = np.asarray(labels, bool), np.asarray(probabilities) >= threshold
     both = bool(labels.any() and not labels.all())

@@ -1,7 +1,7 @@
 """The output folder of a watch: a folder for each drop that was predicted, and notes of what is done, in `.watch`.
 
 A result is made inside `.watch`, arrives under its final name in one rename, and never changes afterwards. It may then
-be moved away: the notes tell what is done, not the results.
+be moved away: the notes record what is done, not the results.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Deliveries:
 
     Args:
         out: output folder.
-        made_with: what else than the files a result depends on: model and options.
+        made_with: what a result depends on besides the files: model and options.
     """
 
     def __init__(self, out: Path, made_with: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ class Deliveries:
         """Prepare the folder and hold its lock.
 
         Args:
-            words: what another process is told about this one.
+            words: description of this process, shown to another.
 
         Raises:
             UserError: another process holds the lock, or the folder holds something else.
@@ -50,7 +50,9 @@ class Deliveries:
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"{self.out}: is a file; give a folder with --out")
         if self.out.is_dir() and any(self.out.iterdir()) and not self.notes.is_dir():
-            raise UserError(f"{self.out}: holds something else than results of --watch; give another folder with --out")
+            raise UserError(
+                f"{self.out}: holds something other than results of --watch; give another folder with --out"
+            )
         try:
             self.notes.mkdir(parents=True, exist_ok=True)
             if not (self.out / ".gitignore").exists():  # results name patients
@@ -74,7 +76,7 @@ class Deliveries:
         return hmac.new(place.read_bytes(), name.encode(errors="surrogateescape"), hashlib.sha256).hexdigest()[:8]
 
     def done(self, drop: Drop) -> dict[str, Any] | None:
-        """Return what was predicted last of a drop, None if nothing was: `number`, `files`, ..."""
+        """Return the record of a drop's last prediction, None if there was none: `number`, `files`, ..."""
         note = self.notes / "done" / f"{self.label(drop.name)}.json"
         last = _read(note)
         number = last["number"] + 1 if last else 1
@@ -123,7 +125,7 @@ class Deliveries:
         """Remove what was made of drops that are no longer there.
 
         Args:
-            pending: names of the drops that are.
+            pending: names of the drops that are still there.
         """
         kept = {self._staging(name).name for name in pending}
         for left in self.notes.glob("making-*"):

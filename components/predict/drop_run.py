@@ -20,7 +20,7 @@ from components.sources.reading import Options, Reading
 
 Read = Callable[[Job, list[Source], Options], Reading]
 STARTS, WARNINGS = "starts.json", "warnings.txt"
-ENOUGH = 3  # starts that end no patient: what kills the process would do so for ever
+ENOUGH = 3  # starts without a finished patient: whatever kills the process would kill it for ever
 
 
 class DropRun:
@@ -32,7 +32,7 @@ class DropRun:
         detector: that model, loaded.
         read: function that reads a patient, `checked_reading.read_one` or the same in another process.
         overlays: whether to draw the outlines.
-        say: function that is told, after each patient, how it went; without any name.
+        say: function called after each patient with a line on the outcome, which holds no name.
         stopping: function that says whether to stop after the patient under way.
     """
 
@@ -54,7 +54,7 @@ class DropRun:
         """Predict all patients at `place` and write to `folder`, going on with what is there.
 
         Args:
-            label: what stands for the drop in the log.
+            label: label of the drop in the log.
 
         Returns:
             Whether all are done; False if it was told to stop.
@@ -106,7 +106,7 @@ class DropRun:
 
 
 def _starts(folder: Path) -> int:
-    """Count the times that somebody began with a drop and ended no further patient of it."""
+    """Count the starts on a drop since its last finished patient, including this one."""
     ended = len(list((folder / "patients").glob("*.json")))
     try:
         before: dict[str, Any] = read_json(folder / STARTS)

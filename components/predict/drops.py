@@ -1,4 +1,4 @@
-"""What lies in a drop folder: a folder or an archive a patient, perhaps still on its way there."""
+"""What lies in a drop folder: one folder or archive per patient, perhaps still being copied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from components.io.storage import files_below, is_litter
 from components.sources.archive import is_archive
 
-# What programs call a file, or a folder, that they have not finished: browsers, rsync, WinSCP, Syncthing, editors.
+# Names of files and folders that a program has not finished: a browser, rsync, WinSCP, Syncthing, an editor.
 _TEMPORARY = re.compile(
     r".*(~|\.(part|partial|filepart|tmp|temp|crdownload|download|opdownload|!ut|aria2|swp|lock|writing|incomplete))"
     r"|~.*|#.*#|\..*",
@@ -48,7 +48,7 @@ def is_temporary(name: str) -> bool:
 
 
 def look(folder: Path) -> Iterator[Drop]:
-    """Yield what was dropped, by name; hidden and temporary entries are none, and neither are single files.
+    """Yield what was dropped, by name; hidden and temporary entries don't count, and neither do single files.
 
     Raises:
         OSError: the folder can't be listed.
@@ -61,7 +61,7 @@ def look(folder: Path) -> Iterator[Drop]:
 
 
 def loose_files(folder: Path) -> int:
-    """Return how many files lie beside the drops, so that nobody knows whose they are; 0 if none is seen."""
+    """Return how many files lie beside the drops, so that their patient is unknown; 0 if none is seen."""
     try:
         names = [name for name in os.listdir(folder) if (folder / name).is_file() and not is_archive(name)]  # noqa: PTH208
     except OSError:
@@ -88,7 +88,7 @@ def look_at(folder: Path, name: str) -> Drop | None:
         if not waits and relative.encode() != os.fsencode(os.path.relpath(path, folder)):
             waits = f"{relative} is not a name in UTF-8; rename it"
         if not waits and any(map(is_temporary, Path(relative).parts[1:])):
-            waits = f"{relative} is being written, by its name"
+            waits = f"{relative} is being written, judging by its name"
         try:
             found = os.stat(path)  # noqa: PTH116  of what a link points to
         except OSError:

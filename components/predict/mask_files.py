@@ -36,7 +36,7 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> l
 
 def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:
     files = kaggle_3m.pictures_of(source.entries[scan.patient].files)
-    with atomic_folder(folder / scan.patient) as part:  # in one rename: one for each would cost more than its file
+    with atomic_folder(folder / scan.patient) as part:  # in one rename: a rename per file would cost more than the file
         for file, one in zip(files, mask, strict=True):
             path = part / f"{Path(file).stem}_mask.tif"
             path.write_bytes(_encoded(path.suffix, one))

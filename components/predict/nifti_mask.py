@@ -43,7 +43,7 @@ def write_nifti_mask(path: Path, scan: Scan, mask: np.ndarray) -> None:
         header = _header(scan.header)
         kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
         picture = kind(voxels, None, header)
-        picture.header["pixdim"][:4] = header["pixdim"][:4]  # which nibabel mends: negative sizes, a qfac of 0
+        picture.header["pixdim"][:4] = header["pixdim"][:4]  # nibabel has corrected these: negative sizes, a qfac of 0
         picture.header.set_data_dtype(np.uint8)
         picture.header.set_slope_inter(1, 0)
         for field in set(_CLEARED) & set(picture.header.keys()):

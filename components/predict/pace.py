@@ -1,4 +1,4 @@
-"""Progress of a prediction: slices a second and the time left; on a terminal in one line, in a log a line a patient."""
+"""Progress of a prediction: slices per second and time left, on one line of a terminal, or one log line per patient."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Pace:
             self.bar.close()
 
     def patient(self, slices: int) -> None:
-        """Count a patient whose scan has so many slices, 0 if it could not be read."""
+        """Count a patient whose scan has this many slices, 0 if it could not be read."""
         self.done, self.slices = self.done + 1, self.slices + slices
         passed = max(time.monotonic() - self.start, 1e-9)
         rate = f"{self.slices / passed:.1f} slices/s"

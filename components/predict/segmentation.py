@@ -42,7 +42,8 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
     sources, missing = source_headers(headers, scan.spacing[0])
     if missing:
         raise UserError(
-            f"no DICOM SEG without {', '.join(missing)}, of one's own on each image; write it into FLAIR's files"
+            f"no DICOM SEG without {', '.join(missing)} on every image, and a SOPInstanceUID of its own; write it into "
+            "FLAIR's files"
         )
     series = {str(source.SOPInstanceUID): source.SeriesInstanceUID for source in sources}
     for source in sources:  # each slice may have its own series

@@ -1,4 +1,4 @@
-"""What waits in a drop folder, and why: in a table with names, beside the results; in the log once each, without."""
+"""What waits in a drop folder, and why: in a table with names, beside the results; in the log once each, unnamed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Waiting:
     """Notes of what waits.
 
     Args:
-        folder: where the table lies.
+        folder: folder of the table.
         say: function that takes a line for the log.
     """
 

@@ -35,7 +35,7 @@ class Watch:
         settle: seconds for which a drop has to stay as it is.
         say: function that takes a line for the log; no line names a patient or a file.
         stopping: function that says whether to stop after the patient under way.
-        clock: function that tells seconds, from any beginning.
+        clock: function that returns seconds since an arbitrary start.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Watch:
             return
         if self._is_other(drop):
             self.deliveries.discard(drop.name)
-            self.say(f"{label}: has changed while it was predicted; what was found is dropped")
+            self.say(f"{label}: changed while it was being predicted; the result is discarded")
             return
         self.deliveries.deliver(drop)
         self.ended[drop.name] = drop.stamp
@@ -169,8 +169,8 @@ class Watch:
             yield
         except Exception as error:
             if is_full(error):
-                raise UserError(f"{out}: the disk is full; make room and start again, it goes on") from error
+                raise UserError(f"{out}: the disk is full; make room and start again; it continues") from error
             reason = getattr(error, "strerror", None) or getattr(error.__cause__, "strerror", None)
             if reason is None:
                 raise
-            raise UserError(f"{out}: can't be written ({reason}); see to it and start again, it goes on") from error
+            raise UserError(f"{out}: can't be written ({reason}); fix that and start again; it continues") from error

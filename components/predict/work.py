@@ -51,7 +51,7 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
         for number, patient in jobs:
             if patient in seen:
                 raise UserError(
-                    f"{inputs[number]}: patient {patient} is in {inputs[seen[patient]]}, too; predict them apart"
+                    f"{inputs[number]}: patient {patient} is in {inputs[seen[patient]]}, too; predict them separately"
                 )
             seen[patient] = number
         left = [job for job in jobs if not results.is_done(out, job[1])]
@@ -76,7 +76,7 @@ def _check(out: Path, model: Path, resume: bool) -> None:
     if out.is_dir() and any(out.iterdir()):
         before = read_json(out / results.RUN) if (out / results.RUN).exists() else None
         if before != mine:
-            raise UserError(f"{out}: holds something else than results of this model; give another folder with --out")
+            raise UserError(f"{out}: holds something other than results of this model; give another folder with --out")
 
 
 def claim(out: Path, model: Path) -> None:

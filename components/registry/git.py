@@ -19,7 +19,7 @@ NO_REPOSITORY = (
     "`git commit -m start`"
 )
 
-# What Git says where the server is away or out of breath, whatever the address; `grep -E` reads it, too.
+# Git's messages if the server is unreachable or overloaded, whatever the address; `grep -E` takes the pattern, too.
 AWAY = (
     "Could not resolve|name resolution|[Cc]onnection (refused|reset|timed out|closed)|[Oo]peration timed out"
     "|[Ff]ailed to connect|Couldn.t connect|(Network|Host) is (unreachable|down)|No route to host|Empty reply"
@@ -73,14 +73,14 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
 
 
 def _damaged() -> str | None:
-    """What to do about a repository that is there, but in which Git finds none."""
+    """What to do about a repository that is there, but that Git does not recognise."""
     here = Path.cwd()
     for place in (here, *here.parents):
         path = place / ".git"
         if path.is_file():  # of a worktree or a submodule
-            return f"{path}: leads to no Git repository, for one of the two was moved; clone the project anew"
+            return f"{path}: points to no Git repository, because one of the two was moved; clone the project again"
         if (path / "HEAD").exists() or (path / "objects").is_dir():
-            return f"{path}: a damaged Git repository; restore it from a copy, or clone the project anew"
+            return f"{path}: a damaged Git repository; restore it from a copy, or clone the project again"
     return None
 
 
@@ -101,7 +101,7 @@ def locked(remote: str | None = None) -> Iterator[None]:
 
     Args:
         remote: Git remote that the registry shares. Tags that a killed process has made here and not pushed there are
-            deleted first: they would be taken for everybody's.
+            deleted first: otherwise they would be taken for shared ones.
     """
     folder = Path(git("rev-parse", "--git-common-dir"))
     with (folder / "glioflow.lock").open("a+", encoding="utf-8") as file:
@@ -139,7 +139,7 @@ def _take_back(noted: list[str], remote: str) -> None:
 
 
 def fetch_tags(remote: str | None) -> None:
-    """Fetch the registry's tags from the remote; other tags are none of its business.
+    """Fetch the registry's tags from the remote; other tags are left alone.
 
     Raises:
         GitError: the remote is unreachable, or one of its tags differs from the local one: two clones registered or

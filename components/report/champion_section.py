@@ -32,7 +32,7 @@ def _test(found: dict[str, Any]) -> str:
         return f"No test is possible: {found['note']}."
     sure = "is certain enough" if found["p_value"] <= 0.05 else "is NOT certain enough"
     test = found["test"].replace("monte carlo", "Monte Carlo")
-    note = f" Mind that there are {found['note']}." if found["note"] else ""
+    note = f" Note that there are {found['note']}." if found["note"] else ""
     return (
         f"It {sure} that the candidate is no worse than that: p {p_value(found['p_value'])} ({test} "
         f"sign-flip test over patients; 0.05 or less is certain enough).{note}"

@@ -43,7 +43,7 @@ def write_card(path: str | Path, run: Run) -> None:
     if lacking:
         raise UserError(
             f"reports/metrics.json: {', '.join(lacking)} could not be measured, and a model card needs it; "
-            "test on two patients with tumour or more, some of whose slices have none (split.test or split.file)"
+            "test on at least two patients with tumour, some of whose slices have none (split.test or split.file)"
         )
     card = environment(html=False).get_template("model_card.md.j2").render(**contents(run))
     with atomic_file(path) as part:

@@ -33,12 +33,12 @@ def claimed(folder: Path, record: dict[str, Any], reviewer: str) -> Iterator[Non
         reviewer: name that is shown to a second reviewer.
 
     Raises:
-        UserError: somebody is reviewing there, or the folder holds something else than this review.
+        UserError: somebody is reviewing there, or the folder holds something other than this review.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; give a folder with --out")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / RECORD).exists() and not (folder / LOCK).exists():
-        raise UserError(f"{folder}: holds something else than a review; give another folder with --out")
+        raise UserError(f"{folder}: holds something other than a review; give another folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as lock:
         try:

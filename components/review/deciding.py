@@ -59,7 +59,7 @@ def decide(
         state, revision, and `note`: what did not work although the decision is kept.
 
     Raises:
-        ReviewError: anything of that does not fit; nothing is kept.
+        ReviewError: any of these does not fit; nothing is kept.
         UserError: the decision can't be written; nothing is kept.
     """
     row, seen = desk.row(number), desk.open(number)
@@ -98,5 +98,5 @@ def _checked(seen: Opened, body: bytes | bytearray, scan: str) -> np.ndarray:
 
 def _same_scan(seen: Opened, scan: str) -> Opened:
     if scan != seen.hash:
-        raise ReviewError(409, "that is of another scan than this patient's; open it again. Nothing was saved")
+        raise ReviewError(409, "that belongs to a scan other than this patient's; open it again. Nothing was saved")
     return seen

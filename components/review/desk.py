@@ -36,7 +36,7 @@ class Desk:
         revisions: decisions so far.
         reviewer: name of the reviewer.
         found: folder of the prediction; None if the source's own references are reviewed.
-        held_out: files of the masks that models drew that had not seen the patient, by patient.
+        held_out: patient to the file of the mask that a model drew without having seen the patient.
         model: digest of the model that predicted; "" for references.
 
     Attributes:

@@ -36,7 +36,7 @@ class Doors:
     need the cookie. Requests for another host (DNS rebinding), from another origin, or without the token get 403.
 
     Args:
-        app: application behind.
+        app: application behind the doors.
         port: port of the server.
         token: secret of this start of the server.
     """
@@ -80,7 +80,7 @@ class Doors:
 
 
 def _is_own(headers: dict[bytes, bytes], host: str) -> bool:
-    """Tell whether a request comes from the page, or was typed into the browser, or is none of a browser."""
+    """Tell whether a request comes from the page, was typed into the browser, or doesn't come from a browser."""
     own = headers.get(b"origin", f"http://{host}".encode()) == f"http://{host}".encode()
     return own and headers.get(b"sec-fetch-site", b"none") in (b"same-origin", b"none")
 

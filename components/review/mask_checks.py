@@ -29,7 +29,7 @@ def read_sent_mask(body: bytes | bytearray, geometry: Geometry) -> np.ndarray:
         bool, in the axes of `geometry`.
 
     Raises:
-        ReviewError: it is no NIfTI file, of another shape or position, or holds other values than 0 and 1.
+        ReviewError: it is not a NIfTI file, has another shape or position, or holds values other than 0 and 1.
     """
     data = _inflated(body, largest(geometry)) if body[:2] == b"\x1f\x8b" else bytes(body)
     if len(data) > largest(geometry):
@@ -43,7 +43,7 @@ def read_sent_mask(body: bytes | bytearray, geometry: Geometry) -> np.ndarray:
     except DAMAGE as error:
         raise ReviewError(REFUSED, "not a readable NIfTI file; nothing was saved") from error
     if not np.isin(voxels, (0, 1)).all():  # NaN is neither
-        raise ReviewError(REFUSED, "the mask holds other values than 0 and 1; nothing was saved")
+        raise ReviewError(REFUSED, "the mask holds values other than 0 and 1; nothing was saved")
     return voxels == 1
 
 
@@ -71,7 +71,7 @@ def _check_position(header: nib.Nifti1Header, geometry: Geometry) -> None:
 def _voxels(header: nib.Nifti1Header, data: bytes, geometry: Geometry) -> np.ndarray:
     kind, start = header.get_data_dtype(), float(header["vox_offset"])
     if kind.kind not in "uif":
-        raise ReviewError(REFUSED, "the mask's voxels are no numbers; nothing was saved")
+        raise ReviewError(REFUSED, "the mask's voxels are not numbers; nothing was saved")
     if tuple(header.get_slope_inter()) not in ((None, None), (1.0, 0.0)):
         raise ReviewError(REFUSED, "the mask's values are scaled; nothing was saved")
     count = int(np.prod(geometry.shape, dtype=np.int64))

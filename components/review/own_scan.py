@@ -50,7 +50,7 @@ def read_own(source: Source, patient: str, *, masks: bool = True) -> Scan:
     """Read a patient in the source's own voxels, with its reference mask if that can be read.
 
     Raises:
-        UserError: the scan can't be read, or lies in no plane that its axes could be told by.
+        UserError: the scan can't be read, or its orientation doesn't determine its axes.
     """
     reading = source.read(patient, OWN, masks)
     if reading.scan is None and masks:

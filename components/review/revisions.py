@@ -1,4 +1,4 @@
-"""The folder of a review: one folder a decision, written in one rename and never overwritten.
+"""The folder of a review: one folder per decision, written in one rename and never overwritten.
 
 `revisions/<patient>/<number>/` holds decision.json and, unless the patient was rejected, mask.nii.gz in the source's
 own voxels. `drafts/<patient>.nii.gz` is what is drawn and not yet decided. reviews.csv is made from the revisions.

@@ -49,7 +49,7 @@ def page_files(viewer: Path) -> Files:
 
 
 class Routes:
-    """Handlers of all paths. What reads or writes a scan runs in a thread, so that others are answered meanwhile.
+    """Handlers of all paths. What reads or writes a scan runs in a thread, so that other requests don't wait.
 
     Args:
         desk: the review.

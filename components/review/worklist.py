@@ -44,7 +44,7 @@ def predicted(found: Path) -> list[Row]:
     if not done and any(row["status"] == FAILED for row in rows):
         raise UserError(f"{found}: no patient could be predicted; predict again")
     if any(row["doubt"] == "" for row in done):
-        raise UserError(f"{found}: tells no doubt; predict again with --doubt")
+        raise UserError(f"{found}: records no doubt; predict again with --doubt")
     return _ordered(
         [
             Row(

@@ -22,7 +22,7 @@ def perceptual_hash(image: np.ndarray) -> str:
     Source: Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, as ImageHash has it; the
     frame is normalisation by image moments (Hu 1962, doi:10.1109/TIT.1962.1057692).
     """
-    import imagehash  # ingest needs both, and reading for a prediction does without
+    import imagehash  # ingest needs both, and reading for a prediction needs neither
     from scipy.ndimage import uniform_filter
 
     flair = np.ascontiguousarray(image[..., FLAIR])

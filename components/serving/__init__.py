@@ -1,1 +1,1 @@
-"""The server of one layered model; it runs in its own environment, so it imports no other package of the project."""
+"""The server of one layered model, run by LiteRT: it needs neither TensorFlow nor the workflow's packages."""

@@ -29,7 +29,7 @@ MODEL = f"/v1/models/{NAME}"
 PREDICT = f"{MODEL}:predict"
 OPEN = f"/v2/models/{NAME}"  # of the Open Inference Protocol
 INFER = f"{OPEN}/infer"
-# What is answered from the first moment on, and what tells whether the model has been loaded.
+# What is answered from the first moment on; below, what shows that the model has been loaded.
 ALIVE = {
     "/": {"status": "alive"},
     "/v1/models": {"models": [NAME]},

@@ -32,7 +32,7 @@ def check_length(request: Request, limit: int, remedy: str) -> None:
     try:
         length = int(request.headers.get("content-length", 0))
     except ValueError:
-        raise HTTPException(400, "Content-Length is no number") from None
+        raise HTTPException(400, "Content-Length is not a number") from None
     if length > limit:
         raise _too_large(limit, remedy)
 

@@ -33,7 +33,7 @@ def slices_of(payload: Any, channels: int) -> np.ndarray:
     """Slices of a request, uint8 [batch, height, width, channels].
 
     Raises:
-        RequestError: the request is none of the protocol, or its tensor is not the model's input.
+        RequestError: the request does not follow the protocol, or its tensor is not the model's input.
     """
     inputs = payload.get("inputs") if isinstance(payload, dict) else None
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], dict):
@@ -59,7 +59,7 @@ def response(name: str, payload: Mapping[str, Any], columns: Mapping[str, np.nda
     """The protocol's answer: the outputs that the request names, or all of them.
 
     Raises:
-        RequestError: the request names an output that the model does not have, or an id that is no text.
+        RequestError: the request names an output that the model does not have, or an id that is not a string.
     """
     names = list(columns)
     if payload.get("outputs") is not None:
@@ -69,7 +69,7 @@ def response(name: str, payload: Mapping[str, Any], columns: Mapping[str, np.nda
             raise RequestError(f"outputs are {', '.join(columns)}")
     identity = payload.get("id")
     if identity is not None and not isinstance(identity, str):
-        raise RequestError("the id has to be a text")
+        raise RequestError("the id has to be a string")
     return {
         "model_name": name,
         **({} if identity is None else {"id": identity}),

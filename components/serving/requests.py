@@ -107,7 +107,7 @@ def _line(line: list[Any]) -> bytes:
 
 
 def check_size(height: int, width: int, count: int) -> None:
-    """Refuse slices of a size, or so many of them, that nobody means and the machine might not bear."""
+    """Refuse slices so large, or so many, that nobody needs them and the machine might not cope."""
     if not (0 < height <= SIDE and 0 < width <= SIDE):
         raise RequestError(f"slices have {height} x {width} pixels; {SIDE} a side are allowed")
     if count * height * width > PIXELS:

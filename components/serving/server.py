@@ -31,12 +31,12 @@ def serve(chosen: argparse.Namespace) -> None:
     for number in ENDS:
         # While the server starts; later uvicorn drains first, and then passes the signal on to this.
         signal.signal(number, _stop)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)  # `glioflow serve` held them back until somebody would listen
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)  # `glioflow serve` blocked them until they could be handled
     try:
         door = socket.create_server((chosen.host, chosen.port))
     except OSError as error:
         address = f"{chosen.host}:{chosen.port}"
-        _give_up(f"{address} can't be listened on ({error.strerror}); choose another with --host, --port")
+        _give_up(f"{address}: can't listen there ({error.strerror}); choose another with --host, --port")
     import uvicorn
 
     from components.serving.app import PREDICT, application

@@ -56,7 +56,7 @@ class Source:
 
 def _unreadable(patient: str, where: str, what: str) -> Reading:
     reading = Reading(patient)
-    reading.add("unreadable", where, what, "see what else works in this folder, then start again")
+    reading.add("unreadable", where, what, "see what else is changing this folder, then start again")
     return reading
 
 

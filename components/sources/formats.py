@@ -17,8 +17,8 @@ from components.sources.entry import Entry
 from components.sources.nifti import file_names, folder_names, layouts, person_folder
 from components.sources.reading import Reading
 
-# Formats that the names of files tell: `is_patient(name, files)` says whether a folder is a patient's, `read` reads it.
-# The first that finds patients has them all; what no format here finds may be DICOM or NIfTI.
+# Formats recognised by file names: `is_patient(name, files)` says whether a folder is a patient's, `read` reads it.
+# The first that finds patients takes them all; what no format here finds may be DICOM or NIfTI.
 BY_NAMES = (kaggle_3m,)
 
 

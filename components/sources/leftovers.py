@@ -142,9 +142,9 @@ def _parents(path: str) -> set[str]:
 def hint(tree: Storage) -> str:
     """What to do about a source in which nothing was recognised."""
     if sets := layouts.set_folders(tree.files):
-        return f"it holds data sets of their own, {', '.join(sets)}; give one of them"
+        return f"it holds separate data sets, {', '.join(sets)}; give one of them"
     if any(map(file_names.is_volume, tree.files)):
-        return "no NIfTI file's name tells that it is a FLAIR: call it NAME_flair.nii.gz, in one folder per patient"
+        return "no NIfTI file's name says that it is a FLAIR: call it NAME_flair.nii.gz, in one folder per patient"
     if unread := unread_formats.what_and_remedy(tree.files):
         return f"{unread[0]}; {unread[1]}, one folder per patient"
     if archives := [path for path in tree.files if packed.is_packed(path)]:

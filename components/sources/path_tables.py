@@ -43,7 +43,7 @@ def _check(tree: Storage, path: str) -> Problem | None:
     wrong = int((names.fillna("") != folders).sum())
     if not wrong:
         return None
-    return Problem("table", "", path, f"{wrong:,} of {len(table):,} rows name another patient than their path does")
+    return Problem("table", "", path, f"{wrong:,} of {len(table):,} rows name a different patient from their path")
 
 
 def _holds_paths(column: pd.Series) -> bool:

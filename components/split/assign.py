@@ -75,7 +75,7 @@ def _check_learned(learned: Collection[str], fixed: Mapping[str, str]) -> None:
     if torn:
         raise UserError(
             f"data/manifest.csv: a reference of {torn[0]} began as a model's outline, and this person is in "
-            f"{fixed[torn[0]]} since before; take the new scan out of the source, or adopt it with --test-too"
+            f"{fixed[torn[0]]} already; take the new scan out of the source, or adopt it with --test-too"
         )
 
 

@@ -48,9 +48,9 @@ def read_rows(path: str) -> pd.DataFrame:
     if not {"patient", "split"} <= set(own):
         raise UserError(f"{path}: lacks the column patient or split; add it")
     if not own["split"].isin(SPLIT_NAMES).all():
-        raise UserError(f"{path}: split holds other words than {', '.join(SPLIT_NAMES)}; correct them")
+        raise UserError(f"{path}: split holds words other than {', '.join(SPLIT_NAMES)}; correct them")
     if "fold" in own:
         folds = pd.to_numeric(own["fold"].dropna(), errors="coerce")  # patients without a fold are assigned one
         if not (folds.mod(1).eq(0) & folds.ge(0)).all():
-            raise UserError(f"{path}: fold holds other values than whole numbers from 0 on; correct them")
+            raise UserError(f"{path}: fold holds values other than whole numbers from 0 on; correct them")
     return own

@@ -8,10 +8,10 @@ import keras
 
 
 class Adam(keras.optimizers.Adam):
-    """Keras' Adam (Kingma and Ba 2015, in the order of computation before section 2.1), soon traced.
+    """Keras' Adam (Kingma and Ba 2015, in the order of computation before section 2.1), quick to trace.
 
-    Keras composes each variable's update of small operations, and a network here has 60 to 170 variables: to trace and
-    optimise these takes longer than the rest of the training step. TensorFlow's own kernel does the same in one
+    Keras composes each variable's update of small operations, and a network here has 60 to 170 variables: tracing and
+    optimising these takes longer than the rest of the training step. TensorFlow's own kernel does the same in one
     operation. Other backends compile Keras' update.
     """
 

@@ -43,7 +43,7 @@ def batches(
         soft: whether masks hold the tumour's share of each pixel, 0..1; else they are {0, 1}.
         neighbors: number of slices on either side along the channels.
         thick: probability that a slice's neighbours are taken from twice as far, as in a scan of thicker slices.
-        paster: what pastes tumours into slices without one; None for nothing.
+        paster: paster of tumours into slices without one; None for none.
         weights: weight of each slice; None for none.
 
     Returns:

@@ -115,7 +115,7 @@ class Loop:
                 while self.state.epoch < phase.last and not self._has_waited(number):
                     self._epoch()
         except SystemExit:
-            # If only one of several workers is asked, it can't save alone; the last checkpoint has to do.
+            # If only one of several workers is asked to stop, it can't save alone; the last checkpoint has to do.
             if not isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy):
                 self._save()
             raise
@@ -176,7 +176,7 @@ class Loop:
 
     def _save(self) -> None:
         self._agree()  # only one replica's batch statistics are read
-        # Read on all workers: reading a metric adds up what each has counted.
+        # Read on all workers: reading a metric sums the counts of all of them.
         arrays = {**read_arrays(self.model), "best": self.best}
         if self.first_worker:
             self.checkpoints.save(self.state, arrays)

@@ -17,11 +17,11 @@ INSIDE = 0.9  # share of the tumour that must lie inside the other head
 class Paster:
     """Replaces some tumour-free slices by the same slices with another patient's tumour.
 
-    The tumour stays where it was in its own slice, its neighbours move with it, and its intensities are brought to mean
-    and deviation of the other head.
+    The tumour stays where it was in its own slice, its neighbours move with it, and its intensities are brought to the
+    mean and deviation of the other head.
 
     Args:
-        slices: slices with which numbers are looked up.
+        slices: slices that the numbers refer to.
         donors: numbers of the slices that lend tumours, all of training patients.
         neighbor_indices: `slices.neighbor_indices(n)`.
         share: share of the tumour-free slices that get a tumour.

@@ -1,4 +1,4 @@
-"""A training starts from a network of the same architecture: the parameters that say otherwise are named."""
+"""A training must start from a network of the same architecture: parameters that contradict this are named."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def sampler(params: Params, network: str, slices: Slices) -> Sampler:
 
 
 def paster(params: Params, network: str, slices: Slices, donors: np.ndarray) -> Paster | None:
-    """What pastes tumours of the slices `donors` into others, if the segmenter asks for it."""
+    """Paster of tumours of the slices `donors` into others; None if the segmenter asks for none."""
     if network != "segmenter" or not params.segmenter.paste:
         return None
     around = slices.neighbor_indices(params.segmenter.neighbors)

@@ -1,7 +1,7 @@
 """The network that a training starts from: the reference model's, or one that an earlier training wrote.
 
-Whoever starts from a network has learned from its patients, too. So they are added to those of the training, and none
-of them may be tested.
+A network that starts from another has learned from its patients, too. So these are added to those of the training, and
+none of them may be tested.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Slices:
     people: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is no answer to yes or no."""
+        """Refuse a `has_tumor` that is not boolean."""
         if self.has_tumor.dtype != bool:
             raise TypeError(f"has_tumor must be bool, and is {self.has_tumor.dtype}")
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 
 def of_python(environment):
-    """What the environment holds, by cyclonedx-py, which lies beside this Python's uv."""
+    """What the environment holds, by cyclonedx-py, which is installed beside this Python's uv."""
     command = ["/opt/tools/bin/cyclonedx-py", "environment", "--output-reproducible", "--output-format", "JSON"]
     made = subprocess.run([*command, "{}/bin/python".format(environment)], stdout=subprocess.PIPE, check=True)
     return json.loads(made.stdout)
@@ -23,7 +23,7 @@ def of_debian(listed):
 
 
 def main():
-    """Write both as one."""
+    """Write both as one document."""
     environment, debian, out = map(Path, sys.argv[1:])
     bill = of_python(environment)
     bill["components"] += of_debian(debian.read_text())

@@ -34,8 +34,8 @@ class Augmenter:
         gamma: range of the exponent of intensities 0..1, exp(-gamma) to exp(gamma).
         bias: range of a smooth multiplicative field, exp(-bias) to exp(bias), like an MRI coil's uneven sensitivity.
         blur: largest weight, 0..1, of a copy blurred by 1.2 pixels, like a coarser scanner's picture.
-        missing: probability that FLAIR stands for pre, and, drawn apart, for post, as where a sequence is missing.
-        soft: whether a mask keeps the tumour's share of each pixel; else half a pixel makes it tumour.
+        missing: probability that FLAIR replaces pre and, drawn independently, post, as if that sequence were missing.
+        soft: whether a mask keeps the tumour's share of each pixel; else pixels of half or more become tumour.
         seed: seed of the random numbers.
     """
 
@@ -84,7 +84,7 @@ class Augmenter:
         return rows, columns
 
     def _scanned(self, images: Any) -> Any:
-        """Change what a scan holds: sharpness, and sequences."""
+        """Blur slices, and replace sequences as if they were missing."""
         count, size, channels = ops.shape(images)[0], images.shape[1], images.shape[-1]
         if self.missing:
             slices = ops.reshape(images, (-1, size, size, channels // 3, 3))

@@ -131,7 +131,7 @@ def save_encoder(segmenter: keras.Model, name: str, path: str | Path) -> None:
     A network that has learned where a tumour is has learned whether there is one.
 
     Args:
-        segmenter: network from `transfer_resunet`, with as many filters as `name` halves its side.
+        segmenter: network from `transfer_resunet`, with one filter for each time that `name` halves the side.
         name: name of its backbone.
         path: output file, ending in .weights.h5.
 

@@ -1,6 +1,6 @@
 """`tf.function` for code that is a graph already: nothing here branches or loops on a tensor's value in Python.
 
-By default TensorFlow rewrites all code it traces, so that it may. That takes a quarter of what a SavedModel takes.
+By default TensorFlow rewrites all code it traces to support that, which takes a quarter of the time per SavedModel.
 """
 
 from __future__ import annotations

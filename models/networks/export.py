@@ -1,8 +1,8 @@
 """Write the trained networks as SavedModels with explicit signatures.
 
 serving_default   slices, uint8 [batch, height, width, channels] -> the network's output, at the slices' own size
-examples          serialised tf.Examples [batch]                 -> the same evaluate          serialised tf.Examples
-[batch] with masks      -> pixel counts that pool (segmenter only)
+examples          serialised tf.Examples [batch]                 -> the same
+evaluate          serialised tf.Examples [batch] with masks      -> pixel counts, for pooling (segmenter only)
 
 There are 3 channels, or 3 (2 n + 1) for a network that sees n slices on either side.
 """

@@ -96,7 +96,7 @@ def resunet(
         sequences of the first neighbour, then of the next, with the slice itself in the middle.
 
     Raises:
-        ValueError: an argument has none of these values; the message names it.
+        ValueError: an argument has any other value; the message names it.
     """
     if not 2 <= len(filters) <= 6:
         raise ValueError(f"filters {list(filters)} are {len(filters)} encoder blocks; 2 to 6 are possible")

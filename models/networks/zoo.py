@@ -1,4 +1,4 @@
-"""The backbones that there are, by their names, and how each wants its slices scaled."""
+"""The available backbones, by name, and how each expects its slices to be scaled."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from keras import ops
 
 from models.networks import preprocessing
 
-# What builds each backbone: every function of keras.applications itself does. A network of our own joins them here, and
-# takes the same arguments; the module that defines it has a `preprocess_input`, as theirs have.
+# Builder of each backbone: every function of keras.applications itself. A network of our own is added here and takes
+# the same arguments; the module that defines it has a `preprocess_input`, as theirs do.
 BACKBONES: dict[str, Callable[..., keras.Model]] = dict(inspect.getmembers(keras.applications, inspect.isfunction))
 
 
@@ -37,7 +37,7 @@ def scaling(name: str, normalization: str = "unit") -> Callable[[Any], Any]:
         near = difflib.get_close_matches(name, BACKBONES, 1)
         hint = f"did you mean {near[0]}?" if near else "choose e.g. ResNet50, MobileNet or EfficientNetB0;"
         raise ValueError(f"no backbone {name!r}; {hint} keras.applications lists all")
-    # Where it is defined, its scaling is, too; the public modules don't list every backbone (MobileNetV3).
+    # The module that defines a backbone has its scaling, too; the public modules don't list all of them (MobileNetV3).
     scale: Callable[[Any], Any] = sys.modules[BACKBONES[name].__module__].preprocess_input
 
     def by_slice(images: Any) -> Any:

@@ -47,8 +47,8 @@ class Layered(tf.Module):
         mirror: bool = False,
     ) -> None:
         super().__init__(name="layered")
-        # Out of TensorFlow's sight, which would trace each network, and the backbone within, once more and store that;
-        # what the signatures need are the variables.
+        # Hidden from TensorFlow, which would trace and store each network, and the backbone in it, once more; the
+        # signatures need only the variables.
         self.networks = SimpleNamespace(classifier=classifier, segmenter=segmenter)
         self.weights = {name: [one.value for one in network.variables] for name, network in vars(self.networks).items()}
         self.mirror = mirror

@@ -7,15 +7,15 @@ from typing import Any
 import keras
 import numpy as np
 
-Joined = tuple[Any, Any]  # what is up-sampled, and what is concatenated to it, behind it
+Joined = tuple[Any, Any]  # what is up-sampled, and what is concatenated after it
 
 
 class _Lighter:
-    """Calls a network's layers anew, in order.
+    """Calls a network's layers again, in order.
 
     Attributes:
-        raised, joined, convolved: for outputs of an up-sampling, a concatenation and a convolution, by their identity,
-            what each was made of. The outputs stand first: kept, so that no other takes their identity.
+        raised, joined, convolved: what each output of an up-sampling, a concatenation and a convolution was made of, by
+            the output's id. The outputs come first: they are kept so that no other object gets their id.
     """
 
     def __init__(self) -> None:
@@ -43,14 +43,14 @@ class _Lighter:
 def lighter(network: keras.Model) -> keras.Model:
     """Rebuild a network for prediction, so that it convolves a quarter of the pixels where it would repeat them first.
 
-    A 1x1 convolution of maps that lie side by side is the sum of one of each, and sees no pixel's neighbours, so it may
-    precede the repetition of pixels. Where a batch normalisation follows, its averages go into the weights.
+    A 1x1 convolution of concatenated maps is the sum of a convolution of each part, and it sees no neighbouring pixels,
+    so it may precede the repetition of pixels. If a batch normalisation follows, its averages go into the weights.
 
     Args:
         network: a trained network; the new one shares its other layers.
 
     Returns:
-        A network with the same outputs but for rounding, when not training; the same computation if nothing repeats
+        A network with the same outputs, except for rounding, when not training; the same computation if nothing repeats
         pixels.
     """
     return keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=_Lighter())
@@ -62,7 +62,7 @@ def _pointwise(layer: keras.layers.Conv2D) -> bool:
 
 
 def _apart(layer: keras.layers.Conv2D, made_of: Joined, scale: np.ndarray, offset: np.ndarray) -> Any:
-    """Convolve what lies side by side apart and add it up, scaled by map, with an offset."""
+    """Convolve concatenated maps separately and add the results, scaled map by map, with an offset."""
     small, beside = made_of
     weights = np.asarray(layer.kernel) * scale
     bias = (np.asarray(layer.bias) if layer.use_bias else 0) * scale + offset

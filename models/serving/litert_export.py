@@ -10,18 +10,16 @@ from models.serving.lighter import lighter
 
 
 def litert(network: keras.Model, *, batch: int = 1, half: bool = False) -> bytes:
-    """Convert a network, made lighter, see `lighter`.
+    """Convert a network, made lighter by `lighter`.
 
     Args:
         network: a trained classifier or segmenter, of Keras' functional kind.
         batch: number of slices that the file takes at once: 2 for a model that also looks at the mirror image. It is
-            fixed, because XNNPACK runs no part of a graph whose shapes are not. A file that takes two needs as long for
-            one.
-        half: whether weights are stored in half precision, at half the size; they are computed with in single precision
-            all the same.
+            fixed, because XNNPACK runs no part of a graph with variable shapes. A file for two takes as long for one.
+        half: whether weights are stored in half precision, at half the size; computation is in single precision anyway.
 
     Returns:
-        A LiteRT file that maps slices, uint8 [`batch`, size, size, channels], to what the network says, float32.
+        A LiteRT file that maps slices, uint8 [`batch`, size, size, channels], to the network's output, float32.
 
     Raises:
         ValueError: the network has an operation that LiteRT lacks.

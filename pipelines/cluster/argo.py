@@ -15,7 +15,7 @@ from pipelines.cluster.argo_telling import metrics, notify
 
 NAME = "glioflow"
 ACCOUNT = "glioflow-runner"  # infra/terraform defines its permissions
-EXECUTOR = "glioflow-executor"  # Argo's own containers beside a pod's main one; infra/argo/access.yaml says what it may
+EXECUTOR = "glioflow-executor"  # Argo's own containers beside a pod's main one; infra/argo/access.yaml gives its rights
 DAY = 24 * 3600  # seconds
 SCHEDULE = "0 2 * * *"
 # Whatever differs between sites is a parameter of the workflow, so that nobody has to edit a generated file. Those
@@ -41,7 +41,7 @@ def manifests(
     Args:
         order: the stages.
         given: values of parameters, as far as they differ from `PARAMETERS`.
-        schedule: cron schedule with five fields; None makes one that rests.
+        schedule: cron schedule with five fields; None makes a suspended one.
 
     Raises:
         UserError: there is no parameter of that name.
@@ -119,7 +119,7 @@ def _after(task: Task, needs: Iterable[Task]) -> None:
 
 
 def _told(name: str, default: str | None = None) -> Parameter:
-    """What `prepare` leaves in a file of that name; a stage that its commit does not know says so itself."""
+    """Parameter that `prepare` writes to a file of that name; a stage that its commit lacks reports that itself."""
     return Parameter(name=name, value_from=m.ValueFrom(path=f"{START}/{name}", default=default))
 
 

@@ -14,10 +14,10 @@ WORK = "/workspace"
 START = f"{WORK}/start"  # folder in which `prepare` leaves what the other pods, and Argo, have to know
 STORAGE = "{{workflow.parameters.storage}}"
 SMALL = dag.Resources(cpu=1, memory="2Gi", disk="4Gi")
-# What a later attempt may get right. -1: the pod was evicted or its node is gone, so that nobody knows its exit status;
-# 75: a server was away (components/common/faults.py); 137 is SIGKILL, 143 SIGTERM: a node was taken away. A pod killed
-# for its memory, or evicted because it filled its own disk space, would be killed again; what glioflow refuses, with
-# exit status 2, it would refuse again. docs/how-to/clusters.md has the table.
+# Failures after which another attempt may succeed. -1: the pod was evicted or its node is gone, so its exit status is
+# unknown; 75: a server was unreachable (components/common/faults.py); 137 is SIGKILL, 143 SIGTERM: a node was taken
+# away. A pod killed for its memory, or evicted because it filled its own disk space, would be killed again; what
+# glioflow refuses, with exit status 2, it would refuse again. docs/how-to/clusters.md has the table.
 RETRIED = (
     'lastRetry.status == "Error" || (asInt(lastRetry.exitCode) in [-1, 75, 137, 143]'
     ' && indexOf(lastRetry.message, "OOMKilled") == -1'
@@ -25,7 +25,7 @@ RETRIED = (
     ' && indexOf(lastRetry.message, "exceeds the total limit") == -1'
     ' && indexOf(lastRetry.message, "exceeded its local ephemeral storage limit") == -1)'
 )
-# A count alone: a time limit would begin with the first attempt, and long trainings use theirs up in that.
+# A count alone: a time limit would run from the first attempt, and a long training could use it up.
 RETRIES = m.RetryStrategy(
     limit=m.IntOrString(20),
     retry_policy="Always",
@@ -88,7 +88,7 @@ def container(
         script: lines for `sh -eu`.
         asks: requested cores, memory, disk space and GPUs.
         variables: environment variables.
-        volumes: what it gets beside its own folders.
+        volumes: volumes besides its own folders.
     """
     return Container(
         name=name,

@@ -1,4 +1,4 @@
-"""How a run on Argo tells of its end: the pod that posts a notice, and metrics."""
+"""How a run on Argo reports its end: the pod that posts a notice, and metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipelines.cluster.argo_pod import container
 
 
 def notify() -> Container:
-    """The pod that tells a webhook of a failed run: by the image's own code, for the repository may be what is away."""
+    """The pod that reports a failed run to a webhook, with the image's code: the repository may be unreachable."""
     return container(
         "notify",
         "exec glioflow notify\n",

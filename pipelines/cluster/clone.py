@@ -6,11 +6,11 @@ from components.common.faults import PASSING
 from components.registry.git import AWAY, REFUSED
 
 SECRETS = "/secrets/git"
-# A missing token is not an error: the repository may be public, or the version kept local. `get` alone, because Git's
-# own helper would try to note in the secret, which is read-only, that a token was good.
+# A missing token is not an error: the repository may be public, or the version kept local. Only `get`, because Git's
+# own helper would try to record in the secret, which is read-only, that a token was accepted.
 HELPER = f'!f() {{ test "$1" != get || git credential-store --file={SECRETS}/credentials get; }}; f'
 CREDENTIALS = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "credential.helper", "GIT_CONFIG_VALUE_0": HELPER}
-# The image provides the packages; the code is the commit's, because that is what DVC hashes. A revision is looked for
+# The image provides the packages; the code is the commit's, because that is what DVC hashes. A revision is looked up
 # by its full names, because Git would take the short one for a folder or an option of that name.
 SCRIPT = f"""\
 export LC_ALL=C GIT_TERMINAL_PROMPT=0

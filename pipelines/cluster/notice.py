@@ -1,4 +1,4 @@
-"""Tell a chat or a pager, by a webhook, how a run on a cluster ended."""
+"""Report to a chat or a pager, by a webhook, how a run on a cluster ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def notify(url: str, run: str, status: str, failures: str) -> None:
         url: address of the webhook.
         run: name of the run.
         status: how it ended, in Argo's words: Failed or Error.
-        failures: Argo's `workflow.failures`, JSON; it names pods and the ends they came to, and never holds their logs.
+        failures: Argo's `workflow.failures`, JSON; it names pods and how they ended, but never holds their logs.
 
     Raises:
         PassingError: the webhook does not answer.

@@ -15,7 +15,7 @@ from pipelines.cluster.run_store import RunStore
 from pipelines.forwarding import run_forwarding_signals
 
 ORIGIN = "origin"  # Git's name for the repository that a pod was cloned from
-TRANSFERS = {"pull", "push"}  # what only moves data, and may be done again
+TRANSFERS = {"pull", "push"}  # they only move data, and may be repeated
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ def _reach(run: Run) -> None:
             Storage(address).check()
         except PassingError:
             raise
-        except UserError:  # it answers, if only with a refusal, which DVC has told of
+        except UserError:  # it answers, if only with a refusal, which DVC has reported
             continue

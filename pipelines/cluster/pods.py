@@ -24,10 +24,10 @@ RAN, RESTORED = "ran", "restored from the run cache"
 
 
 def prepare(run: Run) -> Plan:
-    """Fix the starting point of the whole run: the commit, for branches may move while pods work, and what has to run.
+    """Fix the starting point of the whole run: the commit, because branches may move meanwhile, and what has to run.
 
-    It starts from the results of the last run, so that patients keep their splits and nothing is done twice. A stage
-    that has nothing new, nor has any before it, gets its result here, and needs no pod.
+    It starts from the results of the last run, so that patients keep their splits and nothing is done twice. If
+    neither a stage nor any before it has anything new, it gets its result here, and needs no pod.
 
     Raises:
         UserError: the branch of results has a name that no branch can have, or a parameter is wrong.

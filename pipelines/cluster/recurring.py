@@ -39,5 +39,5 @@ def recur(host: str, pipeline: Path, cron: str, account: str | None) -> str:
         )
     except (ApiException, HTTPError) as error:
         reason = getattr(error, "reason", None) or error
-        raise UserError(f"{host}: no Kubeflow Pipelines answers as it should ({reason}); check the address") from error
+        raise UserError(f"{host}: no Kubeflow Pipelines API answers there ({reason}); check the address") from error
     return str(made.recurring_run_id)

@@ -115,7 +115,7 @@ def notify(webhook: str | None, name: str, status: str, failures: str) -> None:
     from pipelines.cluster import notice
 
     if not webhook:
-        click.echo("no webhook: nobody is told; docs/how-to/clusters.md says how to set one")
+        click.echo("no webhook: nobody is notified; docs/how-to/clusters.md says how to set one")
         return
     notice.notify(webhook, name, status, failures)
-    click.echo(f"told the webhook: {name}: {status}")
+    click.echo(f"notified the webhook: {name}: {status}")

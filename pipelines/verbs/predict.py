@@ -30,11 +30,11 @@ from pipelines.project import from_here, into_here
     type=click.Choice(ENGINES),
     help="What runs the networks: litert, unless the model has no LiteRT files; tensorflow, to compare.",
 )
-@click.option("--overlays", is_flag=True, help="Draw the outlines over FLAIR, a PNG a slice.")
+@click.option("--overlays", is_flag=True, help="Draw the outlines over FLAIR, one PNG per slice.")
 @click.option(
-    "--doubt", is_flag=True, help="Tell how doubtful each patient is, and whom to refer; takes twice the time."
+    "--doubt", is_flag=True, help="Report how doubtful each patient is, and whom to refer; takes twice the time."
 )
-@click.option("--resume", is_flag=True, help="Go on with what an earlier run left in the folder.")
+@click.option("--resume", is_flag=True, help="Continue from what an earlier run left in the folder.")
 @click.option(
     "--beam",
     "beam_args",
@@ -43,7 +43,7 @@ from pipelines.project import from_here, into_here
     help="Run as a Beam job with this flag, e.g. --runner=FnApiRunner.",
 )
 @click.option(
-    "--storage", metavar="ADDRESS", help="gs://bucket/prefix that Beam's workers reach, where they are elsewhere."
+    "--storage", metavar="ADDRESS", help="gs://bucket/prefix that Beam's workers reach, if they run elsewhere."
 )
 @click.option(
     "--watch",
@@ -76,7 +76,7 @@ def predict(
 ) -> None:
     """Find and outline tumours in INPUTS: sets, patients' folders, NIfTI files, pictures, archives, gs:// addresses.
 
-    Needs no masks. Exit status 1 where a patient could not be predicted; the others are.
+    Needs no masks. Exit status 1 if a patient could not be predicted; the others still are.
     """
     if bool(inputs) == bool(watch):
         raise click.UsageError("name INPUTS to predict, or a folder with --watch; not both")
@@ -123,7 +123,7 @@ def predict(
     "--model",
     metavar="MODEL",
     callback=from_here,
-    help="Model that predicted; tells how volumes were brought to slices.",
+    help="Model that predicted; it records how volumes were resampled to slices.",
 )
 def score(predictions: str, truth: str, model: str | None) -> None:
     """Compare PREDICTIONS, a folder of `glioflow predict` or its table, with reference masks; JSON."""

@@ -43,7 +43,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM)
 def serve(model: str, host: str, port: int, limit: int, patience: int) -> None:
     """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are finished."""
     for number in ENDS:
-        # Fetching a model may take long, and what is the first process of a container has no default to end by.
+        # Fetching a model may take long, and the first process of a container ignores signals that it does not handle.
         signal.signal(number, lambda *_: os._exit(0))
     packages.need(*packages.SERVE)
     from components.layered.record import read_record, saved_model
@@ -54,8 +54,8 @@ def serve(model: str, host: str, port: int, limit: int, patience: int) -> None:
     flags = ["--model", saved_model(folder).resolve(), "--host", host, "--port", port, "--limit", limit * 2**20]
     path = os.pathsep.join(filter(None, [str(CODE), os.environ.get("PYTHONPATH")]))
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": path}
-    # Another program in this process, so that a server reached by strangers holds nothing of what found its model.
+    # Another program in this process, so that a server that strangers reach holds nothing used to find its model.
     words = ["-m", "components.serving.server", *map(str, flags), "--patience", str(patience)]
-    # Held back until the new program listens for it: as the first process of a container, it would never hear it.
+    # Blocked until the new program handles them: as the first process of a container, it would miss them.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     os.execve(sys.executable, [sys.executable, *words], environment)  # noqa: S606  signals then reach the server itself

@@ -18,7 +18,7 @@ def stage() -> None:
 
 
 def _summary(module: Path) -> str:
-    """What a stage's `run` says of itself, read and not imported, because most stages import TensorFlow or TFX."""
+    """Docstring of a stage's `run`, parsed rather than imported, because most stages import TensorFlow or TFX."""
     body = ast.parse(module.read_text(encoding="utf-8")).body
     (run,) = (node for node in body if isinstance(node, ast.FunctionDef) and node.name == "run")
     return str(ast.get_docstring(run))

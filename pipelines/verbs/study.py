@@ -118,7 +118,7 @@ def tune(network: str, trials: int, space: str | None) -> None:
     check_space(checked, chosen, network)
     _check_weights(checked, chosen, network)
     # Another run would change the examples, or compete for the machine's memory.
-    with in_one_line("the same command goes on with this trial"), alone("tune"):
+    with in_one_line("the same command continues this trial"), alone("tune"):
         from components.studies.search import search
 
         rows = search(network, chosen, checked, EXAMPLES, ARTIFACTS / "tuning" / f"{network}.journal", trials=trials)

@@ -79,7 +79,7 @@ def test_quartiles_part_the_known_into_ordered_ranges(numbers):
         ("name,age\na,3\n", "has 0 columns `patient`"),
         ("patient,Patient\na,a\n", "has 2 columns `patient`"),
         ("patient,age\na,3\na,4\n", "names a twice"),
-        ("patient,age\nz,3\n", "knows none of the 2 patients"),
+        ("patient,age\nz,3\n", "lists none of the 2 patients"),
         ("", "not readable as a table"),
     ],
 )

@@ -57,7 +57,7 @@ def test_doctor_of_a_damaged_image_is_not(workflow, harm, lacks):
     done = ran(workflow, "sh", "-ec", f"{harm}; glioflow doctor", flags=["--user", "0"])
     assert done.returncode == 2
     assert done.stderr == (
-        f"glioflow: this installation lacks {lacks}; this image is damaged: pull it again, or build it anew\n"
+        f"glioflow: this installation lacks {lacks}; this image is damaged: pull it again, or rebuild it\n"
     )
     assert "make " not in done.stdout
 

@@ -85,7 +85,7 @@ def test_it_becomes_a_layered_model_with_its_choices_once(shipped, weights, plac
 
 
 def test_where_it_or_its_weights_are_missing_it_says_what_to_do(shipped, tmp_path):
-    with pytest.raises(UserError, match="no reference model there; check the project out anew"):
+    with pytest.raises(UserError, match="no reference model there; check the project out again"):
         reference.reference_model(tmp_path / "nowhere")
     with pytest.raises(UserError, match="which only a checkout of the project has; leave --engine out"):
         reference.reference_saved_model(shipped, tmp_path / "nowhere", tmp_path / "models")

@@ -75,7 +75,7 @@ def test_in_an_image_nothing_can_be_set_up(tmp_path, image):
     assert result.returncode == 2
     assert result.stderr == (
         "glioflow: this installation lacks dvc, tensorflow-cpu, tfx; "
-        "this image is damaged: pull it again, or build it anew\n"
+        "this image is damaged: pull it again, or rebuild it\n"
     )
     assert f"image            {image}" in result.stdout
     assert "make " not in result.stdout

@@ -29,7 +29,7 @@ SEED = "seed: 20260101"
     ("new", "says"),
     [
         (f"<<<<<<< HEAD\n{SEED}\n=======\nseed: 2\n>>>>>>> theirs", "line 8 begins an unresolved merge; resolve it"),
-        (f"seed: 1{'0' * 5000}", "not readable as YAML: a value is out of all proportion; correct it"),
+        (f"seed: 1{'0' * 5000}", "not readable as YAML: a value is too long or too nested; correct it"),
         ("seed: &seed {again: *seed}", "an alias stands inside its own anchor; write the value itself"),
         ("seed:\t1", "not readable as YAML, line 8; correct it"),
         ("seed: \x00", "not readable as YAML; correct it"),

@@ -110,7 +110,7 @@ def test_a_dvc_yaml_without_readable_stages_is_told_in_one_line(project, text):
         ({"training": {"checkpoints": "gcs://b/p"}}, "params.yaml: training.checkpoints: gcs://b/p: give a folder, or"),
         ({"training": {"cache": "gs://b/p"}}, "params.yaml: training.cache: gs://b/p: give a folder of this machine"),
         ({"registry": {"git_remote": "orgin"}}, "params.yaml: registry.git_remote: orgin: Git knows no remote; name "),
-        ({"split": {"file": "own.csv"}}, "own.csv: split holds other words than train, val, test"),
+        ({"split": {"file": "own.csv"}}, "own.csv: split holds words other than train, val, test"),
         ({"evaluate": {"clinical": "names.csv"}}, "names.csv: has no column beside `patient`, so no cohorts; add one"),
         ({"gate": {"champion": "used"}}, "used holds model.dvc, and no layered model; run `dvc pull`"),
     ],

@@ -155,13 +155,13 @@ def test_every_kind_of_full_is_known(error):
 @pytest.mark.parametrize(
     ("error", "says", "ends"),
     [
-        (PermissionError(errno.EACCES, "x", "scans/a"), "scans/a: Permission denied; see to its permissions", 2),
+        (PermissionError(errno.EACCES, "x", "scans/a"), "scans/a: Permission denied; check its permissions", 2),
         (
             FileNotFoundError(errno.ENOENT, "x", "scans/a"),
             "scans/a: No such file or directory; it was moved or removed",
             2,
         ),
-        (OSError(errno.EIO, "x", "scans/a"), "scans/a: Input/output error; see to it and start again", 2),
+        (OSError(errno.EIO, "x", "scans/a"), "scans/a: Input/output error; fix that and start again", 2),
         (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "Connection refused; see to it", PASSING),
         (RuntimeError("x"), "x; this may pass, so start again later", PASSING),
     ],

@@ -142,7 +142,7 @@ def test_results_of_another_model_or_of_nobody_are_left_alone(demo_source, model
     with pytest.raises(UserError, match="is not empty; go on with --resume"):
         predicting.run((str(demo_source),), str(model), str(out), **NOTHING)
     write_layered(tmp_path / "other", cut=29.0)
-    with pytest.raises(UserError, match="something else than results of this model"):
+    with pytest.raises(UserError, match="something other than results of this model"):
         predicting.run((str(demo_source),), str(tmp_path / "other"), str(out), **NOTHING | {"resume": True})
     assert files(out) == before
 

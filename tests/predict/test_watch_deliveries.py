@@ -112,7 +112,7 @@ def test_nothing_is_delivered_of_what_changes_while_it_is_predicted(watch, patie
     watch.read = read
     watch.look(2)
     assert (watch.results(), watch.making()) == ([], [])
-    assert "has changed while it was predicted" in watch.lines[-1]
+    assert "changed while it was being predicted" in watch.lines[-1]
     if not place.exists():
         watch.drop(patients[0])
     first.write_bytes(whole)
@@ -187,7 +187,7 @@ def test_a_second_one_is_told_who_holds_the_folder(watch, model, detector):
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.txt").touch()
-    for place, words in ((tmp_path, "holds something else"), (tmp_path / "thesis.txt", "is a file")):
+    for place, words in ((tmp_path, "holds something other"), (tmp_path / "thesis.txt", "is a file")):
         with pytest.raises(UserError, match=words), Deliveries(place, {}).alone("process"):
             pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -62,7 +62,7 @@ def test_what_is_still_written_by_its_name_is_waited_for(watch, patients, name):
     (place / name).write_bytes(b"half")
     watch.look(5)
     assert watch.results() == []
-    assert waiting(watch) == {patients[0].name: f"{patients[0].name}/{name} is being written, by its name"}
+    assert waiting(watch) == {patients[0].name: f"{patients[0].name}/{name} is being written, judging by its name"}
     assert [line.partition(": ")[2] for line in watch.lines] == ["waits, see waiting.csv"]
     (place / name).unlink()
     watch.look(2)

@@ -86,6 +86,6 @@ def test_a_moved_worktree_and_a_damaged_repository_are_not_begun_anew(registry):
     assert line(registry, "models").startswith(f"{git}: a damaged Git repository; restore it from a copy, or ")
     shutil.rmtree(git)
     git.write_text("gitdir: /nowhere/.git/worktrees/project\n", encoding="utf-8")
-    assert line(registry, "models").startswith(f"{git}: leads to no Git repository, for one of the two was moved; ")
+    assert line(registry, "models").startswith(f"{git}: points to no Git repository, because one of ")
     git.unlink()
     assert line(registry, "models").startswith("no Git repository here; a downloaded archive has none: clone ")

@@ -119,7 +119,7 @@ def a_link(folder):
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (another_scan, "P3 is another scan than the one that was reviewed"),
+        (another_scan, "P3 is not the scan that was reviewed"),
         (another_mask, "not the mask that was decided on"),
         (a_link, "P3: is a link to another place"),
     ],
@@ -137,7 +137,7 @@ def test_what_does_not_fit_changes_nothing_at_all(tmp_path, spoil, reason):
 def test_a_source_of_another_format_is_refused(tmp_path):
     reviewed = reviewed_in(tmp_path, "kaggle")
     write_source(tmp_path / "other", "nifti", ["Q1"])
-    with pytest.raises(UserError, match="is of another format"):
+    with pytest.raises(UserError, match="is in a different format"):
         adopt(reviewed, tmp_path / "other")
 
 

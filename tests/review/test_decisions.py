@@ -228,7 +228,7 @@ def test_a_second_reviewer_is_told_who_is_there(tmp_path):
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "reviewed").mkdir()
     (tmp_path / "reviewed" / "thesis.tex").touch()
-    with pytest.raises(UserError, match="holds something else than a review"), reviewing(tmp_path):
+    with pytest.raises(UserError, match="holds something other than a review"), reviewing(tmp_path):
         pass
 
 

@@ -264,7 +264,7 @@ def test_a_port_in_use_is_reported_in_one_line(server, model):
         check=False,
     )
     assert result.returncode == 2
-    assert f"127.0.0.1:{server.port} can't be listened on" in result.stderr
+    assert f"127.0.0.1:{server.port}: can't listen there" in result.stderr
 
 
 def test_what_is_no_model_is_not_served(tmp_path):

@@ -97,7 +97,7 @@ def second_acquisition(folder):
 BROKEN = {
     "truncated header": (
         lambda f: files(f)[0].write_bytes(files(f)[0].read_bytes()[:200]),
-        "IM0001.dcm: its header ends before it tells what it is",
+        "IM0001.dcm: its header ends before it says what it is",
     ),
     "truncated pixels": (
         lambda f: files(f)[0].write_bytes(files(f)[0].read_bytes()[:-400]),

@@ -76,7 +76,7 @@ def two_sets(root):
 
 
 def test_two_sets_side_by_side_are_no_patients(tmp_path):
-    with pytest.raises(UserError, match=r"it holds data sets of their own, msd, nnunet; give one of them"):
+    with pytest.raises(UserError, match=r"it holds separate data sets, msd, nnunet; give one of them"):
         read(two_sets(tmp_path))
 
 

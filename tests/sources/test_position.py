@@ -159,7 +159,7 @@ def test_a_mask_beside_the_head_is_refused(tmp_path):
     made.volumes["seg"][:3, :3, 4:8] = 1
     reading = read(made.write(tmp_path / "P").parent)
     assert reading.scan is None
-    assert "lie outside of the head" in reading.problems[0].what
+    assert "lies outside the head" in reading.problems[0].what
 
 
 @pytest.mark.parametrize("lost", [np.eye(4), None], ids=["identity", "LPS for RAS"])

@@ -42,7 +42,7 @@ def test_a_patient_that_vanishes_is_unreadable(tmp_path, layout, harm):
         assert seen.scan is None
         assert seen.problems == [problem]
         assert problem.kind == "unreadable"
-        assert "was moved or removed while it was read; see what else works in this folder" in str(problem)
+        assert "was moved or removed while it was read; see what else is changing this folder" in str(problem)
         assert read_one((0, PATIENTS[1]), [source], Options()).scan is not None
 
 

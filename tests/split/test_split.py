@@ -133,7 +133,7 @@ def test_folds_of_ones_own_are_not_taken_for_dealt_ones(tmp_path):
         ([("p000", "test"), ("p001", "val")], r"2 patient\(s\) of the source are not in it, p002 first"),
         (
             [("p000", "test"), ("p001", "val"), ("p002", "trian"), ("p003", "train")],
-            "other words than train, val, test",
+            "words other than train, val, test",
         ),
         ([(f"p00{i}", "train") for i in range(4)], "no patient is in test or val"),
         ([("p000", "test"), ("p001", "val"), ("p002", "train"), ("p003", "val")], "patient s1 is in 2 splits"),

@@ -46,7 +46,7 @@ def test_other_columns_and_lines_that_stand_there_twice_do_no_harm(tmp_path):
 @pytest.mark.parametrize("fold", ["x", "1.5", "0.5", "-1", "0 1"])
 def test_a_fold_is_a_whole_number_from_0_on(tmp_path, fold):
     lines = {"001": f"train,{fold}"}
-    assert refused(tmp_path, **lines) == "fold holds other values than whole numbers from 0 on; correct them"
+    assert refused(tmp_path, **lines) == "fold holds values other than whole numbers from 0 on; correct them"
 
 
 def test_everybody_has_a_side_and_every_side_somebody(tmp_path):
@@ -55,7 +55,7 @@ def test_everybody_has_a_side_and_every_side_somebody(tmp_path):
     )
     assert refused(tmp_path, **{"003": "train,0"}) == "no patient is in val; add some"
     assert refused(tmp_path, **{"003": "train,0", "NA": "train,0"}) == "no patient is in test or val; add some"
-    assert refused(tmp_path, **{"NA": "testing,0"}) == "split holds other words than train, val, test; correct them"
+    assert refused(tmp_path, **{"NA": "testing,0"}) == "split holds words other than train, val, test; correct them"
 
 
 def test_a_person_is_on_one_side(tmp_path):

@@ -67,7 +67,7 @@ def test_the_wrong_table_is_reported_and_ingest_follows_the_paths(tmp_path, tabl
         (problem,) = source.problems
         assert source.patients == PATIENTS
     assert (problem.kind, problem.where) == ("table", "data_mask.csv")
-    assert problem.what == f"{wrong:,} of {len(table):,} rows name another patient than their path does"
+    assert problem.what == f"{wrong:,} of {len(table):,} rows name a different patient from their path"
     manifest = ingest_into(tmp_path, tree)
     told = table[table["patient"].isin(PATIENTS)].set_index(["patient", "slice"])["mask"].sort_index()
     found = manifest.set_index(["patient", "slice"])["has_tumor"].astype(int).sort_index()

@@ -105,7 +105,7 @@ def test_a_trial_that_was_interrupted_goes_on_and_keeps_its_best_epoch(tmp_path,
     (stopped / "space.yaml").write_text(yaml.safe_dump({"segmenter": RATES}), encoding="utf-8")
     ended = glioflow("tune", "segmenter", "--trials", 1, "--space", "space.yaml", cwd=stopped)
     assert ended.returncode == 143
-    assert ended.stderr.splitlines()[-1] == "glioflow: stopped by SIGTERM; the same command goes on with this trial"
+    assert ended.stderr.splitlines()[-1] == "glioflow: stopped by SIGTERM; the same command continues this trial"
     printed, found = tune(stopped, trials=1)
     assert "resuming at step 13 of 18, epoch 3" in printed
     assert asked[0] < expected["score"][0]  # the best epoch is the first one, before the interruption

@@ -74,7 +74,7 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
         and "post" not in volumes
         and all(one.inferred.unstated and not one.inferred.doubt for one in fitting["pre"])
     ):
-        what = f"{names(fitting['pre'])}: taken for T1 before the contrast agent, because no header speaks of one"
+        what = f"{names(fitting['pre'])}: taken for T1 before the contrast agent, because no header mentions one"
         reading.add("choice", patient, what, "where one was given, write it into ContrastBolusAgent")
     mask = _mask(outlines, reading) if masks else None
     if "flair" in volumes:

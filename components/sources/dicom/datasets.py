@@ -16,7 +16,7 @@ from pydicom.valuerep import VR
 
 HEAD = 132  # bytes that show whether a file is DICOM
 SUFFIXES = (".dcm", ".ima", ".dicom")
-# Numbers that help, and that no scan needs: a text in one of them ("5mm", "5,0") counts as if nothing were there.
+# Numbers that help but that no scan needs: one that holds other text ("5mm", "5,0") counts as missing.
 HELPFUL = (
     *("SliceThickness", "SpacingBetweenSlices", "RepetitionTime", "EchoTime", "InversionTime", "ContrastBolusVolume"),
     *("SeriesNumber", "InstanceNumber"),
@@ -68,7 +68,7 @@ def _starts_data_set(head: bytes, order: str) -> bool:
 
 
 def read_file(source: Path | BinaryIO, **kwargs: Any) -> Any:
-    """Read a data set as `pydicom.dcmread` does, without what is broken of `HELPFUL`.
+    """Read a data set as `pydicom.dcmread` does, without broken values of `HELPFUL`.
 
     A bare one is accepted, too, and gets the transfer syntax it is in.
 

@@ -118,7 +118,7 @@ def _header(path: Path, number: int, reading: Reading) -> Any | None:
         return None
     if not _modality(header):
         remedy = "copy it again from its source; where Modality (0008,0060) was removed, write MR into it"
-        reading.add("unreadable", _where(path, number, reading), "its header ends before it tells what it is", remedy)
+        reading.add("unreadable", _where(path, number, reading), "its header ends before it says what it is", remedy)
         return None
     return header
 

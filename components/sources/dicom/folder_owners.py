@@ -1,4 +1,4 @@
-"""Whose a folder of DICOM files is: one person's, or several persons' or examinations' with a folder each."""
+"""Who a folder of DICOM files belongs to: one person, or several persons or examinations with a folder each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def examinations(tree: Storage, entry: Entry) -> list[Entry]:
 
 
 def _folders(entry: Entry) -> list[Entry]:
-    """The folders in which all of a folder's files lie, but for documents; empty if some lie in none."""
+    """The folders in which all of a folder's files lie, except documents; empty if some lie in none."""
     below: dict[str, list[str]] = {}
     top = os.path.commonpath([os.path.dirname(path) for path in entry.files])  # noqa: PTH120  may be a bucket's
     for path in entry.files:

@@ -1,4 +1,4 @@
-"""Who a DICOM file is of, by a few of its tags."""
+"""Whose a DICOM file is, by a few of its tags."""
 
 from __future__ import annotations
 

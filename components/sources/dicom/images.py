@@ -1,4 +1,4 @@
-"""highdicom, which looks up once for all files of a kind what it would look up for each of them."""
+"""highdicom, made to look up once for all files of a kind what it would look up for each of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def highdicom() -> ModuleType:
         from highdicom import _standard_utils as tables
 
         search = tables.is_attribute_in_iod
-    except (ImportError, AttributeError):  # a release that keeps it elsewhere, which is slower, and right
+    except (ImportError, AttributeError):  # a release that keeps it elsewhere: slower, but correct
         return highdicom
 
     @functools.cache

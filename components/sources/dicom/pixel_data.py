@@ -76,7 +76,7 @@ def _check_pixels(dataset: Any) -> None:
         raise RefusedError("type", what, "export the MR images themselves, no colour maps or screen shots")
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax:
-        what = "compressed pixels, and no TransferSyntaxUID that tells how"
+        what = "compressed pixels, and no TransferSyntaxUID that says how"
         raise RefusedError("type", what, "export the images again as DICOM files (part 10), uncompressed")
     if not _is_decodable(syntax, int(dataset.get("BitsStored") or 16)):
         what = f"compressed as {syntax.name} ({syntax}), which no decoder here reads"
@@ -88,7 +88,7 @@ def _check_pixels(dataset: Any) -> None:
 
 
 def _is_decodable(syntax: Any, bits: int) -> bool:
-    if syntax == JPEGExtended12Bit and bits > 8:  # what calls itself its decoder here knows eight bits alone
+    if syntax == JPEGExtended12Bit and bits > 8:  # the decoder here that claims this syntax knows eight bits alone
         return False
     try:
         return not syntax.is_compressed or get_decoder(syntax).is_available

@@ -78,7 +78,7 @@ def frames_of(image: Dataset) -> list[Dataset]:
 
 
 def _check_numbers(headers: Sequence[Dataset], step: float) -> None:
-    """Refuse every other slice of a series: numbers are left out evenly, and distances are larger than headers say."""
+    """Refuse a series of every other slice: numbers are left out evenly, and distances are larger than headers say."""
     numbers = sorted({int(header.get("InstanceNumber") or 0) for header in headers})
     if len(numbers) < 2:
         return

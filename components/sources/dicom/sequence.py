@@ -63,9 +63,7 @@ def sequence_of(header: Dataset, protocol: str | None = None, *, own_agent: bool
         given = (contrast or bolus) == "present"
         return Inference("flair", doubt or ("it was taken after the contrast agent" if given else ""))
     if not own_agent and not contrast:
-        return Inference(
-            "pre", "ContrastBolusAgent is in all series, and no word of this one says that agent was given"
-        )
+        return Inference("pre", "ContrastBolusAgent is in all series, and no word of this one says that it was given")
     inferred = _t1(contrast, bolus, doubt)
     if inferred.doubt or weighting(description):
         return inferred
@@ -86,16 +84,16 @@ def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
     if kind in (T1, FLAIR):
         if kind in measured.possible(header):
             return kind, ""
-        return UNCLEAR, f"it is called {kind.upper()}, and its times are not those of one"
+        return UNCLEAR, f"it is called {kind.upper()}, but its times are not those of one"
     if kind == "t2":  # FLAIR is T2-weighted, too
-        doubt = "it is called T2, and its times are those of a FLAIR"
+        doubt = "it is called T2, but its times are those of a FLAIR"
         return (FLAIR, doubt) if likely == FLAIR else (OTHER, "")
     if kind == OTHER or likely:
         return (OTHER if kind == OTHER else likely), ""
     if kind == "tirm":
         return UNCLEAR, "it is called TIRM, which may be FLAIR or STIR, and its inversion time is missing"
     if kind == "several" or measured.has_times(header):
-        return UNCLEAR, "neither its description nor its times tell the sequence"
+        return UNCLEAR, "neither its description nor its times identify the sequence"
     return OTHER, ""
 
 
@@ -103,10 +101,10 @@ def _t1(contrast: str, bolus: str, doubt: str) -> Inference:
     """Distinguish T1 before and after the agent by words and ContrastBolusAgent."""
     if contrast == "both" and not bolus:
         return Inference(
-            UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't tell", ("pre", "post")
+            UNCLEAR, "it may be T1 before or after the contrast agent, its headers don't say", ("pre", "post")
         )
     decided = bolus if contrast in ("", "both") else contrast
     if bolus and decided != bolus:
         with_or = "with" if decided == "present" else "without"
-        doubt = f"it is called T1 {with_or} contrast agent, and its ContrastBolusAgent says otherwise"
+        doubt = f"it is called T1 {with_or} contrast agent, but its ContrastBolusAgent says otherwise"
     return Inference("post" if decided == "present" else "pre", doubt, unstated=not decided)

@@ -69,7 +69,7 @@ class Series:
         inferred = sequence_of(self.headers[0], self.protocol, own_agent=self.own_agent)
         if not inferred.unstated or self.after_agent is None:
             return inferred
-        after = "it was acquired after a series with contrast agent, and no header of its own speaks of one"
+        after = "it was acquired after a series with contrast agent, and no header of its own mentions one"
         if self.after_agent:
             return replace(inferred, doubt=after)
         return inferred if measured.is_derived(self.headers[0]) else replace(inferred, doubt="")
@@ -85,7 +85,7 @@ def candidates(series: Sequence[Series]) -> dict[str, list[Series]]:
     """Series that fit each sequence, best first, and those that are "unclear".
 
     Series without doubt come first, then axial, then original ones, then by slice positions, then by number. Of T1
-    whose headers don't speak of contrast agent, the earlier comes first: before the agent, there is none.
+    whose headers don't mention contrast agent, the earlier comes first: before the agent, there is none.
     """
     fitting: dict[str, list[Series]] = {}
     for one in _with_own_agents(_with_own_protocols(series)):

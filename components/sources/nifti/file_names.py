@@ -3,8 +3,8 @@
 <patient>/<patient>_{t1,flair,t1ce,t2,seg}.nii.gz              BraTS to 2021
 <patient>/<patient>-{t1n,t2f,t1c,t2w,seg}.nii.gz               BraTS from 2023
 <patient>/.../<patient>_{T1w,FLAIR,ce-gadolinium_T1w}.nii.gz   BIDS, see `bids_names`
-<patient>/5_t2_tirm_tra_dark-fluid.nii.gz                      a scanner's words, see `name_words` <patient>.nii.gz
-with <patient>_mask.nii.gz                    4-D, as ingest writes it; or both in <patient>/
+<patient>/5_t2_tirm_tra_dark-fluid.nii.gz                      a scanner's words, see `name_words`
+<patient>.nii.gz with <patient>_mask.nii.gz                    4-D, as ingest writes it; or both in <patient>/
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def block(picture: Any) -> bytes | None:
         return None
     place = picture.file_map.get("header", picture.file_map["image"])
     with place.get_prepare_fileobj("rb") as file:
-        # nibabel mends what it loads: a negative pixdim, a qfac of 0.
+        # nibabel corrects what it loads: a negative pixdim, a qfac of 0.
         return bytes(type(picture.header).from_fileobj(file, check=False).binaryblock)
 
 

@@ -1,8 +1,9 @@
 """Layouts of sets of NIfTI files: which files make up whose examination.
 
 P1/P1_flair.nii.gz                         one folder per patient, at any depth; HGG/P1/..., site/P1/...
-sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii   BIDS, with masks below derivatives/ P1/baseline/flair.nii.gz
-one folder per visit images_structural/P1/..., images_segm/...  pictures and masks in separate folders (UPENN-GBM)
+sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii   BIDS, with masks below derivatives/
+P1/baseline/flair.nii.gz                   one folder per visit
+images_structural/P1/..., images_segm/...  pictures and masks in separate folders (UPENN-GBM)
 imagesTr/P1_0000.nii.gz, labelsTr/...      nnU-Net; or one 4-D file each (Medical Segmentation Decathlon)
 P1_flair.nii.gz, P1.nii.gz                 files side by side
 """

@@ -27,7 +27,7 @@ def build_scan(
     """
     if "flair" not in volumes and not reading.has(*LACKING, "series"):
         what = "no FLAIR sequence, which is the one that shows the tumour's extent"
-        reading.add("series", where, what, "add it, or name its file so that it can be told (flair, t2f, dark-fluid)")
+        reading.add("series", where, what, "add it, or name its file so that it is recognised (flair, t2f, dark-fluid)")
     if reading.has(*LACKING, "series"):
         return
     volumes = {name: volume for name, volume in volumes.items() if _has_contents(name, volume, where, reading)}

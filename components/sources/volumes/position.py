@@ -1,7 +1,7 @@
 """Does a volume lie where its header says? Judged by the headers of two files of one patient.
 
 Programs that save an array without a header leave an identity, or nothing, in place of the position, and some write the
-position in another coordinate system (LPS for RAS) or another order of axes. Such a file looks right, and lies
+position in another coordinate system (LPS for RAS) or another order of axes. Such a file looks right, but lies
 elsewhere.
 """
 
@@ -51,9 +51,9 @@ def contradiction(
     shares = _shared(volume, flair), _shared(flair, volume)
     if unset[0] != unset[1]:
         which = (
-            "its header holds no position, and FLAIR's does"
+            "its header holds no position, but FLAIR's does"
             if unset[0]
-            else "FLAIR's header holds no position, and its does"
+            else "FLAIR's header holds no position, but its own does"
         )
         shapes = ", though both have the same shape" if same_shape else ""
         return f"{which}{shapes}", COPY_HEADER
@@ -64,14 +64,14 @@ def contradiction(
     if _mirrored(volume, flair):
         return "its header places it as FLAIR with axes of the patient swapped or mirrored (LPS for RAS?)", COPY_HEADER
     if _transposed(volume, flair):
-        return "its header is FLAIR's, and its voxels lie in another order of axes", "save it in FLAIR's order of axes"
+        return "its header is FLAIR's, but its voxels lie in another order of axes", "save it in FLAIR's order of axes"
     if is_mask and not by_slice and not same_shape and np.allclose(volume.affine, flair.affine, atol=1e-2):
-        return "its header is FLAIR's, and its shape is not, so that a part was cut off somewhere", CUT
+        return "its header is FLAIR's, but its shape is not, so a part was cut off somewhere", CUT
     if max(shares) < SHARED:
         return f"it shares {max(shares):.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
     if is_mask and same_shape and shift(volume, flair) > 1 and not _is_reordered(volume, flair):
         return (
-            f"it has FLAIR's shape, and its header places it {shift(volume, flair):.1f} voxels beside it",
+            f"it has FLAIR's shape, but its header places it {shift(volume, flair):.1f} voxels beside it",
             COPY_HEADER,
         )
     return None
@@ -112,12 +112,12 @@ def _lost_part(volume: Geometry, flair: Geometry) -> str | None:
     if volume.shape != flair.shape or shift(volume, flair) <= 1:
         return None
     if np.abs(volume.affine[:3, 3]).max() < 1e-6:
-        return "it has FLAIR's shape, and its header places it at 0, 0, 0"
+        return "it has FLAIR's shape, but its header places it at 0, 0, 0"
     sizes, expected = voxel_sizes(volume.affine), voxel_sizes(flair.affine)
     if np.allclose(sizes, 1, atol=1e-6) and not np.allclose(expected, 1, atol=1e-2):
-        return "it has FLAIR's shape, and its header says 1 x 1 x 1 mm"
+        return "it has FLAIR's shape, but its header says 1 x 1 x 1 mm"
     if np.allclose(volume.affine[:3, 3], flair.affine[:3, 3], atol=1e-2):
-        return "it has FLAIR's shape and place, and its header gives its axes other directions"
+        return "it has FLAIR's shape and place, but its header gives its axes other directions"
     return None
 
 

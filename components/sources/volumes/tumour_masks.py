@@ -19,7 +19,7 @@ LARGE = 0.2  # share of the head; hardly any tumour takes more
 def can_be_a_tumour(
     truth: np.ndarray, flair: np.ndarray, where: str, reading: Reading, largest: float = head.LARGEST_TUMOUR
 ) -> bool:
-    """Compare a mask with FLAIR; records why it is no tumour's, and what makes it doubtful.
+    """Compare a mask with FLAIR; records why it can't be a tumour's, and what makes it doubtful.
 
     Args:
         truth: mask, bool [slices, height, width].
@@ -33,15 +33,15 @@ def can_be_a_tumour(
     inside = head.outline(flair)
     covered = (truth & inside).sum() / max(1, inside.sum())
     if covered > largest:
-        remedy = "give the tumour's mask; one of the brain or of its tissues is none"
+        remedy = "give the tumour's mask, not one of the brain or of its tissues"
         reading.add("mask_values", where, f"its mask covers {covered:.0%} of the head", remedy)
         return False
     beside = (truth & ~inside).sum() / truth.sum()
     if beside > 0.5:
-        reading.add("position", where, f"{beside:.0%} of its mask lie outside of the head", COPY_HEADER)
+        reading.add("position", where, f"{beside:.0%} of its mask lies outside the head", COPY_HEADER)
         return False
     if doubt := _doubt(truth, flair, inside):
-        reading.add("choice", where, f"its mask {doubt}", "look whether it outlines the tumour of this patient")
+        reading.add("choice", where, f"its mask {doubt}", "check that it outlines the tumour of this patient")
     return True
 
 
