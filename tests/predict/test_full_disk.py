@@ -162,7 +162,7 @@ def test_every_kind_of_full_is_known(error):
             2,
         ),
         (OSError(errno.EIO, "x", "scans/a"), "scans/a: Input/output error; fix that and start again", 2),
-        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "Connection refused; see to it", PASSING),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "Connection refused; fix that", PASSING),
         (RuntimeError("x"), "x; this may pass, so start again later", PASSING),
     ],
 )
