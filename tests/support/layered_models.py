@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import small_backbone  # noqa: F401 - adds a backbone
 import tensorflow as tf
 from finished import once_for_all
 from layered_choices import CHOICES
@@ -30,7 +31,7 @@ PLACEHOLDERS = {"cut": 35.3125, "spot": 35.3125, "gain": 0.8130081}  # found aga
 CUT = 35.0  # grey levels by which a tumour's FLAIR is brighter, with room for noise
 NETWORKS = ("classifier", "segmenter")
 TRAINED = {
-    "classifier": {"name": "MobileNet", "weights": "none", "strategy": "finetune", "size": SIZE, "pooling": "max"},
+    "classifier": {"name": "Small", "weights": "none", "strategy": "finetune", "size": SIZE, "pooling": "max"},
     "segmenter": {"filters": [2, 2], "size": SIZE, "normalization": "unit"},
 }
 
@@ -166,16 +167,12 @@ def settle_segmenter(network, cut, gain):
 def settle_classifier(network, cut, gain):
     """How much is bright by more than the cut, averaged from layer to layer, decides."""
     (trunk,) = (layer for layer in network.layers if isinstance(layer, keras.Model))
-    for layer in trunk.layers:
-        if isinstance(layer, keras.layers.DepthwiseConv2D):
-            layer.kernel[:, :, 0, 0].assign(np.full((3, 3), 1 / 9))
-        elif isinstance(layer, keras.layers.Conv2D):
-            weigh(layer, (0, 0), {(0, 0): 1.0})
-    first = trunk.get_layer("conv1")
-    kernel = np.zeros(first.kernel.shape)
-    kernel[:, :, :2, 0] = np.array([-1.0, 1.0]) * 127.5 / 9
-    first.kernel.assign(kernel)
-    trunk.get_layer("conv1_bn").beta.assign(-cut * np.eye(32)[0])
+    first, *others = (layer for layer in trunk.layers if isinstance(layer, keras.layers.Conv2D))
+    for layer, kernel in [(first, np.array([-1.0, 1.0]) * 127.5), *((layer, np.ones(1)) for layer in others)]:
+        values = np.zeros(layer.kernel.shape)
+        values[:, :, : len(kernel), 0] = kernel / 9
+        layer.kernel.assign(values)
+    trunk.get_layer("conv1_bn").beta.assign(-cut * np.eye(first.filters)[0])
     weigh(network.get_layer("tumor_probability"), (), {(0, 0): 250 * gain}, bias=-2.0)
 
 
