@@ -9,8 +9,10 @@ import re
 _DATED = re.compile(r"(?P<subject>[A-Za-z]+_(?P<site>[A-Za-z0-9]+)_[A-Za-z0-9]+)_\d{8}")
 # TCGA-DU-7298, in TCIA's notation.
 _TCIA = re.compile(r"(?P<subject>TCGA-(?P<site>[A-Z0-9]{2})-[A-Z0-9]{4})")
-# Any other name that ends in the date of an examination or the number of a session.
-_VISIT = re.compile(r"(?P<subject>.+?)[_-]((19|20)\d\d-?[01]\d-?[0-3]\d|ses-[A-Za-z0-9]+)")
+# Any other name that ends in the date of an examination or the number of a session; `file_name` may add a hash.
+_VISIT = re.compile(
+    r"(?P<subject>.+?)[\s._-]+((19|20)\d\d-?[01]\d-?[0-3]\d|ses-[A-Za-z0-9]+)(-[0-9a-f]{8})?", re.ASCII | re.DOTALL
+)
 # Names of public data sets that number the examinations of a person.
 _COUNTED = re.compile(r"(?P<subject>BraTS-[A-Z]+-\d{4,5}(?=-\d{3})|UPENN-GBM-\d{5}(?=_)|UCSF-PDGM-\d+(?=_FU)).+")
 REPEATED = "_exam"  # X_exam2: a second examination found for X in a source
@@ -46,8 +48,21 @@ def fingerprint(patient: str) -> str:
 
 
 def file_name(identity: str) -> str:
-    """Return `identity` if it is safe as a file name, else its safe characters and a hash that keeps names distinct."""
+    """Return `identity` if it is safe as a file name, else its safe characters and a hash that keeps names distinct.
+
+    Examinations of one subject are those of one subject under their new names, too.
+    """
     if _SAFE.fullmatch(identity) and not identity.endswith("_mask"):
         return identity
-    kept = re.sub(r"[^A-Za-z0-9.-]+", "-", identity).strip("-.")[:60]
-    return f"{kept or 'patient'}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+    subject = subject_of(identity)
+    if subject == identity:
+        kept = re.sub(r"[^A-Za-z0-9.-]+", "-", identity).strip("-.")[:60]
+        return f"{kept or 'patient'}-{_hash(identity)}"
+    examination = identity.removeprefix(subject)
+    ending = _without_repeat(examination)
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", ending)
+    return file_name(subject) + safe + (f"-{_hash(ending)}" if safe != ending else "") + examination[len(ending) :]
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from components.scans.identity import file_name, site_of, subject_of
@@ -23,6 +23,9 @@ from components.scans.identity import file_name, site_of, subject_of
         ("P001_20200101", "P001", "unknown"),
         ("P003-20210101", "P003", "unknown"),
         ("P002_2021-01-01", "P002", "unknown"),
+        ("P002 2021-01-01", "P002", "unknown"),
+        ("P002.20210101", "P002", "unknown"),
+        ("P002__20210101", "P002", "unknown"),
         ("glioma_s1", "glioma_s1", "unknown"),
         ("12345678", "12345678", "unknown"),
         ("P_99999999", "P_99999999", "unknown"),
@@ -30,6 +33,33 @@ from components.scans.identity import file_name, site_of, subject_of
 )
 def test_names_tell_the_person_and_the_site(patient, subject, site):
     assert (subject_of(patient), site_of(patient)) == (subject, site)
+
+
+PERSONS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+ENDINGS = [
+    "",
+    "_20200131",
+    "-2021-02-28",
+    " 2021-02-28",
+    "_2021-02-28",
+    "_ses-1",
+    "_ses-baseline",
+    "_exam2",
+    " 20200131_exam3",
+]
+
+
+@given(PERSONS, PERSONS)
+@example("Müller", "M ller")
+@example("Patient 12", "Patient-12")
+@example("UCSF-PDGM-0004_FU ä", "UCSF-PDGM-0004_FU 2")
+@example("ä" * 200, "ä" * 199)
+def test_under_safe_names_the_examinations_of_a_person_are_still_one_persons(one, other):
+    names = [person + ending for person in {one, other} for ending in ENDINGS]
+    assume(not any(person.endswith("_mask") for person in map(subject_of, names)))
+    assert len({file_name(name) for name in names}) == len(set(names))
+    before, after = ([of(name) for name in names] for of in (subject_of, lambda name: subject_of(file_name(name))))
+    assert len(set(before)) == len(set(after)) == len(set(zip(before, after, strict=True)))
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), min_size=2, max_size=5, unique=True))
