@@ -14,7 +14,7 @@ from components.scans.identity import subject_of
 
 # With at most this many distinct values, numbers are codes (grade 2 or 3, a cluster's number) rather than a quantity.
 CODES = 5
-MISSING = ("", "NA", "N/A", "NaN", "nan", "None", "null")
+MISSING = ("", "na", "n/a", "nan", "none", "null", "unknown", "?", "-")  # in any case
 
 
 def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
@@ -73,15 +73,20 @@ def as_text(values: pd.Series) -> pd.Series:
             codes and stay as they are, as do words.
     """
     values = values.str.strip()
-    missing = values.isin(MISSING).to_numpy()
+    missing = values.str.lower().isin(MISSING).to_numpy()
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
     if not np.isfinite(numbers[~missing]).all():
         return values.where(~missing, None)
     if len(np.unique(numbers[~missing])) <= CODES:
         # "2" and "2.0" are the same code.
-        return pd.Series([None if gone else f"{n:g}" for n, gone in zip(numbers, missing, strict=True)], dtype=object)
+        return pd.Series([None if gone else _text(n) for n, gone in zip(numbers, missing, strict=True)], dtype=object)
     bounds = np.unique(np.quantile(numbers[~missing], [0.25, 0.5, 0.75])).tolist()
-    written = [f"{bound:g}" for bound in bounds]
+    written = [_text(bound) for bound in bounds]
     ranges = [f"below {written[0]}", *(f"{a} to <{b}" for a, b in pairwise(written)), f"{written[-1]} or more"]
     place = np.searchsorted(bounds, numbers, side="right")
     return pd.Series([None if gone else ranges[at] for at, gone in zip(place, missing, strict=True)], dtype=object)
+
+
+def _text(number: float) -> str:
+    """A number with all the digits that tell it from others: two scanners' 4512345 and 4512346 are two groups."""
+    return f"{number:.0f}" if number.is_integer() else f"{number:.15g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import semver
@@ -105,16 +106,19 @@ def read_state() -> State:
             state.versions.append(Version(event.version, event.tag.target, _summary(event.tag.target)))
     state.versions.sort(key=lambda version: number(version.name))
     of_commit = {version.commit: version for version in state.versions}
+    stood: dict[str, list[str]] = {stage: [] for stage in STAGES}  # commits, of versions that are gone, too
     # The number at a tag's end gives the order; timestamps of two machines, or within a second, do not.
     moves = [event for event in events if event.action == Action.ASSIGN and event.stage in STAGES]
     for event in sorted(moves, key=lambda event: (parse_name(event.tag.name).get(COUNTER, 0), event.tag.tag_time)):
-        if event.tag.target not in of_commit:
-            continue
-        stack = state.stacks[event.stage]
-        if event.tag.message.strip().startswith(ROLLBACK) and len(stack) > 1:
-            stack.pop()
+        commits, target = stood[event.stage], event.tag.target
+        if event.tag.message.strip().startswith(ROLLBACK) and target in commits:
+            while commits[-1] != target:
+                commits.pop()
         else:
-            stack.append(of_commit[event.tag.target])
+            commits.append(target)
+    for stage, commits in stood.items():
+        there = [commit for commit in commits if commit in of_commit]
+        state.stacks[stage] += [of_commit[commit] for commit, _ in groupby(there)]
     return state
 
 

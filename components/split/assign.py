@@ -44,6 +44,7 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
     folds = _assign(order, dict.fromkeys(range(count), len(order)), kept | by_person(own, "fold"))
     if rule.file:
         splits = by_person(own, "split")
+        _check_learned(learned, splits)
     else:
         fixed, tested, barred = kept_assignments(before, "split", 0, *rule.older, rule.part(0)), None, set()
         if rule.fold is not None or rule.holdout_sites:

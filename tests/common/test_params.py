@@ -57,6 +57,11 @@ def test_a_plain_value_overrides_the_scales():
         ("classifier.learning_rat", 1, "classifier.learning_rat"),
         ("gate.min_auroc", float("nan"), "gate.min_auroc"),
         ("demo.patients", 2, "demo.patients"),
+        ("split.fold", False, "split.fold"),
+        ("segmenter.epochs", True, "segmenter.epochs"),
+        ("segmenter.filters", [True, 8, 16, 32], "segmenter.filters"),
+        ("segmenter.augment.rotate", True, "segmenter.augment.rotate"),
+        ("gate.margin", True, "gate.margin"),
     ],
 )
 def test_a_wrong_parameter_is_named_in_one_line(parameter, value, says):

@@ -56,6 +56,17 @@ def test_missing_values_stay_missing_and_codes_are_one(tmp_path):
     table = read_clinical(write(tmp_path, "patient,grade,none\na,2,\nb,,\nc,2.0,\nd,NA,\n"), list("abcd"))
     assert table["grade"].tolist() == ["2", None, "2", None]
     assert table["none"].isna().all()
+    table = read_clinical(write(tmp_path, "patient,age\na,2\nb,Unknown\nc,n/a\nd,NONE\ne,?\nf,-\n"), list("abcdef"))
+    assert table["age"].tolist() == ["2", *[None] * 5]
+
+
+def test_numbers_that_differ_stay_apart_however_long(tmp_path):
+    scanners = [4512345, 4512346, 4512347, 12345678901234]
+    rows = "\n".join(f"p{i},{scanner},{20190101 + i}" for i, scanner in enumerate(scanners * 2))
+    table = read_clinical(write(tmp_path, f"patient,scanner,date\n{rows}\n"), [f"p{i}" for i in range(8)])
+    assert table["scanner"].tolist() == [str(scanner) for scanner in scanners * 2]
+    assert table["date"].nunique() == 4
+    assert table["date"][2] == "20190102.75 to <20190104.5"
 
 
 @settings(deadline=None)

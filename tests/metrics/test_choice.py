@@ -76,7 +76,8 @@ def test_a_gain_has_to_exceed_its_standard_error():
     assert best_of(*gaining(0.1, 0.1, -0.06)) == 0  # 0.0467 of 0.0533
     assert best_of(*gaining(0.1, -0.01)) == 0  # 0.045 of 0.055
     assert best_of(*gaining(0.1, 0.01)) == 0.25
-    assert best_of(*gaining(0.1)) == 0.25  # one patient has no standard error
+    assert best_of(*gaining(0.1)) == 0  # one patient has no standard error
+    assert best_of(*gaining(0.1, 0.1)) == 0.25
 
 
 def test_squares_are_of_the_gain_over_doing_nothing():

@@ -82,6 +82,34 @@ def test_where_the_version_that_was_taken_back_is_gone_the_one_before_stands(reg
     assert read_state().standing("prod").name == "v1.9.0"
 
 
+@pytest.mark.parametrize("how", ["deregistered", "deleted"])
+def test_a_version_taken_out_after_its_rollback_changes_nothing(registry, how):
+    for n, version in enumerate(("v1.9.0", "v1.10.0", "v2.0.0-rc.1"), start=1):
+        tag(registry, f"layered#prod#{n}", f"layered@{version}^{{}}")
+    tag(registry, "layered#prod#4", "layered@v1.10.0^{}", "rollback from v2.0.0-rc.1")
+    before = names("prod")
+    if how == "deleted":
+        run(registry, "git tag --delete layered@v2.0.0-rc.1")
+    else:
+        tag(registry, "layered@v2.0.0-rc.1!", "layered@v2.0.0-rc.1^{}", second=9)
+    assert names("prod") == before == ["v1.9.0", "v1.10.0"]
+
+
+def test_a_rollback_past_a_version_that_was_taken_out_before_goes_as_far_as_its_tag(registry):
+    for n, version in enumerate(("v1.9.0", "v1.10.0", "v2.0.0-rc.1"), start=1):
+        tag(registry, f"layered#prod#{n}", f"layered@{version}^{{}}")
+    tag(registry, "layered@v2.0.0-rc.1!", "layered@v2.0.0-rc.1^{}", second=9)
+    tag(registry, "layered#prod#4", "layered@v1.9.0^{}", "rollback from v1.10.0")
+    assert names("prod") == ["v1.9.0"]
+
+
+def test_what_stands_there_twice_once_the_one_between_is_gone_stands_once(registry):
+    for n, version in enumerate(("v1.9.0", "v1.10.0", "v1.9.0"), start=1):
+        tag(registry, f"layered#prod#{n}", f"layered@{version}^{{}}")
+    tag(registry, "layered@v1.10.0!", "layered@v1.10.0^{}", second=9)
+    assert names("prod") == ["v1.9.0"]
+
+
 def test_a_dossier_that_is_missing_or_damaged_is_empty(registry):
     (registry / "registry" / "dossier.json").write_text("{", encoding="utf-8")
     run(registry, "git commit -q -a -m damaged")

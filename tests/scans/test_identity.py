@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from components.scans.identity import file_name, site_of, subject_of
+from components.scans.identity import file_name, fingerprint, site_of, subject_of
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,12 @@ from components.scans.identity import file_name, site_of, subject_of
 )
 def test_names_tell_the_person_and_the_site(patient, subject, site):
     assert (subject_of(patient), site_of(patient)) == (subject, site)
+
+
+def test_a_person_of_tcga_has_one_fingerprint_in_both_notations():
+    assert fingerprint("TCGA-DU-7298") == fingerprint("TCGA_DU_7298_19910324") == fingerprint("TCGA-DU-7298_exam2")
+    assert fingerprint("TCGA-DU-7298") != fingerprint("TCGA-DU-7299")
+    assert fingerprint("P-DU-7298") != fingerprint("P_DU_7298")
 
 
 PERSONS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -20,3 +20,17 @@ class Group(BaseModel):
     """A group of parameters; unknown names are refused, because they are usually misspelt."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def tell_switches_from_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `true` and `false` in place of a number, which would silently become 1 and 0."""
+        given = value if isinstance(value, list) else [value]
+        switch = any(isinstance(one, bool) for one in given)
+        if switch and not _takes_switch(cls.model_fields[str(info.field_name)].annotation):
+            raise ValueError("true and false are no values for it")
+        return value
+
+
+def _takes_switch(kind: Any) -> bool:
+    return kind is bool or any(_takes_switch(one) for one in get_args(kind))
