@@ -44,7 +44,7 @@ def decide_verdict(
         refusals: checks that the Evaluators failed.
 
     Returns:
-        Metrics, as stored in reports/details.json, and the verdict.
+        Metrics, as stored in reports/details.json, and the verdict, with the digest of the `model` that it is about.
     """
     tested = list(read_splits(splits).query("split == 'test'")["patient"])
     people, record = [fingerprint(patient) for patient in tested], read_record(layered)
@@ -69,7 +69,7 @@ def decide_verdict(
         ]
     )
     metrics = {"verdict": verdict["verdict"], **metrics, "champion": champion, "tfma": tfma}
-    return metrics | {"findings": findings(metrics, record, people)}, verdict
+    return metrics | {"findings": findings(metrics, record, people)}, verdict | {"model": digest(layered)}
 
 
 def _measure(

@@ -7,6 +7,7 @@ import math
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,22 +66,36 @@ def summary(run: Record) -> dict[str, Any]:
     """The part of the dossier for the table and promotion: digest, verdict, reviews, headline numbers, test scores.
 
     Patients appear by fingerprint, because this file is kept in Git.
+
+    Raises:
+        UserError: the verdict is on another model.
     """
     metrics, verdict, record = read_json(run.metrics), read_json(run.verdict), read_record(run.model)
-    table = read_patients(run.predictions)
+    model = digest(run.model)
+    if verdict.get("model") != model:
+        raise UserError(f"{run.model}: is not the model that was evaluated; run `dvc repro`")
     return {
-        "model": digest(run.model),
+        "model": model,
         "verdict": verdict["verdict"],
         "data": metrics["data"],
         "reviews": read_json(run.details).get("reviews", []),
         "headline": {name: metrics[group].get(key) for name, (group, key) in HEADLINE.items()},
         "made_from": {network: _versions(made) for network, made in record.get("made_from", {}).items()},
         "neighbors": record["neighbors"],
-        "scores": {
-            fingerprint(patient): None if math.isnan(score) else score
-            for patient, score in zip(table["patient"], table["volume_dice"], strict=True)
-        },
+        "scores": _scores(read_patients(run.predictions)),
     }
+
+
+def _scores(table: pd.DataFrame) -> dict[str, float | None]:
+    """Volume Dice by fingerprint; a person's second examination, by name, has "-2" after it, and so on."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for patient, score in sorted(zip(table["patient"], table["volume_dice"], strict=True)):
+        person = fingerprint(patient)
+        seen[person] += 1
+        name = person if seen[person] == 1 else f"{person}-{seen[person]}"
+        found[name] = None if math.isnan(score) else score
+    return found
 
 
 def scores(summary: dict[str, Any]) -> pd.DataFrame:

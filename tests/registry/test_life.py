@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 
+import pandas as pd
 import pytest
 from conftest import ROOT
 from dvc_project import isolate, run
@@ -15,8 +16,10 @@ from in_process import glioflow, glioflow_alone
 from life import finish_run, judged_model, push, refused, said, settle, table, write_project
 
 from components.common.errors import UserError
+from components.common.files import write_json
 from components.common.params import load
 from components.registry import dossier, promotion
+from components.scans.identity import fingerprint
 
 pytest_plugins = ["evaluated"]
 
@@ -169,6 +172,35 @@ def test_a_version_s_commit_holds_code_parameters_and_results_and_no_patient(pro
     summary = run(project, "git show layered@v1.0.0:registry/dossier.json")
     assert len(json.loads(summary)["scores"]) == len(tested.patients)
     assert not any(patient in summary for patient in tested.patients)
+
+
+def test_a_model_that_was_assembled_after_the_verdict_is_not_registered(project, trained):
+    finish_run(project, trained["a"])
+    (file,) = (project / "artifacts" / "layered").rglob("layered.json")
+    write_json(file, json.loads(file.read_text()) | {"mask_threshold": 0.9})
+    before = table(project)
+    result = glioflow("stage", "push", cwd=project)
+    told = "glioflow: artifacts/layered: is not the model that was evaluated; run `dvc repro`\n"
+    assert (result.returncode, result.stderr) == (2, told)
+    assert table(project) == before
+
+
+def test_every_examination_of_a_person_counts_in_a_promotion(project, trained):
+    finish_run(project, trained["a"])
+    artifacts, reports = project / "artifacts", project / "reports"
+    file = artifacts / "predictions" / "patients.csv"
+    patients = pd.read_csv(file)
+    names = [f"P{number // 2}_2020010{number % 2 + 1}" for number in range(patients["patient"].nunique())]
+    patients["patient"] = patients["patient"].map(dict(zip(patients["patient"].unique(), names, strict=True)))
+    patients.iloc[::-1].to_csv(file, index=False)
+    of_reports = (reports / name for name in ("metrics.json", "details.json"))
+    verdict, card = artifacts / "blessing" / "verdict.json", reports / "model_card.md"
+    record = dossier.Record(artifacts / "layered", file.parent, *of_reports, verdict, card, project / "params.yaml")
+    kept = dossier.scores(dossier.summary(record))
+    assert len(kept) == len(names) > 2
+    second = dict(zip(kept["patient"], kept["volume_dice"], strict=True))[f"{fingerprint('P0_20200101')}-2"]
+    (of_it,) = patients.query("patient == 'P0_20200102' and gate == 'on'")["volume_dice"]
+    assert second == pytest.approx(of_it, nan_ok=True)
 
 
 def test_the_same_model_is_registered_once(project, trained):
