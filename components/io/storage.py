@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,15 +23,36 @@ from components.common.faults import is_passing
 logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
 
 
+# Folders of systems and file servers: what was thrown away, earlier versions, thumbnails.
+LITTER = re.compile(
+    r"__MACOSX|\.Trash(es|-\d+)?|\$RECYCLE\.BIN|RECYCLER|#recycle|@Recycle|@eaDir|\.snapshots?|lost\+found"
+    r"|System Volume Information|\.ipynb_checkpoints",
+    re.IGNORECASE,
+)
+
+
 def is_litter(path: str) -> bool:
-    """Return whether a desktop left this file beside others: a Mac's resource fork or folder settings."""
-    name = path.rpartition("/")[2]
-    return name.startswith("._") or name in (".DS_Store", "Thumbs.db") or "/__MACOSX/" in f"/{path}"
+    """Return whether a system left this file beside others: a Mac's resource fork, folder settings, a bin's content.
+
+    Args:
+        path: name, or path relative to the folder that is looked at.
+    """
+    *folders, name = path.split("/")
+    return name.startswith("._") or name in (".DS_Store", "Thumbs.db") or any(map(LITTER.fullmatch, folders))
 
 
 def walk(root: str | Path) -> list[str]:
-    """Paths of all files below a local folder, sorted."""
-    return sorted(files_below(root))
+    """Paths of all files below a local folder, sorted.
+
+    Raises:
+        OSError: a folder can't be listed, so that its files would be missed.
+    """
+    return sorted(files_below(root, _refuse))
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # what has vanished is noticed by whoever knew of it
+        raise error
 
 
 def files_below(root: str | Path, refused: Callable[[OSError], None] | None = None) -> Iterator[str]:
@@ -46,7 +68,8 @@ def files_below(root: str | Path, refused: Callable[[OSError], None] | None = No
             inner.clear()
             continue
         seen.add(here)
-        yield from (path for path in (f"{folder}/{file}" for file in files) if not is_litter(path))
+        inner[:] = [name for name in inner if not LITTER.fullmatch(name)]
+        yield from (f"{folder}/{file}" for file in files if not is_litter(file))
 
 
 class Storage:

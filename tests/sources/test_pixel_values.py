@@ -49,6 +49,40 @@ def test_padding_is_no_intensity(tmp_path, value, stored, kind):
     np.testing.assert_array_equal(padded, written(tmp_path / "b", black, stored=stored).scan.image[..., 1])
 
 
+def monochrome1(data):
+    data.PhotometricInterpretation = "MONOCHROME1"
+
+
+def inverse(data):
+    data.PresentationLUTShape = "INVERSE"
+
+
+def negative_slope(data):
+    data.RescaleSlope, data.RescaleIntercept = -1, 4095
+
+
+def twice(data):
+    monochrome1(data)
+    negative_slope(data)
+
+
+@pytest.mark.parametrize(
+    ("shown", "dark"), [(monochrome1, "max"), (inverse, "max"), (negative_slope, "max"), (twice, "min")]
+)
+def test_padding_is_black_where_the_lowest_value_is_white(tmp_path, shown, dark):
+    def pad(data, pixels):
+        shown(data)
+        pixels[:6] = 63536
+        data.add_new("PixelPaddingValue", "US", 63536)
+
+    def black(data, pixels):
+        shown(data)
+        pixels[:6] = getattr(pixels[6:], dark)()
+
+    padded = written(tmp_path / "a", pad, stored="<u2").scan.image[..., 1]
+    np.testing.assert_array_equal(padded, written(tmp_path / "b", black, stored="<u2").scan.image[..., 1])
+
+
 def test_every_other_slice_of_a_series_is_a_gap(tmp_path):
     reading = written(tmp_path, unchanged, numbers=range(0, SLICES, 2))
     assert reading.scan is None

@@ -114,6 +114,20 @@ def test_what_a_mac_leaves_beside_files_is_passed_over(tmp_path):
         assert source.problems == source.read(patient, OPTIONS).problems == []
 
 
+@pytest.mark.parametrize(
+    "bin_of", [".Trash-1000/files", "#recycle", "$RECYCLE.BIN/S-1-5", "@Recycle", ".snapshot/daily"]
+)
+def test_what_was_thrown_away_is_no_patient(tmp_path, bin_of):
+    scan = made_up_scan("P1")
+    write_nifti(tmp_path / "in" / "P1", scan)
+    write_nifti(tmp_path / "in" / bin_of / "P9", made_up_scan("P9"))
+    with open_source(tmp_path / "in") as source:
+        assert source.patients == ["P1"]
+        assert source.problems == []
+    with open_source(tmp_path / "in" / bin_of) as source:  # asked for, it is read
+        assert source.patients == ["P9"]
+
+
 def test_what_lies_beside_the_set_is_told(tmp_path):
     for name in ("P0", "P1"):
         write_kaggle(tmp_path / "kaggle_3m", made_up_scan(name))
