@@ -9,7 +9,7 @@ from components.common.errors import PassingError, UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
 from components.sources import packed, unread_formats
-from components.sources.dicom.datasets import HEAD, is_dicom
+from components.sources.dicom.datasets import HEAD, is_dicom, is_named_as_dicom
 from components.sources.entry import Entry
 from components.sources.nifti import file_names, layouts
 
@@ -77,9 +77,7 @@ def _folders(tree: Storage, paths: list[str], named: bool) -> list[Problem]:
     missed = sorted(first)
     if not missed:
         return []
-    lost = any(path.lower().endswith(SCANS) or packed.may_hide_scans(tree, path, SCANS) for path in paths) or any(
-        _is_dicom(tree, path) for path in first.values()
-    )
+    lost = any(_is_named_as_scan(tree, path) for path in paths) or any(_is_dicom(tree, path) for path in first.values())
     what = f"{len(missed)} folder(s) hold no patient that can be recognised{_listed(missed, named)}"
     return [_skipped(what, paths, lost=lost)]
 
@@ -108,7 +106,12 @@ def _is_scan(tree: Storage, path: str) -> bool:
     name = PurePosixPath(path).name
     if file_names.is_volume(name):
         return file_names.role(name, "") != "mask"
-    return name.lower().endswith(SCANS) or packed.may_hide_scans(tree, path, SCANS) or _is_dicom(tree, path)
+    return _is_named_as_scan(tree, path) or _is_dicom(tree, path)
+
+
+def _is_named_as_scan(tree: Storage, path: str) -> bool:
+    name = PurePosixPath(path).name
+    return name.lower().endswith(SCANS) or is_named_as_dicom(name) or packed.may_hide_scans(tree, path, SCANS)
 
 
 def _is_dicom(tree: Storage, path: str) -> bool:

@@ -63,8 +63,19 @@ def test_data_sets_are_read_without_the_wrapping_of_part_10(tmp_path, strip, nam
 )
 def test_other_files_are_not_taken_for_bare_data_sets(tmp_path, head):
     folder = write_dicom(tmp_path, made_up_scan())
-    (folder / "IM9999").write_bytes(head)
+    (folder / "notes").write_bytes(head)
     assert read(tmp_path).problems == []
+
+
+@pytest.mark.parametrize("name", ["IM{}", "1.2.840.113619.2.{}", "0000000{}", "MR.1.2.{}"])
+@pytest.mark.parametrize("damage", [b"", bytes(5000), b"<html>not found</html>"], ids=["empty", "zeros", "error page"])
+def test_a_damaged_image_without_a_suffix_is_not_passed_over(tmp_path, name, damage):
+    folder = write_dicom(tmp_path, made_up_scan())
+    for number, path in enumerate(sorted((folder / "flair").iterdir())):
+        path.rename(path.with_name(name.format(number)))
+    last = max((folder / "flair").iterdir(), key=lambda path: int(path.name.rpartition(".")[2].strip("IM")))
+    last.write_bytes(damage)
+    assert "unreadable" in {problem.kind for problem in read(tmp_path).problems}
 
 
 def uid_a_slice(data, number):

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from laid_out import assert_whole, full, lay, read
 from phantoms import phantom, put
+from written_scans import made_up_scan, write_dicom
+
+from components.sources import open_source
 
 
 @pytest.mark.parametrize("unknown", ["brain.nii.gz", "FS_result.nii.gz", "x.nii"])
@@ -71,6 +74,18 @@ def test_dicom_that_is_nobodys_is_lost_whatever_its_name(tmp_path, beside):
     (tmp_path / beside).parent.mkdir(exist_ok=True)
     (tmp_path / beside).write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 100)
     assert any(problem.lost for problem in read(tmp_path)[1])
+
+
+@pytest.mark.parametrize("damage", [b"", bytes(5000), b"<html>"], ids=["empty", "zeros", "error page"])
+def test_a_patient_of_whom_every_image_is_damaged_is_lost(tmp_path, damage):
+    for patient in ("P1", "P2"):
+        for path in sorted(write_dicom(tmp_path, made_up_scan(patient), mask=False).rglob("*.dcm")):
+            path.rename(path.with_suffix(""))
+            if patient == "P2":
+                path.with_suffix("").write_bytes(damage)
+    with open_source(tmp_path) as source:
+        assert source.patients == ["P1"]
+        assert any(problem.lost for problem in source.problems)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import struct
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from pydicom.valuerep import VR
 
 HEAD = 132  # bytes that show whether a file is DICOM
 SUFFIXES = (".dcm", ".ima", ".dicom")
+# Names that scanners and archives give without a suffix: IM0008, MR.1.2.840, 00000001, 1.2.840.113619.2.5.
+NUMBERED = re.compile(r"[A-Za-z]{0,4}[\d._-]*\d")
 # Numbers that help but that no scan needs: one that holds other text ("5mm", "5,0") counts as missing.
 HELPFUL = (
     *("SliceThickness", "SpacingBetweenSlices", "RepetitionTime", "EchoTime", "InversionTime", "ContrastBolusVolume"),
@@ -37,6 +40,11 @@ def silent() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def is_named_as_dicom(name: str) -> bool:
+    """Return whether a file is called as DICOM files are, so that other content means damage."""
+    return name.lower().endswith(SUFFIXES) or bool(NUMBERED.fullmatch(name))
 
 
 def is_dicom(head: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
 
 from components.io.storage import walk
-from components.sources.dicom.datasets import HEAD, SUFFIXES, is_dicom, read_file
+from components.sources.dicom.datasets import HEAD, is_dicom, is_named_as_dicom, read_file
 from components.sources.dicom.grouping import File, united
 from components.sources.dicom.measured import value
 from components.sources.dicom.positions import NEEDED
@@ -112,7 +112,7 @@ def _header(path: Path, number: int, reading: Reading) -> Any | None:
         [float(x) for name in NEEDED for x in header.get(name) or []]
         int(header.get("NumberOfFrames") or 1)
     except DAMAGE as error:
-        if path.suffix.lower() in SUFFIXES or _is_dicom_file(path):
+        if is_named_as_dicom(path.name) or _is_dicom_file(path):
             reason = f"not a readable DICOM file ({type(error).__name__})"
             reading.add("unreadable", _where(path, number, reading), reason)
         return None
