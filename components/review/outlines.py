@@ -14,7 +14,7 @@ from components.scans.scan import Scan
 from components.scans.scan_files import mask_path
 from components.sources import Source, kaggle_3m
 from components.sources.dicom.datasets import silent
-from components.sources.dicom.pixel_data import read_segmentation
+from components.sources.dicom.seg_mask import read_segmentation
 from components.sources.reading import DAMAGE, Reading
 
 

@@ -7,6 +7,7 @@ never name folders, because exports often name them after the patient.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from components.sources import nifti
 from components.sources.dicom.datasets import read_headers, silent
 from components.sources.dicom.exact_positions import straighten
 from components.sources.dicom.folder import names, sort_files
-from components.sources.dicom.pixel_data import read_segmentation, stack_series
+from components.sources.dicom.pixel_data import stack_series
 from components.sources.dicom.refused import RefusedError
+from components.sources.dicom.seg_mask import read_segmentation, slice_distances
 from components.sources.dicom.sequence import UNCLEAR
 from components.sources.dicom.series import Series, candidates
 from components.sources.nifti import file_names
@@ -76,7 +78,7 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
     ):
         what = f"{names(fitting['pre'])}: taken for T1 before the contrast agent, because no header mentions one"
         reading.add("choice", patient, what, "where one was given, write it into ContrastBolusAgent")
-    mask = _mask(outlines, reading) if masks else None
+    mask = _mask(outlines, series, reading) if masks else None
     if "flair" in volumes:
         build_scan(reading, site_of(patient), patient, volumes, mask, options)
     elif not reading.has(*LACKING, "series"):
@@ -117,7 +119,7 @@ def _load(make: Callable[[Any], Volume], of: Any, where: str, reading: Reading) 
     return None
 
 
-def _mask(outlines: list[Path], reading: Reading) -> Volume | None:
+def _mask(outlines: list[Path], series: list[Series], reading: Reading) -> Volume | None:
     """The single mask among DICOM SEG and NIfTI files."""
     if len(outlines) != 1:
         if outlines:
@@ -130,4 +132,4 @@ def _mask(outlines: list[Path], reading: Reading) -> Volume | None:
     if file_names.is_volume(outlines[0].name):
         volume = nifti.load(outlines[0], where, reading)
         return volume and nifti.check_mask(volume, where, reading)
-    return _load(read_segmentation, outlines[0], where, reading)
+    return _load(partial(read_segmentation, distances=slice_distances(series)), outlines[0], where, reading)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ def stack_series(series: Series) -> Volume:
     hd = highdicom()
     first = series.headers[0]
     _check_size(series)
-    with np.errstate(over="ignore", invalid="ignore"):  # from absurd rescales; `_placed` detects the result
+    with np.errstate(over="ignore", invalid="ignore"):  # from absurd rescales; `placed` detects the result
         check_positions(series.headers if len(series.paths) > 1 else frames_of(first))
         slices = [read_file(path) for path in series.paths]
         for one in slices:
@@ -45,7 +44,7 @@ def stack_series(series: Series) -> Volume:
             stack = hd.Image.from_dataset(slices[0], copy=False).get_volume(dtype=np.float32, rtol=EVEN)
         else:
             stack = hd.get_volume_from_series(slices, dtype=np.float32, rtol=EVEN)
-    volume = _placed(stack.array, stack.affine, first.get("FrameOfReferenceUID"))
+    volume = placed(stack.array, stack.affine, first.get("FrameOfReferenceUID"))
     # Eight-bit values are 0..255 already and stay so, unless a rescale changed them.
     eight = int(first.get("BitsStored") or 16) == 8 and bool((volume.data == volume.data.astype(np.uint8)).all())
     return Volume(volume.data.astype(np.uint8), volume.geometry, volume.frame) if eight else volume
@@ -96,7 +95,8 @@ def _is_decodable(syntax: Any, bits: int) -> bool:
         return False
 
 
-def _placed(pixels: np.ndarray, affine: np.ndarray, frame: Any) -> Volume:
+def placed(pixels: np.ndarray, affine: np.ndarray, frame: Any) -> Volume:
+    """A stack as a volume; raises RefusedError if its values or its place are unusable."""
     if not np.isfinite(pixels).all():
         what = "pixels that are NaN or infinite after their rescale"
         raise RefusedError("not_finite", what, "export the series again; RescaleSlope or RescaleIntercept are wrong")
@@ -104,14 +104,3 @@ def _placed(pixels: np.ndarray, affine: np.ndarray, frame: Any) -> Volume:
         what = "its headers give no usable orientation and spacing"
         raise RefusedError("unreadable", what, "export the series again, with its orientation and PixelSpacing")
     return Volume(pixels, Geometry(pixels.shape, TO_RAS @ affine), ("dicom", str(frame)) if frame else None)
-
-
-def read_segmentation(path: Path) -> Volume:
-    """All segments of a DICOM SEG as one mask."""
-    hd = highdicom()
-    data = read_file(path)
-    frame = data.get("FrameOfReferenceUID")
-    make_exact([data])
-    outlines = hd.seg.Segmentation.from_dataset(data, copy=False)
-    stack = outlines.get_volume(combine_segments=True, skip_overlap_checks=True, rtol=EVEN)
-    return _placed(stack.array, stack.affine, frame)

@@ -1,0 +1,68 @@
+"""A mask from DICOM SEG, on the slices it was drawn on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.sources.dicom.datasets import read_file
+from components.sources.dicom.exact_positions import make_exact
+from components.sources.dicom.images import highdicom
+from components.sources.dicom.pixel_data import placed
+from components.sources.dicom.positions import EVEN, NEEDED, frames_of
+from components.sources.dicom.refused import RefusedError
+from components.sources.dicom.series import Series
+from components.sources.volumes.volume import Volume
+
+
+def read_segmentation(path: Path, distances: Mapping[str, float] | None = None) -> Volume:
+    """All segments of a DICOM SEG as one mask.
+
+    Frames without tumour are usually left out. So unless the file says how far its slices are apart, that is looked up
+    for the images it was drawn on; otherwise two lesions would be taken for neighbouring slices, far apart.
+
+    Args:
+        path: file.
+        distances: SeriesInstanceUID to the distance of its slices, millimetres, for the series of the patient.
+    """
+    hd = highdicom()
+    data = read_file(path)
+    frame = data.get("FrameOfReferenceUID")
+    make_exact([data])
+    for measures in _pixel_measures(data):
+        drawn_on = [(distances or {}).get(str(one.get("SeriesInstanceUID"))) for one in _referenced(data)]
+        known = next((distance for distance in drawn_on if distance), None)
+        if known and not measures.get("SpacingBetweenSlices"):
+            measures.SpacingBetweenSlices = known
+    outlines = hd.seg.Segmentation.from_dataset(data, copy=False)
+    stack = outlines.get_volume(combine_segments=True, skip_overlap_checks=True, rtol=EVEN)
+    return placed(stack.array, stack.affine, frame)
+
+
+def slice_distances(series: Sequence[Series]) -> dict[str, float]:
+    """SeriesInstanceUID to the distance of its slices, millimetres, for those whose headers give positions."""
+    found = {}
+    for one in series:
+        try:
+            slices = one.headers if len(one.headers) > 1 else frames_of(one.headers[0])
+        except RefusedError:
+            continue
+        if len(slices) > 1 and all(len(place.get(name) or []) == NEEDED[name] for place in slices for name in NEEDED):
+            turn = np.array(slices[0].ImageOrientationPatient, float)
+            positions = np.array([place.ImagePositionPatient for place in slices], float)
+            steps = np.diff(np.sort(positions @ np.cross(turn[:3], turn[3:])))
+            found |= {str(header.get("SeriesInstanceUID")): float(np.median(steps)) for header in one.headers}
+    return found
+
+
+def _pixel_measures(data: Any) -> list[Any]:
+    names = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+    groups = [group for name in names for group in data.get(name) or []]
+    return [measures for group in groups for measures in group.get("PixelMeasuresSequence") or []]
+
+
+def _referenced(data: Any) -> list[Any]:
+    return list(data.get("ReferencedSeriesSequence") or [])
