@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from components.common.errors import UserError
 from components.common.layout import CHAMPION, PATIENTS
 from components.common.params import Params
 from components.common.predictions import read_patients
@@ -79,9 +80,21 @@ def _measure(
     if digest(model) == digest(layered):  # the candidate itself was promoted: it has just been measured
         shutil.copy(predictions / PATIENTS, predictions / CHAMPION)
         return read_patients(predictions)
+    _check_slices(model, layered)
     Predictor(model, "tensorflow")  # reports in one line why it can't be loaded; a Beam worker would take fifty
     with tempfile.TemporaryDirectory(prefix="glioflow-champion-") as folder:
         target, convert = Path(folder) / "predictions", params.convert
         evaluate(model, scans, splits, target, beam_args=convert.beam_args, storage=convert.storage)
         shutil.copy(target / PATIENTS, predictions / CHAMPION)
         return read_patients(target)
+
+
+def _check_slices(champion: Path, candidate: Path) -> None:
+    """Refuse to run the champion on scans that were resampled for other networks than its own, where it does badly."""
+    theirs, ours = (read_record(model).get("slices", {}) for model in (champion, candidate))
+    for name in theirs.keys() & ours.keys() & {"size", "spacing"}:
+        if theirs[name] != ours[name]:
+            raise UserError(
+                f"it was made for ingest.{name} {theirs[name]:g}, and the scans have {ours[name]:g}; set that back, "
+                "or remove the champion"
+            )

@@ -34,9 +34,10 @@ def open_study(network: str, params: Params, space: Space, files: list[list[str]
         storage=journal,
         load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=params.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2),
     )
+    # Each session draws other values than the earlier ones, which would otherwise be tried again.
+    study.sampler = optuna.samplers.TPESampler(seed=params.seed + len(study.trials))
     _resume(study)
     return study
 

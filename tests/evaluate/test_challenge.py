@@ -10,6 +10,7 @@ import pytest
 from components.common.layout import LAYERED
 from components.common.params.decisions import Gate
 from components.evaluate.champion import challenge, champion_in, compare
+from components.evaluate.verdict import _measure
 
 GATE = Gate(
     **{name: 0 for name in Gate.model_fields if name.startswith("min_")},
@@ -65,6 +66,20 @@ def test_a_champion_that_knows_a_tested_person_is_not_measured(tmp_path, seen):
     (check,), found = challenged(tmp_path, tested="aabcdefg")
     assert (check.passed, found) == (False, None)
     assert "the champion was trained or chosen on 1 of the 7 persons tested now" in check.reason
+
+
+@pytest.mark.parametrize(("name", "value"), [("size", 128), ("spacing", 2.0)])
+def test_a_champion_made_for_other_slices_is_not_measured(tmp_path, name, value):
+    models = [enthrone(tmp_path / one) for one in ("champion", "candidate")]
+    for model, slices in zip(
+        models, ({"size": 256, "spacing": 1.0} | {name: value}, {"size": 256, "spacing": 1.0}), strict=True
+    ):
+        record = json.loads((model / LAYERED).read_text()) | {"slices": slices}
+        (model / LAYERED).write_text(json.dumps(record), encoding="utf-8")
+    nothing = dict.fromkeys(("params", "scans", "splits", "predictions"))
+    (check,), found = challenged(tmp_path / "champion", lambda model: _measure(model, layered=models[1], **nothing))
+    assert (check.passed, found) == (False, None)
+    assert f"it was made for ingest.{name} {value:g}, and the scans have" in check.reason
 
 
 def test_weights_beside_the_notes_are_told_by_the_first_of_their_names(tmp_path):

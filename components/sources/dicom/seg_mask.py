@@ -44,7 +44,7 @@ def read_segmentation(path: Path, distances: Mapping[str, float] | None = None) 
 
 def slice_distances(series: Sequence[Series]) -> dict[str, float]:
     """SeriesInstanceUID to the distance of its slices, millimetres, for those whose headers give positions."""
-    found = {}
+    found: dict[str, float] = {}
     for one in series:
         try:
             slices = one.headers if len(one.headers) > 1 else frames_of(one.headers[0])
