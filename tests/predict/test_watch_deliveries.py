@@ -61,7 +61,9 @@ def test_a_failure_is_recorded_and_the_next_one_follows(watch, patients):
     assert (name, failed) == ("unnamed-1", "failed")
     assert "no scans found" in notes
     assert "not a readable picture" in status(watch, patients[0].name)[0][2]
-    assert status(watch, patients[1].name) == [(patients[1].name, "done", "")]
+    ((name, done, notes),) = status(watch, patients[1].name)
+    assert (name, done) == (patients[1].name, "done")
+    assert "no T1 before contrast agent; FLAIR stands in for it" in notes
     assert [line.partition(": ")[2] for line in watch.lines][:4] == [
         *("FAILED, see its notes in patients.csv", "done"),
         *("patient 1 of 1: FAILED, see its notes in patients.csv", "done"),
