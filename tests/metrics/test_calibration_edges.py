@@ -68,5 +68,5 @@ def test_a_tie_is_a_billionth_a_patient_and_no_more():
         total[-1] += ahead
         return Choice(patients, total, np.zeros(len(CANDIDATES), int)).best()
 
-    assert best(1, 0.9e-9) == best(1000, 0.9e-6) == CANDIDATES[0]
-    assert best(1, 1.5e-9) == best(1000, 1.5e-6) == CANDIDATES[-1]
+    assert best(2, 1.8e-9) == best(1000, 0.9e-6) == CANDIDATES[0]
+    assert best(2, 3e-9) == best(1000, 1.5e-6) == CANDIDATES[-1]
