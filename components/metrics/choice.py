@@ -70,8 +70,8 @@ class Choice:
         gain = (self.total - self.total[0]) / patients
         variance = np.maximum(self.squares / patients - gain**2, 0.0)
         error = np.sqrt(variance / max(patients - 1, 1))
-        # Sums in a different order differ in the last digits, which must not decide.
-        # One patient has no error to exceed, and could choose by chance.
+        # Sums in a different order differ in the last digits, which must not decide. Nor must a single patient, because
+        # its gain has no standard error.
         helps = (gain > error * (1 + 1e-9)) & (self.lost <= self.lost[0]) & (self.patients > 1)
         gain = np.where(helps, gain, 0.0)
         return CANDIDATES[int(np.flatnonzero(gain >= gain.max() - 1e-9)[0])]

@@ -8,7 +8,7 @@ from components.scans.slice_checks import check_scan
 from components.sources import Source
 from components.sources.reading import Options, Reading
 
-WORDS = {"pre": "before", "post": "after"}
+WHEN = {"pre": "before", "post": "after"}
 Job = tuple[int, str]  # number of the source, patient
 
 
@@ -24,7 +24,7 @@ def read_one(job: Job, sources: list[Source], options: Options) -> Reading:
         reading.problems += check_scan(reading.scan)
         absent = [name for name, is_missing in reading.scan.missing_sequences().items() if is_missing]
         if absent and not reading.has("blank"):
-            what = f"no T1 {' and '.join(WORDS[name] for name in absent)} contrast agent; FLAIR stands in for it"
+            what = f"no T1 {' and '.join(WHEN[name] for name in absent)} contrast agent; FLAIR stands in for it"
             reading.add("choice", patient, what, "add it if there is one")
     return reading
 

@@ -32,11 +32,11 @@ def read_segmentation(path: Path, distances: Mapping[str, float] | None = None) 
     data = read_file(path)
     frame = data.get("FrameOfReferenceUID")
     make_exact([data])
+    drawn_on = [str(one.get("SeriesInstanceUID")) for one in data.get("ReferencedSeriesSequence") or []]
+    known = [distances[series] for series in drawn_on if distances and series in distances]
     for measures in _pixel_measures(data):
-        drawn_on = [(distances or {}).get(str(one.get("SeriesInstanceUID"))) for one in _referenced(data)]
-        known = next((distance for distance in drawn_on if distance), None)
         if known and not measures.get("SpacingBetweenSlices"):
-            measures.SpacingBetweenSlices = known
+            measures.SpacingBetweenSlices = known[0]
     outlines = hd.seg.Segmentation.from_dataset(data, copy=False)
     stack = outlines.get_volume(combine_segments=True, skip_overlap_checks=True, rtol=EVEN)
     return placed(stack.array, stack.affine, frame)
@@ -62,7 +62,3 @@ def _pixel_measures(data: Any) -> list[Any]:
     names = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
     groups = [group for name in names for group in data.get(name) or []]
     return [measures for group in groups for measures in group.get("PixelMeasuresSequence") or []]
-
-
-def _referenced(data: Any) -> list[Any]:
-    return list(data.get("ReferencedSeriesSequence") or [])
