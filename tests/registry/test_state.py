@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from dvc_project import isolate, run
 from tagged import LONG_AGO, MODELS, tag, write_registry
 
 from components.common.errors import UserError
-from components.registry.state import State, Version, number, read_state
+from components.registry.state import State, Version, none_here, number, read_state, registered
 
 
 @pytest.fixture
@@ -118,6 +120,22 @@ def test_a_dossier_that_is_missing_or_damaged_is_empty(registry):
     run(registry, "git commit -q -m missing")
     tag(registry, "layered@v3.1.0", "HEAD")
     assert [version.summary for version in read_state().versions[-2:]] == [{}, {}]
+
+
+def test_a_registered_model_is_found_by_its_digest(registry, tmp_path_factory, monkeypatch):
+    for version, model in (("v3.0.0", "aa"), ("v3.1.0", "bb")):
+        (registry / "registry" / "dossier.json").write_text(json.dumps({"model": model}), encoding="utf-8")
+        run(registry, f"git commit -q -a -m {version}")
+        tag(registry, f"layered@{version}", "HEAD")
+    assert [registered(model) for model in ("aa", "bb", "ab", None)] == ["v3.0.0", "v3.1.0", None, None]
+    monkeypatch.chdir(tmp_path_factory.mktemp("nothing"))
+    assert registered("aa") is None
+
+
+def test_where_there_is_no_version_a_remote_may_have_some(registry):
+    assert none_here().startswith("no version yet")
+    run(registry, "git remote add origin ../hub.git")
+    assert "git fetch --tags" in none_here()
 
 
 def test_an_unknown_version_is_told_with_those_there_are():
