@@ -71,6 +71,16 @@ def choose_stage1(
     return chosen
 
 
+def middle_of_best(scores: np.ndarray) -> float:
+    """Of `MASK_THRESHOLDS`, the one in the middle of those with the best score, [thresholds].
+
+    Of a network that is sure of every pixel many are equally good on validation; the middle one is the farthest from
+    those that are not.
+    """
+    best = np.flatnonzero(scores >= scores.max() - 1e-9)
+    return float(MASK_THRESHOLDS[best[(len(best) - 1) // 2]])
+
+
 def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smooth: bool) -> dict[str, Any]:
     """Make all choices; returns the content of layered.json.
 
@@ -91,13 +101,13 @@ def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smo
         if scan.mask.any():
             rules = (stage1 | {"mask_threshold": t} for t in MASK_THRESHOLDS)
             scores.append([dice(scan.mask, unprocessed(seen, rule)) for rule in rules])
-    by_threshold = np.mean(scores, axis=0)
+    mask_threshold = middle_of_best(np.mean(scores, axis=0))
     record: dict[str, Any] = {
         "tumor_temperature": temperatures[0],
         "mask_temperature": temperatures[1],
         **stage1,
         "validation_sensitivity": sensitivity,
-        "mask_threshold": float(MASK_THRESHOLDS[by_threshold.argmax()]),
+        "mask_threshold": mask_threshold,
     }
     choice = Choice()
     for _, scan, seen in validation.patients(*temperatures):

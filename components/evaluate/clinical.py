@@ -46,7 +46,7 @@ def read_table(path: str | Path) -> tuple[pd.Series, pd.DataFrame]:
     """Read a clinical table: the names of its patients, and its other columns as text.
 
     Raises:
-        UserError: the file is not a table, lacks the column, has no other, or repeats a name.
+        UserError: the file is not a table, lacks the column, has no other or one with "=", or repeats a name.
     """
     try:
         # Read as text, because a patient may be called "007" or "NA".
@@ -59,6 +59,8 @@ def read_table(path: str | Path) -> tuple[pd.Series, pd.DataFrame]:
     key = table.pop(names[0]).str.strip()
     if not len(table.columns):
         raise UserError(f"{path}: has no column beside `patient`, so no cohorts; add one, e.g. grade")
+    if odd := [column for column in table.columns if "=" in column]:
+        raise UserError(f'{path}: its column {odd[0]} has a "=", which separates columns from values; rename it')
     if key.duplicated().any():
         raise UserError(f"{path}: names {key[key.duplicated()].iloc[0]} twice; keep one row per patient")
     return key, table

@@ -69,12 +69,17 @@ def floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
 
 
 def cohort_floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
-    """A floor for the mean volume Dice of every cohort with enough patients; "no tumour" has no floor."""
+    """A floor for the mean volume Dice of every cohort that `is_judged`."""
     return [
         check(f"cohort {name}", "volume_dice_mean", cohort["volume_dice_mean"], gate.min_cohort_volume_dice)
         for name, cohort in metrics["cohorts"].items()
-        if cohort["patients"] >= gate.cohort_patients and not name.endswith("=no tumour")
+        if is_judged(cohort, gate)
     ]
+
+
+def is_judged(cohort: dict[str, Any], gate: Gate) -> bool:
+    """Return whether the gate judges a cohort: enough of its patients have a tumour, the others have no Dice."""
+    return bool(cohort["tumor_patients"] >= gate.cohort_patients)
 
 
 def verdict(checks: Iterable[Check]) -> dict[str, Any]:

@@ -167,6 +167,7 @@ def _cohorts(patients: pd.DataFrame, table: pd.DataFrame, seed: int) -> dict[str
         spread = interval(group["volume_dice"].dropna().to_numpy(), seed=seed)
         found[f"{cohort}={value}"] = {
             "patients": len(group),
+            "tumor_patients": int(group["volume_dice"].notna().sum()),
             "few": bool(group["few"].iloc[0]),
             "volume_dice_mean": spread.value,
             "volume_dice_mean_low95": spread.low,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 from pydicom.dataset import Dataset
 
 from components.common.errors import UserError
@@ -39,7 +40,8 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
     """
     assert scan.source is not None
     voxels = scan.to_source(mask)
-    sources, missing = source_headers(headers, scan.spacing[0])
+    thickness = float(voxel_sizes(scan.source.affine)[0])  # its slices are its first axis, whatever their plane
+    sources, missing = source_headers(headers, thickness)
     if missing:
         raise UserError(
             f"no DICOM SEG without {', '.join(missing)} on every image, and a SOPInstanceUID of its own; write it into "

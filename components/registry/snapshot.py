@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,13 +28,15 @@ def tagger() -> dict[str, Any]:
 
 
 def snapshot(paths: Iterable[Path], message: str, parents: Sequence[str] = ("HEAD",)) -> str:
-    """Commit HEAD, changes to tracked files, and `paths`, ignored or not; returns the commit.
+    """Commit HEAD, changes to tracked and staged files, and `paths`, ignored or not; returns the commit.
 
     The commit is on no branch; a tag or a push has to keep it.
     """
     with tempfile.TemporaryDirectory(prefix="glioflow-index-") as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         git("read-tree", "HEAD", more=index)
+        if (own := Path(git("rev-parse", "--git-path", "index"))).is_file():  # holds new files that the user has staged
+            shutil.copyfile(own, index["GIT_INDEX_FILE"])
         git("add", "--update", ":/", more=index)
         git("add", "--force", "--", *(str(path) for path in paths if path.exists()), more=index)
         tree = git("write-tree", more=index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.common.predictions import records
+from components.evaluate.gate import is_judged
 from components.metrics.patient_summary import summarise_patients
 from components.report.run_data import Run
 from components.report.words import MM, cohort, number, score, span
@@ -30,7 +31,7 @@ def cohort_groups(run: Run) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for name, values in run.metrics["cohorts"].items():
         kind, _, value = name.partition("=")
-        judged = values["patients"] >= gate.cohort_patients and value != "no tumour"
+        judged = is_judged(values, gate)
         floor = gate.min_cohort_volume_dice if judged else None
         mean, low, high = (values[f"volume_dice_mean{end}"] for end in ("", "_low95", "_high95"))
         row = {**values, "value": value, "floor": floor, "mean": mean, "low": low, "high": high}

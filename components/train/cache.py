@@ -17,6 +17,7 @@ from components.common.errors import UserError
 from components.common.files import atomic_folder
 from components.common.system import DiskFullError
 from components.scans.identity import fingerprint
+from components.train.provenance import code_hash
 from components.train.training_slices import Slices
 from models import examples
 from models.networks import preprocessing
@@ -61,12 +62,13 @@ def cached(files: Sequence[str], key: str, size: int, place: Path, check: Callab
 
     Args:
         files: TFRecord files in gzip format.
-        key: `data_hash` of the files; slices in `place` from other files or of another size are replaced.
+        key: `data_hash` of the files; slices in `place` from other files, of another size or by other code are
+            replaced.
         size: side of the network's grid, pixels.
         place: folder of the decoded slices.
         check: function called now and then; an exception from it ends the decoding, and leaves nothing behind.
     """
-    made_from = f"{key} {size}"
+    made_from = f"{key} {size} {code_hash()}"
     if not (place / MADE_FROM).is_file() or (place / MADE_FROM).read_text(encoding="utf-8") != made_from:
         try:
             with atomic_folder(place) as part:

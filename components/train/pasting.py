@@ -26,12 +26,14 @@ class Paster:
         neighbor_indices: `slices.neighbor_indices(n)`.
         share: share of the tumour-free slices that get a tumour.
         seed: seed of the draws, which are a function of it and the step.
+        soft: whether masks hold the tumour's share of each pixel, 0..1; else they are {0, 1}.
     """
 
     def __init__(
-        self, slices: Slices, donors: np.ndarray, neighbor_indices: np.ndarray, share: float, seed: int
+        self, slices: Slices, donors: np.ndarray, neighbor_indices: np.ndarray, share: float, seed: int, *, soft: bool
     ) -> None:
         self.slices, self.donors, self.around, self.share, self.seed = slices, donors, neighbor_indices, share, seed
+        self.soft = soft
 
     def __call__(self, numbers: np.ndarray, images: np.ndarray, masks: np.ndarray, step: int) -> None:
         """Paste into a batch in place: images, uint8 [batch, .., 3 n], and masks, float32 [batch, .., 1]."""
@@ -60,7 +62,7 @@ class Paster:
         ratio = (after.std(axis=0) + 1) / (before.std(axis=0) + 1)
         moved = (other - before.mean(axis=0)) * ratio + after.mean(axis=0)
         image[...] = np.rint(np.clip(image + weights * (moved - image), 0, 255))
-        mask[...] = lent
+        mask[...] = lent if self.soft else lent >= 0.5
 
 
 def _head(image: np.ndarray) -> np.ndarray:

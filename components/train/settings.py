@@ -151,7 +151,7 @@ def paster(params: Params, network: str, slices: Slices, donors: np.ndarray) -> 
     if network != "segmenter" or not params.segmenter.paste:
         return None
     around = slices.neighbor_indices(params.segmenter.neighbors)
-    return Paster(slices, donors, around, params.segmenter.paste, params.seed)
+    return Paster(slices, donors, around, params.segmenter.paste, params.seed, soft=params.segmenter.soft_masks)
 
 
 def metric_of(network: str) -> keras.metrics.Metric:

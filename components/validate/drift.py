@@ -31,8 +31,9 @@ def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.Data
 
     Returns:
         One row per feature, columns `COLUMNS`: medians (proportions for yes and no) of both groups, the largest
-        distance of their cumulative distributions (the difference of the proportions) in 0..1, adjusted p, and "yes",
-        "no" or "too few patients".
+        distance of their cumulative distributions (the difference of the proportions) in 0..1, p, adjusted for the
+        features with enough patients, and "yes", "no" or "too few patients", if fewer than `FEW` of a group have a
+        value.
     """
     rows = []
     for name in reference.columns.intersection(new.columns):
@@ -45,11 +46,11 @@ def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.Data
             summary = [float(one.median()), float(other.median())]
             test = ks_2samp(one, other)
             distance, p = float(test.statistic), float(test.pvalue)
-        rows.append((name, *summary, distance, p))
-    table = pd.DataFrame(rows, columns=COLUMNS[:-1])
-    table["p"] = false_discovery_control(table["p"])
-    few = min(len(reference), len(new)) < FEW
-    table["drift"] = "too few patients" if few else table["p"].lt(level).map({True: "yes", False: "no"})
+        rows.append((name, *summary, distance, p, min(len(one), len(other)) < FEW))
+    table = pd.DataFrame(rows, columns=[*COLUMNS[:-1], "few"])
+    few = table.pop("few")
+    table.loc[~few, "p"] = false_discovery_control(table.loc[~few, "p"]) if not few.all() else []
+    table["drift"] = table["p"].lt(level).map({True: "yes", False: "no"}).mask(few, "too few patients")
     return table
 
 

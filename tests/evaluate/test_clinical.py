@@ -91,6 +91,7 @@ def test_quartiles_part_the_known_into_ordered_ranges(numbers):
         ("patient,Patient\na,a\n", "has 2 columns `patient`"),
         ("patient,age\na,3\na,4\n", "names a twice"),
         ("patient,age\nz,3\n", "lists none of the 2 patients"),
+        ("patient,a=b\na,3\n", "its column a=b has a .=."),
         ("", "not readable as a table"),
     ],
 )

@@ -46,7 +46,7 @@ def metrics(**changes):
 
 
 def cohort(dice, patients=3):
-    return {"patients": patients, "few": patients < 3, "volume_dice_mean": dice}
+    return {"patients": 9, "tumor_patients": patients, "few": patients < 3, "volume_dice_mean": dice}
 
 
 def judge(*checks):
@@ -100,11 +100,12 @@ def test_a_cohort_that_could_not_be_measured_never_passes(value):
     assert result["reasons"] == ["cohort site=CS: volume_dice_mean could not be measured, so it can't pass"]
 
 
-def test_cohorts_of_few_patients_and_of_no_tumour_are_shown_and_not_judged():
-    small, healthy = {"site=CS": cohort(0.1, patients=2)}, {"tumor_size=no tumour": cohort(None, patients=9)}
+def test_cohorts_of_few_patients_with_a_tumour_are_shown_and_not_judged():
+    small, healthy = {"site=CS": cohort(0.1, patients=2)}, {"site=screening": cohort(None, patients=0)}
     assert judge(cohorts(**small), cohorts(**healthy))["verdict"] == "BLESSED"
     assert judge(cohorts(**{"site=CS": cohort(0.1, patients=3)}))["verdict"] == "NOT BLESSED"
     assert [one.subject for one in cohorts(**small, **healthy)] == ["cohort site=DU"]
+    assert judge(cohorts(**{"hormone=no tumour": cohort(0.1)}))["verdict"] == "NOT BLESSED"
 
 
 def test_a_refusal_of_the_evaluator_alone_is_enough():

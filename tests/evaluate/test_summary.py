@@ -63,6 +63,7 @@ def test_cohorts_by_hand(usual):
     found = usual["cohorts"]
     assert found["site=DU"]["volume_dice_mean"] == pytest.approx(0.6)
     assert (found["site=DU"]["patients"], found["site=DU"]["few"]) == (3, False)
+    assert found["site=CS"]["tumor_patients"] == 1
     assert found["site=CS"]["volume_dice_mean"] == 0  # p5 has no tumour, and so no Dice
     assert (found["site=CS"]["patients"], found["site=CS"]["few"]) == (2, True)
     assert found["missing_sequence=none"]["volume_dice_mean"] == pytest.approx(0.9)
@@ -70,6 +71,7 @@ def test_cohorts_by_hand(usual):
     assert found["tumor_size=large, above 30 ml"]["volume_dice_mean"] == pytest.approx(0.15)
     assert found["tumor_size=no tumour"] == {
         "patients": 1,
+        "tumor_patients": 0,
         "few": True,
         "volume_dice_mean": None,
         "volume_dice_mean_low95": None,

@@ -127,6 +127,16 @@ def test_headers_that_people_have_allow_a_segmentation_in_the_right_place(tmp_pa
     assert "DOE" not in "".join(capsys.readouterr())
 
 
+def test_slices_of_any_plane_without_a_thickness_get_their_distance(tmp_path):
+    scan = made_up_scan(affine=np.array([[0, 0, 4.0, -10], [-1.0, 0, 0, 20], [0, -1.0, 0, 30], [0, 0, 0, 1]]))
+    write_dicom(tmp_path / "in", scan, mask=False, channels=("flair",))
+    edit(tmp_path / "in", without("SliceThickness"))
+    written(tmp_path / "in", tmp_path / "out")
+    (path,) = (tmp_path / "out").iterdir()
+    (measures,) = pydicom.dcmread(path).SharedFunctionalGroupsSequence[0].PixelMeasuresSequence
+    assert measures.SliceThickness == 4
+
+
 def test_a_name_in_another_alphabet_stays_readable(tmp_path):
     write_dicom(tmp_path / "in", made_up_scan(), mask=False, channels=("flair",))
     edit(tmp_path / "in", in_another_alphabet)

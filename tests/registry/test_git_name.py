@@ -33,6 +33,19 @@ def repository(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_a_version_holds_what_was_staged_and_leaves_it_staged(repository):
+    (repository / "new.yaml").write_text("1", encoding="utf-8")
+    (repository / "unknown").write_text("1", encoding="utf-8")
+    (repository / "file").write_text("2", encoding="utf-8")
+    run(repository, "git add new.yaml")
+    (repository / "new.yaml").write_text("2", encoding="utf-8")
+    before = run(repository, "git status --short")
+    commit = snapshot([], "a version")
+    assert run(repository, f"git ls-tree --name-only {commit}").split() == ["file", "new.yaml"]
+    assert run(repository, f"git show {commit}:new.yaml") == run(repository, f"git show {commit}:file") == "2"
+    assert run(repository, "git status --short") == before
+
+
 @pytest.mark.parametrize(
     ("known", "who"),
     [({}, "glioflow <glioflow@localhost>"), (SOMEBODY, "Somebody <Somebody@example.org>")],

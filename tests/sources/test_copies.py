@@ -80,6 +80,16 @@ def test_a_mask_with_the_rounding_of_a_scale_factor_is_read(tmp_path):
     assert readings["P"].scan.mask.any()
 
 
+def test_a_mask_that_its_scale_factor_makes_next_to_nothing_is_refused(tmp_path):
+    made = phantom()
+    made.write(tmp_path / "P", roles=("flair", "t1", "t1ce"))
+    picture = nib.Nifti1Image(made.volumes["seg"].astype(np.int16), made.affine)
+    picture.header.set_slope_inter(1 / 255, 0)
+    picture.to_filename(tmp_path / "P" / "P_seg.nii.gz")
+    readings, _ = read(tmp_path)
+    assert [problem.kind for problem in readings["P"].problems] == ["mask_values"]
+
+
 @pytest.mark.parametrize("names", [["FLAIR"], ["T1", "Flair", "T1ce"]])
 def test_channels_may_be_listed_and_there_may_be_one(tmp_path, names):
     made = phantom()

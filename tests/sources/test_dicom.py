@@ -27,6 +27,12 @@ def read(folder):
         return source.read(patient, OPTIONS)
 
 
+def usage(administered):
+    """What a multi-frame file says of its frames: whether the agent was given when they were taken."""
+    of_frames = tagged(ContrastBolusUsageSequence=[tagged(ContrastBolusAgentAdministered=administered)])
+    return {"SharedFunctionalGroupsSequence": [of_frames]}
+
+
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
@@ -37,6 +43,9 @@ def read(folder):
         ({"SeriesDescription": "t1_mprage_sag"}, "pre"),
         ({"SeriesDescription": "t1_mprage_sag", "ContrastBolusAgent": "Gadovist"}, "post"),
         ({"SeriesDescription": "t1_mprage_sag", "ContrastBolusAgent": "NONE"}, "pre"),
+        ({"SeriesDescription": "t1_mprage_sag", "ContrastBolusAgent": "Gadovist", **usage("YES")}, "post"),
+        ({"SeriesDescription": "t1_mprage_sag", "ContrastBolusAgent": "Gadovist", **usage("NO")}, "pre"),
+        ({"SeriesDescription": "AX", "InversionTimes": [2500, 2600], "EchoTime": 120, "RepetitionTime": 9000}, "flair"),
         ({"SeriesDescription": "T1 PRE", "ContrastBolusAgent": "Gadovist"}, "pre"),
         ({"SeriesDescription": "AX T1 +C"}, "post"),
         ({"SeriesDescription": "AX T1 POST GD"}, "post"),

@@ -87,6 +87,10 @@ def uid_and_number_a_slice(data, number):
     data.SeriesNumber = number + 1
 
 
+def one_uid_for_all_series(data, _):
+    data.SeriesInstanceUID = "1.2.3"
+
+
 def one_identifier(data, _):
     data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.{data.SeriesNumber}"
 
@@ -105,7 +109,10 @@ def noisy_spacing(data, number):
 
 @pytest.mark.parametrize(
     "change",
-    [uid_a_slice, uid_and_number_a_slice, one_identifier, no_frame_of_reference, no_modality, noisy_spacing],
+    [
+        *(uid_a_slice, uid_and_number_a_slice, one_uid_for_all_series, one_identifier),
+        *(no_frame_of_reference, no_modality, noisy_spacing),
+    ],
     ids=lambda change: change.__name__,
 )
 def test_careless_identifiers_and_rounding_are_seen_through(tmp_path, change):

@@ -111,7 +111,7 @@ def test_a_sequence_of_another_angle_and_place_in_the_scanner_is_taken(tmp_path_
     shape = tuple(round(size / factor) for size in made.volumes["t1"].shape[:2]) + made.volumes["t1"].shape[2:]
     moved = nib.processing.resample_from_to(nib.Nifti1Image(made.volumes["t1"], made.affine), (shape, affine), order=1)
     reading = read(made.write(folder / "P", headers={"t1": lambda *_: (np.asarray(moved.dataobj), affine)}).parent)
-    assert [problem.kind for problem in reading.problems] == []
+    assert {problem.kind for problem in reading.problems} <= {"gap"}  # of slices shifted out of T1
     plain = read(made.write(folder / "plain" / "P").parent).scan
     inside = plain.image[..., 0] > 60
     moved_image = reading.scan.image[..., 0]
@@ -127,7 +127,7 @@ def test_a_slab_inside_of_flair_is_taken(tmp_path):
         return data[:, :, 4:8], affine @ start
 
     reading = read(made.write(tmp_path / "P", headers={"t1ce": slab}).parent)
-    assert reading.problems == []
+    assert [problem.kind for problem in reading.problems] == ["gap"]
     assert reading.scan.image[5, ..., 2].any()
     assert not reading.scan.image[0, ..., 2].any()
 

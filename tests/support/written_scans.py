@@ -160,19 +160,23 @@ def write_dicom(folder, scan, mask=True, channels=CHANNELS):
 
 
 def segmentation(scan, slices, mask=None):
-    """The mask as DICOM SEG, empty slices left out, as most tools write it."""
-    description = hd.seg.SegmentDescription(
-        segment_number=1,
-        segment_label="tumour",
-        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
-        segmented_property_type=codes.SCT.Neoplasm,
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
-    )
+    """The mask as DICOM SEG, empty slices left out, as most tools write it; a segment for each of its last axis."""
+    mask = scan.mask if mask is None else mask
+    descriptions = [
+        hd.seg.SegmentDescription(
+            segment_number=number,
+            segment_label="tumour",
+            segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+            segmented_property_type=codes.SCT.Neoplasm,
+            algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
+        )
+        for number in range(1, mask.shape[3] + 1 if mask.ndim == 4 else 2)
+    ]
     return hd.seg.Segmentation(
         source_images=slices,
-        pixel_array=scan.mask if mask is None else mask,
+        pixel_array=mask,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=[description],
+        segment_descriptions=descriptions,
         series_instance_uid=generate_uid(),
         series_number=9,
         sop_instance_uid=generate_uid(),

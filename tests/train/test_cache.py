@@ -106,6 +106,15 @@ def test_another_size_and_other_data_take_the_place(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if "cache" in path.name] == ["cache"]
 
 
+def test_slices_that_other_code_decoded_are_decoded_again(tmp_path, monkeypatch):
+    scans = [spotted_scan("a")]
+    pattern = write_shards(tmp_path / "files", scans)
+    opened(pattern, tmp_path / "cache")
+    (tmp_path / "cache" / cache.IMAGES).write_bytes(bytes((tmp_path / "cache" / cache.IMAGES).stat().st_size))
+    monkeypatch.setattr(cache, "code_hash", lambda: "of other code")
+    same(opened(pattern, tmp_path / "cache"), slices_of(scans))
+
+
 def test_being_asked_to_stop_ends_the_decoding_and_leaves_nothing(tmp_path):
     pattern = write_shards(tmp_path / "files", [spotted_scan(f"p{i}") for i in range(9)])
     batches = []

@@ -21,11 +21,11 @@ def cohort(*, elsewhere=False):
     return Slices(images, masks, np.arange(6), np.repeat([0, 1], 3), masks.any(axis=(1, 2, 3)))
 
 
-def pasted(slices, numbers, share=1.0, step=0):
+def pasted(slices, numbers, share=1.0, step=0, soft=True):
     around = slices.neighbor_indices(1)
     images, masks = slices.take_images(around[numbers]), slices.take_masks(numbers)
     before = images.copy()
-    Paster(slices, np.flatnonzero(slices.has_tumor), around, share, seed=1)(numbers, images, masks, step)
+    Paster(slices, np.flatnonzero(slices.has_tumor), around, share, seed=1, soft=soft)(numbers, images, masks, step)
     return before, images, masks
 
 
@@ -39,6 +39,14 @@ def test_a_tumour_comes_into_anothers_slice_with_its_mask_at_its_own_brightness(
     far = np.ones((SIZE, SIZE), bool)
     far[5:27, 5:27] = False
     np.testing.assert_array_equal(images[0][far], before[0][far])
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_a_pasted_mask_holds_shares_only_if_masks_are_soft(soft):
+    slices = cohort()
+    slices.masks[1, 12] = slices.masks[1, 12] // 255 * 100
+    _, _, masks = pasted(slices, np.array([4]), soft=soft)
+    assert set(np.unique(masks)) == ({0, np.float32(100 / 255), 1} if soft else {0, 1})
 
 
 @pytest.mark.parametrize("numbers", [[1], [0], [2]], ids=["has one", "same patient", "same patient, other slice"])

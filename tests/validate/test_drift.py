@@ -57,6 +57,15 @@ def test_a_handful_of_patients_is_too_few_to_tell():
     assert found(table) == []
 
 
+def test_a_feature_that_few_patients_have_is_too_few_and_changes_no_other():
+    old, new = patients(60, 1), patients(40, 2, shift=12)
+    whole = compare(old, new.drop(columns=SHARE), level=0.01).set_index("feature")
+    new.loc[new.index[4:], SHARE] = np.nan
+    table = compare(old, new, level=0.01).set_index("feature")
+    assert table.loc[SHARE, "drift"] == "too few patients"
+    pd.testing.assert_frame_equal(table.drop(index=SHARE), whole)
+
+
 def test_slices_of_one_patient_count_once():
     """Fifty copies of the same slice are one patient's, and no evidence of more than one."""
     rows = [{"patient": f"p{i % 6}", "mean_flair": float(i % 6), "missing_pre": 0} for i in range(300)]

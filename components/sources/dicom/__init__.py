@@ -19,6 +19,7 @@ from components.sources.dicom.datasets import read_headers, silent
 from components.sources.dicom.exact_positions import straighten
 from components.sources.dicom.folder import names, sort_files
 from components.sources.dicom.pixel_data import stack_series
+from components.sources.dicom.positions import missing_at_an_end
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.seg_mask import read_segmentation, slice_distances
 from components.sources.dicom.sequence import UNCLEAR
@@ -63,11 +64,12 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
         return reading
     fitting = candidates(series)
     unclear = fitting.pop(UNCLEAR, [])
-    volumes = {}
+    volumes, taken = {}, []
     for name, found in fitting.items():
-        volume = _first_sound(name, found, reading)
-        if volume is not None:
-            volumes[name] = volume
+        sound = _first_sound(name, found, reading)
+        if sound is not None:
+            volumes[name] = sound[1]
+            taken.append(sound[0])
     for one in unclear:
         if any(name not in volumes for name in one.inferred.maybe):
             reading.add("choice", patient, f"{one.name} is not used: {one.inferred.doubt}")
@@ -81,6 +83,7 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
     mask = _mask(outlines, series, reading) if masks else None
     if "flair" in volumes:
         build_scan(reading, site_of(patient), patient, volumes, mask, options)
+        _note_missing_ends(taken, series, reading)
     elif not reading.has(*LACKING, "series"):
         what = (
             f"no FLAIR sequence, which is the one that shows the tumour's extent, among {names(series) or 'its files'}"
@@ -89,7 +92,15 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
     return reading
 
 
-def _first_sound(name: str, fitting: list[Series], reading: Reading) -> Volume | None:
+def _note_missing_ends(taken: list[Series], series: list[Series], reading: Reading) -> None:
+    for one in taken:
+        others = [other.headers for other in series if other is not one]
+        if gap := missing_at_an_end(one.headers, others):
+            where = f"{reading.patient}: {one.name}"
+            reading.add("gap", where, gap, "add the missing slices, if there are any")
+
+
+def _first_sound(name: str, fitting: list[Series], reading: Reading) -> tuple[Series, Volume] | None:
     """Stack the first usable series; if there is none, record the first one's problem."""
     trials = []
     for one in fitting:
@@ -102,7 +113,7 @@ def _first_sound(name: str, fitting: list[Series], reading: Reading) -> Volume |
                 reading.add("choice", reading.patient, f"{one.name} is taken for {name}, and not {others}")
             if one.inferred.doubt:
                 reading.add("choice", reading.patient, f"{one.name} is taken for {name}, though {one.inferred.doubt}")
-            return volume
+            return one, volume
     reading.problems += trials[0].problems
     return None
 
@@ -132,4 +143,6 @@ def _mask(outlines: list[Path], series: list[Series], reading: Reading) -> Volum
     if file_names.is_volume(outlines[0].name):
         volume = nifti.load(outlines[0], where, reading)
         return volume and nifti.check_mask(volume, where, reading)
-    return _load(partial(read_segmentation, distances=slice_distances(series)), outlines[0], where, reading)
+    note = partial(reading.add, "unknown", where, remedy="check that the tumour's segment is not among them")
+    make = partial(read_segmentation, distances=slice_distances(series), note=note)
+    return _load(make, outlines[0], where, reading)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 T1, FLAIR, OTHER = "t1", "flair", "other"
 
@@ -47,7 +48,7 @@ def number(header: Dataset, *names: str) -> float:
     """A number from a header, 0 if there is none."""
     found = value(header, *names)
     try:
-        return float(found[0] if isinstance(found, list) else found)  # type: ignore[arg-type, index]
+        return float(found[0] if isinstance(found, (list, MultiValue)) else found)  # type: ignore[arg-type]
     except (TypeError, ValueError, IndexError):
         return 0.0
 
@@ -122,7 +123,9 @@ def _kinds(header: Dataset) -> set[str]:
 
 
 def bolus(header: Dataset) -> object:
-    """The contrast agent by name or code; its volume if only that is given."""
+    """The contrast agent by name or code; its volume if only that is given; "none" if it was not given yet."""
+    if value(header, "ContrastBolusAgentAdministered") == "NO":  # in a frame's ContrastBolusUsageSequence
+        return "none"
     agent = value(header, "ContrastBolusAgent")
     codes = header.get("ContrastBolusAgentSequence") or []
     agent = agent or next((code.get("CodeMeaning") for code in codes), None)

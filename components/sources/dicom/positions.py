@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -87,6 +87,27 @@ def _check_numbers(headers: Sequence[Dataset], step: float) -> None:
     if len(numbers) == len(headers) and between.min() > 1 and np.ptp(between) == 0 and step > 1.5 * said > 0:
         what = f"its slices are {step:.1f} mm apart, {said:.1f} mm by their headers, and their numbers leave some out"
         raise RefusedError("gap", what)
+
+
+def missing_at_an_end(headers: Sequence[Dataset], others: Iterable[Sequence[Dataset]]) -> str | None:
+    """What the headers of an even stack say about slices missing at one of its ends, in words; None if nothing.
+
+    Args:
+        headers: the series' own.
+        others: those of the examination's other series; careless software counts images through all of them.
+    """
+    said = int(headers[0].get("ImagesInAcquisition") or 0)
+    if len(headers) < said:
+        return f"holds {len(headers)} images where its headers count {said} (ImagesInAcquisition)"
+    first = min(_numbers(headers), default=1)
+    before = {max(_numbers(other), default=0) for other in others}
+    if len(headers) > 1 and first > 1 and first - 1 not in before:
+        return f"holds images whose numbers begin with {first} (InstanceNumber)"
+    return None
+
+
+def _numbers(headers: Sequence[Dataset]) -> list[int]:
+    return [int(header.InstanceNumber) for header in headers if header.get("InstanceNumber") is not None]
 
 
 def check_alike(slices: Sequence[Dataset]) -> None:

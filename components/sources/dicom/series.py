@@ -22,6 +22,7 @@ TAGS = [
     *("SOPClassUID", "FrameOfReferenceUID", "InstanceNumber"),
     *("SeriesDescription", "ProtocolName", "SequenceName", "ContrastBolusAgent", "NumberOfFrames"),
     *("AcquisitionTime", "PhotometricInterpretation", "SpacingBetweenSlices", "SliceThickness"),
+    "ImagesInAcquisition",
     *("RepetitionTime", "EchoTime", "InversionTime", "ScanningSequence", "Rows", "Columns", "BitsStored"),
     *("ImageOrientationPatient", "ImagePositionPatient"),
     *("ContrastBolusAgentSequence", "ContrastBolusVolume", "PulseSequenceName"),

@@ -101,7 +101,9 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
     if second is not None:
         what = f"sform and qform of its header place it {shift(second, geometry):.1f} voxels apart; sform is taken"
         reading.add("choice", where, what, "make the two equal if programs disagree about where it lies")
-    return Volume(data, geometry, None, unset, second, header_position.block(picture))
+    if contradiction := header_position.sizes_differ(picture, geometry):
+        reading.add("choice", where, contradiction, "volumes in ml depend on it: convert it again from its source")
+    return Volume(data, geometry, header_position.space(picture), unset, second, header_position.block(picture))
 
 
 def _words(kind: np.dtype) -> str:
@@ -116,7 +118,7 @@ def _squeezed(data: np.ndarray) -> np.ndarray:
 
 def _check_gzip(path: Path) -> None:
     """Read a gzipped file to its end, where its checksum is: nibabel stops before it."""
-    if path.name.endswith(".gz"):
+    if path.name.lower().endswith(".gz"):
         with gzip.open(path) as file:
             while file.read(1 << 20):
                 pass
@@ -129,7 +131,8 @@ def check_mask(mask: Volume, where: str, reading: Reading) -> Volume | None:
         reading.add("shape", where, what, "give one 3-D mask; of several labels, all but 0 count as tumour")
         return None
     whole = np.round(mask.data)
-    if np.abs(mask.data - whole).max() <= ROUNDED:  # stored with a scale factor
+    # Stored with a scale factor, unless that makes the tumour itself so small.
+    if np.abs(mask.data - whole).max() <= ROUNDED and (whole.any() or not mask.data.any()):
         mask = replace(mask, data=whole)
     if (mask.data < 0).any() or (mask.data != whole).any():
         reading.add("mask_values", where, "a mask with negative or broken numbers")

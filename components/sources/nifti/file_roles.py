@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel as nib
 
 from components.scans.scan import CHANNELS
-from components.sources.nifti import bids_names, folder_names, mask_words
+from components.sources.nifti import bids_names, folder_names, mask_words, one_person
 from components.sources.nifti.file_names import Role, roles, stem
 from components.sources.reading import DAMAGE, Options, Reading
 from components.sources.words.plain_text import spaced
@@ -38,6 +38,7 @@ def sort(
         fitting = [path for path in paths if known[path].what == what]
         if fitting:
             found[what] = _choose(what, fitting, known, reading)
+    one_person.check(found, reading)
     if doubts := [f"{found[what].name} ({known[found[what]].doubt})" for what in found if known[found[what]].doubt]:
         message = f"{', '.join(doubts)} is taken for T1 without contrast agent: its name has no entity ce-"
         reading.add("choice", reading.patient, message, "add ce-<agent> to the name if agent was given")

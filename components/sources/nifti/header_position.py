@@ -6,10 +6,14 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.affines import voxel_sizes
 
 from components.scans.geometry import Geometry, is_usable
 from components.sources.reading import DAMAGE
 from components.sources.volumes.position import shift
+
+TEMPLATES = (3, 4, 5)  # Talairach, MNI 152, another one
+SIZES = 0.01  # relative difference that rounding explains
 
 
 def block(picture: Any) -> bytes | None:
@@ -39,3 +43,27 @@ def second_form(picture: Any, first: Geometry) -> Geometry | None:
     except DAMAGE:
         return None
     return second if is_usable(second.affine) and shift(second, first) > 1 else None
+
+
+def sizes_differ(picture: Any, geometry: Geometry) -> str | None:
+    """How the voxel sizes (pixdim) contradict the affine in use, in words; None if they agree.
+
+    A program that writes a new sform without pixdim, or the other way round, leaves one of the two behind.
+    """
+    if "pixdim" not in picture.header or not codes(picture):
+        return None
+    said, used = np.abs(picture.header["pixdim"][1:4].astype(float)), voxel_sizes(geometry.affine)
+    if (said <= 0).any() or np.allclose(said, used, rtol=SIZES):
+        return None
+    return f"its voxels measure {_by(used)} mm by its sform, and {_by(said)} mm by pixdim; sform is taken"
+
+
+def _by(sizes: np.ndarray) -> str:
+    return " x ".join(f"{size:.3g}" for size in sizes)
+
+
+def space(picture: Any) -> tuple[str, str] | None:
+    """`Volume.frame` of a file: the space of a template or of the patient; None if its header doesn't say."""
+    found = [int(picture.header[code]) for code in ("sform_code", "qform_code") if code in picture.header]
+    used = next((code for code in found if code > 0), None)
+    return None if used is None else ("nifti", "template" if used in TEMPLATES else "patient")

@@ -31,6 +31,11 @@ def is_mask(text: str) -> bool:
     return bool(_MASK.search(text)) or any(found.end() == len(text) for found in _TUMOUR.finditer(text))
 
 
+def names_a_tumour(text: str) -> bool:
+    """Return whether the words name a tumour, or a part of one."""
+    return bool(_TUMOUR.search(text))
+
+
 def is_of_anatomy(text: str) -> bool:
     """Return whether the words name something other than a tumour: the brain, its tissues, the eyes."""
     return bool(_ANATOMY.search(text)) and not _TUMOUR.search(text)

@@ -9,7 +9,7 @@ import numpy as np
 from components.scans.geometry import Geometry, model_grid, own_grid, resample, resample_mask, voxels_outside
 from components.scans.scan import CHANNELS, Scan
 from components.sources.reading import Options, Reading
-from components.sources.volumes import axis_order, intensities, placing, position
+from components.sources.volumes import axis_order, coverage, intensities, placing, position
 from components.sources.volumes.tumour_masks import can_be_a_tumour
 from components.sources.volumes.volume import Volume
 
@@ -23,7 +23,8 @@ def build_scan(
     """Put the scan into `reading`, unless there is no FLAIR or a problem forbids it.
 
     FLAIR's slices determine the grid (`model_grid`); the other sequences and the mask are resampled to it by their
-    positions in the patient. A missing or blank sequence is replaced with a copy of FLAIR, as in kaggle_3m.
+    positions in the patient. A missing or blank sequence is replaced with a copy of FLAIR, as in kaggle_3m; so are the
+    slices that a sequence does not cover.
     """
     if "flair" not in volumes and not reading.has(*LACKING, "series"):
         what = "no FLAIR sequence, which is the one that shows the tumour's extent"
@@ -45,18 +46,34 @@ def build_scan(
         reading.add("choice", where, what, position.EXPORT)
     size = options.size
     grid = model_grid(flair.geometry, size, options.spacing) if size else own_grid(flair.geometry)
+    planes = _planes(placed, grid, where, reading)
+    if planes is None:
+        return
+    truth = None if outline is None else _on_grid(outline, grid, where, reading)
+    if outline is not None and (truth is None or not can_be_a_tumour(truth, planes["flair"], where, reading)):
+        return
+    image = np.stack([planes[name] for name in CHANNELS], axis=-1)
+    reading.scan = Scan(reading.patient, site, image, truth, grid.affine, flair.geometry, flair.header)
+
+
+def _planes(
+    placed: Mapping[str, Volume | None], grid: Geometry, where: str, reading: Reading
+) -> dict[str, np.ndarray] | None:
+    """Every channel on the grid, FLAIR standing in for what is missing; None if one shares no voxel with FLAIR."""
+    flair = placed["flair"]
+    assert flair is not None
     planes = {}
     for name in CHANNELS:
         volume = placed.get(name) or flair
         planes[name] = _slices(intensities.to_uint8(volume.data), volume.geometry, grid)
         if not planes[name].any():
             reading.add("position", where, f"{name} and FLAIR share no voxel", position.EXPORT)
-            return
-    truth = None if outline is None else _on_grid(outline, grid, where, reading)
-    if outline is not None and (truth is None or not can_be_a_tumour(truth, planes["flair"], where, reading)):
-        return
-    image = np.stack([planes[name] for name in CHANNELS], axis=-1)
-    reading.scan = Scan(reading.patient, site, image, truth, grid.affine, flair.geometry, flair.header)
+            return None
+    for name in CHANNELS:
+        if own := placed.get(name):
+            covered = coverage.covered_slices(own.geometry, flair.geometry, grid)
+            coverage.fill(name, planes[name], planes["flair"], covered, where, reading)
+    return planes
 
 
 def _check_order(name: str, volume: Volume | None, flair: Volume, where: str, reading: Reading) -> None:

@@ -13,12 +13,10 @@ from components.sources.volumes.volume import Volume
 
 def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading) -> Volume | None:
     """Place a volume relative to FLAIR; None if its header contradicts FLAIR's."""
-    if volume.frame and flair.frame and volume.frame[0] == flair.frame[0] and volume.frame != flair.frame:
-        reading.add("position", where, f"{name} is placed in another frame of reference than FLAIR, or in none")
     forms = [(one, other) for one in (volume.geometry, volume.second) for other in (flair.geometry, flair.second)]
-    if any(one is not None and other is not None and one.same_as(other) for one, other in forms):
-        return replace(volume, geometry=flair.geometry)
-    if volume.unset and flair.unset and position.is_same_grid(volume.geometry, flair.geometry):
+    same = any(one is not None and other is not None and one.same_as(other) for one, other in forms)
+    _check_frame(name, volume, flair, same, where, reading)
+    if same or (volume.unset and flair.unset and position.is_same_grid(volume.geometry, flair.geometry)):
         return replace(volume, geometry=flair.geometry)
     found = position.contradiction(
         volume.geometry,
@@ -33,6 +31,21 @@ def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading
     # DICOM's positions come from the scanner; no tool copies headers there.
     reading.add("position", where, f"{name}: {what}", "" if volume.header is None else remedy)
     return None
+
+
+def _check_frame(name: str, volume: Volume, flair: Volume, same: bool, where: str, reading: Reading) -> None:
+    """Record that positions are relative to different origins, so that they can't be compared.
+
+    Args:
+        same: whether both have the same voxels; then NIfTI's codes may differ, because programs write them carelessly.
+    """
+    if not volume.frame or not flair.frame or volume.frame[0] != flair.frame[0] or volume.frame == flair.frame:
+        return
+    if volume.frame[0] == "dicom":
+        reading.add("position", where, f"{name} is placed in another frame of reference than FLAIR, or in none")
+    elif not same:
+        what = f"{name} is placed in the space of a {volume.frame[1]}, and FLAIR in that of a {flair.frame[1]}"
+        reading.add("position", where, what, "give both in one space, best that of the patient's own FLAIR")
 
 
 def place_mask(

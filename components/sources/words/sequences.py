@@ -11,7 +11,7 @@ _OTHER = re.compile(
     r"""
     # planning, calibration, reports
       locali[sz] | lokali | \bloc\b | scout | survey | topogr | scanogr | reperage | \b3\s?-?pl(an\w*)?\b
-    | smart\s?brain | calibrat | asset\scal | \b(sense|coil|ref)\s?(ref|sens|scan) | field\s?map | \bb0\s?map
+    | smart\s?brain | calibrat | asset\scal | \b(sense|coil|ref)\s?(ref|sens|scan) | field\s?map | \bb[01]\s?map
     | shim | phoenix | screen\s?(sa|shot) | \breport\b | \bsummary\b | \bgsps\b
     # diffusion, perfusion, function, spectra
     | \be?\s?adc\b | apparent | \bdwi?\b | \bsdw\b | \bdiff(?!use) | \bdifu | trace | \bdti\b | tensor | \bcolfa\b

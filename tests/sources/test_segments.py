@@ -1,0 +1,71 @@
+"""Of a DICOM SEG with several segments, those of anatomy are no tumour."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from written_scans import made_up_scan, segmentation, write_series
+
+from components.sources import open_source
+from components.sources.reading import Options
+
+SCAN, OPTIONS = made_up_scan("P1"), Options(size=32, spacing=1.0)
+TUMOUR = ("tumour", "49755003", "Neoplasm")
+
+
+def read_with(folder, *segments):
+    """What is read of a file with these segments, as (label, code of the category, meaning of the type)."""
+    masks = np.zeros((*SCAN.mask.shape, len(segments)), bool)
+    for at in range(len(segments)):
+        masks[2, 4 + 4 * at : 8 + 4 * at, 8:16, at] = True
+    for channel in ("pre", "flair", "post"):
+        slices = write_series(folder / "P1" / channel, SCAN, channel)
+        if channel == "flair":
+            outlines = segmentation(SCAN, slices, masks)
+    for one, (label, category, kind) in zip(outlines.SegmentSequence, segments, strict=True):
+        one.SegmentLabel = label
+        one.SegmentedPropertyCategoryCodeSequence[0].CodeValue = category
+        one.SegmentedPropertyTypeCodeSequence[0].CodeMeaning = kind
+    outlines.save_as(folder / "P1" / "seg.dcm")
+    with open_source(folder) as source:
+        (patient,) = source.patients
+        return source.read(patient, OPTIONS), masks
+
+
+@pytest.mark.parametrize(
+    "anatomy",
+    [
+        ("Segment_2", "123037004", "Brain stem"),
+        ("Segment_2", "91723000", "Cerebellum"),
+        ("brainstem", "85756007", "Tissue"),
+    ],
+    ids=lambda segment: segment[0],
+)
+def test_anatomy_beside_the_tumour_is_passed_over_and_told(tmp_path, anatomy):
+    reading, masks = read_with(tmp_path, TUMOUR, anatomy)
+    np.testing.assert_array_equal(reading.scan.mask, masks[..., 0])
+    (problem,) = reading.problems
+    assert (problem.kind, problem.what) == (
+        "unknown",
+        "1 of its 2 segments are passed over, of anatomy by their headers",
+    )
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        (TUMOUR, ("edema", "49755003", "Edema")),
+        (("Segment_1", "85756007", "Tissue"), ("Segment_2", "85756007", "Tissue")),
+        (("brain tumor", "123037004", "Brain"), ("Segment_2", "49755003", "Necrosis")),
+    ],
+    ids=["parts of a tumour", "unnamed, as 3D Slicer writes them", "called a tumour, coded as the brain"],
+)
+def test_all_other_segments_are_one_mask(tmp_path, segments):
+    reading, masks = read_with(tmp_path, *segments)
+    assert reading.problems == []
+    np.testing.assert_array_equal(reading.scan.mask, masks.any(axis=-1))
+
+
+def test_anatomy_alone_is_no_mask(tmp_path):
+    reading, _ = read_with(tmp_path, ("brainstem", "123037004", "Brain stem"))
+    assert [problem.kind for problem in reading.problems] == ["mask_values"]
