@@ -97,10 +97,10 @@ def scored(folder: Path, pack: Pack, names: list[str], source: Path, tag: str) -
 @click.option("--recipe", default="longer", show_default=True)
 @click.option("--site", default="CS", show_default=True)
 @click.option("--sizes", default="0,2,4,8", show_default=True, help="Numbers of its patients to learn from.")
-@click.option("--draws", default=5, show_default=True)
-@click.option("--steps", default=200, show_default=True, help="Steps from the reference.")
+@click.option("--draws", default=3, show_default=True)
+@click.option("--steps", default=150, show_default=True, help="Steps from the reference.")
 @click.option("--rate", default=2e-4, show_default=True, help="Learning rate from the reference.")
-@click.option("--steps-imagenet", default=600, show_default=True, help="Steps from ImageNet, at the recipe's rate.")
+@click.option("--steps-imagenet", default=400, show_default=True, help="Steps from ImageNet, at the recipe's rate.")
 @click.option("--steps-reference", type=int, help="Steps of the reference itself. Default: the recipe's epochs.")
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
 def main(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from known_splits import FOLDS, MANIFEST, PERSONS, dealt, on, shares
 
 from components.common.errors import UserError
+from components.split import assign
 from components.split.assign import assign_splits
 from components.split.ledger import add_to_ledger
 from components.split.rule import SplitRule
@@ -97,3 +98,13 @@ def test_three_persons_are_enough_and_two_are_not():
         UserError, match=r"^data/manifest\.csv: 2 patients are too few for this split; lower split\.val"
     ):
         dealt(rule=SplitRule(0.4, 0.4, 2, 1), manifest=MANIFEST[MANIFEST["subject"].isin(PERSONS[:2])])
+
+
+def test_where_nobody_may_be_tested_the_other_splits_are_filled_before_one_gets_more():
+    """Seven are for train and one for val; the two of test are gone, and nobody may take their places."""
+    names = [f"p{number}" for number in range(10)]
+    fixed = dict.fromkeys(names[:6], "train") | {"p6": "val"}
+    found = assign._assign(names, {"test": 2, "val": 1, "train": 7}, fixed, barred=names)
+    assert found["p7"] == "train"
+    over = dict.fromkeys(names[:7], "train") | dict.fromkeys(names[7:9], "val")
+    assert assign._assign(names, {"test": 1, "val": 1, "train": 7}, over, barred=names)["p9"] == "train"
