@@ -1,4 +1,4 @@
-"""Files of two persons, or of two spaces, in one folder of NIfTI files are told; other numbers in names are nothing."""
+"""Files of two persons in one folder of NIfTI files are refused; other numbers in their names mean nothing."""
 
 from __future__ import annotations
 
@@ -40,8 +40,10 @@ def kinds(folder):
 
 
 @pytest.mark.parametrize("names", FOREIGN, ids=" ".join)
-def test_files_of_two_persons_are_told(tmp_path, names):
-    assert "identity" in kinds(lay(tmp_path, *names))
+def test_files_of_two_persons_make_no_scan(tmp_path, names):
+    reading = read(lay(tmp_path, *names))
+    assert [problem.kind for problem in reading.problems] == ["identity"]
+    assert reading.scan is None
 
 
 @pytest.mark.parametrize("names", OWN, ids=" ".join)

@@ -36,6 +36,8 @@ def read(
     """
     reading = Reading(patient)
     found = file_roles.sort(_files(place, files), place if files is None else None, options, reading, masks)
+    if reading.has("identity"):
+        return reading
     volumes = {
         name: volume for name, path in found.items() if (volume := load(path, _where(path, place), reading)) is not None
     }

@@ -25,7 +25,7 @@ def check(found: Mapping[str, Path], reading: Reading) -> None:
     persons = {person for name in names.values() if (person := _person(name))}
     if len(persons) > len({series for series, _ in persons}):
         what = f"the files taken are of {len(persons)} persons by their names"
-        reading.add("identity", reading.patient, what, "give each person a folder of their own")
+        reading.add("identity", reading.patient, what, "give each person a folder of their own, or rename the files")
     spaces = {what: bids_names.parse(name).entities.get("space", "") for what, name in names.items()}
     if len({bool(_TEMPLATE.match(space)) for space in spaces.values()}) > 1:
         listed = ", ".join(f"{names[what]}" for what, space in spaces.items() if _TEMPLATE.match(space))
