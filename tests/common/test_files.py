@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from components.common.files import atomic_file, atomic_folder, read_json, write_json
+from components.common import files
+from components.common.errors import UserError
+from components.common.files import atomic_file, atomic_folder, must_exist, read_json, read_result, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -91,3 +94,38 @@ def test_who_may_read_is_for_the_umask_to_say(tmp_path, umask, file, folder):
         os.umask(before)
     assert (tmp_path / "patients.csv").stat().st_mode & 0o777 == file
     assert (tmp_path / "masks").stat().st_mode & 0o777 == folder
+
+
+def test_where_the_system_does_not_say_the_umask_the_usual_one_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "UMASK", re.compile(b"no such line"))
+    with atomic_folder(tmp_path / "a"):
+        pass
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_result_is_read_with_all_that_it_holds(tmp_path):
+    write_json(tmp_path / "a.json", {"verdict": "BLESSED", "data": "scans", "more": 1})
+    for keys in ((), ("verdict",), ("data", "more", "verdict")):
+        assert read_result(tmp_path / "a.json", *keys) == {"verdict": "BLESSED", "data": "scans", "more": 1}
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"", b"<<<<<<< HEAD\n{}", b"\xff\xfe", b"[]", b'["verdict"]', b"null", b"{}", b'{"data": 1}'], ids=repr
+)
+def test_a_result_that_a_merge_has_damaged_is_refused(tmp_path, damaged):
+    (tmp_path / "a.json").write_bytes(damaged)
+    with pytest.raises(UserError, match=r"a\.json: not what its stage writes; restore it"):
+        read_result(tmp_path / "a.json", "verdict")
+
+
+def test_a_result_that_is_not_there_names_the_command_that_makes_it(tmp_path):
+    for read in (read_json, read_result):
+        with pytest.raises(UserError, match=r"a\.json: not here, no run has written it yet; start one with"):
+            read(tmp_path / "a.json")
+
+
+def test_local_scans_must_exist_and_of_other_addresses_nothing_is_known_yet(tmp_path):
+    must_exist(str(tmp_path))
+    must_exist("gs://bucket/scans")
+    with pytest.raises(UserError, match=r"none: no such file or folder"):
+        must_exist(str(tmp_path / "none"))

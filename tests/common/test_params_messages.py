@@ -46,6 +46,41 @@ def test_a_misspelt_parameter_is_told_before_all_else_and_one_of_another_type_is
         params.parse(tree)
 
 
+@pytest.mark.parametrize(("right", "value"), [("margin", -1), ("champion", 3)], ids=["too small", "no text"])
+def test_a_parameter_that_is_there_is_not_what_an_unknown_one_was_meant_to_be(right, value):
+    tree = copy.deepcopy(TREE)
+    tree["gate"] |= {right: value, f"{right}s": value}
+    with pytest.raises(UserError, match=rf"^params\.yaml: gate\.{right}s: there is no such parameter \(and 1 more\)$"):
+        params.parse(tree)
+
+
+def test_of_several_missing_parameters_the_most_similar_one_was_meant():
+    tree = copy.deepcopy(TREE)
+    tree["gate"]["min_sensibility"] = tree["gate"].pop("min_sensitivity")
+    del tree["gate"]["min_specificity"]
+    with pytest.raises(UserError, match=r"no such parameter; did you mean gate\.min_sensitivity\? \(and 2 more\)$"):
+        params.parse(tree)
+
+
+def test_an_alias_inside_its_own_anchor_is_told():
+    tree = TREE | yaml.safe_load("gate: &gate {again: *gate}")
+    with pytest.raises(UserError, match=r"^params\.yaml: an alias stands inside its own anchor; write the value itself$"):
+        params.parse(tree)
+
+
+@pytest.mark.parametrize("parameter", ["source", "split.file", "evaluate.clinical", "gate.champion"])
+@pytest.mark.parametrize("value", [{"demo": "a", "laptop": "b", "full": "c"}, None, 3], ids=str)
+def test_what_stages_depend_on_is_one_path_for_all_scales(parameter, value):
+    tree = copy.deepcopy(TREE)
+    params.check_paths(tree)
+    *group, last = parameter.split(".")
+    (tree[group[0]] if group else tree)[last] = value
+    none = ", or own/none.csv for none" if parameter in ("split.file", "evaluate.clinical") else ""
+    with pytest.raises(UserError) as error:
+        params.check_paths(tree)
+    assert str(error.value) == f"params.yaml: {parameter}: stages depend on it; give one path for all scales{none}"
+
+
 def test_a_missing_parameter_and_a_missing_scale_are_named():
     tree = copy.deepcopy(TREE)
     del tree["gate"]["margin"]

@@ -16,6 +16,11 @@ def test_channels_name_flair_once_and_no_sequence_twice():
             params_with(ingest__channels=channels)
 
 
+def test_a_table_is_none_only_by_its_name():
+    for path in ("own/none.csv", "own/none.csv2", "own/other.csv", "a.csv", "z.csv"):
+        assert params_with(evaluate__clinical=path).evaluate.clinical == (None if path == "own/none.csv" else path)
+
+
 def test_every_kind_of_problem_has_an_action_and_there_is_no_other_kind():
     policy = TREE["ingest"]["policy"]
     first = min(policy)
@@ -79,12 +84,9 @@ def test_no_head_is_trained_on_random_features():
     for strategy in ("frozen", "frozen_then_finetune"):
         with pytest.raises(UserError, match=f"classifier: strategy {strategy} needs pre-trained weights: "):
             params_with(classifier__strategy=strategy, classifier__weights="none", classifier__epochs=9)
-        assert params_with(
-            classifier__strategy=strategy,
-            classifier__weights="none",
-            classifier__epochs=9,
-            classifier__start="reference",
-        )
+        for known in ({"start": "reference", "weights": "none"}, {"weights": "own/weights/resnet.weights.h5"}):
+            of_classifier = {f"classifier__{name}": value for name, value in known.items()}
+            assert params_with(classifier__strategy=strategy, classifier__epochs=9, **of_classifier)
 
 
 def test_pre_trained_weights_need_a_backbone_to_take_them():

@@ -10,7 +10,7 @@ from known_splits import FOLDS, MANIFEST, PERSONS, RULE, dealt, on
 
 from components.common.tables import LEDGER_COLUMNS
 from components.split.assign import assign_splits
-from components.split.ledger import add_to_ledger
+from components.split.ledger import add_to_ledger, kept_assignments
 from components.split.rule import SplitRule
 
 
@@ -93,6 +93,19 @@ def test_an_older_ledger_is_believed_with_the_same_number_of_folds_and_with_anot
     assert dealt(rule=rule, before=ledger) == turned
     if not way.get("fold"):
         assert dealt(rule=dataclasses.replace(rule, folds=9), before=ledger) == turned
+
+
+@pytest.mark.parametrize("folds", [2, 100])
+def test_an_older_ledger_of_the_fewest_or_the_most_folds_is_believed(folds):
+    ledger = older_ledger(dataclasses.replace(RULE, folds=folds))
+    ledger["split"] = ledger["split"].replace({"train": "val", "val": "train"})
+    assert dealt(before=ledger) == dict(zip(ledger["subject"], ledger["split"], strict=True))
+
+
+def test_only_the_recipe_that_is_asked_for_is_read():
+    rows = [("anna", "aaaa-1", 0), ("bert", "bbbb-1", 1), ("cora", "cccc-1", 2)]
+    ledger = pd.DataFrame(rows, columns=["subject", "recipe", "fold"])
+    assert kept_assignments(ledger, "fold", 0, "bbbb") == {"bert": 1}
 
 
 def test_of_several_older_ledgers_the_one_of_todays_number_of_folds_has_the_say():
