@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from components.assemble.choices import ROUNDING, choose_stage1, smoothing, tumor_threshold
+from components.assemble.choices import (
+    MASK_THRESHOLDS,
+    ROUNDING,
+    choose_stage1,
+    middle_of_best,
+    smoothing,
+    tumor_threshold,
+)
 from components.layered.smoothing import smoothed
 from components.metrics.temperature import apply_temperature
 
@@ -78,3 +85,12 @@ def test_slices_of_one_scan_do_not_reach_into_the_next():
     truth = np.concatenate(labels)
     assert apart[truth].mean() > together[truth].mean()
     assert chosen["threshold"] == tumor_threshold(truth, apply_temperature(apart, chosen["temperature"]), 0.9)
+
+
+@pytest.mark.parametrize(
+    ("best", "chosen"), [([3], 3), ([3, 4], 3), ([3, 4, 5], 4), (range(19), 9), ([0, 1, 2, 3, 17], 2)], ids=str
+)
+def test_of_equally_good_mask_thresholds_the_middle_one_is_chosen(best, chosen):
+    scores = np.full(len(MASK_THRESHOLDS), 0.5)
+    scores[list(best)] = 0.9 + np.linspace(0, 1e-12, len(best))  # sums in another order
+    assert middle_of_best(scores) == MASK_THRESHOLDS[chosen]

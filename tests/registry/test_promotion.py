@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tagged import GATE, LONG_AGO, MODELS, tag, tags
 from components.common.errors import UserError
 from components.registry import promotion, releases
 from components.registry.promotion import promote, rollback
+from components.registry.resolve import FETCHED
 from components.registry.state import read_state
 
 pytest_plugins = ["registry_here"]
@@ -114,6 +116,14 @@ def test_going_back_names_the_version_before_and_again_the_one_before_that(regis
     assert standing() == "v1.1.0"
     assert put("v1.2.0") == standing() == "v1.2.0"
     assert [version.name for version in rollback("staging", remote=None)] == ["v1.2.0", "v1.1.0"]
+
+
+def test_going_back_fetches_the_files_of_the_version_that_is_then_there(registry):
+    for version in ("v1.1.0", "v1.0.0", "v1.2.0"):
+        put(version)
+        shutil.rmtree(FETCHED / version)
+    rollback("staging", remote=None)
+    assert [path.name for path in FETCHED.iterdir()] == ["v1.0.0"]
 
 
 def test_going_back_in_one_stage_leaves_the_other(registry):
