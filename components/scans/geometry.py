@@ -97,8 +97,17 @@ def resample_mask(mask: np.ndarray, source: Geometry, target: Geometry) -> np.nd
     return resample(mask.astype(np.uint8), source, target) >= 0.5
 
 
+def within(points: np.ndarray, source: Geometry, target: Geometry, slack: float = 0.0) -> np.ndarray:
+    """Which points, voxel indices of `source` [.., 3], lie in the field of view of `target`: bool [..].
+
+    Args:
+        slack: how far outside of it still counts, in voxels of the target.
+    """
+    there = apply_affine(np.linalg.inv(target.affine) @ source.affine, points)
+    edge = 0.5 + slack
+    return ((there >= -edge) & (there <= np.array(target.shape) - 1 + edge)).all(axis=-1)
+
+
 def voxels_outside(mask: np.ndarray, source: Geometry, target: Geometry) -> int:
     """Count the mask voxels that would be lost because their centres lie outside `target`."""
-    there = apply_affine(np.linalg.inv(target.affine) @ source.affine, np.argwhere(mask))
-    inside = (there >= -0.5) & (there <= np.array(target.shape) - 0.5)
-    return int((~inside.all(axis=1)).sum())
+    return int((~within(np.argwhere(mask), source, target)).sum())

@@ -49,7 +49,8 @@ def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.Data
         rows.append((name, *summary, distance, p, min(len(one), len(other)) < FEW))
     table = pd.DataFrame(rows, columns=[*COLUMNS[:-1], "few"])
     few = table.pop("few")
-    table.loc[~few, "p"] = false_discovery_control(table.loc[~few, "p"]) if not few.all() else []
+    if not few.all():
+        table.loc[~few, "p"] = false_discovery_control(table.loc[~few, "p"])
     table["drift"] = table["p"].lt(level).map({True: "yes", False: "no"}).mask(few, "too few patients")
     return table
 

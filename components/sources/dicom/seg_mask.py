@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom.dataset import Dataset
 
 from components.sources.dicom.datasets import read_file
 from components.sources.dicom.exact_positions import make_exact
@@ -15,13 +14,9 @@ from components.sources.dicom.images import highdicom
 from components.sources.dicom.pixel_data import placed
 from components.sources.dicom.positions import EVEN, NEEDED, frames_of
 from components.sources.dicom.refused import RefusedError
+from components.sources.dicom.segments import tumour_segments
 from components.sources.dicom.series import Series
-from components.sources.nifti import mask_words
 from components.sources.volumes.volume import Volume
-from components.sources.words.plain_text import spaced
-
-_CATEGORY, _TYPE = "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence"
-_ANATOMY = {"91723000", "123037004", "T-D000A"}  # SNOMED's codes for "Anatomical Structure", old and new
 
 
 def read_segmentation(
@@ -50,32 +45,9 @@ def read_segmentation(
         if known and not measures.get("SpacingBetweenSlices"):
             measures.SpacingBetweenSlices = known[0]
     outlines = hd.seg.Segmentation.from_dataset(data, copy=False)
-    numbers = _tumour_segments(data, note)
+    numbers = tumour_segments(data, note)
     stack = outlines.get_volume(segment_numbers=numbers, combine_segments=True, skip_overlap_checks=True, rtol=EVEN)
     return placed(stack.array, stack.affine, frame)
-
-
-def _tumour_segments(data: Any, note: Callable[[str], None]) -> list[int]:
-    """Numbers of the segments that can be a tumour's: some readers outline parts of the brain beside it."""
-    segments = list(data.get("SegmentSequence") or [])
-    anatomy = {int(one.SegmentNumber) for one in segments if _is_of_anatomy(one)}
-    numbers = [int(one.SegmentNumber) for one in segments if int(one.SegmentNumber) not in anatomy]
-    if segments and not numbers:
-        what = "its segments are of anatomy, not of a tumour"
-        raise RefusedError("mask_values", what, "give the tumour's mask, and say so in SegmentLabel")
-    if anatomy:
-        note(f"{len(anatomy)} of its {len(segments)} segments are passed over, of anatomy by their headers")
-    return numbers
-
-
-def _is_of_anatomy(segment: Any) -> bool:
-    """Return whether a segment is of healthy anatomy, by its category or label, and its words name no tumour."""
-    category, kind = (next(iter(segment.get(name) or []), Dataset()) for name in (_CATEGORY, _TYPE))
-    label = " ".join(str(segment.get(name) or "") for name in ("SegmentLabel", "SegmentDescription"))
-    if mask_words.names_a_tumour(spaced(f"{label} {kind.get('CodeMeaning') or ''}")):
-        return False
-    coded = category.get("CodeValue") in _ANATOMY
-    return coded or mask_words.is_of_anatomy(spaced(label))
 
 
 def slice_distances(series: Sequence[Series]) -> dict[str, float]:

@@ -28,9 +28,12 @@ def block(picture: Any) -> bytes | None:
 
 def codes(picture: Any) -> int:
     """Whether a header holds a position: its sform_code plus qform_code; 1 in formats without such codes."""
-    header = picture.header
-    found = [int(header[code]) for code in ("sform_code", "qform_code") if code in header]
+    found = _codes(picture)
     return sum(found) if found else 1
+
+
+def _codes(picture: Any) -> list[int]:
+    return [int(picture.header[code]) for code in ("sform_code", "qform_code") if code in picture.header]
 
 
 def second_form(picture: Any, first: Geometry) -> Geometry | None:
@@ -64,6 +67,5 @@ def _by(sizes: np.ndarray) -> str:
 
 def space(picture: Any) -> tuple[str, str] | None:
     """`Volume.frame` of a file: the space of a template or of the patient; None if its header doesn't say."""
-    found = [int(picture.header[code]) for code in ("sform_code", "qform_code") if code in picture.header]
-    used = next((code for code in found if code > 0), None)
+    used = next((code for code in _codes(picture) if code > 0), None)
     return None if used is None else ("nifti", "template" if used in TEMPLATES else "patient")

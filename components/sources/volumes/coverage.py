@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from nibabel.affines import apply_affine
 
-from components.scans.geometry import Geometry
+from components.scans.geometry import Geometry, within
 from components.sources.reading import Reading
 
 STEPS = 9  # points along each axis of a slice
 HALF = 0.5  # share of a slice below which it counts as not covered
+ROUNDING = 1e-3  # of headers, in voxels
 FEW = 0.1  # share of the slices that examinations are planned to differ by, at their ends
 
 
@@ -36,11 +36,5 @@ def covered_slices(volume: Geometry, flair: Geometry, grid: Geometry) -> np.ndar
     columns, rows = (np.linspace(0, size - 1, STEPS) for size in grid.shape[:2])
     slices, columns, rows = np.meshgrid(np.arange(grid.shape[2]), columns, rows, indexing="ij")
     points = np.stack([columns, rows, slices], axis=-1)
-    shown, inside = (_inside(points, grid, geometry) for geometry in (flair, volume))
+    shown, inside = (within(points, grid, geometry, slack=ROUNDING) for geometry in (flair, volume))
     return (shown & inside).sum(axis=(1, 2)) >= HALF * shown.sum(axis=(1, 2))
-
-
-def _inside(points: np.ndarray, grid: Geometry, geometry: Geometry) -> np.ndarray:
-    """Which of these voxel indices of the grid, [slices, .., .., 3], lie in the field of view of a volume."""
-    there = apply_affine(np.linalg.inv(geometry.affine) @ grid.affine, points)
-    return ((there >= -0.5 - 1e-3) & (there <= np.array(geometry.shape) - 0.5 + 1e-3)).all(axis=-1)

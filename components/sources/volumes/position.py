@@ -12,7 +12,7 @@ from itertools import permutations, product
 import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
 
-from components.scans.geometry import Geometry
+from components.scans.geometry import Geometry, within
 
 # Sequences of one examination cover much the same region; a slab lies inside FLAIR's.
 SHARED = 0.5
@@ -88,8 +88,7 @@ def _shared(one: Geometry, other: Geometry) -> float:
     corners = [np.linspace(-0.5, size - 0.5, STEPS + 1) for size in one.shape]
     middles = [(edges[1:] + edges[:-1]) / 2 for edges in corners]
     points = np.stack(np.meshgrid(*middles, indexing="ij"), -1).reshape(-1, 3)
-    there = apply_affine(np.linalg.inv(other.affine) @ one.affine, points)
-    return float(((there >= -0.5) & (there <= np.array(other.shape) - 0.5)).all(axis=1).mean())
+    return float(within(points, one, other).mean())
 
 
 def _is_reordered(one: Geometry, other: Geometry) -> bool:
