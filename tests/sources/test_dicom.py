@@ -138,7 +138,8 @@ def test_inverted_grey_is_turned_right(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["SliceThickness", "SpacingBetweenSlices", "EchoTime", "SeriesNumber", "InstanceNumber"]
+    "name",
+    ["SliceThickness", "SpacingBetweenSlices", "EchoTime", "SeriesNumber", "InstanceNumber", "ImagesInAcquisition"],
 )
 @pytest.mark.parametrize("text", [b"5mm ", b"5,0 ", b"n/a "])
 def test_a_text_where_a_helpful_number_is_expected_costs_no_scan(tmp_path, name, text):
@@ -160,7 +161,9 @@ def test_multi_frame_files_are_read_like_series(tmp_path):
     for channel in DESCRIPTIONS:
         for path in (folder / channel).iterdir():
             path.unlink()
-        enhanced(scan, channel).save_as(folder / channel / "frames.dcm", enforce_file_format=True)
+        frames = enhanced(scan, channel)
+        frames.ImagesInAcquisition = len(scan.image)
+        frames.save_as(folder / channel / "frames.dcm", enforce_file_format=True)
     reading = read(tmp_path)
     assert reading.problems == []
     np.testing.assert_array_equal(reading.scan.image, scan.image)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from pydicom.dataset import Dataset
 
+from components.sources.dicom.measured import number
 from components.sources.dicom.refused import RefusedError
 
 EVEN = 0.05  # tolerance as a share of the slice distance: scanner tables don't stop to the micrometre
@@ -96,18 +97,20 @@ def missing_at_an_end(headers: Sequence[Dataset], others: Iterable[Sequence[Data
         headers: the series' own.
         others: those of the examination's other series; careless software counts images through all of them.
     """
-    said = int(headers[0].get("ImagesInAcquisition") or 0)
+    if len(headers) < 2:  # a multi-frame file is whole, or can't be read
+        return None
+    said = round(number(headers[0], "ImagesInAcquisition"))
     if len(headers) < said:
         return f"holds {len(headers)} images where its headers count {said} (ImagesInAcquisition)"
-    first = min(_numbers(headers), default=1)
-    before = {max(_numbers(other), default=0) for other in others}
-    if len(headers) > 1 and first > 1 and first - 1 not in before:
+    first = min(_numbers(headers))
+    before = {max(_numbers(other)) for other in others}
+    if first > 1 and first - 1 not in before:
         return f"holds images whose numbers begin with {first} (InstanceNumber)"
     return None
 
 
 def _numbers(headers: Sequence[Dataset]) -> list[int]:
-    return [int(header.InstanceNumber) for header in headers if header.get("InstanceNumber") is not None]
+    return [round(number(header, "InstanceNumber")) for header in headers]
 
 
 def check_alike(slices: Sequence[Dataset]) -> None:

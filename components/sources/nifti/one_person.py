@@ -23,12 +23,12 @@ def check(found: Mapping[str, Path], reading: Reading) -> None:
     """Record that the files chosen for the roles in `found` seem to be of several persons, or in several spaces."""
     names = {what: stem(path.name) for what, path in found.items()}
     persons = {person for name in names.values() if (person := _person(name))}
-    if len(persons) > len({series for series, _ in persons}):
+    if len(persons) > len({word for word, _ in persons}):
         what = f"the files taken are of {len(persons)} persons by their names"
         reading.add("identity", reading.patient, what, "give each person a folder of their own, or rename the files")
     spaces = {what: bids_names.parse(name).entities.get("space", "") for what, name in names.items()}
     if len({bool(_TEMPLATE.match(space)) for space in spaces.values()}) > 1:
-        listed = ", ".join(f"{names[what]}" for what, space in spaces.items() if _TEMPLATE.match(space))
+        listed = ", ".join(names[what] for what, space in spaces.items() if _TEMPLATE.match(space))
         what = f"{listed}: in the space of a template (space-), where the other files are in that of the patient"
         reading.add("position", reading.patient, what, "give all in one space, best that of the patient's own FLAIR")
 
