@@ -65,7 +65,7 @@ def rows(gpu_rate: float, audit_rate: float) -> list[tuple[str, ...]]:
             *(short(max(1, np.ceil(n / 3600 / 8 * (1 / 106 + 1 / 72)))) for n in slices),
         )
     ]
-    table += [(f"both trainings, all {epochs} epochs, GPU hours", *map(short, gpus))]
+    table += [(f"training both networks, all {epochs} epochs, GPU hours", *map(short, gpus))]
     table += [("audit for look-alikes, hours on two cores", *(short(n / audit_rate / 3600) for n in pairs))]
     price = [c * PRICES["core hour"] + g * PRICES["GPU hour"] for c, g in zip(cores, gpus, strict=True)]
     table += [("cores and GPUs of one run, USD", *map(short, price))]
