@@ -23,14 +23,14 @@ from pipelines import quiet
 quiet.silence()
 
 STEPS = {"ingest": steps.ingest, "convert": steps.convert}
-WAYS = ("plain loop", "1 worker", "2 workers")
+CONFIGS = ("plain loop", "1 worker", "2 workers")
 SEED = 20260101
 
 
 def prepare(source: Path, data: Path, counts: tuple[int, ...]) -> dict[int, int]:
     """Ingest all patients into `data`, write a split for each number of patients; number of patients to slices."""
     from components.common.tables import read_manifest
-    from components.ingest.stage import spread
+    from components.ingest.stage import evenly_spaced
     from components.split.assign import assign_splits
     from components.split.rule import SplitRule
 
@@ -39,7 +39,7 @@ def prepare(source: Path, data: Path, counts: tuple[int, ...]) -> dict[int, int]
     splits = assign_splits(manifest, SplitRule(0.15, 0.25, 5, SEED))
     slices = {}
     for count in sorted({min(count, len(splits)) for count in counts}):
-        names = spread(list(splits["patient"]), count)
+        names = evenly_spaced(list(splits["patient"]), count)
         splits[splits["patient"].isin(names)].to_csv(data / f"{count}.csv", index=False)
         slices[count] = int(manifest["patient"].isin(names).sum())
     return slices
@@ -52,11 +52,11 @@ def report(slices: dict[int, int], found: dict[tuple[str, int, int], list[tuple[
     print("| step | way | slices/s | of the plain loop's | peak MB |\n|---|---|---|---|---|")
     for step in STEPS:
         loop, _ = zip(*found[step, 0, most], strict=True)
-        for workers, way in enumerate(WAYS):
+        for workers, config in enumerate(CONFIGS):
             times, memory = zip(*found[step, workers, most], strict=True)
             ratio = median(slow / fast for slow, fast in zip(loop, times, strict=True))
-            print(f"| {step} | {way} | {slices[most] / median(times):.0f} | {ratio:.2f} | {median(memory):.0f} |")
-    print("\n| patients | slices | ingest, ms a slice | peak MB | convert, ms a slice | peak MB |\n" + "|---" * 6 + "|")
+            print(f"| {step} | {config} | {slices[most] / median(times):.0f} | {ratio:.2f} | {median(memory):.0f} |")
+    print("\n| patients | slices | ingest, ms/slice | peak MB | convert, ms/slice | peak MB |\n" + "|---" * 6 + "|")
     for count, number in slices.items():
         row = []
         for step in STEPS:
@@ -81,11 +81,11 @@ def main(source: Path | None, patients: tuple[int, ...], turns: int) -> None:
             write_demo(source, patients=max(patients), slices=14, size=256, seed=SEED)
         with redirect_stdout(sys.stderr):
             slices = prepare(source, data, patients)
-        ways = {count: (0, 1, 2) if count == max(slices) else (1,) for count in slices}
-        kinds = [(step, workers, count) for step in STEPS for count in slices for workers in ways[count]]
+        configs = {count: (0, 1, 2) if count == max(slices) else (1,) for count in slices}
+        kinds = [(step, workers, count) for step in STEPS for count in slices for workers in configs[count]]
         for _ in range(turns):
             for step, workers, count in kinds:
-                print(f"{step}, {WAYS[workers]}, {count} patients", file=sys.stderr)
+                print(f"{step}, {CONFIGS[workers]}, {count} patients", file=sys.stderr)
                 place = source if step == "ingest" else data
                 with tempfile.TemporaryDirectory() as out:
                     seconds = measure(steps.MODULES[step], STEPS[step], place, Path(out), workers, count)

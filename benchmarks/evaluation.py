@@ -1,8 +1,8 @@
 """How long does evaluation take? `make bench-evaluate SOURCE=kaggle_3m`.
 
-The trained networks in `artifacts/` on all patients: seconds and peak memory of the stage, with the mirror image, every
-metric, masks written. Beside it the loop that notebooks have: `model.predict` on one slice after the other for both
-networks, and Dice by slice, on a sample of the slices.
+Runs the stage with the trained networks in `artifacts/` on all patients and reports seconds and peak memory, including
+mirror images, all metrics and written masks. For comparison, times the usual notebook loop on a sample of slices:
+`model.predict` slice by slice with both networks, and Dice per slice.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def prepare(source: Path, folder: Path) -> int:
     return len(manifest)
 
 
-def ours(folder: str) -> None:
+def run_glioflow(folder: str) -> None:
     """Evaluate all patients."""
     from components.evaluate.stage import evaluate
 
@@ -45,10 +45,10 @@ def ours(folder: str) -> None:
 
 
 def loop(folder: Path, count: int) -> tuple[float, float]:
-    """Seconds a slice of the notebook's loop, over so many slices, after a first one that is not counted.
+    """Seconds per slice of the notebook's loop, over `count` slices, after a first one that is not counted.
 
     Returns:
-        For one look at each slice, and for two, the second at its mirror image, as evaluation does for the doubt.
+        For each slice alone, and for both views of it: evaluation also predicts the mirror image, for the doubt.
     """
     import numpy as np
 
@@ -60,7 +60,7 @@ def loop(folder: Path, count: int) -> tuple[float, float]:
 
     classifier, segmenter = (load_network(ARTIFACTS / name) for name in ("classifier", "segmenter"))
 
-    def look(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    def predict_view(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         grids = [np.asarray(preprocessing.to_grid(image[None], n.input_shape[1])) for n in (classifier, segmenter)]
         classifier.predict(grids[0], verbose=0)
         return np.asarray(preprocessing.from_grid(segmenter.predict(grids[1], verbose=0), *shape))[0, ..., 0]
@@ -70,9 +70,9 @@ def loop(folder: Path, count: int) -> tuple[float, float]:
         scan = read_scan(folder / "scans", patient)
         for image, mask in zip(scan.image, scan.mask, strict=True):
             start = time.perf_counter()
-            dice(mask, look(image, mask.shape) >= 0.5)
+            dice(mask, predict_view(image, mask.shape) >= 0.5)
             once.append(time.perf_counter() - start)
-            look(image[:, ::-1], mask.shape)
+            predict_view(image[:, ::-1], mask.shape)
             twice.append(time.perf_counter() - start)
             if len(once) > count:
                 return sum(once[1:]) / count, sum(twice[1:]) / count
@@ -87,11 +87,11 @@ def main(source: Path, sample: int) -> None:
     with tempfile.TemporaryDirectory(prefix="glioflow-bench-") as name:
         folder = Path(name)
         slices = prepare(source, folder)
-        seconds, peak = measure(["components.evaluate.stage"], ours, name)
+        seconds, peak = measure(["components.evaluate.stage"], run_glioflow, name)
         once, twice = loop(folder, sample)
-    print(f"{slices} slices: {seconds:.0f} s, {1000 * seconds / slices:.1f} ms a slice, peak {peak:.0f} MB")
-    for looks, each in (("one look", once), ("two looks, as evaluation takes", twice)):
-        print(f"loop, {looks}: {1000 * each:.1f} ms a slice, {each * slices / seconds:.1f} times as long")
+    print(f"{slices} slices: {seconds:.0f} s, {1000 * seconds / slices:.1f} ms/slice, peak {peak:.0f} MB")
+    for views, each in (("one view", once), ("two views, as in evaluation", twice)):
+        print(f"loop, {views}: {1000 * each:.1f} ms/slice, {each * slices / seconds:.1f} times as long")
 
 
 if __name__ == "__main__":

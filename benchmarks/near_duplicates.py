@@ -1,4 +1,4 @@
-"""How near slices of two persons are, and copies of a slice: `python benchmarks/near_duplicates.py --source kaggle_3m`.
+"""Hash distances of different persons' slices and of copies: `python benchmarks/near_duplicates.py --source DIR`.
 
 Justifies `split.near` of params.yaml: up to this distance, in bits of a perceptual hash, the audit takes two slices for
 one.
@@ -79,9 +79,9 @@ def main(source: Path | None, count: int) -> None:
                         distance = apart([texts[number]], [text]).item() if text else BITS
                         rows.append((kind, who, distance, distance <= NEAR))
     hashed, persons = [texts[number] for number in shown], np.array(subjects)[shown]
-    strangers = apart(hashed, hashed)
-    strangers[persons[:, None] == persons] = BITS
-    nearest, accused = strangers.min(axis=1), (strangers <= NEAR).sum() // 2
+    between_persons = apart(hashed, hashed)
+    between_persons[persons[:, None] == persons] = BITS
+    nearest, false_matches = between_persons.min(axis=1), (between_persons <= NEAR).sum() // 2
     kinds = pd.DataFrame(rows, columns=["kind", "who", "bits", "found"]).groupby("kind", sort=False)
 
     print(f"{len(set(subjects))} persons, {len(texts)} slices, {len(shown)} bright enough for a hash ({BITS}: none)\n")
@@ -92,7 +92,8 @@ def main(source: Path | None, count: int) -> None:
         spread = (f"{copied['bits'].quantile(q):.0f} |" for q in (0.5, 0.95, 1))
         print(f"| copy: {kind} | | | |", *spread, f"{caught.sum()} of {len(caught)} |")
     shares = ", ".join(f"{share:.1%} ({kind})" for kind, share in kinds["found"].mean().items())
-    print(f"\nNEAR = {NEAR} finds {shares} of the copies and accuses {accused} pairs of strangers' slices.")
+    flagged = f"{false_matches} pairs of slices of different persons"
+    print(f"\nNEAR = {NEAR} finds {shares} of the copies and flags {flagged}.")
 
 
 if __name__ == "__main__":

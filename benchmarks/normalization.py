@@ -53,7 +53,7 @@ def main(size: int) -> None:
         "ResUNet, 16 to 128 filters": lambda: resunet(size=size),
         "ResUNet on MobileNet": lambda: transfer_resunet((16, 32, 64, 128, 256), size=size, **encoder),
     }
-    print(f"{size} pixels, batch {BATCH}, bfloat16; slices a second\n")
+    print(f"{size} pixels, batch {BATCH}, bfloat16; slices/s\n")
     print("| network | Keras' layer | one kernel | ratio |\n|---|---|---|---|")
     for name, build in networks.items():
         with mock.patch.object(norms.BatchNormalization, "call", keras.layers.BatchNormalization.call):

@@ -17,7 +17,7 @@ from pipelines import quiet
 
 quiet.silence()
 
-WAYS = (("float32", False), ("mixed_bfloat16", False), ("float32", True))
+CONFIGS = (("float32", False), ("mixed_bfloat16", False), ("float32", True))
 
 
 def step_of(size: int, precision: str, xla: bool) -> Any:
@@ -53,20 +53,20 @@ def main(size: int, turns: int) -> None:
         tf.constant(rng.integers(0, 256, (16, size, size, 3), np.uint8)),
         tf.constant((rng.random((16, size, size, 1)) > 0.97).astype(np.uint8)),
     )
-    steps = {way: step_of(size, *way) for way in WAYS}
-    seconds: dict[tuple[str, bool], list[float]] = {way: [] for way in WAYS}
+    steps = {config: step_of(size, *config) for config in CONFIGS}
+    seconds: dict[tuple[str, bool], list[float]] = {config: [] for config in CONFIGS}
     for turn in range(turns + 1):
-        for way, step in steps.items():
+        for config, step in steps.items():
             start = time.perf_counter()
             float(step(batch))
             if turn:  # the first compiles
-                seconds[way].append(time.perf_counter() - start)
-    base = statistics.median(seconds[WAYS[0]])
-    chosen = (devices.precision("auto"), devices.compiles("auto", deterministic=False))
-    for way, several in seconds.items():
+                seconds[config].append(time.perf_counter() - start)
+    base = statistics.median(seconds[CONFIGS[0]])
+    chosen = (devices.precision("auto"), devices.use_xla("auto", deterministic=False))
+    for config, several in seconds.items():
         median = statistics.median(several)
-        mark = "  (auto)" if way == chosen else ""
-        print(f"{way[0]:<16}{'XLA' if way[1] else '':<5}{median:7.2f} s a step  {base / median:.2f}{mark}")
+        mark = "  (auto)" if config == chosen else ""
+        print(f"{config[0]:<16}{'XLA' if config[1] else '':<5}{median:7.2f} s/step  {base / median:.2f}{mark}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """How fast is `glioflow predict`? `make bench-predict SOURCE=kaggle_3m [MODEL=reference]`.
 
-A layered model (without MODEL, the one in `artifacts/`), on pictures on disk, with LiteRT and with TensorFlow.
-The engines take turns on the same patients, several times; each run is a process of its own, from its start to the last
-file. One patient shows what a start costs; medians, and the ratio of each pair. Then LiteRT on all patients:
-peak memory, beside that for the largest patient alone. CPU seconds stand beside, which other work on the machine
-disturbs less. Beside the model in `artifacts/` the way of notebooks, on a sample of the slices: read one picture with
-scikit-image, `model.predict` it with either network, threshold.
+Runs a layered model (by default the one in `artifacts/`) on pictures on disk, with LiteRT and with TensorFlow. The
+engines alternate on the same patients for several repeats; each run is a separate process, timed from its start to the
+last file written. A run on one patient measures the start-up cost. Reports medians and the ratio of each pair, then for
+LiteRT on all patients the peak memory, compared with that for the largest patient alone. Also reports CPU seconds,
+which are less sensitive to other load. The model in `artifacts/` is also compared with the usual notebook loop on a
+sample of slices: read one picture with scikit-image, call `model.predict` with both networks, threshold.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LAYERED = str(ARTIFACTS / "layered")
 COST = "cpu.json"
 
 
-def ours(model: str, source: str, out: str, engine: str) -> None:
+def run_glioflow(model: str, source: str, out: str, engine: str) -> None:
     """Predict all patients of a folder, and note the CPU seconds beside the results."""
     from pipelines import predicting
 
@@ -58,7 +58,7 @@ def ours(model: str, source: str, out: str, engine: str) -> None:
 
 def predicted(model: str, source: Path, out: Path, engine: str) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and peak MB of predicting a folder."""
-    seconds, memory = measure([], ours, model, str(source), str(out), engine)
+    seconds, memory = measure([], run_glioflow, model, str(source), str(out), engine)
     return seconds, float(json.loads((out / COST).read_text(encoding="utf-8"))), memory
 
 
@@ -69,7 +69,7 @@ def pixels_apart(one: Path, other: Path) -> int:
 
 
 def notebook(pictures: list[Path], count: int) -> float:
-    """Seconds a slice of the notebook's way, over so many pictures, after a first one that is not counted."""
+    """Seconds per slice of the notebook's way, over `count` pictures, after a first one that is not counted."""
     from models.networks import preprocessing
     from models.networks.network_files import load_network
 
@@ -88,7 +88,7 @@ def notebook(pictures: list[Path], count: int) -> float:
 
 
 def side_by_side(model: str, alone: Path, some: Path, folder: Path, repeats: int) -> dict[str, float]:
-    """Let the engines take turns, and print what each does; returns slices a second after the start, by engine."""
+    """Let the engines take turns, and print what each does; returns slices/s after the start, by engine."""
     slices = {place: len(list(place.glob("*/*_mask.tif"))) for place in (alone, some)}
     rates: dict[str, list[tuple[float, float]]] = {engine: [] for engine in ENGINES}
     starts: dict[str, list[tuple[float, float]]] = {engine: [] for engine in ENGINES}
@@ -107,18 +107,18 @@ def side_by_side(model: str, alone: Path, some: Path, folder: Path, repeats: int
         start, rate = ([statistics.median(one) for one in zip(*t[engine], strict=True)] for t in (starts, rates))
         print(
             f"{engine:10} one patient {start[0]:.1f} s, {start[1]:.1f} CPU seconds; after the start "
-            f"{rate[0]:.1f} slices a second, {rate[1]:.1f} a CPU second"
+            f"{rate[0]:.1f} slices/s, {rate[1]:.1f} slices per CPU second"
         )
     pairs = [[a / b for a, b in zip(*both, strict=True)] for both in zip(*rates.values(), strict=True)]
-    for what, at in (("slices a second", 0), ("slices a CPU second", 1)):
+    for what, at in (("slices/s", 0), ("slices per CPU second", 1)):
         print(f"{what}, {' / '.join(ENGINES)}: {', '.join(f'{pair[at]:.2f}' for pair in pairs)}")
     apart = pixels_apart(*(folder / f"{engine}-{some.name}-0" for engine in ENGINES))
     print(f"masks: {apart} pixels differ")
     return {engine: statistics.median(rate for rate, _ in pairs) for engine, pairs in rates.items()}
 
 
-def of_the_peak(model: str, rate: float, out: Path) -> None:
-    """Print which share of the machine's products of float32 the networks reach."""
+def print_efficiency(model: str, rate: float, out: Path) -> None:
+    """Print which share of the machine's peak float32 throughput the networks reach."""
     folder = model_folder(model)
     record = read_record(folder)
     cost = {
@@ -129,7 +129,7 @@ def of_the_peak(model: str, rate: float, out: Path) -> None:
     each, most = cost["classifier"] + passed * cost["segmenter"], peak()
     reached = f"{rate * each / 1e9:.0f} GFLOP/s, {rate * each / most:.0%} of the {most / 1e9:.0f}"
     print(
-        f"a slice needs {each / 1e9:.2f} GFLOP ({passed:.0%} pass stage 1), at {rate:.1f} a second {reached} "
+        f"a slice needs {each / 1e9:.2f} GFLOP ({passed:.0%} pass stage 1), at {rate:.1f} slices/s {reached} "
         "that products of float32 matrices reach here"
     )
 
@@ -154,15 +154,15 @@ def main(source: Path, model: str, patients: int, repeats: int, sample: int) -> 
             for patient in taken:
                 (folder / place / patient.name).symlink_to(patient.resolve())
         rates = side_by_side(model, folder / "one", folder / "some", folder, repeats)
-        of_the_peak(model, rates["litert"], folder / "litert-some-0")
+        print_efficiency(model, rates["litert"], folder / "litert-some-0")
         small = predicted(model, folder / "one", folder / "alone", "litert")[2]
         seconds, cpu, large = predicted(model, source, folder / "all", "litert")
-    print(f"all {len(pictures)} slices: {seconds:.0f} s, {len(pictures) / seconds:.1f} a second, {cpu:.0f} CPU seconds")
+    print(f"all {len(pictures)} slices: {seconds:.0f} s, {len(pictures) / seconds:.1f} slices/s, {cpu:.0f} CPU seconds")
     print(f"peak memory: {small:.0f} MB for one patient, {large:.0f} MB for all ({large / small:.2f} times)")
     if model != LAYERED:
         return
     each = notebook(pictures, sample)
-    print(f"notebook: {1 / each:.1f} slices a second; predict is {len(pictures) / seconds * each:.1f} times as fast")
+    print(f"notebook: {1 / each:.1f} slices/s; predict is {len(pictures) / seconds * each:.1f} times as fast")
 
 
 if __name__ == "__main__":

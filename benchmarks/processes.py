@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-INTERVAL = 0.1  # seconds between two looks at the memory
+INTERVAL = 0.1  # seconds between two readings of the memory
 
 
 def _timed(pipe: Connection, modules: Sequence[str], function: Callable, arguments: Sequence[Any]) -> None:

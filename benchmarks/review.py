@@ -22,8 +22,8 @@ from playwright.sync_api import sync_playwright
 
 from components.common.files import write_json
 from components.predict import results
-from components.predict.detector import Found
-from components.review.doors import Doors
+from components.predict.detector import Detection
+from components.review.access_guard import AccessGuard
 from components.review.opening import Task, open_review
 from components.review.patient_layers import layer
 from components.review.routes import application, page_files
@@ -52,7 +52,7 @@ def write_found(folder: Path, scans: Path) -> None:
         assert scan is not None
         mask = scan.image[..., 1] > np.percentile(scan.image[..., 1], 99)
         slices = mask.any(axis=(1, 2))
-        seen = Found(slices.astype(np.float32), slices, mask, 0.99, mask.astype(np.float32))
+        seen = Detection(slices.astype(np.float32), slices, mask, 0.99, mask.astype(np.float32))
         results.write_patient(folder, source, scan, seen, notes=[], refer_at=0.5, overlays=False)
     record = json.loads((folder / "patients" / "P0000.json").read_text())
     rows = (folder / "patients" / "P0000.csv").read_text().splitlines()[:1]
@@ -74,19 +74,19 @@ def main() -> None:
         write_found(folder / "found", folder / "scans")
         began = time.monotonic()
         task = Task(folder / "found", str(folder / "scans"), folder / "reviewed", "Benchmark", references=False)
-        with open_review(task) as desk, socket.create_server(("127.0.0.1", 0)) as door:
-            print(f"review opened, {len(desk.rows)} patients: {time.monotonic() - began:.1f} s")
+        with open_review(task) as session, socket.create_server(("127.0.0.1", 0)) as door:
+            print(f"review opened, {len(session.rows)} patients: {time.monotonic() - began:.1f} s")
             began, before = time.monotonic(), psutil.Process().memory_info().rss
-            seen = desk.open(0)
-            sizes = [len(layer(desk, 0, name)) for name in ("pre", "flair", "post", "start", "drawn")]
+            seen = session.open(0)
+            sizes = [len(layer(session, 0, name)) for name in ("pre", "flair", "post", "start", "drawn")]
             after = psutil.Process().memory_info().rss
             print(
                 f"{' x '.join(map(str, seen.geometry.shape))} read, layers of {sum(sizes) / 2**20:.0f} MB: "
                 f"{time.monotonic() - began:.1f} s; {(after - before) / 2**20:.0f} MB more memory"
             )
-            desk._open.clear()
+            session._open.clear()
             port = door.getsockname()[1]
-            app = Doors(application(desk, page_files(VIEWER)), port, "benchmark")
+            app = AccessGuard(application(session, page_files(VIEWER)), port, "benchmark")
             server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="error", ws="none"))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
             thread.start()

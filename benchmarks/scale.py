@@ -24,13 +24,13 @@ BYTES = {
     "TFRecords": 263e3,
     "cache of a training": 262e3,
 }  # a slice
-CORE_RATES = {"ingest": 106, "convert": 72, "predict": 28}  # slices a second and core
+CORE_RATES = {"ingest": 106, "convert": 72, "predict": 28}  # slices/s per core
 PRICES = {"core hour": 0.04, "GPU hour": 0.7, "GB month": 0.02}  # USD, examples
 TRAIN_SHARE = 0.6
 
 
 def look_alikes_rate() -> float:
-    """Comparisons a second of the audit, by timing it on two splits of random pictures."""
+    """Comparisons per second of the audit, by timing it on two splits of random pictures."""
     rng = np.random.default_rng(0)
     names = [f"p{number}" for number in range(20_000)]
     manifest = pd.DataFrame({"patient": names, "subject": names, "slice": 1, "pixel_hash": names})
@@ -42,7 +42,7 @@ def look_alikes_rate() -> float:
 
 
 def short(value: float) -> str:
-    """Three digits at most, with thousands apart."""
+    """Format with thousands separators from 100 up, with two significant digits below."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
@@ -76,12 +76,10 @@ def rows(gpu_rate: float, audit_rate: float) -> list[tuple[str, ...]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument(
-        "--gpu-rate", type=float, default=300.0, help="slices a second of a training; assumed, not measured"
-    )
+    parser.add_argument("--gpu-rate", type=float, default=300.0, help="slices/s of a training; assumed, not measured")
     gpu_rate = parser.parse_args().gpu_rate
     audit_rate = look_alikes_rate()
-    print(f"audit: {audit_rate / 1e6:.0f} million comparisons a second; GPU: {gpu_rate:g} slices a second, assumed\n")
+    print(f"audit: {audit_rate / 1e6:.0f} million comparisons/s; GPU: {gpu_rate:g} slices/s, assumed\n")
     print("| patients | " + " | ".join(f"{patients:,}" for patients in PATIENTS) + " |")
     print("|---|" + "---|" * len(PATIENTS))
     for row in rows(gpu_rate, audit_rate):

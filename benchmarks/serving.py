@@ -1,7 +1,7 @@
 """How much load can `glioflow serve` take? `make bench-serve MODEL=DIR`.
 
 Sixteen users, each sending one request after the other for a minute: a synthetic slice of 256 x 256 pixels as PNG.
-Prints requests a second, the times of the middle one and of the slowest in a hundred, and what failed.
+Prints requests per second, median and 99th-percentile latency, and the number of failed requests.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def ask(address: str, body: bytes, end: float) -> list[tuple[int, float]]:
 @click.option("--users", default=16, show_default=True)
 @click.option("--seconds", default=60, show_default=True)
 def main(model: str, users: int, seconds: int) -> None:
-    """Start the server, load it, print what it bore."""
+    """Start the server, put it under load, and print throughput and latency."""
     command = [Path(sys.executable).with_name("glioflow"), "serve", "--model", model, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -72,7 +72,7 @@ def main(model: str, users: int, seconds: int) -> None:
     times = np.array([took for _, took in answers]) * 1000
     failed = sum(status != 200 for status, _ in answers)
     middle, slow = np.percentile(times, [50, 99])
-    print(f"{len(answers)} requests, {len(answers) / seconds:.0f} a second, {failed} failed;", end=" ")
+    print(f"{len(answers)} requests, {len(answers) / seconds:.0f} requests/s, {failed} failed;", end=" ")
     print(f"median {middle:.0f} ms, 99 of 100 within {slow:.0f} ms")
     sys.exit(bool(failed))
 

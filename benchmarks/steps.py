@@ -15,7 +15,7 @@ MODULES = {"ingest": ["components.ingest.stage"], "convert": ["components.conver
 def ingest(source: Path, out: Path, workers: int, patients: int | None) -> None:
     """Ingest into `out`, with 0 workers in a plain loop; patients: how many, None for all."""
     from components.common.problems import REMEDIES
-    from components.ingest.stage import ingest, spread
+    from components.ingest.stage import evenly_spaced, ingest
     from components.scans.scan_files import write_scan
     from components.scans.slice_features import describe
     from components.sources import open_source
@@ -25,7 +25,7 @@ def ingest(source: Path, out: Path, workers: int, patients: int | None) -> None:
         ingest(source, *paths, policy=dict.fromkeys(REMEDIES, "warn"), patients=patients, workers=workers)
         return
     with open_source(source) as opened:
-        for name in spread(opened.patients, patients):
+        for name in evenly_spaced(opened.patients, patients):
             scan = opened.read(name).scan
             write_scan(out, scan)
             list(describe(scan, opened.synthetic))

@@ -1,6 +1,6 @@
 """How fast are the trainings? `make bench-train SOURCE=kaggle_3m`, or `python benchmarks/training.py --source DIR`.
 
-Three tables, all as slices per second, medians of turns taken one after the other in one run:
+Three tables, in slices/s, medians of turns taken one after the other in one run:
 
     input     the input path alone: notebook style, from shards (decoding them into the cache), from the cache
     steps     whole training steps of each network and strategy, as `params.yaml` has them at scale full: as trained;
@@ -67,7 +67,7 @@ def prepare(source: Path, folder: Path, patients: int) -> list[str]:
 
 
 def rate(slices: int, work: Callable[..., Any], *arguments: Any) -> float:
-    """Slices per second of a piece of work."""
+    """Slices/s of a piece of work."""
     start = time.perf_counter()
     work(*arguments)
     return slices / (time.perf_counter() - start)
@@ -116,7 +116,7 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
     group, with_masks = getattr(chosen, network), network == "segmenter"
     slices = cache.cached(cache.example_files(patterns), "benchmark", group.image_size, folder / "cache", lambda: None)
     precision = devices.precision(group.precision)
-    xla = devices.compiles(chosen.training.xla, deterministic=chosen.training.deterministic)
+    xla = devices.use_xla(chosen.training.xla, deterministic=chosen.training.deterministic)
 
     def ready() -> Any:
         from models.networks.classifier import set_strategy

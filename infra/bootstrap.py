@@ -86,7 +86,7 @@ def alone():
 
 
 def matches(wanted):
-    """Tell whether an environment matches its lock."""
+    """Return whether an environment matches its lock."""
     return wanted.read_stamp() == wanted.fingerprint()
 
 

@@ -52,7 +52,7 @@ def builder():
     return refuse("needs buildah, or Docker with its engine running; apt-get install buildah")
 
 
-def elsewhere(words):
+def remote_only(words):
     """The addresses that a build can reach: no folders of this machine."""
     return [word for word in words if "://" in word and not word.startswith("file:")]
 
@@ -63,7 +63,7 @@ def network(environment):
     for option, (variables, between) in VARIABLES.items():
         for name in variables:
             words = environment.get(name, "").split(between)
-            value = between.join(elsewhere(words) if option in OF_THE_INDEX else words)
+            value = between.join(remote_only(words) if option in OF_THE_INDEX else words)
             if value and option != "client-cert":
                 found[name] = value
                 found[FOR_PIP.get(name, name)] = value.replace(between, " ") if name in FOR_PIP else value

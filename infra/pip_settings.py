@@ -57,10 +57,10 @@ def has_uv_file():
     return any(path and Path(path).is_file() for path in named)
 
 
-def uv_environment(besides=()):
-    """The environment for uv: this process's own, completed by pip's settings `besides` these."""
+def uv_environment(exclude=()):
+    """The environment for uv: this process's own, completed by pip's settings, except those in `exclude`."""
     environment, own = dict(os.environ), has_uv_file()
-    settings = {option: words for option, words in read_pip().items() if option not in besides}
+    settings = {option: words for option, words in read_pip().items() if option not in exclude}
     for option, (variables, between) in VARIABLES.items():
         left_to_pip = not (own and option in OF_THE_INDEX) and not any(environment.get(name) for name in variables)
         if option in settings and left_to_pip:

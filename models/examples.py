@@ -6,7 +6,7 @@ import tensorflow as tf
 
 INTENSITIES = tuple(f"{statistic}_{channel}" for channel in ("pre", "flair", "post") for statistic in ("mean", "std"))
 
-# Pictures are raw pixels: reading PNG would slow a training down sixfold. Intensities are on the 0..255 scale.
+# Images are raw pixels: reading PNG would slow training down sixfold. Intensities are on the 0..255 scale.
 FEATURES = {
     "patient": tf.io.FixedLenFeature([], tf.string),
     "site": tf.io.FixedLenFeature([], tf.string),
@@ -26,7 +26,14 @@ FEATURES = {
 
 
 def encode_example(values: dict[str, object]) -> bytes:
-    """Serialise one slice; `values` must hold exactly `FEATURES`, `neighbors` as a list."""
+    """Serialise one slice.
+
+    Args:
+        values: value of each of `FEATURES`, that of `neighbors` as a list.
+
+    Raises:
+        ValueError: a feature is missing, or unknown.
+    """
     if set(values) != set(FEATURES):
         raise ValueError(f"an example needs exactly the features {sorted(FEATURES)}")
     features = {}
@@ -52,7 +59,7 @@ def _pixels(data: tf.Tensor, height: tf.Tensor, width: tf.Tensor, channels: int)
 
 
 def _size(parsed: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Height and width shared by all pictures of a batch."""
+    """Height and width shared by all images of a batch."""
     height, width = parsed["height"], parsed["width"]
     same = tf.reduce_all((height == height[0]) & (width == width[0]))
     with tf.control_dependencies([tf.debugging.Assert(same, ["slices of several sizes in one batch"])]):
@@ -91,9 +98,13 @@ def parse_patient(record: tf.Tensor) -> tf.Tensor:
 
 
 def parse_slice(record: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Parse one serialised example to the parts that a training reads: image [h, w, 3], mask [h, w, 1], patient, slice.
+    """Parse one serialised example to the parts that training reads.
 
     Reading one by one is twice as fast as in batches, and allows slices of several sizes.
+
+    Returns:
+        image, uint8 [height, width, 3]; mask, uint8 {0, 1} [height, width, 1]; patient, string []; slice and has_tumor,
+        int64 [].
     """
     names = ("image", "mask", "height", "width", "patient", "slice", "has_tumor")
     parsed = tf.io.parse_single_example(record, {name: FEATURES[name] for name in names})

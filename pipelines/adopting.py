@@ -24,7 +24,7 @@ def run(reviewed: str, into: str, *, scans: str | None, test_too: bool) -> None:
         raise UserError(f"{into}: masks can be adopted into a folder of this machine alone; unpack or fetch it first")
     target = Path(into).resolve()
     _check_not_made(target)
-    from components.adopt.bring_in import adopt
+    from components.adopt.adoption import adopt
     from pipelines.workflow import alone
 
     sides = {}

@@ -10,7 +10,7 @@ import click
 
 from components.common import faults, packages, system
 from components.common.errors import UserError
-from pipelines import account, garbage, project, quiet
+from pipelines import gc_settings, project, quiet, user_environment
 from pipelines.verbs import cluster, pod, predict, registry, review, run, serve, stage, study
 
 
@@ -57,26 +57,26 @@ for _verb in (
 def main() -> None:
     """Entry point: a `UserError`, or an error of the machine, becomes one line on standard error.
 
-    The exit status is 2, or 75 if the fault may pass by itself.
+    The exit status is 2, or 75 if the fault is transient.
     """
-    garbage.collect_seldom()
+    gc_settings.collect_seldom()
     try:
-        account.complete()
+        user_environment.complete()
         project.take_its_code()
         quiet.silence()
         cli()
     except UserError as error:
         _end(str(error), error)
     except Exception as error:
-        words = system.in_words(error) or packages.missing(error) or _of_dvc(error) or _passing(error)
+        words = system.in_words(error) or packages.missing(error) or _of_dvc(error) or _transient(error)
         if words is None:  # a bug
             raise
         _end(words, error)
 
 
-def _passing(error: Exception) -> str | None:
+def _transient(error: Exception) -> str | None:
     """Return the message for an unreachable server, whichever library was talking to it."""
-    if not faults.is_passing(error):
+    if not faults.is_transient(error):
         return None
     return f"{' '.join(str(error).split()) or type(error).__name__}; this may pass, so start again later"
 
@@ -91,4 +91,4 @@ def _of_dvc(error: Exception) -> str | None:
 
 def _end(words: str, error: Exception) -> NoReturn:
     click.echo(f"glioflow: {' '.join(words.split())}", err=True)
-    sys.exit(faults.PASSING if faults.is_passing(error) else 2)
+    sys.exit(faults.EX_TEMPFAIL if faults.is_transient(error) else 2)

@@ -13,9 +13,9 @@ from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
 from pipelines import paths
 from pipelines.known_patients import check_tested
+from pipelines.library_checks import check_libraries
 from pipelines.run_lock import alone
 from pipelines.run_summary import number
-from pipelines.trial import check_libraries
 from pipelines.workflow import PARAMS, check, dvc, require_repository
 from pipelines.workspace import Workspace
 
@@ -28,7 +28,8 @@ def run(folds: int | None) -> int:
     """Run every fold that DVC has not cached yet, pool the patients, print and write the result.
 
     Folds run in a workspace of their own, which is removed afterwards: a fold's networks, metrics and choices never
-    become the project's. No other run may work here meanwhile, because trainings share the machine's memory and GPUs.
+    become the project's. No other run may work here meanwhile, because training runs share the machine's memory and
+    GPUs.
 
     Returns:
         0, or 2 if a fold failed; on a restart, the folds before it only have to be copied.
@@ -72,7 +73,7 @@ def run(folds: int | None) -> int:
 
 
 def _values(training: params.Training, fold: int, count: int) -> dict[str, object]:
-    """A fold's parameters: its test patients, and locations of its own, which other trainings would otherwise clear."""
+    """A fold's parameters: its test patients, and its own folders, which other training runs would otherwise clear."""
     return {
         "split.folds": count,
         "split.fold": fold,

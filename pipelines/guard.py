@@ -27,7 +27,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 class Guard:
-    """What has been asked of this process, and what it does about it."""
+    """Signal handlers of this process, and their state."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -43,9 +43,9 @@ class Guard:
                 signal.signal(number, handler)
 
     def stop(self, number: int = signal.SIGTERM, frame: FrameType | None = None) -> None:
-        """Ask every descendant to stop: DVC itself exits at once and would leave behind a training that has to save."""
+        """Ask every descendant to stop: DVC itself exits at once, leaving behind a training run that has to save."""
         self.asked = True
-        self.stopped.update(forward(signal.SIGTERM, besides=self.stopped))
+        self.stopped.update(forward(signal.SIGTERM, exclude=self.stopped))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.from_terminal = True
@@ -65,9 +65,9 @@ def heed_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def forward(number: int, besides: Collection[psutil.Process] = ()) -> list[psutil.Process]:
-    """Send a signal to every descendant `besides` these, and return them."""
-    family = [member for member in psutil.Process().children(recursive=True) if member not in besides]
+def forward(number: int, exclude: Collection[psutil.Process] = ()) -> list[psutil.Process]:
+    """Send a signal to every descendant, except those in `exclude`; return those that it was sent to."""
+    family = [member for member in psutil.Process().children(recursive=True) if member not in exclude]
     for member in family:
         with suppress(psutil.NoSuchProcess):
             member.send_signal(number)

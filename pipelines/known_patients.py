@@ -1,18 +1,18 @@
-"""Does a training start from a network that knows patients who are to be tested? Asked before the first stage."""
+"""Does training start from a network that knows patients who are to be tested? Checked before the first stage."""
 
 from __future__ import annotations
 
 from components.common.errors import UserError
 from components.common.params import Params
 from components.train.starting_network import read_start, refuse_tested
+from pipelines.library_checks import NETWORKS, is_up_to_date
 from pipelines.paths import SPLITS
-from pipelines.trial import NETWORKS, is_up_to_date
 
 
 def check_tested(chosen: Params, *, everybody: bool = False) -> None:
     """Refuse a start that was trained or chosen on a test patient, as far as the splits are known yet.
 
-    A training checks again, once its splits are made. Until then, splits of other scans or parameters say nothing.
+    Training checks again, once its splits are made. Until then, splits of other scans or parameters say nothing.
 
     Args:
         chosen: parameters, as already written to params.yaml.

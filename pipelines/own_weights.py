@@ -1,4 +1,4 @@
-"""A user's own weights, pre-trained ones and trained networks, lie in one folder, on which the trainings depend."""
+"""Check that a user's own weights and starting networks are in own/weights, on which the training stages depend."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from components.common.errors import UserError
 from components.common.params import Params
 from components.train.starting_network import REFERENCE, Start, read_start
 
-WEIGHTS = Path("own/weights")  # a dependency of the trainings in dvc.yaml
+WEIGHTS = Path("own/weights")  # a dependency of the training stages in dvc.yaml
 
 
 def check_weights(chosen: Params, network: str) -> None:
@@ -21,7 +21,7 @@ def check_weights(chosen: Params, network: str) -> None:
         raise UserError(f"params.yaml: {network}.weights: {group.weights}: no such file; set imagenet, none or a file")
     if not _is_tracked(os.path.abspath(group.weights), os.path.abspath(WEIGHTS)):  # noqa: PTH100  links to files count
         raise UserError(
-            f"params.yaml: {network}.weights: {group.weights}: trainings would not see it change; move it into "
+            f"params.yaml: {network}.weights: {group.weights}: training would not see it change; move it into "
             f"{WEIGHTS}/"
         )
 
@@ -32,7 +32,7 @@ def check_start(chosen: Params, network: str) -> Start | None:
     # DVC does not follow links to folders inside a dependency.
     if start and start.name != REFERENCE and not _is_tracked(os.path.realpath(start.folder), os.path.realpath(WEIGHTS)):
         raise UserError(
-            f"params.yaml: {network}.start: {start.name}: trainings would not see it change; copy it into {WEIGHTS}/"
+            f"params.yaml: {network}.start: {start.name}: training would not see it change; copy it into {WEIGHTS}/"
         )
     return start
 

@@ -24,7 +24,7 @@ def run(
     storage: str | None,
 ) -> int:
     """Predict, write the tables, print a summary; returns 1 if a patient failed or a scan has no patient, else 0."""
-    from components.predict.places import check_empty
+    from components.predict.output_checks import check_empty
 
     folder = Path(out)
     for address in inputs:

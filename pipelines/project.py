@@ -54,7 +54,7 @@ def here() -> Path:
 
 
 def take_its_code() -> None:
-    """If the project here has its own code and another project's is running, replace this process with its own.
+    """If the project here has its own code and another copy's is running, re-execute this command with the former.
 
     DVC hashes the code in the project, so that is the code that must run: in a copy, in the temporary folder of an
     experiment, or in a clone inside an image, whichever environment is active.

@@ -17,10 +17,12 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from components.common.held_stderr import without
+from components.common.held_stderr import filtered_stderr
 
 # What TensorFlow 2.21 writes on import, before any of its own switches takes effect.
-UNASKED = re.compile(rb"WARNING: All log messages before absl::InitializeLog\(\)|.* port\.cc:\d+\] oneDNN custom op")
+IRRELEVANT_LOG = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog\(\)|.* port\.cc:\d+\] oneDNN custom op"
+)
 
 # What TensorFlow and its Keras import if it is installed, for notebooks, plots and conversions that are not made
 # here: a third of the CPU time of their own import.
@@ -43,7 +45,7 @@ def silence() -> None:
 
 
 class _TensorFlow(importlib.abc.MetaPathFinder):
-    """Finds TensorFlow and Keras as usual; keeps UNASKED off standard error, and UNUSED out, during their import."""
+    """Finds TensorFlow and Keras as usual; while they are imported, IRRELEVANT_LOG is hidden and UNUSED is absent."""
 
     def __init__(self) -> None:
         self.awaited = {"tensorflow", "keras"}  # either may be the first, and imports the other
@@ -60,7 +62,7 @@ class _TensorFlow(importlib.abc.MetaPathFinder):
             load = spec.loader.exec_module
 
             def hushed(module: ModuleType) -> None:
-                with without(UNASKED), _absent(*UNUSED):
+                with filtered_stderr(IRRELEVANT_LOG), _absent(*UNUSED):
                     load(module)
 
             spec.loader.exec_module = hushed  # type: ignore[method-assign]

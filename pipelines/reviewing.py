@@ -36,7 +36,7 @@ def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, po
         raise UserError(f"{HOST}:{port}: can't listen there ({error.strerror}); choose another with --port") from error
     import uvicorn
 
-    from components.review.doors import Doors
+    from components.review.access_guard import AccessGuard
     from components.review.opening import Task, open_review
     from components.review.routes import application, page_files
 
@@ -44,13 +44,13 @@ def run(found: str, scans: str, out: str, reviewer: str, *, references: bool, po
     place = scans if "://" in scans else str(Path(scans).absolute())
     # A cross-validation keeps its predictions in the project in which it writes the table.
     task = Task(Path(found), place, Path(out), reviewer, references, Path(found).absolute().parent.parent / FOLDS)
-    with door, open_review(task) as desk:
+    with door, open_review(task) as session:
         bound, token = door.getsockname()[1], secrets.token_urlsafe(32)
-        app = Doors(application(desk, page_files(VIEWER)), bound, token)
+        app = AccessGuard(application(session, page_files(VIEWER)), bound, token)
         config = uvicorn.Config(
             app, log_config=None, log_level="error", server_header=False, ws="none", timeout_graceful_shutdown=30
         )
-        click.echo(f"{len(desk.rows)} patients to review; open http://{HOST}:{bound}/?token={token}")
+        click.echo(f"{len(session.rows)} patients to review; open http://{HOST}:{bound}/?token={token}")
         click.echo(f"decisions are kept in {out}; stop with ctrl-C")
         _serve(uvicorn.Server(config), door)
 

@@ -48,7 +48,7 @@ def check_stages(tree: dict[str, Any]) -> None:
 
     Raises:
         UserError: a stage reads what is not there and no stage writes; a parameter names a stage's output where it
-            needs a file of the user's; or trainings would keep their files where DVC clears them.
+            needs a file of the user's; or training would keep its files where DVC clears them.
     """
     if not Path(DVC_FILE).exists():  # DVC will report that
         return
@@ -64,7 +64,7 @@ def check_stages(tree: dict[str, Any]) -> None:
             if writer:
                 raise UserError(
                     f"params.yaml: training.{parameter}: {place}: stage {writer} writes there, and DVC would clear "
-                    "what trainings keep; name another folder"
+                    "what training keeps; name another folder"
                 )
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.common.faults import is_passing
+from components.common.faults import is_transient
 from components.common.files import read_json, write_json
 
 BEGAN = time.time()  # the command line imports this module before doing anything else
@@ -46,7 +46,7 @@ def noted(stage: str) -> Iterator[None]:
         yield
     except Exception as error:
         # DVC keeps a stage's exit status to itself.
-        write_json(FOLDER / f"{stage}.json", note | {"passing": is_passing(error)})
+        write_json(FOLDER / f"{stage}.json", note | {"passing": is_transient(error)})
         raise
     write_json(FOLDER / f"{stage}.json", note | {"seconds": round(time.time() - BEGAN, 1)})
 
@@ -73,8 +73,8 @@ def last_run(since: float | None = None) -> LastRun:
     return found
 
 
-def failed_in_passing(stage: str, since: float) -> bool:
-    """Return whether a stage has ended since then by a fault that may pass by itself."""
+def failed_transiently(stage: str, since: float) -> bool:
+    """Return whether a transient fault has ended a stage since `since`, in seconds of `time.time`."""
     file = FOLDER / f"{stage}.json"
     note = read_json(file) if file.exists() else {}
     return bool(note.get("passing")) and note["began"] >= since

@@ -1,4 +1,4 @@
-"""The only place that builds TFX nodes. Runners assemble them into pipelines, and choose no component of their own."""
+"""Builds the nodes from TFX's own components (Importer, Trainer, Evaluator, Pusher ...). Runners assemble them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def import_examples(uri: str) -> Importer:
 
 
 def import_model(uri: str, name: str) -> Importer:
-    """Import a model from a training or `assemble`; its SavedModel is in `uri`/Format-Serving.
+    """Import a model from a training run or `assemble`; its SavedModel is in `uri`/Format-Serving.
 
     `name`, of one word or several, becomes the node's id.
     """

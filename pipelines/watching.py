@@ -16,7 +16,7 @@ import click
 from components.common.errors import UserError
 from pipelines.predicting import chosen_model
 
-SECONDS = 10.0  # between two looks, at most
+SECONDS = 10.0  # maximum polling interval
 
 
 def run(folder: str, model: str, out: str, *, engine: str | None, overlays: bool, doubt: bool, settle: float) -> None:
@@ -24,22 +24,22 @@ def run(folder: str, model: str, out: str, *, engine: str | None, overlays: bool
     place, target = Path(folder), Path(out)
     _check(place, target)
     layered = chosen_model(model, engine)
-    from components.io.process_pool import OtherProcess
+    from components.io.process_pool import WorkerProcess
     from components.layered.record import digest
     from components.predict.checked_reading import lost, read_one
-    from components.predict.deliveries import Deliveries
     from components.predict.detector import Detector
+    from components.predict.drop_results import DropResults
     from components.predict.drop_run import DropRun
     from components.predict.watch import Watch
 
     sha, detector = digest(layered), Detector(layered, doubt, engine)
     now = datetime.now().astimezone().isoformat(" ", "seconds")
     words = f"process {os.getpid()} on {socket.gethostname()} has watched {place.resolve()} since {now}"
-    deliveries = Deliveries(target, {"model": sha, "overlays": overlays, "doubt": doubt, "engine": engine})
-    reader = OtherProcess(read_one, lambda job, *_: lost(job))
-    with deliveries.alone(words), _ending() as end, closing(reader):
-        predict = DropRun(layered, sha, detector, reader, overlays=overlays, say=click.echo, stopping=end.is_set)
-        watch = Watch(place, deliveries, predict, settle=settle, say=click.echo, stopping=end.is_set)
+    results = DropResults(target, {"model": sha, "overlays": overlays, "doubt": doubt, "engine": engine})
+    reader = WorkerProcess(read_one, lambda job, *_: lost(job))
+    with results.locked(words), _ending() as end, closing(reader):
+        predict = DropRun(layered, sha, detector, reader, overlays=overlays, log=click.echo, stopping=end.is_set)
+        watch = Watch(place, results, predict, settle=settle, log=click.echo, stopping=end.is_set)
         click.echo(f"watching {place}; results go to {target}")
         watch.run(lambda: end.wait(min(SECONDS, max(settle / 4, 0.1))))
     click.echo("stopped")

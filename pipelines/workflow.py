@@ -12,14 +12,14 @@ from components.common import params, yaml_text
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.registry.git import NoRepositoryError, git
-from pipelines import inert, paths, times
-from pipelines.beforehand import check_files, doubts
+from pipelines import ineffective_parameters, paths, times
 from pipelines.editing.params_text import put
 from pipelines.forwarding import run_forwarding_signals
 from pipelines.known_patients import check_tested
+from pipelines.library_checks import check_libraries
+from pipelines.preflight import check_files, gate_warnings
 from pipelines.run_lock import alone
 from pipelines.run_summary import summary
-from pipelines.trial import check_libraries
 
 PARAMS = Path("params.yaml")
 
@@ -77,7 +77,7 @@ def apply(settings: list[str], *, ready: bool = True) -> tuple[params.Params, li
                 _write(before)
             raise
     names = dict.fromkeys(setting.partition("=")[0].strip() for setting in settings)
-    return chosen, [*changes, *inert.notes(names, chosen), *doubts(chosen)]
+    return chosen, [*changes, *ineffective_parameters.notes(names, chosen), *gate_warnings(chosen)]
 
 
 def _write(text: str) -> None:

@@ -46,7 +46,7 @@ class Workspace:
             shutil.rmtree(self.top, ignore_errors=True)
             self.folder.mkdir(parents=True)
         self._copy()
-        self._fill(*self._look())
+        self._fill(*self._configure_cache())
 
     def run(self, *command: str) -> int:
         """Run a command in it, with its copy of the code; returns the exit status."""
@@ -86,7 +86,7 @@ class Workspace:
         if Path(LOCK).exists() and not (self.folder / LOCK).exists():
             shutil.copyfile(LOCK, self.folder / LOCK)
 
-    def _look(self) -> tuple[list[str], list[str]]:
+    def _configure_cache(self) -> tuple[list[str], list[str]]:
         """Let it use the project's cache; returns its stages' inputs that no stage writes, and persistent outputs."""
         from dvc.config import Config
         from dvc.exceptions import DvcException

@@ -1,4 +1,4 @@
-"""Shared fixtures: a tiny synthetic source and what each step makes of it, built once a session."""
+"""Shared fixtures: a tiny synthetic source and what each step makes of it, built once per session."""
 
 from __future__ import annotations
 
@@ -11,34 +11,41 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import garbage, quiet
+from pipelines import gc_settings, quiet
 
-pytest_plugins = ["drawing", "left_open", "meter", "time_limit", "finished", "watch_fixtures"]
+pytest_plugins = [
+    "hypothesis_profiles",
+    "unclosed_objects",
+    "cpu_meter",
+    "time_limit",
+    "finished_project",
+    "watch_fixtures",
+]
 quiet.silence()
-garbage.collect_seldom()
-# One thread a test: as many tests run at once as there are processors; more threads only wait for each other.
+gc_settings.collect_seldom()
+# One thread per test: as many tests run at once as there are processors, and more threads would only wait.
 for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
     os.environ.setdefault(f"{library}_THREADS", "1")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Choose what runs beside what: tests of a file share what they train, so they stay on one worker.
+    """Group and order the tests. Tests of a file share what they train, so they stay on one worker.
 
-    So do all that look at the one finished project, or ask for what made it. By day they take longest and come first,
-    then what is marked as long, so that at the end no worker is left alone with much. At night they come last, because
-    a night that has to end (`--until`) gets further by beginning with what is quick.
+    So do all tests that use the finished project or the process that made it. By day, they take longest and come first,
+    followed by tests marked as long, so that no worker is left with much to do at the end. At night they come last,
+    because a run with a time limit (`--until`) covers more tests if it starts with the quick ones.
     """
     for item in items:
-        if {"finished_project", "project_copy", "warmed"} & set(getattr(item, "fixturenames", ())):
+        if {"finished_project", "project_copy", "warm_programs"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group("finished"))
         elif not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.location[0]))
-    items.sort(key=_turn)
+    items.sort(key=_order)
 
 
-def _turn(item):
-    """Where an item stands in the order: lower numbers come first."""
+def _order(item):
+    """The position of an item in the order; lower numbers come first."""
     if "finished" in item.get_closest_marker("xdist_group").args:
         return 3 if item.get_closest_marker("nightly") else 0
     return 1 if item.get_closest_marker("long") else 2
@@ -46,17 +53,17 @@ def _turn(item):
 
 ROOT = Path(__file__).resolve().parent.parent
 SUPPORT = ROOT / "tests" / "support"
-IMPORTS = os.pathsep.join(map(str, (ROOT, ROOT / "tests", SUPPORT)))  # PYTHONPATH of a process that imports helpers
+TEST_PYTHONPATH = os.pathsep.join(map(str, (ROOT, ROOT / "tests", SUPPORT)))  # for processes that import helpers
 LGG = ROOT.parent / "shared" / "lgg"
 
-# Sizes at which a test of the machinery takes seconds; nothing is learned at them.
+# Sizes at which tests of the workflow take seconds; models learn nothing at them.
 TINY = {
     "scale": "demo",
     "demo.patients": 9,
     "demo.slices": 8,
     "demo.size": 64,
     "ingest.workers": 1,
-    "classifier.backbone": "VGG16",  # of the fewest layers, which is what takes time to build and to save
+    "classifier.backbone": "VGG16",  # has the fewest layers, so it is the quickest to build and save
     "classifier.image_size": 32,
     "classifier.epochs": 1,
     "segmenter.filters": [4, 8],
@@ -67,21 +74,21 @@ TINY = {
 
 @functools.cache
 def read_params() -> dict:
-    """params.yaml as a tree; the text takes a while to read."""
+    """params.yaml as a tree, cached because parsing it is slow."""
     import yaml
 
     return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def tiny_tree() -> dict:
-    """params.yaml as a tree of the caller's own, at tiny sizes."""
+    """params.yaml as a tree, at tiny sizes; the caller may change it."""
     tree = copy.deepcopy(read_params())
     for parameter, value in TINY.items():
         *groups, name = parameter.split(".")
-        place = tree
+        node = tree
         for group in groups:
-            place = place[group]
-        place[name] = value
+            node = node[group]
+        node[name] = value
     return tree
 
 
@@ -93,10 +100,9 @@ def tiny_params():
 
 
 def ingest_into(folder, source, **changes):
-    """Ingest `source` into scans/, manifest.csv and problems.csv of `folder`, by the policy of params.yaml;
-    return the manifest.
+    """Ingest `source` into scans/, manifest.csv and problems.csv of `folder`; return the manifest.
 
-    `policy` names what differs from it; other arguments go to `ingest`.
+    The policy is that of params.yaml, updated by `policy`; other arguments go to `ingest`.
     """
     from components.common import params
     from components.common.tables import read_manifest
@@ -110,14 +116,16 @@ def ingest_into(folder, source, **changes):
 
 @pytest.fixture(scope="session")
 def demo_source(tmp_path_factory, tiny_params) -> Path:
-    from finished import once
+    from finished_project import make_once
 
     from components.sources.demo import write_demo
 
     parameters = tiny_params.demo
     sizes = {"patients": parameters.patients, "slices": parameters.slices, "size": parameters.size}
     return (
-        once(tmp_path_factory, "source", lambda place: write_demo(place / "demo", **sizes, seed=tiny_params.seed))
+        make_once(
+            tmp_path_factory, "source", lambda folder: write_demo(folder / "demo", **sizes, seed=tiny_params.seed)
+        )
         / "demo"
     )
 
@@ -125,9 +133,9 @@ def demo_source(tmp_path_factory, tiny_params) -> Path:
 @pytest.fixture(scope="session")
 def data(tmp_path_factory, demo_source, tiny_params) -> Path:
     """Folder with scans/, manifest.csv, splits.csv and examples/ of the tiny source."""
-    from finished import once
+    from finished_project import make_once
 
-    return once(tmp_path_factory, "data", lambda folder: _prepare(folder, demo_source, tiny_params))
+    return make_once(tmp_path_factory, "data", lambda folder: _prepare(folder, demo_source, tiny_params))
 
 
 def _prepare(folder, source, params):
@@ -142,18 +150,18 @@ def _prepare(folder, source, params):
 
 
 @pytest.fixture(scope="session")
-def sides(tmp_path_factory) -> Path:
-    """Folder with Split-train/ and Split-val/ of made-up patients: 48 and 24 slices, 30 and 15 with tumour."""
-    from tiny_training import write_sides
+def split_examples(tmp_path_factory) -> Path:
+    """Folder with Split-train/ and Split-val/ of made-up patients: 48 and 24 slices, 30 and 15 of them with tumour."""
+    from tiny_training import write_split_examples
 
-    folder = tmp_path_factory.mktemp("sides")
-    write_sides(folder)
+    folder = tmp_path_factory.mktemp("split_examples")
+    write_split_examples(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def backbone_file(tmp_path_factory) -> Path:
-    """Weights for a classifier's backbone."""
+    """Weights for the small backbone of a classifier."""
     from tiny_training import write_backbone
 
     path = tmp_path_factory.mktemp("weights") / "backbone.weights.h5"
@@ -163,10 +171,10 @@ def backbone_file(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def training_params(tmp_path):
-    """Parameters of a training that keeps its cache and its checkpoints below the test's own folder."""
-    from tiny_training import tiny
+    """Parameters of a tiny training, with its cache and checkpoints in the test's own folder."""
+    from tiny_training import tiny_training_params
 
-    return tiny(tmp_path)
+    return tiny_training_params(tmp_path)
 
 
 @pytest.fixture
@@ -179,26 +187,26 @@ def small_disk(tmp_path):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as holder:
         assert holder.stdin
         assert holder.stdout
-        said = holder.stdout.readline().decode().strip()
-        if said == "mounted":
+        output = holder.stdout.readline().decode().strip()
+        if output == "mounted":
             yield Path(f"/proc/{holder.pid}/root{tmp_path}")
         holder.stdin.close()
-    if said != "mounted":
-        pytest.skip(f"no disk can be mounted here: {said}")
+    if output != "mounted":
+        pytest.skip(f"no disk can be mounted here: {output}")
 
 
 @pytest.fixture
 def bucket(monkeypatch, tmp_path_factory):
-    """The bucket `gs://scans` of a server of this test's own, which clients take for Cloud Storage."""
-    from gcs_server import running
+    """The bucket `gs://scans` on a server of the test's own, which clients use as Cloud Storage."""
+    from gcs_server import running_server
 
-    with running(monkeypatch, tmp_path_factory.mktemp("gcs")) as made:
+    with running_server(monkeypatch, tmp_path_factory.mktemp("gcs")) as made:
         yield made
 
 
 @pytest.fixture
-def temporary(tmp_path_factory, monkeypatch):
-    """Where temporary copies go, in this process and in workers; a test must leave nothing in it."""
+def temporary_folder(tmp_path_factory, monkeypatch):
+    """The folder for temporary files of this process and its workers; fails a test that leaves anything in it."""
     folder = tmp_path_factory.mktemp("temporary")
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", None)

@@ -1,4 +1,4 @@
-"""Setting an environment up, for real, in a project whose lock names one tiny package of an index on loopback."""
+"""infra/bootstrap.py really sets up an environment, from a lock with one tiny package and an index on loopback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEEDED = [
 ]
 LOCK = "infra/predict/requirements.lock"
 WHEEL = "tinier-1.0-py3-none-any.whl"
-# The project itself, as small: it builds with what lies in it.
+# A project as tiny as that package; its build backend is part of it.
 PROJECT = """\
 [build-system]
 requires = []
@@ -61,7 +61,7 @@ def uv():
 
 @pytest.fixture
 def index(tmp_path):
-    """An index of packages with one package in it: its address, and the paths that it was asked for."""
+    """A package index with a single package: its address, the paths requested from it, and the wheel."""
     folder = tmp_path / "index" / "simple" / "tinier"
     folder.mkdir(parents=True)
     with zipfile.ZipFile(folder / WHEEL, "w") as wheel:
@@ -70,22 +70,22 @@ def index(tmp_path):
         wheel.writestr("tinier-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr("tinier-1.0.dist-info/RECORD", "")
     (folder / "index.html").write_text(f'<a href="{WHEEL}">{WHEEL}</a>', encoding="utf-8")
-    asked = []
+    recorded = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
-            asked.append(self.path)
+            recorded.append(self.path)
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder.parents[1])) as server:
         threading.Thread(target=server.serve_forever).start()
         address = f"http://127.0.0.1:{server.server_port}/simple"
-        yield SimpleNamespace(address=address, asked=asked, wheel=folder / WHEEL)
+        yield SimpleNamespace(address=address, recorded=recorded, wheel=folder / WHEEL)
         server.shutdown()
 
 
 @pytest.fixture
 def project(tmp_path, index):
-    folder = tmp_path / "a project"  # with a blank, as people have them
+    folder = tmp_path / "a project"  # with a blank, as in many people's paths
     for name in NEEDED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
@@ -97,8 +97,8 @@ def project(tmp_path, index):
     return folder
 
 
-def set_up(project, **variables):
-    """`make predict-setup` on a machine of which only the Pythons are known; returns exit status and output."""
+def run_setup(project, **variables):
+    """Run `make predict-setup`, isolated from this machine's settings except its Pythons; return status and output."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(("PIP_", "UV_", "HTTP"))}
     home = project.parent / "home"
     home.mkdir(exist_ok=True)
@@ -107,93 +107,101 @@ def set_up(project, **variables):
     environment = kept | own | cache | {"PATH": f"{Path(UV).parent}:{os.environ['PATH']}"} | variables
     python = Path(
         sys.base_prefix, "bin", "python3"
-    )  # the machine's own: that of an environment brings its programs along
+    )  # the machine's own, because that of an environment brings its programs along
     run = subprocess.run(
         [python, "infra/bootstrap.py", "predict"], cwd=project, env=environment, capture_output=True, text=True
     )
     return run.returncode, run.stdout + run.stderr
 
 
-def word(project):
-    """What the environment's own Python finds in it, started as people start it."""
+def imported_word(project):
+    """Return what the environment's own Python imports from it."""
     code = "import sys, tinier; print(tinier.WORD, sys.prefix)"
     return subprocess.run(
         [project / ".venv-predict" / "bin" / "python", "-c", code], capture_output=True, text=True, check=True
     ).stdout.strip()
 
 
-def test_the_index_that_pip_is_told_of_by_a_variable_is_uv_s_too(project, index):
-    status, told = set_up(project, PIP_INDEX_URL=index.address)
-    assert status == 0, told
-    assert word(project) == f"tiny {project / '.venv-predict'}"
-    assert any(WHEEL in path for path in index.asked)
+def test_uv_uses_the_index_of_pips_environment_variable(project, index):
+    status, content = run_setup(project, PIP_INDEX_URL=index.address)
+    assert status == 0, content
+    assert imported_word(project) == f"tiny {project / '.venv-predict'}"
+    assert any(WHEEL in path for path in index.recorded)
     written = [path for path in project.rglob("*") if path.is_file() and not path.is_symlink()]
     assert not [path for path in written if index.address.encode() in path.read_bytes()]
-    assert set_up(project) == (0, "")  # it is there
+    assert run_setup(project) == (0, "")  # it is already set up
 
 
 @pytest.mark.parametrize(
-    "told",
+    "content",
     [
         "[global]\nindex-url = {address}\n",
         "[global]\nindex-url = http://127.0.0.1:9/simple\n[install]\nindex-url = {address}\n",
         "[global]\nno-index = true\nfind-links = {folder}\n",
     ],
 )
-def test_the_index_that_pip_is_told_of_by_its_file_is_uv_s_too(project, index, tmp_path, told):
-    (tmp_path / "pip.conf").write_text(told.format(address=index.address, folder=index.wheel.parent), encoding="utf-8")
-    status, printed = set_up(project, PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
+def test_uv_uses_the_index_of_pips_configuration_file(project, index, tmp_path, content):
+    (tmp_path / "pip.conf").write_text(
+        content.format(address=index.address, folder=index.wheel.parent), encoding="utf-8"
+    )
+    status, printed = run_setup(project, PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
     assert status == 0, printed
-    assert word(project).startswith("tiny ")
+    assert imported_word(project).startswith("tiny ")
 
 
-def test_what_uv_itself_is_told_counts_more(project, index):
-    status, told = set_up(project, PIP_INDEX_URL="http://127.0.0.1:9/simple", UV_DEFAULT_INDEX=index.address)
-    assert status == 0, told
+def test_uvs_own_settings_override_those_of_pip(project, index):
+    status, content = run_setup(project, PIP_INDEX_URL="http://127.0.0.1:9/simple", UV_DEFAULT_INDEX=index.address)
+    assert status == 0, content
     (project.parent / "home" / "uv").mkdir()
     (project.parent / "home" / "uv" / "uv.toml").write_text(f'index-url = "{index.address}"\n', encoding="utf-8")
     shutil.rmtree(project / ".venv-predict")
-    status, told = set_up(project, PIP_INDEX_URL="http://127.0.0.1:9/simple")
-    assert status == 0, told
+    status, content = run_setup(project, PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert status == 0, content
 
 
-def test_a_copy_and_a_moved_project_get_environments_of_their_own(project, index):
-    assert set_up(project, PIP_INDEX_URL=index.address)[0] == 0
+def test_a_copied_or_moved_project_gets_an_environment_of_its_own(project, index):
+    assert run_setup(project, PIP_INDEX_URL=index.address)[0] == 0
     copy, moved = project.with_name("copy"), project.with_name("moved")
     shutil.copytree(project, copy, symlinks=True)
-    status, told = set_up(copy, PIP_INDEX_URL=index.address)
-    assert status == 0, told
-    assert told.splitlines()[0] == (
+    status, content = run_setup(copy, PIP_INDEX_URL=index.address)
+    assert status == 0, content
+    assert content.splitlines()[0] == (
         f".venv-predict has to be rebuilt: it was made as {project}/.venv-predict, and this project is a copy, or "
         "was moved"
     )
-    assert (word(project), word(copy)) == (f"tiny {project}/.venv-predict", f"tiny {copy}/.venv-predict")
+    assert (imported_word(project), imported_word(copy)) == (
+        f"tiny {project}/.venv-predict",
+        f"tiny {copy}/.venv-predict",
+    )
     project.rename(moved)
-    status, told = set_up(moved, PIP_INDEX_URL=index.address)
-    assert status == 0, told
-    assert word(moved) == f"tiny {moved}/.venv-predict"
+    status, content = run_setup(moved, PIP_INDEX_URL=index.address)
+    assert status == 0, content
+    assert imported_word(moved) == f"tiny {moved}/.venv-predict"
 
 
-def test_a_link_to_another_project_s_environment_is_let_go_of(project, index):
-    assert set_up(project, PIP_INDEX_URL=index.address)[0] == 0
+def test_a_link_to_another_projects_environment_is_replaced(project, index):
+    assert run_setup(project, PIP_INDEX_URL=index.address)[0] == 0
     copy = project.with_name("copy")
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".venv*"))
     (copy / ".venv-predict").symlink_to(project / ".venv-predict")
-    assert set_up(copy, PIP_INDEX_URL=index.address)[0] == 0
-    assert (word(project), word(copy)) == (f"tiny {project}/.venv-predict", f"tiny {copy}/.venv-predict")
-    assert set_up(project) == (0, "")
+    assert run_setup(copy, PIP_INDEX_URL=index.address)[0] == 0
+    assert (imported_word(project), imported_word(copy)) == (
+        f"tiny {project}/.venv-predict",
+        f"tiny {copy}/.venv-predict",
+    )
+    assert run_setup(project) == (0, "")
 
 
-def test_without_a_python_and_out_of_reach_of_one_the_remedy_is_named(project):
-    status, told = set_up(project, PATH=str(Path(UV).parent), UV_PYTHON_INSTALL_DIR=str(project.parent / "none"))
+def test_without_a_suitable_python_the_remedy_is_named(project):
+    status, content = run_setup(project, PATH=str(Path(UV).parent), UV_PYTHON_INSTALL_DIR=str(project.parent / "none"))
     assert status == 1
-    last = told.splitlines()[-1]
+    last = content.splitlines()[-1]
     assert last.startswith("infra/bootstrap.py: no Python 3.10 or 3.11 or 3.12 or 3.13 on the PATH")
     assert "install one of them" in last
 
 
 def test_dvc_finds_the_programs_of_its_environment_without_activation(tmp_path, monkeypatch):
-    """As `.venv/bin/dvc repro` has to: stages call `glioflow`."""
+    """`.venv/bin/dvc repro` needs this, because stages call `glioflow`."""
     monkeypatch.syspath_prepend(str(ROOT / "infra"))
     from bootstrap import let_programs_be_found
 
@@ -205,11 +213,14 @@ def test_dvc_finds_the_programs_of_its_environment_without_activation(tmp_path, 
     dvc = [venv / "bin" / "python", "-c", code]
     assert "found" not in subprocess.run(dvc, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True).stdout
     let_programs_be_found(venv)
-    for path, then in (("/usr/bin:/bin", f"{venv}/bin:/usr/bin:/bin"), (f"/bin:{venv}/bin", f"/bin:{venv}/bin")):
-        done = subprocess.run(dvc, env={"PATH": path}, capture_output=True, text=True)
-        assert done.stdout.splitlines() == ["found", then], done.stderr
-    done = subprocess.run(dvc, env={}, capture_output=True, text=True)
-    assert done.stdout.startswith(f"found\n{venv}/bin:")
+    for path, expected_path in (
+        ("/usr/bin:/bin", f"{venv}/bin:/usr/bin:/bin"),
+        (f"/bin:{venv}/bin", f"/bin:{venv}/bin"),
+    ):
+        result = subprocess.run(dvc, env={"PATH": path}, capture_output=True, text=True)
+        assert result.stdout.splitlines() == ["found", expected_path], result.stderr
+    result = subprocess.run(dvc, env={}, capture_output=True, text=True)
+    assert result.stdout.startswith(f"found\n{venv}/bin:")
 
 
 NPM = """\
@@ -220,7 +231,7 @@ exit "$STATUS"
 
 
 @pytest.mark.parametrize("status", [0, 1])
-def test_what_pip_is_told_of_proxies_and_certificates_is_npm_s_too(project, status):
+def test_npm_uses_the_proxy_and_certificate_settings_of_pip(project, status):
     bundle = project.parent / "hospital.pem"
     bundle.touch()
     (project / "infra" / "checks").mkdir()
@@ -234,15 +245,15 @@ def test_what_pip_is_told_of_proxies_and_certificates_is_npm_s_too(project, stat
         "import sys; sys.path.insert(0, 'infra'); import bootstrap; "
         "bootstrap.add_node_packages(bootstrap.chosen(['checks']))"
     )
-    told = {"PIP_CERT": str(bundle), "PIP_PROXY": "http://proxy:3128", "PIP_TIMEOUT": "7", "STATUS": str(status)}
-    settings = {"PATH": "/usr/bin:/bin", "HOME": str(project.parent), "PIP_CONFIG_FILE": os.devnull, **told}
-    done = subprocess.run([sys.executable, "-c", code], cwd=project, env=settings, capture_output=True, text=True)
-    assert done.returncode == status, done.stderr
-    asked = (project / ".venv-checks" / "asked").read_text(encoding="utf-8").splitlines()
+    content = {"PIP_CERT": str(bundle), "PIP_PROXY": "http://proxy:3128", "PIP_TIMEOUT": "7", "STATUS": str(status)}
+    settings = {"PATH": "/usr/bin:/bin", "HOME": str(project.parent), "PIP_CONFIG_FILE": os.devnull, **content}
+    result = subprocess.run([sys.executable, "-c", code], cwd=project, env=settings, capture_output=True, text=True)
+    assert result.returncode == status, result.stderr
+    recorded = (project / ".venv-checks" / "asked").read_text(encoding="utf-8").splitlines()
     assert {
         f"NODE_EXTRA_CA_CERTS={bundle}",
         "HTTPS_PROXY=http://proxy:3128",
         "npm_config_fetch_timeout=7000",
         "npm_config_fetch_retries=1",
-    } <= set(asked)
-    assert ("name a registry, proxy or certificate within reach in ~/.npmrc" in done.stderr) == bool(status)
+    } <= set(recorded)
+    assert ("name a registry, proxy or certificate within reach in ~/.npmrc" in result.stderr) == bool(status)

@@ -1,4 +1,4 @@
-"""The environment's promises: one lock for both stacks, every package by hash, no CUDA, no address."""
+"""One lock serves both stacks, with a hash for every package, without CUDA, and without the address of an index."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_every_requirement_is_pinned_and_hashed():
         ("tf-keras", "2.16.0", "< '3.11'"),
     ],
 )
-def test_the_lock_holds_both_lanes(name, version, marker):
+def test_the_lock_holds_both_stacks(name, version, marker):
     (block,) = [b for b in REQUIREMENTS if b.startswith(f"{name}=={version} ")]
     assert marker in block.splitlines()[0]
 
 
-def test_cpu_machines_pull_no_cuda():
+def test_the_lock_for_cpu_machines_holds_no_cuda():
     assert not [block for block in REQUIREMENTS if re.match(r"nvidia-cu|nvidia-nccl|tensorflow==", block)]
 
 
@@ -56,25 +56,25 @@ def test_no_tracked_file_names_an_index():
 
 
 @pytest.mark.parametrize(("glibc", "first"), [((2, 39), "3.12"), ((2, 41), "3.12"), ((2, 36), "3.10"), (None, "3.10")])
-def test_the_c_library_chooses_the_lane(monkeypatch, glibc, first):
+def test_the_c_library_decides_the_stack(monkeypatch, glibc, first):
     monkeypatch.setattr(stack, "glibc", lambda: glibc)
     assert stack.pythons()[0] == first
     assert stack.pythons()[-1] == "3.10"
 
 
-def test_the_classic_lane_is_had_where_it_is_asked_for(monkeypatch):
+def test_the_classic_stack_can_be_requested(monkeypatch):
     monkeypatch.setattr(stack, "glibc", lambda: (2, 41))
     monkeypatch.setenv(stack.CHOICE, "classic")
     assert stack.pythons() == ["3.10"]
 
 
-def test_the_end_of_this_lanes_python_and_numpy_is_known():
+def test_the_end_of_life_of_this_stacks_python_and_numpy_is_known():
     names = sorted(stack.ends())
     assert [name.split()[0] for name in names] == ["NumPy", "Python"]
     assert names[1].split()[1] == f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def test_what_is_past_its_end_is_told_from_the_day_after():
+def test_software_past_its_end_of_life_is_reported():
     name, last = min(stack.ends().items(), key=lambda item: item[1])
     before, after = (stack.upkeep(day)[0] for day in (last, last.replace(year=last.year + 50)))
     assert before.startswith("past its end    nothing; to come: ")
@@ -83,7 +83,7 @@ def test_what_is_past_its_end_is_told_from_the_day_after():
     assert "to come" not in after
 
 
-def test_pins_that_nobody_mends_are_named_in_the_classic_lane_alone():
+def test_unmaintained_pins_are_reported_only_in_the_classic_stack():
     lines = stack.upkeep(date(2026, 1, 1))[1:]
     if stack.current() == "modern":
         assert lines == []
@@ -93,7 +93,7 @@ def test_pins_that_nobody_mends_are_named_in_the_classic_lane_alone():
 
 
 def test_a_new_environment_is_not_built_from_the_old_one(tmp_path):
-    """Make puts .venv/bin on the PATH; an interpreter that replaces itself is a link to itself."""
+    """Make puts .venv/bin on the PATH, but an environment built from its own interpreter would link to itself."""
     code = (
         "import sys; sys.path.insert(0, 'infra'); import bootstrap; "
         "print(bootstrap.choose_python(bootstrap.chosen([]).pythons))"
@@ -133,8 +133,8 @@ def test_an_environment_that_matches_the_lock_is_left_alone(tmp_path):
     assert subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout != stamp
 
 
-def test_workers_keep_groups_together(request):
-    """Else each worker makes what the tests of a group share, and nobody would see but by the clock."""
+def test_workers_keep_groups_of_tests_together(request):
+    """Otherwise each worker makes what the tests of a group share, which only costs time, so nobody would notice."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         pytest.skip("this run has one process")
     assert request.node.nodeid.endswith("@tests/test_environment.py")

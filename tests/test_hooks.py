@@ -1,4 +1,4 @@
-"""What is checked before a commit is what `make lint`, and so continuous integration, checks."""
+"""The pre-commit hooks run the same checks as `make lint`, and so as continuous integration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import yaml
 from conftest import ROOT
 
 
-def test_the_hooks_run_what_the_lint_runs():
+def test_the_hooks_run_the_same_commands_as_make_lint():
     (recipe,) = re.findall(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     assert [hook["entry"].removeprefix(".venv/bin/") for hook in local["hooks"]] == re.findall(r"\t@(.*)\n", recipe)

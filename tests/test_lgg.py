@@ -1,4 +1,4 @@
-"""Some of the chain on real scans, where they are at hand."""
+"""The first stages work on real scans, if they are available."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from components.split.stage import NEAR, split
 
 pytestmark = pytest.mark.skipif(not LGG.is_dir(), reason=f"no real scans: {LGG.name} does not lie beside the project")
 
-# One of each site at hand, one whose pre-contrast and one whose post-contrast sequence is missing.
+# One patient of each available site, one without a pre-contrast and one without a post-contrast sequence.
 PATIENTS = [
     "TCGA_CS_4943_20000902",
     "TCGA_DU_5849_19950405",
@@ -29,18 +29,18 @@ PATIENTS = [
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
+def kaggle_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lgg") / "kaggle_3m"
     subprocess.run([sys.executable, LGG / "unpack.py", folder, *PATIENTS], check=True, capture_output=True)
     return folder
 
 
-def test_real_scans_go_from_files_to_examples(tmp_path, tree):
-    with open_source(tree) as source:
+def test_real_scans_are_ingested_split_and_converted(tmp_path, kaggle_folder):
+    with open_source(kaggle_folder) as source:
         assert source.patients == sorted(PATIENTS)
         assert not source.synthetic
         read = {name: source.read(name).scan for name in PATIENTS}
-    manifest = ingest_into(tmp_path, tree)
+    manifest = ingest_into(tmp_path, kaggle_folder)
     assert set(manifest["site"]) == {"CS", "DU"}
     assert (manifest.groupby("patient")["has_tumor"].sum() > 0).all()
     for name in PATIENTS:

@@ -1,4 +1,4 @@
-"""infra/lock.py: what it says of a change, and that a resolution which fails changes no lock."""
+"""infra/lock.py reports changed versions, and a failed resolution changes no lock."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def test_a_change_names_the_versions_of_both_stacks():
     ]
 
 
-def test_other_hashes_or_markers_are_no_other_version():
+def test_changed_hashes_or_markers_are_not_reported():
     assert list(lock.changes(BEFORE, BEFORE.replace("sha256:00", "sha256:01").replace("3.11", "3.12"))) == []
 
 
 @pytest.mark.nightly  # asks the package index
-def test_a_resolution_that_fails_leaves_every_lock(tmp_path):
+def test_a_failed_resolution_changes_no_lock(tmp_path):
     locks = [
         "requirements.lock",
         *(f"infra/{name}/requirements.lock" for name in ("docker", "predict", "checks")),
@@ -47,8 +47,10 @@ def test_a_resolution_that_fails_leaves_every_lock(tmp_path):
     for name in ("pyproject.toml", "README.md", "LICENSE", ".python-version", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path / name)
     before = {name: (tmp_path / name).read_bytes() for name in locks}
-    wanted = tmp_path / "pyproject.toml"
-    wanted.write_text(wanted.read_text(encoding="utf-8").replace('"optuna>=4"', '"optuna>=4000"'), encoding="utf-8")
+    project_file = tmp_path / "pyproject.toml"
+    project_file.write_text(
+        project_file.read_text(encoding="utf-8").replace('"optuna>=4"', '"optuna>=4000"'), encoding="utf-8"
+    )
     run = subprocess.run([sys.executable, "infra/lock.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert "`uv lock` failed" in run.stderr

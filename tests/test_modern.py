@@ -1,4 +1,4 @@
-"""infra/modern.py: it says what is missing, and leaves no process, no mount and nothing half-made behind."""
+"""infra/modern.py reports what is missing, and leaves no process, mount or unfinished root behind."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ sys.path.insert(0, str(ROOT / "infra"))
 import debian  # noqa: E402
 import modern  # noqa: E402
 
-older = pytest.mark.skipif(NATIVE, reason="the machine's own C library carries the modern stack: no root is made")
-rooted = pytest.mark.skipif(os.geteuid() != 0, reason="only root may drop a right")
+without_modern_glibc = pytest.mark.skipif(
+    NATIVE, reason="the machine's own C library carries the modern stack: no root is made"
+)
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may drop a right")
 
 
-def said(*arguments, **environment):
-    """Exit status and the lines on standard error."""
+def run_modern(*arguments, **environment):
+    """Run infra/modern.py; return its exit status and the lines on standard error."""
     run = subprocess.run(
         [*MODERN, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
     )
@@ -35,21 +37,21 @@ def said(*arguments, **environment):
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--"], ["other"]])
-def test_how_to_use_it_is_one_line(arguments):
-    assert said(*arguments) == (2, [f"infra/modern.py: {modern.USAGE}"])
+def test_wrong_arguments_print_the_usage_in_one_line(arguments):
+    assert run_modern(*arguments) == (2, [f"infra/modern.py: {modern.USAGE}"])
 
 
-@older
-@rooted
-def test_who_is_not_root_is_told():
+@without_modern_glibc
+@as_root
+def test_missing_root_rights_are_reported():
     code = "import os, sys; sys.path.insert(0, 'infra'); import modern; os.seteuid(65534); print(modern.missing())"
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert told.startswith("needs root, to mount and to chroot; ")
+    printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert printed.startswith("needs root, to mount and to chroot; ")
 
 
-@older
-@rooted
-def test_a_container_that_may_not_mount_is_told_which_right_it_lacks():
+@without_modern_glibc
+@as_root
+def test_a_missing_right_to_mount_is_reported_by_name():
     if not shutil.which("setpriv"):
         pytest.skip("no right can be dropped here: no setpriv")
     command = ["setpriv", "--inh-caps=-sys_admin", "--bounding-set=-sys_admin", *MODERN, "check"]
@@ -58,16 +60,16 @@ def test_a_container_that_may_not_mount_is_told_which_right_it_lacks():
     assert run.stderr.startswith("infra/modern.py: can't create a mount namespace here; allow CAP_SYS_ADMIN")
 
 
-@older
-@rooted
-def test_a_program_that_is_not_installed_is_named_with_its_package(tmp_path):
+@without_modern_glibc
+@as_root
+def test_a_missing_program_is_reported_with_its_package(tmp_path):
     nothing = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
-    assert said("check", **nothing) == (2, ["infra/modern.py: needs unshare; apt-get install util-linux"])
+    assert run_modern("check", **nothing) == (2, ["infra/modern.py: needs unshare; apt-get install util-linux"])
     if modern.missing():
         pytest.skip(modern.missing())
     for name in ("unshare", "true"):
         (tmp_path / name).symlink_to(shutil.which(name))
-    status, (line,) = said("check", **nothing)
+    status, (line,) = run_modern("check", **nothing)
     assert status == 2
     assert line.endswith("needs debootstrap for a Debian 13 root; apt-get install debootstrap")
 
@@ -86,7 +88,7 @@ def test_a_program_that_is_not_installed_is_named_with_its_package(tmp_path):
         ),
     ],
 )
-def test_the_machines_own_mirror_is_taken(tmp_path, name, text):
+def test_the_machines_own_mirror_is_used(tmp_path, name, text):
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / name).write_text(text, encoding="utf-8")
     release = tmp_path / "os-release"
@@ -97,8 +99,8 @@ def test_the_machines_own_mirror_is_taken(tmp_path, name, text):
 
 
 @pytest.fixture
-def making(tmp_path):
-    """Environment of a machine without a cached root, with a debootstrap that does what is written to `script`."""
+def debootstrap(tmp_path):
+    """A script that takes the place of debootstrap, and the environment of a machine without a cached root."""
     if NATIVE or modern.missing():
         pytest.skip(modern.missing() or "the machine's own C library carries the modern stack: no root is made")
     script = tmp_path / "bin" / "debootstrap"
@@ -107,33 +109,33 @@ def making(tmp_path):
     return script, {"PATH": f"{script.parent}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-def test_a_root_that_fails_says_why_and_is_not_kept(making, tmp_path):
-    script, machine = making
+def test_a_failed_root_is_reported_with_the_reason_and_not_kept(debootstrap, tmp_path):
+    script, machine = debootstrap
     script.write_text('#!/bin/sh\nmkdir -p "$4/usr"\necho "E: no such mirror" >&2\nexit 1\n')
-    assert said("run", "--", "true", **machine) == (1, ["infra/modern.py: debootstrap --variant=minbase "
+    assert run_modern("run", "--", "true", **machine) == (1, ["infra/modern.py: debootstrap --variant=minbase "
         f"--include={','.join(debian.PACKAGES)} failed: E: no such mirror"])  # fmt: skip
     assert list((tmp_path / "cache" / "glioflow").iterdir()) == []
 
 
-def test_a_root_that_is_half_made_at_sigterm_is_not_kept(making, tmp_path):
-    script, machine = making
+def test_a_root_interrupted_by_sigterm_is_not_kept(debootstrap, tmp_path):
+    script, machine = debootstrap
     begun = tmp_path / "begun"
     os.mkfifo(begun)
     script.write_text(f"#!/bin/sh\necho begun > {begun}\nexec sleep 1000\n")
     with subprocess.Popen(
         [*MODERN, "run", "--", "true"], env=os.environ | machine, stdout=subprocess.DEVNULL
-    ) as making:
+    ) as debootstrap:
         assert begun.read_text() == "begun\n"
-        (asleep,) = psutil.Process(making.pid).children(recursive=True)
-        making.terminate()
-    assert making.returncode == 143
+        (asleep,) = psutil.Process(debootstrap.pid).children(recursive=True)
+        debootstrap.terminate()
+    assert debootstrap.returncode == 143
     assert psutil.wait_procs([asleep], timeout=60)[1] == []
     assert list((tmp_path / "cache" / "glioflow").iterdir()) == []
 
 
 @pytest.fixture(scope="module")
 def ready():
-    """Skips where the modern stack is not set up, which takes minutes and gigabytes."""
+    """Skip the test if the modern stack is not set up, which takes minutes and gigabytes."""
     if NATIVE or modern.missing():
         pytest.skip(modern.missing() or "the machine's own C library carries the modern stack: no root is made")
     if not debian.cache().is_dir() or not (ROOT / ".venv-modern" / "lock.sha256").exists():
@@ -144,7 +146,7 @@ def mounts():
     return Path("/proc/self/mountinfo").read_text(encoding="utf-8")
 
 
-def test_a_command_runs_in_debian_13_and_sees_the_folder_it_runs_in(ready, tmp_path):
+def test_a_command_runs_in_debian_13_with_access_to_its_folder(ready, tmp_path):
     before = mounts()
     script = ". /etc/os-release; echo $VERSION_CODENAME > here; echo > /tmp/elsewhere; getent hosts localhost; exit 7"
     run = subprocess.run([*MODERN, "run", "--", "sh", "-c", script], cwd=tmp_path, capture_output=True, check=False)
@@ -157,7 +159,7 @@ def test_a_command_runs_in_debian_13_and_sees_the_folder_it_runs_in(ready, tmp_p
     assert list((debian.cache().parent / "view").iterdir()) == []
 
 
-def test_nothing_of_the_root_can_be_changed(ready):
+def test_the_root_is_read_only(ready):
     run = subprocess.run(
         [*MODERN, "run", "--", "touch", "/usr/x", "/etc/x"], capture_output=True, text=True, check=False
     )
@@ -166,15 +168,15 @@ def test_nothing_of_the_root_can_be_changed(ready):
 
 
 @pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_however_it_ends_no_process_and_no_mount_is_left(ready, end, status):
+def test_however_a_command_ends_no_process_or_mount_is_left(ready, end, status):
     before = mounts()
     command = [*MODERN, "run", "--", "sh", "-c", "sleep 1000 & setsid sleep 1000 & echo started; wait"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout.readline() == "started\n"
-        inside = psutil.Process(run.pid).children(recursive=True)
-        assert len(inside) >= 2
+        descendants = psutil.Process(run.pid).children(recursive=True)
+        assert len(descendants) >= 2
         run.send_signal(end)
     assert run.returncode == status
-    assert psutil.wait_procs(inside, timeout=60)[1] == []
+    assert psutil.wait_procs(descendants, timeout=60)[1] == []
     assert mounts() == before
     assert list((debian.cache().parent / "view").iterdir()) == []

@@ -1,4 +1,4 @@
-"""What docs/security.md promises about code that hides in data."""
+"""Files can't execute code, as docs/security.md promises."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
 class Attack:
-    """Unpickled, it makes a file."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -32,9 +32,9 @@ class Attack:
 
 
 @pytest.fixture
-def attacked(tmp_path):
-    """Read an Arrow file whose column's type is a pickle, after `imports`; tells whether the pickle was run, and what
-    was said."""
+def read_attack_file(tmp_path):
+    """A function that reads an Arrow file with a pickle as a column's type, after some imports; it returns whether the
+    pickle was run, and standard error."""
     metadata = {
         b"ARROW:extension:name": b"arrow.py_extension_type",
         b"ARROW:extension:metadata": pickle.dumps(Attack(tmp_path / "ran")),
@@ -46,8 +46,8 @@ def attacked(tmp_path):
     def run(imports):
         read = f"import pyarrow; pyarrow.ipc.open_file({str(tmp_path / 'attack.arrow')!r}).read_all()"
         code = f"{imports}; {read}"
-        said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-        return (tmp_path / "ran").exists(), said.stderr
+        printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        return (tmp_path / "ran").exists(), printed.stderr
 
     return run
 
@@ -60,20 +60,20 @@ def attacked(tmp_path):
         pytest.param("import apache_beam", marks=pytest.mark.nightly),
     ],
 )
-def test_pyarrow_runs_no_pickle_where_beam_is_imported(attacked, imports):
-    ran, said = attacked(imports)
+def test_pyarrow_runs_no_pickle_if_beam_is_imported(read_attack_file, imports):
+    ran, printed = read_attack_file(imports)
     assert not ran
     if stack.current() == "classic":
-        assert "Disallowed deserialization of 'arrow.py_extension_type'" in said
+        assert "Disallowed deserialization of 'arrow.py_extension_type'" in printed
 
 
 @pytest.mark.skipif(stack.current() != "classic", reason="pyarrow runs no pickles from 14.0.1 on, with or without Beam")
-def test_the_classic_lanes_pyarrow_alone_would_run_it(attacked):
-    ran, _ = attacked("import pyarrow")
+def test_the_classic_stacks_pyarrow_without_beam_runs_a_pickle(read_attack_file):
+    ran, _ = read_attack_file("import pyarrow")
     assert ran
 
 
-@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras 3.15 tries another way before it refuses
+@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras 3.15 first tries another way
 def test_weights_that_point_to_another_file_are_refused(tmp_path):
     """CVE-2026-1669."""
     arguments = {"filters": [2, 2], "size": 32}
@@ -91,40 +91,40 @@ def test_weights_that_point_to_another_file_are_refused(tmp_path):
 
 
 def test_protobuf_is_parsed_by_compiled_code():
-    """CVE-2025-4565 is in the other implementation."""
+    """Only the pure-Python implementation has CVE-2025-4565."""
     from google.protobuf.internal import api_implementation
 
     assert api_implementation.Type() in ("cpp", "upb")
 
 
 def calls(source):
-    """Dotted names of what is called, with the call's keywords."""
+    """Yield the dotted name and the keyword arguments of each call."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
 
 
-RUNS = re.compile(
+UNSAFE = re.compile(
     r"(c?pickle|dill|joblib|cloudpickle|torch)\.loads?|pd\.read_pickle|yaml\.(unsafe_|full_)?load|eval|exec"
     r"|.*enable_unsafe_deserialization"
 )
-GUARDS = {"np.load": ("allow_pickle", "False"), "keras.models.load_model": ("safe_mode", "True")}
+REQUIRED_ARGUMENTS = {"np.load": ("allow_pickle", "False"), "keras.models.load_model": ("safe_mode", "True")}
 
 
-def complaints(source):
-    """Calls that would run what a file holds."""
+def unsafe_calls(source):
+    """Yield the names of calls that could execute the contents of a file."""
     for name, words in calls(source):
-        word, value = GUARDS.get(name, (None, None))
-        if RUNS.fullmatch(name) or (word and words.get(word) != value):
+        word, value = REQUIRED_ARGUMENTS.get(name, (None, None))
+        if UNSAFE.fullmatch(name) or (word and words.get(word) != value):
             yield name
 
 
-@pytest.mark.parametrize("room", ["components", "models", "pipelines"])
-def test_no_code_of_the_project_runs_what_a_file_holds(room):
+@pytest.mark.parametrize("top_package", ["components", "models", "pipelines"])
+def test_no_code_of_the_project_executes_the_contents_of_files(top_package):
     found = {
-        str(path.relative_to(ROOT)): told
-        for path in sorted((ROOT / room).rglob("*.py"))
-        if (told := list(complaints(path.read_text(encoding="utf-8"))))
+        str(path.relative_to(ROOT)): unsafe
+        for path in sorted((ROOT / top_package).rglob("*.py"))
+        if (unsafe := list(unsafe_calls(path.read_text(encoding="utf-8"))))
     }
     assert found == {}
 
@@ -142,11 +142,11 @@ def test_no_code_of_the_project_runs_what_a_file_holds(room):
         "eval(text)",
     ],
 )
-def test_such_code_would_be_found(line):
-    assert list(complaints(line)) == [line.partition("(")[0]]
+def test_unsafe_calls_are_found(line):
+    assert list(unsafe_calls(line)) == [line.partition("(")[0]]
 
 
-def test_the_document_speaks_of_the_pins_that_are_locked():
+def test_the_document_lists_the_locked_versions():
     table = re.findall(r"^\| `([\w-]+)` ([\d.]+) \| (classic|modern|both) \|", DOCUMENT, re.MULTILINE)
     assert len(table) > 8
     for name, version, which in table:

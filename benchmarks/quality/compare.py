@@ -16,7 +16,7 @@ import click
 import numpy as np
 import pandas as pd
 from held_out import HeldOut, folds_of
-from score import FALSE_AREA, few_scores
+from score import FALSE_AREA, gate_scores
 from train import recipe_params
 
 from components.common.files import atomic_file, read_json
@@ -46,7 +46,7 @@ def scores(fold: HeldOut, scans: Source) -> tuple[list[dict], list[pd.DataFrame]
         assert scan.mask is not None
         peak, probability = fold.of(patient, scan.image.shape[1])
         one = {"patient": fingerprint(patient), "site": scan.site}
-        rows.append(one | few_scores(scan.mask, probability >= 0.5))
+        rows.append(one | gate_scores(scan.mask, probability >= 0.5))
         slices.append(pd.DataFrame({"has_tumor": scan.mask.any(axis=(1, 2)), "peak": peak}))
     return rows, slices
 

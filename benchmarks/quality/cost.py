@@ -2,8 +2,8 @@
 
     python benchmarks/quality/cost.py --source kaggle_3m reference soft paste together longer
 
-Trains on a few patients twice, for a short and a longer schedule; their difference holds no set-up. All recipes take
-turns, and the median of the turns counts, so that the ratios hold on a busy machine, too.
+Trains twice on a few patients, with a short and a longer schedule, and takes the difference, so that set-up time
+cancels out. Recipes alternate and medians are reported, so that the ratios hold on a busy machine, too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def spent(params: Params, pack: Pack, numbers: np.ndarray, epochs: int) -> float
 @click.command()
 @click.argument("recipes", nargs=-1, required=True)
 @click.option("--source", required=True, type=click.Path(exists=True, path_type=Path), help="Scans, kaggle_3m.")
-@click.option("--test", default=1, show_default=True, help="Fold whose training is meant.")
+@click.option("--test", default=1, show_default=True, help="Test fold of the training to cost.")
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
 def main(recipes: tuple[str, ...], source: Path, test: int, rounds: int, place: Path) -> None:
@@ -58,7 +58,7 @@ def main(recipes: tuple[str, ...], source: Path, test: int, rounds: int, place: 
             found[name].append(seconds / steps)
             known = pack.patients.loc[pack.patients["fold"] != test, "slices"].sum()
             folds[name] = chosen.epochs * math.ceil(known / chosen.batch_size)
-    click.echo(f"| recipe | CPU seconds a step | beside `{recipes[0]}` | steps of a fold | CPU minutes of a fold |")
+    click.echo(f"| recipe | CPU s/step | vs `{recipes[0]}` | steps of a fold | CPU minutes of a fold |")
     click.echo("|---|--:|--:|--:|--:|")
     for name, seconds in found.items():
         ratio = float(np.median(np.divide(seconds, found[recipes[0]])))

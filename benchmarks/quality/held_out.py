@@ -28,7 +28,7 @@ class HeldOut:
     Attributes:
         patients: names, in order.
         ends: where each patient's slices end, int [patients].
-        probability: float32 [slices], the mean of both looks.
+        probability: float32 [slices], the mean of both views.
         masks, mirrored: float16 [slices, size, size, 1].
     """
 
@@ -40,7 +40,7 @@ class HeldOut:
 
     @functools.cache  # noqa: B019 - a run has one set of folds, and asks for every patient a dozen times
     def of(self, patient: str, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities of a patient's slices, and of their pixels by both looks, on slices of `side` pixels."""
+        """Probabilities of a patient's slices, and of their pixels by both views, on slices of `side` pixels."""
         at = self.patients.index(patient)
         slices = slice(self.ends[at - 1] if at else 0, self.ends[at])
         maps = (
@@ -71,7 +71,7 @@ class OutOfFold:
             scan = self._scan(patient)
             probability, masks = fold.of(patient, scan.image.shape[1])
             masks = apply_temperature(masks, mask_temperature)
-            # The model itself looks at the mirror image, so what it says of that is the same.
+            # The outputs are already the mean of both views, so both views are the same.
             yield patient, scan, Views(apply_temperature(probability, tumor_temperature), masks, masks)
 
     @functools.cache  # noqa: B019

@@ -124,18 +124,18 @@ def main(
     tested = len(own) - max(counts)
     if tested < 2:
         raise click.ClickException(f"{site} has {len(own)} patients, too few to learn from {max(counts)} and test")
-    # Named by all that they depend on, so that other steps or rates take nothing for theirs.
+    # Folder names include every setting that the result depends on, so that runs with other settings don't reuse it.
     home = place / "own_patients" / f"{recipe}-without-{site}-{steps_reference or 'all'}"
     base, known = home / "reference", [fingerprint(name) for name in others]
     learned(base, shortened(params, pack, others, steps_reference, None), pack, others, None, [])
-    ways = {REFERENCE: (steps, rate, base, known), IMAGENET: (steps_imagenet, None, None, [])}
+    starts = {REFERENCE: (steps, rate, base, known), IMAGENET: (steps_imagenet, None, None, [])}
     rows = []
     for draw, (test, pool) in enumerate(drawn(own, tested, draws, params.seed)):
-        for count, start in itertools.product(counts, ways):
-            names, (so_many, so_fast, begin, people) = pool[:count], ways[start]
+        for count, start in itertools.product(counts, starts):
+            names, (start_steps, start_rate, begin, people) = pool[:count], starts[start]
             if count:
-                folder = home / f"{start}-{count}-draw-{draw}-of-{tested}-{so_many}-{so_fast or 'usual'}"
-                learned(folder, shortened(params, pack, names, so_many, so_fast), pack, names, begin, people)
+                folder = home / f"{start}-{count}-draw-{draw}-of-{tested}-{start_steps}-{start_rate or 'usual'}"
+                learned(folder, shortened(params, pack, names, start_steps, start_rate), pack, names, begin, people)
             elif start == REFERENCE:
                 folder = base
             else:

@@ -55,7 +55,8 @@ class Pack:
 def packed(source: Path, size: int, seed: int, place: Path, *, scaled_by_volume: bool = False) -> Pack:
     """Pack `source` for a grid of `size` pixels into a folder in `place`, or open what was packed before.
 
-    `scaled_by_volume` brings each channel's 10th to 99th percentile over the volume to 0..255.
+    With `scaled_by_volume`, the 10th and 99th percentile of each channel's non-zero voxels in the volume are mapped to
+    40 and 220 (of 255), and values are clipped to 0..255.
     """
     place = place / f"pack-{size}{'-volume' if scaled_by_volume else ''}"
     if not place.is_dir():
@@ -69,7 +70,14 @@ def packed(source: Path, size: int, seed: int, place: Path, *, scaled_by_volume:
 
 
 def _scaled(images: np.ndarray) -> np.ndarray:
-    """Scale a volume [slices, height, width, channels] by percentiles of what is not black, to 0..255."""
+    """Map the 10th and 99th percentile of each channel's non-zero voxels to 40 and 220, clipped to 0..255.
+
+    Args:
+        images: a volume, uint8 [slices, height, width, channels].
+
+    Returns:
+        uint8 of the same shape.
+    """
     scaled = np.empty(images.shape, np.float32)
     for channel in range(images.shape[-1]):
         voxels = images[..., channel].astype(np.float32)

@@ -1,8 +1,8 @@
 """Make the reference model that the project ships: `python benchmarks/quality/release.py --recipe longer`.
 
 Takes the two networks that `train.py --test none` trained on all patients, or those of a fold, in half precision, and
-the choices that `score.py` made on out-of-fold predictions. Without `--recipe`, it converts the weights in `reference/`
-once more, with the choices made before or with those of `--choices FILE`.
+the choices that `score.py` made on out-of-fold predictions. Without `--recipe`, it converts the weights in
+`benchmarks/quality/reference/` once more, with the choices made before or with those of `--choices FILE`.
 """
 
 from __future__ import annotations

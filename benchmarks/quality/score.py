@@ -32,7 +32,7 @@ from components.metrics.patient_summary import summarise_patients
 from components.metrics.slice_scores import classifier_scores
 from components.sources import Source, open_source
 
-NOTHING_CHOSEN: dict[str, Any] = {
+DEFAULT_CHOICES: dict[str, Any] = {
     "tumor_temperature": 1.0,
     "mask_temperature": 1.0,
     "tumor_threshold": 0.5,
@@ -46,8 +46,8 @@ SENSITIVITIES = (0.99, 0.98, 0.97, 0.95, 0.9, 0.8)
 FALSE_AREA = "false_positive_pixels_per_empty_slice"
 
 
-def few_scores(reference: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """What a gate changes, as `patient_scores` has it, without the distances that take long."""
+def gate_scores(reference: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+    """The scores of `patient_scores` that stage 1's gate affects, without the slow surface distances."""
     empty = ~reference.any(axis=(1, 2))
     return {
         "volume_dice": dice(reference, prediction),
@@ -74,7 +74,7 @@ def scored(
             },
             "on": one | patient_scores(scan.mask, found.mask, scan.spacing),
             "off": one | patient_scores(scan.mask, found.ungated, scan.spacing),
-            **{name: few_scores(scan.mask, mask) for name, mask in others.items()},
+            **{name: gate_scores(scan.mask, mask) for name, mask in others.items()},
         }
 
 
@@ -86,7 +86,7 @@ def fold_scored(number: int, asked: dict[str, Any]) -> tuple[dict[str, Any], lis
     others = [one for one in folds if one not in tested] or folds
     with open_source(asked["source"]) as scans:
         if asked["fixed"]:
-            return NOTHING_CHOSEN, [row for fold in tested for row in scored(fold, NOTHING_CHOSEN, {}, scans)]
+            return DEFAULT_CHOICES, [row for fold in tested for row in scored(fold, DEFAULT_CHOICES, {}, scans)]
         known = OutOfFold(others, scans)
         record = choose(known, sensitivity=assemble.sensitivity, refer=assemble.refer, smooth=asked["smooth"])
         gates = {

@@ -133,7 +133,7 @@ def train(
             monitored="finished",
             patience=recipe.epochs,
             checkpoints=checkpoints,
-            every=200,
+            checkpoint_every=200,
             first_worker=True,
             interruption=interruption,
             progress=Progress(network, steps * recipe.epochs, recipe.epochs),
@@ -149,27 +149,27 @@ def train(
 
 
 def predict(folder: Path, slices: Slices, asked: np.ndarray, patients: list[str]) -> None:
-    """Write what the network in `folder` says of some slices and of their mirror images, on its own grid, float16."""
+    """Write the network's outputs for some slices and their mirror images to held_out.npz, on its grid, as float16."""
     import tensorflow as tf
 
     from models.networks import network_files
 
     network = network_files.load_network(folder)
-    look = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
+    predict_batch = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
     around = slices.neighbor_indices((network.input_shape[-1] // 3 - 1) // 2)
     seen: list[np.ndarray] = []
     mirrored: list[np.ndarray] = []
     for numbers in np.array_split(asked, math.ceil(len(asked) / 32)):
         images = slices.take_images(around[numbers])
-        seen.append(look(tf.constant(images)).numpy().astype(np.float16))
-        turned = look(tf.constant(images[:, :, ::-1])).numpy()
+        seen.append(predict_batch(tf.constant(images)).numpy().astype(np.float16))
+        turned = predict_batch(tf.constant(images[:, :, ::-1])).numpy()
         mirrored.append((turned[:, :, ::-1] if turned.ndim == 4 else turned).astype(np.float16))
     with atomic_file(folder / "held_out.npz") as part:
         np.savez(part, patients=patients, slices=asked, seen=np.concatenate(seen), mirrored=np.concatenate(mirrored))
 
 
 def divided(pack: Pack, test: str, unseen: int | None, *, by_slice: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the slices to train on, and of those to test on: all of whole patients, or as many drawn by lot."""
+    """Indices of training and test slices: of whole patients or, with `by_slice`, a random split of the same sizes."""
     folds = pack.patients["fold"].astype(str)
     tested = pack.rows(pack.patients[folds == test])
     known = pack.rows(pack.patients[(folds != test) & (folds != str(unseen))])
@@ -186,7 +186,7 @@ def divided(pack: Pack, test: str, unseen: int | None, *, by_slice: bool) -> tup
 @click.option("--test", required=True, help="Fold that is held out and predicted; none trains on all patients.")
 @click.option("--unseen", type=int, help="Fold that is left out altogether.")
 @click.option("--encoder-of", metavar="RECIPE", help="Start a classifier from the encoder of this recipe's segmenter.")
-@click.option("--by-slice", is_flag=True, help="Split slices by lot, and not patients: to show what that inflates.")
+@click.option("--by-slice", is_flag=True, help="Split slices at random instead of patients, to measure the inflation.")
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
 def main(
     source: Path,

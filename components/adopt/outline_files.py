@@ -27,7 +27,7 @@ Writer = Callable[[Source, Scan, np.ndarray, Path], None]
 def put_reference(source: Source, scan: Scan, mask: np.ndarray) -> None:
     """Replace, or add, a patient's reference mask in a local source.
 
-    kaggle_3m: a tif beside each picture. NIfTI: the file that is there, else one beside FLAIR. DICOM: a SEG, or NIfTI
+    kaggle_3m: a tif beside each image. NIfTI: the file that is there, else one beside FLAIR. DICOM: a SEG, or NIfTI
     if the headers don't allow one.
 
     Args:
@@ -58,9 +58,9 @@ def _pictures(source: Source, scan: Scan, mask: np.ndarray, root: Path) -> None:
         if OUTLINE.search(file):
             _inside(root, root / file).unlink()
     places = {Path(file).stem: root / Path(file).parent for file in kaggle_3m.pictures_of(files)}
-    with tempfile.TemporaryDirectory(dir=root, prefix=".part-") as near:
-        write_masks(Path(near), source, scan, mask)
-        for path in (Path(near) / scan.patient).iterdir():
+    with tempfile.TemporaryDirectory(dir=root, prefix=".part-") as part:
+        write_masks(Path(part), source, scan, mask)
+        for path in (Path(part) / scan.patient).iterdir():
             path.replace(_inside(root, places[path.stem.removesuffix("_mask")] / path.name))
 
 
@@ -69,7 +69,7 @@ def _volumes(source: Source, scan: Scan, mask: np.ndarray, root: Path) -> None:
     place = root / entry.path
     paths = sorted(root / file for file in entry.files if is_volume(file))
     options = Options(channels=entry.channels, from_source=True) if entry.channels else Options()
-    found = file_roles.sort(paths, None if entry.spread else place, options, Reading(scan.patient))
+    found = file_roles.sort(paths, None if entry.scattered else place, options, Reading(scan.patient))
     flair = found.get("flair") or found.get("stack") or paths[0]  # nnU-Net's are told apart by number
     path = _inside(root, found.get("mask") or _beside(flair))
     path.unlink(missing_ok=True)

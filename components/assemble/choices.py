@@ -24,10 +24,15 @@ ROUNDING = 1e-6  # how much one slice's probability differs between runtimes, pr
 
 
 def tumor_threshold(labels: np.ndarray, probabilities: np.ndarray, sensitivity: float) -> float:
-    """Return the highest probability threshold that still finds at least `sensitivity` of the tumour slices.
+    """Return a threshold just low enough to find at least `sensitivity` of the tumour slices.
 
     The threshold lies halfway to the next lower probability, so that rounding in another runtime does not flip a slice;
     probabilities within `ROUNDING` of each other count as equal.
+
+    Args:
+        labels: whether each slice shows tumour, bool [slices]; at least one does (`assemble` checks this).
+        probabilities: tumour probability of each slice, float [slices].
+        sensitivity: fraction of the tumour slices to find, (0, 1].
     """
     probabilities = np.asarray(probabilities, float)
     positives = np.sort(probabilities[np.asarray(labels, bool)])
@@ -41,7 +46,8 @@ def smoothing(labels: list[np.ndarray], probabilities: list[np.ndarray], sensiti
     """Choose how stage 1 is smoothed along a scan: by AUROC over all slices, the least smoothing among ties.
 
     Args:
-        labels, probabilities: of the slices of each scan, in order; calibrated.
+        labels: whether each slice shows tumour, one bool array [slices] per scan, in order.
+        probabilities: calibrated tumour probability of each slice, one float array [slices] per scan, in order.
         sensitivity: see `tumor_threshold`.
 
     Returns:
@@ -72,10 +78,13 @@ def choose_stage1(
 
 
 def middle_of_best(scores: np.ndarray) -> float:
-    """Of `MASK_THRESHOLDS`, the one in the middle of those with the best score, [thresholds].
+    """Return the middle one of the `MASK_THRESHOLDS` that share the best score.
 
-    Of a network that is sure of every pixel many are equally good on validation; the middle one is the farthest from
-    those that are not.
+    If a network is confident about every pixel, many thresholds score equally well on validation; the middle one is
+    the safest choice, because it is farthest from those that score worse.
+
+    Args:
+        scores: score of each threshold, float [thresholds]; higher is better.
     """
     best = np.flatnonzero(scores >= scores.max() - 1e-9)
     return float(MASK_THRESHOLDS[best[(len(best) - 1) // 2]])
@@ -86,8 +95,8 @@ def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smo
 
     Args:
         validation: outputs of both stages for the validation patients.
-        sensitivity: share of tumour slices that stage 1 has to find.
-        refer: share of the patients that a human should look at first.
+        sensitivity: fraction of tumour slices that stage 1 has to find.
+        refer: fraction of the patients that a human should look at first.
         smooth: whether stage 1 may be smoothed along a scan.
     """
     temperatures = (

@@ -12,7 +12,7 @@ from components.assemble.choices import choose
 from components.assemble.validation_views import ValidationViews
 from components.common.errors import UserError
 from components.common.files import read_json
-from components.common.held_stderr import without
+from components.common.held_stderr import filtered_stderr
 from components.common.tables import read_splits
 from components.layered.litert_files import ENTRY, described
 from components.layered.writer import write, write_assets
@@ -22,7 +22,7 @@ from models.networks.network_layout import NETWORK
 from models.serving.layered_model import Layered
 from models.serving.litert_export import litert
 
-UNASKED = re.compile(rb"WARNING: All log messages before absl::|.* tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored")
+IRRELEVANT_LOG = re.compile(rb"WARNING: All log messages before absl::|.* tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored")
 
 
 def assemble(
@@ -41,11 +41,13 @@ def assemble(
     """Make all choices on the validation patients and write the layered model.
 
     Args:
-        classifier, segmenter: folders written by the trainings (network.json, network.weights.h5).
+        classifier, segmenter: folders of the trained networks (network.json, network.weights.h5).
+        scans: folder written by ingest.
+        splits: CSV that maps patients to splits; only those in val are read.
         layered: folder to write: Format-Serving/, the SavedModel, with the choices, layered.json, and the networks as
             LiteRT files among its assets.
-        sensitivity: share of tumour slices that stage 1 has to find.
-        refer: share of the patients that a human should look at first.
+        sensitivity: fraction of tumour slices that stage 1 has to find.
+        refer: fraction of the patients that a human should look at first.
         mirror: whether both stages also see the mirror image of every slice.
         smooth: whether stage 1 may be smoothed along a scan.
         slices: how volumes were resampled to slices, recorded for prediction.
@@ -54,7 +56,7 @@ def assemble(
         The content of layered.json.
 
     Raises:
-        UserError: no validation patient has a tumour, LiteRT can't run a network, or it disagrees with TensorFlow
+        UserError: no validation patient has a tumour, LiteRT can't convert a network, or it disagrees with TensorFlow
             about a validation patient.
     """
     model = Layered(load_network(classifier), load_network(segmenter), mirror=mirror)
@@ -65,11 +67,11 @@ def assemble(
             raise UserError(
                 f"{splits}: no validation patient has a tumour, so no threshold can be chosen; raise split.val"
             )
-        brought = vars(slices or Options())
+        resampling = vars(slices or Options())
         record = {
             "neighbors": model.neighbors,
             "mirror": mirror,
-            "slices": brought,
+            "slices": resampling,
             **choose(validation, sensitivity=sensitivity, refer=refer, smooth=smooth),
         }
         files = _converted(model)
@@ -87,8 +89,8 @@ def assemble(
 def _converted(model: Layered) -> dict[str, bytes]:
     """Convert both networks to LiteRT."""
     try:
-        with without(UNASKED):
-            looks = 2 if model.mirror else 1
-            return {name: litert(network, batch=looks) for name, network in vars(model.networks).items()}
+        with filtered_stderr(IRRELEVANT_LOG):
+            batch = 2 if model.mirror else 1
+            return {name: litert(network, batch=batch) for name, network in vars(model.networks).items()}
     except ValueError as error:
         raise UserError(f"{error}; choose another backbone") from error

@@ -8,8 +8,8 @@ class UserError(Exception):
     """
 
 
-class PassingError(UserError):
-    """A fault that may pass by itself, such as a server that does not answer; trying again later is the remedy.
+class TransientError(UserError):
+    """A fault that may pass by itself, such as a server that does not answer; the remedy is to try again later.
 
     The command line exits with status 75, upon which Argo starts the pod again.
     """

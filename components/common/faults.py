@@ -1,4 +1,4 @@
-"""Which errors may pass by themselves: unreachable or overloaded servers, networks that are down."""
+"""Which errors are transient: unreachable or overloaded servers, networks that are down."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import errno
 import socket
 from collections.abc import Iterator
 
-from components.common.errors import PassingError
+from components.common.errors import TransientError
 
-PASSING = 75  # exit status of a fault that may pass: EX_TEMPFAIL of sysexits.h
+EX_TEMPFAIL = 75  # exit status of a transient fault, as in sysexits.h
 ERRNOS = {
     errno.ECONNABORTED,
     errno.ECONNREFUSED,
@@ -41,8 +41,8 @@ CLASSES = {
 LASTING = {"ssl.SSLCertVerificationError", "aiohttp.client_exceptions.ClientConnectorCertificateError"}
 
 
-def is_passing(error: BaseException | None) -> bool:
-    """Return whether an error, or one of its causes, may pass by itself."""
+def is_transient(error: BaseException | None) -> bool:
+    """Return whether an error or one of its causes is transient: may pass by itself."""
     chain = list(_chain(error))
     return not any(_lasts(each) for each in chain) and any(_passes(each) for each in chain)
 
@@ -65,7 +65,7 @@ def _lasts(error: BaseException) -> bool:
 
 
 def _passes(error: BaseException) -> bool:
-    if isinstance(error, PassingError) or getattr(error, "retryable", None) is True:  # google.auth has the latter
+    if isinstance(error, TransientError) or getattr(error, "retryable", None) is True:  # google.auth has the latter
         return True
     if isinstance(error, OSError) and (error.errno in ERRNOS or isinstance(error, socket.gaierror)):
         return True

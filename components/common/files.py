@@ -131,7 +131,12 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file written by a stage; raises UserError if it does not exist yet."""
+    """Read a JSON file written by a stage.
+
+    Raises:
+        UserError: the file does not exist yet.
+        ValueError: it is not JSON, or not UTF-8.
+    """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:

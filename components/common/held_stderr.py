@@ -1,4 +1,4 @@
-"""Keep lines that libraries write unasked off standard error, including those that C++ writes."""
+"""Filter unwanted lines that libraries, including their C++ code, write to standard error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def without(pattern: re.Pattern[bytes]) -> Iterator[None]:
+def filtered_stderr(pattern: re.Pattern[bytes]) -> Iterator[None]:
     """Hold back standard error, including that of C++, and write it at the end without the matching lines."""
     sys.stderr.flush()
     own = os.dup(2)

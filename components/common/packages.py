@@ -28,7 +28,7 @@ def need(*modules: str) -> None:
 
 
 def missing(error: BaseException) -> str | None:
-    """Say what to install for an import that failed; None if it failed for another reason, which is a bug."""
+    """Return what to install for an import that failed; None if it failed for another reason, which is a bug."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return None
     module = error.name.partition(".")[0]
@@ -36,14 +36,14 @@ def missing(error: BaseException) -> str | None:
 
 
 def remedy(module: str) -> str:
-    """Say what to do about a module that is not installed."""
+    """Return what to do about a module that is not installed."""
     extra = "serve" if module in SERVE else "gcs" if module in GCS else "workflow"
     project = "in the project's folder, run `make setup`, which installs everything, or `pip install '.[{}]'`"
     return f"is not installed, and this needs it; {in_image(extra) or project.format(extra)}"
 
 
 def setup() -> str:
-    """Say in a few words how to get the packages of the workflow, wherever this runs."""
+    """Return in a few words how to get the packages of the workflow, wherever this runs."""
     return in_image("workflow") or "run `make setup`"
 
 
@@ -54,10 +54,10 @@ def starter(source: str | None = None) -> str:
 
 
 def in_image(extra: str) -> str | None:
-    """Say how to get the packages of an extra inside an image, which is not changed but replaced; None elsewhere."""
+    """Return how to get the packages of an extra inside an image, which has to be replaced; None elsewhere."""
     image = os.environ.get(IMAGE)
     if not image:
         return None
     if image == SMALL and extra != "serve":
-        return "use an image of the workflow: this one predicts and serves, no more"
+        return "use an image of the workflow: this one can only predict and serve"
     return "this image is damaged: pull it again, or rebuild it"

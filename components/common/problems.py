@@ -8,7 +8,7 @@ from dataclasses import dataclass
 # Kind of problem: what the person who provides the scans can do about it.
 REMEDIES = {
     "unreadable": "copy it again from its source",
-    "shape": "export all pictures of a patient at one size, and masks at the size of their pictures",
+    "shape": "export all images of a patient at one size, and masks at the size of their images",
     "intensities": "export the scanner's own values; training and prediction must see the same kind of them",
     "type": "export as the format's reader expects it: docs/how-to/real-scans.md",
     "not_finite": "replace NaN and infinity by 0",
@@ -17,15 +17,15 @@ REMEDIES = {
     "unknown": "name it by its sequence (t1, flair, t1ce, seg) if it belongs to the scan",
     "skipped": "lay it out as docs/how-to/real-scans.md says, or take it out",
     "missing_mask": "training needs it; add it, or leave such patients out with ingest.policy.missing_mask=quarantine",
-    "extra_mask": "delete it, or add its picture",
-    "mask_values": "export masks as 0 and 255 (pictures) or as whole numbers (volumes); all but 0 counts as tumour",
+    "extra_mask": "delete it, or add its image",
+    "mask_values": "export masks as 0 and 255 (2-D images) or as whole numbers (volumes); all but 0 counts as tumour",
     "series": "leave one complete examination in the patient's folder",
     "choice": "leave one series of each sequence in the folder, or name the sequence in SeriesDescription",
     "identity": "give every patient one folder with one identity",
     "gap": "add the missing slices",
     "blank": "harmless at the ends of a stack; elsewhere export the slice again",
     "duplicate_slice": "remove one of the two",
-    "duplicate_patient": "the same pictures under two names would leak between train and test; remove one of the two",
+    "duplicate_patient": "the same images under two names would leak between train and test; remove one of the two",
     "table": "nothing needs to be done, the table is not used; the patient is in the path",
 }
 

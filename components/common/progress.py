@@ -1,4 +1,4 @@
-"""Progress of a training: a bar with the time left, one line per epoch, dvclive's plots, TensorBoard on request."""
+"""Progress of training: a bar with the time left, one line per epoch, dvclive's plots, TensorBoard on request."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from components.common.bars import bar
 
 
 class Progress:
-    """Shows the progress of a training.
+    """Shows the progress of a training run.
 
     Args:
         name: name of the network.
-        steps: steps of the whole training.
-        epochs: epochs of the whole training.
+        steps: steps of the whole run.
+        epochs: epochs of the whole run.
         live: folder for dvclive's metrics and plots; None for none.
         tensorboard: folder for TensorBoard; None for none.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -46,12 +47,27 @@ def read_ledger(path: str | Path) -> pd.DataFrame:
     return _read(path, LEDGER_COLUMNS, "split")
 
 
-def _read(path: str | Path, columns: list[str], stage: str) -> pd.DataFrame:
+def read_table(path: str | Path, stage: str, numbers: Collection[str] | None = None) -> pd.DataFrame:
+    """Read a table that a stage has written; names and hashes stay text.
+
+    Args:
+        path: CSV file.
+        stage: stage of dvc.yaml that writes it.
+        numbers: columns in which an empty field is NaN, while it is "" in all others; None makes it NaN in all.
+
+    Raises:
+        UserError: the file is missing, or is not a table.
+    """
     try:
         # A patient may be called "NA" or "None"; only an empty field is missing.
-        table = pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=[""])
+        missing = [""] if numbers is None else {name: [""] for name in numbers}
+        return pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values=missing)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not readable as a table; run `dvc repro {stage}`") from error
+
+
+def _read(path: str | Path, columns: list[str], stage: str) -> pd.DataFrame:
+    table = read_table(path, stage)
     lacking = [column for column in columns if column not in table]
     if lacking:
         raise UserError(f"{path}: lacks the column(s) {', '.join(lacking)}; run `dvc repro {stage}`")

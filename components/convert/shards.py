@@ -18,7 +18,15 @@ from components.scans.slice_features import intensities
 
 
 def examples(scan: Scan, neighbors: int = 0) -> Iterator[bytes]:
-    """Serialise a scan slice by slice, with `neighbors` slices on either side; the scan must have a mask."""
+    """Serialise a scan slice by slice.
+
+    Args:
+        scan: scan with a reference mask.
+        neighbors: number of slices on either side that each example carries.
+
+    Yields:
+        One serialised tf.Example per slice, in order, see `models.examples.FEATURES`.
+    """
     from models.examples import encode_example
 
     assert scan.mask is not None
@@ -51,7 +59,15 @@ def shard_of(patient: str, shards: int) -> int:
 
 
 class WriteShard(beam.DoFn):
-    """Write one shard: `((split, number), patients)` to `Split-<split>/examples-<number>-of-<shards>.tfrecord.gz`."""
+    """Write one shard: `((split, number), patients)` to `Split-<split>/examples-<number>-of-<shards>.tfrecord.gz`.
+
+    Args:
+        scans: folder or address of the scans that ingest wrote.
+        folder: folder or address of the examples.
+        shards: number of shards per split.
+        neighbors: number of slices on either side that each example carries.
+        gzip_level: compression level, 0 (none) to 9.
+    """
 
     def __init__(self, scans: str, folder: str, shards: int, neighbors: int = 0, gzip_level: int = 0) -> None:
         self.scans, self.folder, self.shards = scans, folder, shards
@@ -70,7 +86,7 @@ class WriteShard(beam.DoFn):
             with tf.io.TFRecordWriter(path, options) as writer:
                 for patient, site in bar(sorted(patients), desc=f"convert {split} {number}", unit="patient"):
                     files = [image_path("", patient).name, mask_path("", patient).name]
-                    with scans.local(files) as near:
-                        for example in examples(read_scan(near, patient, site), self.neighbors):
+                    with scans.local(files) as local_copy:
+                        for example in examples(read_scan(local_copy, patient, site), self.neighbors):
                             writer.write(example)
             Storage(self.folder).put(Path(path), name)

@@ -14,7 +14,7 @@ import pandas as pd
 from components.common.files import atomic_folder
 from components.common.tables import SPLIT_NAMES, read_splits
 from components.convert.shards import WriteShard, shard_of
-from components.io.beam import reachable, run_pipeline
+from components.io.beam import run_pipeline, worker_paths
 
 
 def jobs(splits: pd.DataFrame, shards: int) -> list[tuple[tuple[str, int], tuple[str, str]]]:
@@ -49,6 +49,6 @@ def convert(
     with atomic_folder(folder) as part:
         for split in SPLIT_NAMES:
             (part / f"Split-{split}").mkdir()
-        with reachable({"scans": Path(scans)}, part, storage, "convert") as (sources, target):
+        with worker_paths({"scans": Path(scans)}, part, storage, "convert") as (sources, target):
             worker = WriteShard(sources["scans"], target, shards, neighbors, gzip_level)
             run_pipeline(jobs(table, shards), worker, beam_args)

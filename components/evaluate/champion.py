@@ -12,7 +12,7 @@ import pandas as pd
 from components.common.errors import UserError
 from components.common.layout import LAYERED
 from components.common.params.decisions import Gate
-from components.evaluate.findings import known_people, silence
+from components.evaluate.findings import known_people, missing_provenance
 from components.evaluate.gate import Check, check, refusal
 from components.io.storage import walk
 from components.layered.record import read_record
@@ -42,12 +42,20 @@ def champion_in(folder: str | Path) -> Path | None:
     return models[0] if models else None
 
 
-def unfair(champion: Path, tested: Collection[str]) -> list[Check]:
-    """Refuse a meaningless comparison: the champion was trained on patients that are tested today."""
+def leakage_checks(champion: Path, tested: Collection[str]) -> list[Check]:
+    """Refuse a meaningless comparison: the champion was trained or chosen on persons who are tested now.
+
+    Args:
+        champion: folder of the champion's layered model.
+        tested: fingerprints of the test persons.
+
+    Returns:
+        One failed check if the champion has seen any of them, or does not record whom it has seen; none otherwise.
+    """
     record = read_record(champion)
-    silent = silence(record)
-    if silent:
-        return [refusal(SUBJECT, f"the champion {silent}; assemble it again, or remove it")]
+    missing = missing_provenance(record)
+    if missing:
+        return [refusal(SUBJECT, f"the champion {missing}; assemble it again, or remove it")]
     seen = known_people(record) & set(tested)
     if not seen:
         return []
@@ -67,8 +75,10 @@ def challenge(
 
     Args:
         champion: folder of the champion.
-        tested: fingerprints of the test patients.
+        tested: fingerprints of the test persons.
         candidate: scores of the candidate, see `compare`.
+        gate: limits, see `compare`.
+        seed: seed of the test, see `compare`.
         measure: function that runs a layered model on the test patients and returns its scores.
 
     Returns:
@@ -79,9 +89,9 @@ def challenge(
         model = champion_in(champion)
         if model is None:
             return [], None
-        foul = unfair(model, tested)
-        if foul:
-            return foul, None
+        refusals = leakage_checks(model, tested)
+        if refusals:
+            return refusals, None
         return compare(candidate, measure(model), gate, seed)
     except UserError as error:
         return [refusal(SUBJECT, f"the champion can't be used: {error}")], None
@@ -111,7 +121,8 @@ def compare(
     checks = [check(SUBJECT, "mean difference of volume Dice", found.mean, -gate.margin)]
     if found.p_value is not None:
         sure = (
-            f"with {found.patients} patients (p {found.p_value:.3f}) that the candidate is no worse by {gate.margin:g}"
+            f"with {found.patients} patients (p {found.p_value:.3f}) that the candidate is at most "
+            f"{gate.margin:g} worse"
         )
         words = f"it is certain enough {sure}" if found.not_inferior else f"it is not certain enough {sure}"
         checks.append(Check(SUBJECT, "non-inferiority", found.p_value, 0.05, found.not_inferior, words))

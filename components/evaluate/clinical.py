@@ -58,7 +58,7 @@ def read_table(path: str | Path) -> tuple[pd.Series, pd.DataFrame]:
         raise UserError(f"{path}: has {len(names)} columns `patient` and needs one; rename the one that names patients")
     key = table.pop(names[0]).str.strip()
     if not len(table.columns):
-        raise UserError(f"{path}: has no column beside `patient`, so no cohorts; add one, e.g. grade")
+        raise UserError(f"{path}: has no column besides `patient`, so no cohorts; add one, e.g. grade")
     if odd := [column for column in table.columns if "=" in column]:
         raise UserError(f'{path}: its column {odd[0]} has a "=", which separates columns from values; rename it')
     if key.duplicated().any():

@@ -9,7 +9,7 @@ COLUMNS = ["patient", "cohort", "value", "patients", "few"]
 # The mean of fewer patients says more about those patients than about their cohort.
 FEWEST = 3
 # Fixed bounds, in ml of the reference, so that "small" means the same in every run and data set. They lie near the
-# terciles of the LGG set (12 and 30), whose pictures carry no geometry and count as 1 mm per step.
+# terciles of the LGG set (12 and 30), whose images carry no geometry and count as 1 mm per step.
 SIZES = ((10.0, "small, below 10 ml"), (30.0, "medium, 10 to 30 ml"), (np.inf, "large, above 30 ml"))
 NO_TUMOR, UNKNOWN, NOT_REVIEWED = "no tumour", "unknown", "not reviewed"
 

@@ -14,19 +14,19 @@ def known_people(record: dict[str, Any]) -> set[str]:
     return {person for network in record["made_from"].values() for person in network.get("people", ())}
 
 
-def silence(record: dict[str, Any]) -> str | None:
-    """Report that a layered model does not record whom a network was trained on; None if both networks are covered."""
+def missing_provenance(record: dict[str, Any]) -> str | None:
+    """Return which networks of a layered model do not record whom they were trained on; None if both networks do."""
     made_from = record.get("made_from", {})
-    silent = [name for name in ("classifier", "segmenter") if "people" not in made_from.get(name, {})]
-    were = "was" if len(silent) == 1 else "were"
-    return f"does not record whom its {' and its '.join(silent)} {were} trained on" if silent else None
+    missing = [name for name in ("classifier", "segmenter") if "people" not in made_from.get(name, {})]
+    were = "was" if len(missing) == 1 else "were"
+    return f"does not record whom its {' and its '.join(missing)} {were} trained on" if missing else None
 
 
 def leak(record: dict[str, Any], tested: Collection[str]) -> str | None:
     """Report how many of the tested persons, by fingerprint, the model has seen before; None if it has seen none."""
-    silent = silence(record)
-    if silent:
-        return f"The model {silent}, so a LEAK can't be ruled out. Train it again."
+    missing = missing_provenance(record)
+    if missing:
+        return f"The model {missing}, so a LEAK can't be ruled out. Train it again."
     seen = known_people(record) & set(tested)
     if not seen:
         return None
@@ -60,7 +60,7 @@ def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection
     lost = layered["unprocessed_volume_dice_mean"], layered["volume_dice_mean"]
     if None not in lost and lost[0] - lost[1] > 0.01:
         sentences.append(
-            f"The 3-D processing that validation patients chose costs the test patients volume Dice: {lost[0]:.3f} "
+            f"The 3-D processing chosen on validation patients lowers the test patients' volume Dice: {lost[0]:.3f} "
             f"without it, {lost[1]:.3f} with it."
         )
     if layered["volume_dice_note"]:

@@ -17,7 +17,7 @@ from components.common.bars import bar
 from components.common.files import atomic_folder, read_json
 from components.common.layout import PATIENTS, PIXELS, SLICES
 from components.common.tables import read_splits
-from components.io.beam import reachable, run_pipeline
+from components.io.beam import run_pipeline, worker_paths
 from components.io.storage import Storage
 from components.layered.decision import Prediction
 from components.layered.predictor import Predictor
@@ -28,19 +28,30 @@ from components.scans.scan import Scan
 from components.scans.scan_files import image_path, mask_path, read_scan, write_mask
 
 
-def measure(scan: Scan, seen: Views, found: Prediction) -> dict[str, Any]:
-    """Measure one patient: rows for patients.csv and slices.csv, and pixel counts."""
+def measure(scan: Scan, views: Views, prediction: Prediction) -> dict[str, Any]:
+    """Measure one patient.
+
+    Args:
+        scan: scan with its reference mask.
+        views: calibrated outputs of both stages for it.
+        prediction: decision about it.
+
+    Returns:
+        patients: rows of patients.csv, one per gate ("on", "off", "unprocessed"); slices: rows of slices.csv; pixels:
+        the arrays of a `PixelCalibration` as lists.
+    """
     assert scan.mask is not None
-    masks = {"on": found.mask, "off": found.ungated, "unprocessed": found.unprocessed}
+    masks = {"on": prediction.mask, "off": prediction.ungated, "unprocessed": prediction.unprocessed}
     scores: dict[str, Any] = {}
     for gate, mask in masks.items():
         # If processing removed nothing, both masks have the same scores.
         same = [other for other in scores if np.array_equal(mask, masks[other])]
         scores[gate] = scores[same[0]] if same else patient_scores(scan.mask, mask, scan.spacing)
-    pixels = PixelCalibration.of(seen.mask_probability, scan.mask)
+    pixels = PixelCalibration.of(views.mask_probability, scan.mask)
     return {
         "patients": [
-            {"patient": scan.patient, "gate": gate, "doubt": found.doubt, **of_gate} for gate, of_gate in scores.items()
+            {"patient": scan.patient, "gate": gate, "doubt": prediction.doubt, **of_gate}
+            for gate, of_gate in scores.items()
         ],
         "slices": [
             {
@@ -51,7 +62,7 @@ def measure(scan: Scan, seen: Views, found: Prediction) -> dict[str, Any]:
                 "doubt": float(doubt),
             }
             for number, (truth, p, doubt) in enumerate(
-                zip(scan.mask, found.tumor_probability, found.slice_doubt, strict=True), start=1
+                zip(scan.mask, prediction.tumor_probability, prediction.slice_doubt, strict=True), start=1
             )
         ],
         "pixels": {name: values.tolist() for name, values in vars(pixels).items()},
@@ -82,13 +93,13 @@ class EvaluatePatient(beam.DoFn):
         """Read, predict, measure and write one patient."""
         patient, sites = element
         files = [image_path("", patient).name, mask_path("", patient).name]
-        with Storage(self.scans).local(files) as near:
-            scan = read_scan(near, patient, next(iter(sites)))
-        seen, found = self.predict(scan)
+        with Storage(self.scans).local(files) as local_copy:
+            scan = read_scan(local_copy, patient, next(iter(sites)))
+        views, prediction = self.predict(scan)
         with tempfile.TemporaryDirectory(prefix="glioflow-evaluate-") as folder:
             mask_file, record = mask_path(folder, patient), Path(folder, f"{patient}.json")
-            write_mask(mask_file, found.mask, scan.affine)
-            record.write_text(json.dumps(measure(scan, seen, found)), encoding="utf-8")
+            write_mask(mask_file, prediction.mask, scan.affine)
+            record.write_text(json.dumps(measure(scan, views, prediction)), encoding="utf-8")
             for file in (mask_file, record):
                 Storage(self.folder).put(file, file.name)
 
@@ -106,15 +117,20 @@ def evaluate(
 
     Args:
         layered: folder written by assemble.
+        scans: folder of the scans from ingest, with their reference masks.
+        splits: table of the splits.
         folder: output folder: `<patient>_mask.nii.gz`, patients.csv (scores, three rows per patient: stage 1's gate on,
             off, and on without 3-D processing), slices.csv (one row per slice) and pixels.json (counts by probability).
         beam_args, storage: see `components.convert.stage`.
+
+    Raises:
+        UserError: the table of splits or the model is missing or damaged.
     """
     table = read_splits(splits).query("split == 'test'")
     with atomic_folder(folder) as part:
         inputs = {"layered": Path(layered), "scans": Path(scans)}
-        with reachable(inputs, part, storage, "evaluate") as (near, target):
-            worker = EvaluatePatient(near["layered"], near["scans"], target)
+        with worker_paths(inputs, part, storage, "evaluate") as (sources, target):
+            worker = EvaluatePatient(sources["layered"], sources["scans"], target)
             run_pipeline(list(zip(table["patient"], table["site"], strict=True)), worker, beam_args)
         _gather(part, sorted(table["patient"]))
 

@@ -16,7 +16,7 @@ from components.metrics.clusters import cluster_interval
 from components.metrics.intervals import interval
 from components.metrics.patient_summary import summarise_patients
 from components.metrics.pixel_calibration import read_pixels
-from components.metrics.referral import catches, refer_list
+from components.metrics.referral import count_caught_errors, refer_list
 from components.metrics.risk import aurc, risk_coverage
 from components.metrics.slice_scores import auroc, by_patient, classifier_scores, summarise_slices
 
@@ -155,7 +155,7 @@ def _doubt(patients: pd.DataFrame, threshold: float) -> dict[str, Any]:
         "refer_at_doubt": threshold,
         "refer_patients": int((~(patients["doubt"] < threshold)).sum()),
         "bad_below_volume_dice": BAD,
-        **vars(catches(referred, {name for name, value in score.items() if value < BAD}, set(score))),
+        **vars(count_caught_errors(referred, {name for name, value in score.items() if value < BAD}, set(score))),
         **aurc(risk_coverage(with_tumor["doubt"].to_numpy(), with_tumor["volume_dice"].to_numpy())),
     }
 

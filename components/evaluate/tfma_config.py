@@ -10,7 +10,7 @@ from google.protobuf import text_format
 from components.common.params.decisions import Gate
 from components.evaluate.gate import Check
 
-# Every slice of the data that TFMA reports separately, beside the overall one.
+# Features by which TFMA slices the data, in addition to the overall slice.
 COHORTS = ("site", "missing_pre", "missing_post")
 
 

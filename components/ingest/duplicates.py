@@ -1,4 +1,4 @@
-"""Pictures shared by two persons."""
+"""Images shared by two persons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from components.scans.slice_checks import Rows
 
 
 class Duplicates:
-    """Finds pictures shared by two persons; keeps one hash per accepted slice."""
+    """Finds images shared by two persons; keeps one hash per accepted slice."""
 
     def __init__(self) -> None:
         self.seen: dict[str, tuple[str, str]] = {}
@@ -18,7 +18,7 @@ class Duplicates:
             self.seen.setdefault(row["pixel_hash"], (row["patient"], row["subject"]))
 
     def check(self, rows: Rows) -> list[Problem]:
-        """Compare one patient's rows with those remembered: at most one problem per patient with shared pictures."""
+        """Compare one patient's rows with those remembered: at most one problem per patient with shared images."""
         shared: dict[tuple[str, str], list[int]] = {}
         for row in rows:
             patient, subject = self.seen.get(row["pixel_hash"], ("", row["subject"]))
@@ -26,7 +26,7 @@ class Duplicates:
                 shared.setdefault((row["patient"], patient), []).append(row["slice"])
         return [
             Problem(
-                "duplicate_patient", patient, patient, f"slice {numbers(found)} has the pixels of a slice of {other}"
+                "duplicate_patient", patient, patient, f"slice {numbers(found)} has the same pixels as one of {other}"
             )
             for (patient, other), found in shared.items()
         ]

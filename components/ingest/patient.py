@@ -1,4 +1,4 @@
-"""Read and check examinations one by one, using all available processes."""
+"""Read and check patients, in worker processes if there are several."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from components.sources.review_table import Reviewed
 
 @dataclass(frozen=True)
 class PatientCheck:
-    """Result of one patient's examination: manifest rows (none if no scan could be built) and problems."""
+    """Result of reading and checking one patient: manifest rows (none if no scan could be built) and problems."""
 
     patient: str
     rows: list[dict[str, object]]
@@ -48,7 +48,16 @@ def read_and_check(
 
 
 def check_all(job: Callable[[str], PatientCheck], names: list[str], workers: int | None) -> Iterator[PatientCheck]:
-    """Yield the results in the order of the names; `workers` None uses one per processor, 1 stays in this process."""
+    """Yield the results in the order of the names.
+
+    Args:
+        job: function of a patient's name.
+        names: names of the patients.
+        workers: number of worker processes; None for one per processor, 1 to stay in this process.
+
+    Raises:
+        UserError: a worker was killed.
+    """
     count = min(workers or len(os.sched_getaffinity(0)), len(names))
     if count <= 1:
         yield from map(job, names)

@@ -23,8 +23,8 @@ from components.sources.reading import Options
 SHOWN = 20  # problems shown on the screen; the table has all
 
 
-def spread(names: list[str], count: int | None) -> list[str]:
-    """Pick `count` of the sorted names at even distances, so that every site is represented; None picks all."""
+def evenly_spaced(names: list[str], count: int | None) -> list[str]:
+    """Pick `count` of the sorted names, evenly spaced so that every site is represented; None picks all."""
     if count is None or count >= len(names):
         return names
     return [names[i * len(names) // count] for i in range(count)]
@@ -51,14 +51,15 @@ def ingest(
         policy: action for each kind of problem: "refuse" the source, "quarantine" (leave the patient out), or "warn". A
             patient without a usable scan is left out in any case.
         options: size and spacing of the slices.
-        patients: number of patients to take, see `spread`; None takes all.
+        patients: number of patients to take, see `evenly_spaced`; None takes all.
         workers: processes that read and write; None uses one per processor. The output does not depend on it.
 
     Raises:
-        UserError: the source is refused; all problems are printed and listed in `table`.
+        UserError: the source is refused, or fewer than 3 patients are usable; `table` lists all problems, and the first
+            20 are printed.
     """
     with atomic_file(manifest) as sheet, open_source(address) as source, atomic_folder(scans) as part:
-        names = spread(source.patients, patients)
+        names = evenly_spaced(source.patients, patients)
         found = [(problem, policy[problem.kind]) for problem in source.problems]
         duplicates, taken = Duplicates(), []
         job = partial(read_and_check, source=source, options=options or Options(), folder=part)

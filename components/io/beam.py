@@ -19,12 +19,12 @@ from components.io.storage import Storage, walk
 
 
 def run_pipeline(work: Sequence[tuple[Any, Any]], worker: beam.DoFn, beam_args: list[str]) -> None:
-    """Group `work` by key and pass each group, `(key, values)`, to the worker; raises what `job` raises."""
-    with job(beam_args) as pipeline:
+    """Group `work` by key and pass each group, `(key, values)`, to the worker; raises what `empty_pipeline` raises."""
+    with empty_pipeline(beam_args) as pipeline:
         _ = pipeline | "Work" >> beam.Create(work) | "ByKey" >> beam.GroupByKey() | "Do" >> beam.ParDo(worker)
 
 
-def job(beam_args: list[str]) -> beam.Pipeline:
+def empty_pipeline(beam_args: list[str]) -> beam.Pipeline:
     """Return an empty pipeline that runs when its `with` block ends.
 
     Raises:
@@ -57,7 +57,7 @@ def _wrong(reason: str) -> UserError:
 
 
 @contextmanager
-def reachable(
+def worker_paths(
     inputs: Mapping[str, Path], folder: Path, storage: str | None, name: str
 ) -> Iterator[tuple[dict[str, str], str]]:
     """Yield where the workers read the input folders and write: here, or in `storage`, with copies there and back.
@@ -79,8 +79,8 @@ def reachable(
             for file in bar(walk(path), desc=f"{kind} to storage", unit="file"):
                 target.put(Path(file), str(Path(file).relative_to(path)))
         yield {kind: f"{place}/{kind}" for kind in inputs}, outputs.address
-        with outputs.local(outputs.files) as near:
-            shutil.copytree(near, folder, dirs_exist_ok=True)
+        with outputs.local(outputs.files) as local_copy:
+            shutil.copytree(local_copy, folder, dirs_exist_ok=True)
     finally:
         if Storage(place).fs.exists(Storage(place).root):
             Storage(place).remove()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _job: Callable[[Any], Any]  # in a worker process: the function applied to each item
 
 
@@ -38,33 +38,33 @@ def _work(*items: Any) -> Any:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Block signals to stop in processes that start within the block; those end with this one."""
+def _stop_signals_blocked() -> Iterator[None]:
+    """Block stop signals in processes started within the block; those processes exit with this one."""
     resource_tracker.ensure_running()  # which unblocks them as it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class OtherProcess:
+class WorkerProcess:
     """A function that runs in another process, which is restarted if a call kills it.
 
-    Signals to stop don't reach that process, so that a call under way ends well; it ends with this one.
+    Stop signals are blocked in that process, so that a running call can finish; it exits with this one.
 
     Args:
         job: picklable function.
-        lost: function of the same arguments that gives the result for a call that killed the process.
+        on_crash: function of the same arguments that gives the result for a call that killed the process.
     """
 
-    def __init__(self, job: Callable[..., Any], lost: Callable[..., Any]) -> None:
-        self.job, self.lost = job, lost
+    def __init__(self, job: Callable[..., Any], on_crash: Callable[..., Any]) -> None:
+        self.job, self.on_crash = job, on_crash
         self.pool: ProcessPoolExecutor | None = None
 
     def __call__(self, *arguments: Any) -> Any:
         """Call the function there."""
-        with _deaf():
+        with _stop_signals_blocked():
             if self.pool is None:
                 spawn = multiprocessing.get_context("spawn")
                 self.pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_start, initargs=(self.job,))
@@ -73,7 +73,7 @@ class OtherProcess:
             return done.result()
         except BrokenProcessPool:
             self.close()
-            return self.lost(*arguments)
+            return self.on_crash(*arguments)
 
     def close(self) -> None:
         """End the other process."""
@@ -83,27 +83,27 @@ class OtherProcess:
 
 
 def in_order(
-    job: Callable[[Any], Any], items: Sequence[Any], workers: int, lost: Callable[[Any], Any] | None = None
+    job: Callable[[Any], Any], items: Sequence[Any], workers: int, on_crash: Callable[[Any], Any] | None = None
 ) -> Generator[Any, None, None]:
     """Yield `job(item)` for all items, in their order; a consumer that may stop early closes the generator.
 
-    Only this process handles signals to stop: its workers end with it.
+    Only this process handles stop signals; its workers end with it.
 
     Args:
         job: picklable function of an item.
         workers: number of processes, 1 or more. At most one more result than that is computed ahead of the consumer, so
             memory does not grow with the number of items.
-        lost: function that gives the result for an item whose process died, e.g. because a decoder crashed.
+        on_crash: function that gives the result for an item whose process died, e.g. because a decoder crashed.
 
     Raises:
-        BrokenProcessPool: a process died, and there is no `lost`.
+        BrokenProcessPool: a process died, and there is no `on_crash`.
     """
     left = deque(items)
     while left:
-        yield from _with_pool(job, left, workers, lost is None)
+        yield from _with_pool(job, left, workers, on_crash is None)
         if left:  # the first of them broke the pool
-            assert lost is not None
-            yield lost(left.popleft())
+            assert on_crash is not None
+            yield on_crash(left.popleft())
 
 
 def _with_pool(job: Callable[[Any], Any], left: deque, workers: int, strict: bool) -> Iterator[Any]:
@@ -114,7 +114,7 @@ def _with_pool(job: Callable[[Any], Any], left: deque, workers: int, strict: boo
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start, initargs=(job,)) as pool:
         try:
             while left:
-                with _deaf():
+                with _stop_signals_blocked():
                     while len(ahead) < min(workers + 1, len(left)):
                         ahead.append(pool.submit(_work, left[len(ahead)]))
                 done = ahead.popleft().result()

@@ -16,8 +16,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from components.common import packages
-from components.common.errors import PassingError, UserError
-from components.common.faults import is_passing
+from components.common.errors import TransientError, UserError
+from components.common.faults import is_transient
 
 # It also logs the traceback of errors that it raises, which are reported in one line here.
 logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
@@ -85,7 +85,7 @@ class Storage:
         self.only = only
         # Other tools write to buckets too, so an earlier listing is never reused.
         if "://" in self.address:
-            with _in_one_line(self.address):
+            with _as_user_error(self.address):
                 self.fs, root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
         else:  # a path, even if fsspec would read more into it: "a::b", "file:a"
             here = self.address if os.path.lexists(self.address) else os.path.expanduser(self.address)  # noqa: PTH111
@@ -95,25 +95,25 @@ class Storage:
 
     def check(self) -> None:
         """Raise UserError if there is nothing at the address, or no access; lists and reads no contents."""
-        with _in_one_line(self.address):
+        with _as_user_error(self.address):
             self.fs.info(self.root)
 
     def put(self, file: Path, path: str) -> None:
         """Copy a local file to `path`, relative to the address."""
         if not self.remote:
             Path(self.root, path).parent.mkdir(parents=True, exist_ok=True)
-        with _in_one_line(self._place(path)):
+        with _as_user_error(self._place(path)):
             self.fs.put_file(str(file), f"{self.root}/{path}")
 
     def remove(self) -> None:
         """Delete everything below the address."""
-        with _in_one_line(self.address):
+        with _as_user_error(self.address):
             self.fs.rm(self.root, recursive=True)
 
     @cached_property
     def files(self) -> list[str]:
         """Relative paths of all files, sorted; raises UserError if the address is missing or inaccessible."""
-        with _in_one_line(self.address):
+        with _as_user_error(self.address):
             place = f"{self.root}/{self.only}" if self.only else self.root
             if self.only and self.fs.isfile(place):
                 found = [place]
@@ -140,7 +140,7 @@ class Storage:
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading bytes; raises UserError if that isn't possible."""
-        with _in_one_line(self._place(path)):
+        with _as_user_error(self._place(path)):
             return self.fs.open(f"{self.root}/{path}", "rb")
 
     @contextmanager
@@ -152,7 +152,7 @@ class Storage:
         with tempfile.TemporaryDirectory(prefix="glioflow-fetched-") as folder:
             for path in paths:  # one by one: in a bulk download, others would still be writing after one fails
                 target = Path(folder) / path
-                with _in_one_line(self._place(path)):
+                with _as_user_error(self._place(path)):
                     target.parent.mkdir(parents=True, exist_ok=True)
                     self.fs.get_file(f"{self.root}/{path}", str(target))
             yield Path(folder)
@@ -162,8 +162,8 @@ class Storage:
 
 
 @contextmanager
-def _in_one_line(place: str) -> Iterator[None]:
-    """Turn any error of a storage into a UserError about `place`; into a PassingError if it may pass."""
+def _as_user_error(place: str) -> Iterator[None]:
+    """Convert any storage error to a UserError about `place`, or to a TransientError if it may be transient."""
     try:
         yield
     except Exception as error:  # every storage has its own family of exceptions
@@ -171,6 +171,6 @@ def _in_one_line(place: str) -> Iterator[None]:
             raise UserError(f"{place}: not accessible: gcsfs {packages.remedy('gcsfs')}") from error
         missing = isinstance(error, FileNotFoundError)
         reason = "no such bucket or file" if missing else " ".join(str(error).split()) or type(error).__name__
-        if is_passing(error):
-            raise PassingError(f"{place}: does not answer ({reason}); this may pass, so start again later") from error
+        if is_transient(error):
+            raise TransientError(f"{place}: does not answer ({reason}); this may pass, so start again later") from error
         raise UserError(f"{place}: not accessible ({reason}); check the address and your access") from error

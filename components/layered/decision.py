@@ -42,12 +42,20 @@ class Prediction:
     slice_doubt: np.ndarray
 
 
-def calibrate(seen: Views, tumor_temperature: float, mask_temperature: float) -> Views:
-    """Apply the temperatures to uncalibrated outputs of the stages."""
+def calibrate(views: Views, tumor_temperature: float, mask_temperature: float) -> Views:
+    """Apply the temperatures to uncalibrated outputs of the stages.
+
+    Args:
+        views: uncalibrated outputs of both stages.
+        tumor_temperature, mask_temperature: temperatures of stage 1 and stage 2, above 0; 1 changes nothing.
+
+    Returns:
+        Calibrated outputs, of the same shapes.
+    """
     return Views(
-        apply_temperature(seen.tumor_probability, tumor_temperature),
-        apply_temperature(seen.mask_probability, mask_temperature),
-        None if seen.mirrored is None else apply_temperature(seen.mirrored, mask_temperature),
+        apply_temperature(views.tumor_probability, tumor_temperature),
+        apply_temperature(views.mask_probability, mask_temperature),
+        None if views.mirrored is None else apply_temperature(views.mirrored, mask_temperature),
     )
 
 
@@ -67,25 +75,31 @@ def uncalibrated(record: dict[str, Any]) -> dict[str, Any]:
     return record | moved | {f"{output}_temperature": 1.0 for output in outputs}
 
 
-def unprocessed(seen: Views, record: dict[str, Any]) -> np.ndarray:
+def unprocessed(views: Views, record: dict[str, Any]) -> np.ndarray:
     """Stage 2 on the slices that pass stage 1, before 3-D processing: bool [slices, height, width]."""
-    _, has_tumor = stage1(seen.tumor_probability, record)
-    return (seen.mask_probability >= record["mask_threshold"]) & has_tumor[:, None, None]
+    _, has_tumor = stage1(views.tumor_probability, record)
+    return (views.mask_probability >= record["mask_threshold"]) & has_tumor[:, None, None]
 
 
-def doubt(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> float:
-    """`Prediction.doubt` alone."""
-    return 1 - expected_dice(seen.mean, keep_components(unprocessed(seen, record), spacing, **record["processing"]))
+def doubt(views: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> float:
+    """Compute `Prediction.doubt` alone, 0..1; arguments as for `decide`."""
+    return 1 - expected_dice(views.mean, keep_components(unprocessed(views, record), spacing, **record["processing"]))
 
 
-def decide(seen: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> Prediction:
-    """Apply the thresholds and the processing of layered.json."""
-    probability, has_tumor = stage1(seen.tumor_probability, record)
-    predicted = seen.mask_probability >= record["mask_threshold"]
-    gated = unprocessed(seen, record)
+def decide(views: Views, spacing: tuple[float, float, float], record: dict[str, Any]) -> Prediction:
+    """Apply the thresholds and the processing of layered.json.
+
+    Args:
+        views: calibrated outputs of both stages for every slice of a scan.
+        spacing: millimetres between slices, rows and columns.
+        record: content of layered.json.
+    """
+    probability, has_tumor = stage1(views.tumor_probability, record)
+    predicted = views.mask_probability >= record["mask_threshold"]
+    gated = unprocessed(views, record)
     mask = keep_components(gated, spacing, **record["processing"])
     same = np.array_equal(predicted, gated)  # if stage 1 removes nothing, processing one of them is enough
-    mean = seen.mean
+    mean = views.mean
     p = np.clip(probability.astype(float), 1e-12, 1 - 1e-12)
     entropy = -(p * np.log2(p) + (1 - p) * np.log2(1 - p))
     of_mask = [1 - expected_dice(m, d) if d.any() else 0.0 for m, d in zip(mean, mask, strict=True)]

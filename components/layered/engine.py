@@ -23,7 +23,7 @@ class Engine(ABC):
         name: one of `components.common.layout.ENGINES`.
         stages: function that gives `tumor_probability` [batch] and `mask_probability` [batch, height, width],
             calibrated, of every slice.
-        maps: function that gives `mask_probability` alone; None if the model looks at the mirror image itself.
+        maps: function that gives `mask_probability` alone; None if the model sees the mirror image itself.
         serve: function that gives `tumor_probability`, `has_tumor` (bool [batch]) and `mask` (uint8 {0, 1} [batch,
             height, width], 0 where stage 1 says no).
     """

@@ -43,26 +43,27 @@ def _resampled(rows: np.ndarray, size: int, backwards: bool = False) -> np.ndarr
     return result
 
 
-def to_grid(images: np.ndarray, size: int, looks: int = 1) -> list[np.ndarray]:
-    """Resample slices and, for a second look, their left-right mirror images.
+def to_grid(images: np.ndarray, size: int, views: int = 1) -> list[np.ndarray]:
+    """Resample slices and, as a second view, their left-right mirror images.
 
     Args:
         images: uint8 [batch, height, width, channels].
-        looks: 1, or 2 with mirror images.
+        size: side length of the grid, pixels.
+        views: 1, or 2 with mirror images.
 
     Returns:
-        uint8 [batch, size, size, channels] for each look.
+        uint8 [batch, size, size, channels] for each view.
     """
     count, height, width, channels = images.shape
     if (height, width) == (size, size):
-        return [images, images[:, :, ::-1]][:looks]
-    grids = np.empty((looks, count, size, size, channels), np.uint8)
+        return [images, images[:, :, ::-1]][:views]
+    grids = np.empty((views, count, size, size, channels), np.uint8)
     for at, image in enumerate(images):  # one by one: each stays in the processor's cache
         columns = _resampled(image.reshape(height, -1), size).reshape(size, width, channels).swapaxes(0, 1)
         columns = np.ascontiguousarray(columns).reshape(width, -1)
-        for look in range(looks):
-            resized = _resampled(columns, size, backwards=look == 1)
-            grids[look, at] = np.rint(resized.clip(0, 255)).reshape(size, size, channels).swapaxes(0, 1)
+        for view in range(views):
+            resized = _resampled(columns, size, backwards=view == 1)
+            grids[view, at] = np.rint(resized.clip(0, 255)).reshape(size, size, channels).swapaxes(0, 1)
     return list(grids)
 
 

@@ -13,36 +13,39 @@ CHUNK = 4  # slices that a thread resamples before it takes others
 
 
 class Grids:
-    """Slices on the networks' grids, each resampled once for both, and mirrored, too, if a model looks twice.
+    """Slices on the networks' grids, each resampled once for both; with a second view, their mirror images, too.
 
     Args:
         images: uint8 [slices, height, width, channels].
         stacked: whether neighbours lie along the channels already; else they are the slices before and after.
+        sizes: side lengths of the networks' grids, pixels.
+        mirror: whether the left-right mirror image of every slice is a second view.
         pool: threads that share the work.
     """
 
     def __init__(
         self, images: np.ndarray, stacked: bool, sizes: set[int], mirror: bool, pool: ThreadPoolExecutor
     ) -> None:
-        self.stacked, self.looks = stacked, 2 if mirror else 1
+        self.stacked, self.views = stacked, 2 if mirror else 1
         chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
 
         def resampled(size: int) -> list[np.ndarray]:
-            parts = pool.map(lambda some: to_grid(some, size, self.looks), chunks)
-            return [np.concatenate(look) for look in zip(*parts, strict=True)]
+            parts = pool.map(lambda some: to_grid(some, size, self.views), chunks)
+            return [np.concatenate(view) for view in zip(*parts, strict=True)]
 
         self.grids = {size: resampled(size) for size in sizes}
 
     def of(self, size: int, channels: int, at: np.ndarray) -> np.ndarray:
-        """Some slices on a grid, uint8 [looks x len(at), size, size, channels]; the mirrored ones come last.
+        """Return some slices on a grid, uint8 [views x len(at), size, size, channels]; the mirrored ones come last.
 
         Args:
+            size: side length of the grid, one of `sizes`.
             channels: 3, or more for a network that sees neighbours.
-            at: numbers of the slices.
+            at: indices of the slices.
         """
-        return np.concatenate([self._look(look, channels, at) for look in self.grids[size]])
+        return np.concatenate([self._view(view, channels, at) for view in self.grids[size]])
 
-    def _look(self, grid: np.ndarray, channels: int, at: np.ndarray) -> np.ndarray:
+    def _view(self, grid: np.ndarray, channels: int, at: np.ndarray) -> np.ndarray:
         if self.stacked:
             beside = (grid.shape[-1] - channels) // 2  # a network that sees fewer neighbours takes the middle
             return grid[at][..., beside : beside + channels]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from components.common.errors import UserError
-from components.common.held_stderr import without
+from components.common.held_stderr import filtered_stderr
 from components.layered.decision import threshold_before_calibration
 from components.layered.engine import Engine, ModelFailedError
 from components.layered.grid import from_grid
@@ -24,13 +24,15 @@ from components.layered.smoothing import stage1
 from components.metrics.temperature import apply_temperature
 from components.scans.scan import Scan
 
-UNASKED = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate")
+XNNPACK_NOTICE = re.compile(rb"INFO: Created TensorFlow Lite XNNPACK delegate")
 
 
 class LiteRTEngine(Engine):
     """Runs the LiteRT files of a layered model.
 
     Args:
+        folder: folder of the model.
+        record: content of its layered.json.
         workers: number of threads that run slices side by side, each with interpreters of its own; by default one for
             each processor.
         threads: number of threads within each interpreter; `benchmarks/inference.py` compares.
@@ -50,7 +52,7 @@ class LiteRTEngine(Engine):
         try:
             files = read_litert(folder, record)
             networks = {name: Network(data, threads, name == "segmenter") for name, data in files.items()}
-            with without(UNASKED):
+            with filtered_stderr(XNNPACK_NOTICE):
                 list(self.pool.map(Network.prepared, networks.values()))
         except (ValueError, RuntimeError, TypeError) as error:  # nonsense, or an operation that this release lacks
             raise UserError(
@@ -65,20 +67,24 @@ class LiteRTEngine(Engine):
     def _grids(self, images: np.ndarray, stacked: bool = True) -> Grids:
         return Grids(images, stacked, self.sizes, self.mirror, self.pool)
 
-    def _each(
+    def _run(
         self, network: Network, grids: Grids, at: np.ndarray, use: Callable[[np.ndarray], np.ndarray]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Run a network on the slices `at`, in all threads; yields indices and what `use` makes of the mean look."""
+        """Run a network on the slices `at`, in all threads.
+
+        Yields:
+            Indices of some slices, and what `use` makes of the network's output for them, the mean of both views.
+        """
 
         def run(some: np.ndarray) -> np.ndarray:
-            said = network(grids.of(network.size, network.channels, some))
-            if grids.looks == 2:
-                straight, mirrored = np.split(said, 2)
-                said = (straight + (mirrored[:, :, ::-1] if mirrored.ndim == 4 else mirrored)) / 2
-            return use(said[..., 0])
+            outputs = network(grids.of(network.size, network.channels, some))
+            if grids.views == 2:
+                straight, mirrored = np.split(outputs, 2)
+                outputs = (straight + (mirrored[:, :, ::-1] if mirrored.ndim == 4 else mirrored)) / 2
+            return use(outputs[..., 0])
 
-        few = max(1, network.batch // grids.looks)  # what a file takes at once, so that all threads end together
-        chunks = [at[start : start + few] for start in range(0, len(at), few)]
+        chunk_size = max(1, network.batch // grids.views)  # what a file takes at once, so that all threads end together
+        chunks = [at[start : start + chunk_size] for start in range(0, len(at), chunk_size)]
         try:
             yield from zip(chunks, self.pool.map(run, chunks), strict=True)
         except (ValueError, RuntimeError) as error:
@@ -87,8 +93,8 @@ class LiteRTEngine(Engine):
     def _tumors(self, grids: Grids, count: int) -> np.ndarray:
         """Calibrated probability of every slice, float32 [count]."""
         temperature = self.record.get("tumor_temperature", 1.0)
-        said = [values for _, values in self._each(self.classifier, grids, np.arange(count), lambda values: values)]
-        return apply_temperature(np.concatenate(said), temperature).astype(np.float32)
+        outputs = [values for _, values in self._run(self.classifier, grids, np.arange(count), lambda values: values)]
+        return apply_temperature(np.concatenate(outputs), temperature).astype(np.float32)
 
     def _calibrated_maps(self, grids: Grids, shape: tuple[int, ...]) -> np.ndarray:
         """Calibrated probability of every pixel, float32 [slices, height, width]."""
@@ -97,7 +103,7 @@ class LiteRTEngine(Engine):
         def use(maps: np.ndarray) -> np.ndarray:
             return apply_temperature(from_grid(maps, *shape[1:3]), temperature).astype(np.float32)
 
-        return np.concatenate([maps for _, maps in self._each(self.segmenter, grids, np.arange(shape[0]), use)])
+        return np.concatenate([maps for _, maps in self._run(self.segmenter, grids, np.arange(shape[0]), use)])
 
     def _maps(self, slices: np.ndarray) -> dict[str, np.ndarray]:
         return {"mask_probability": self._calibrated_maps(self._grids(slices), slices.shape)}
@@ -114,14 +120,14 @@ class LiteRTEngine(Engine):
         """See `Engine.serve`."""
         grids = self._grids(slices)
         probability = self._tumors(grids, len(slices))
-        return self._drawn(grids, slices.shape, probability, probability >= self.record["tumor_threshold"])
+        return self._segment(grids, slices.shape, probability, probability >= self.record["tumor_threshold"])
 
     def detect(self, scan: Scan) -> dict[str, np.ndarray]:
         """See `Engine.detect`."""
         grids = self._grids(scan.image, stacked=False)
-        return self._drawn(grids, scan.image.shape, *stage1(self._tumors(grids, len(scan.image)), self.record))
+        return self._segment(grids, scan.image.shape, *stage1(self._tumors(grids, len(scan.image)), self.record))
 
-    def _drawn(
+    def _segment(
         self, grids: Grids, shape: tuple[int, ...], probability: np.ndarray, has_tumor: np.ndarray
     ) -> dict[str, np.ndarray]:
         """Run stage 2 on the slices that pass stage 1."""
@@ -130,6 +136,6 @@ class LiteRTEngine(Engine):
         def use(maps: np.ndarray) -> np.ndarray:
             return from_grid(maps, *shape[1:3]) >= threshold
 
-        for at, drawn in self._each(self.segmenter, grids, np.flatnonzero(has_tumor), use):
-            mask[at] = drawn
+        for at, pixels in self._run(self.segmenter, grids, np.flatnonzero(has_tumor), use):
+            mask[at] = pixels
         return {"tumor_probability": probability, "has_tumor": has_tumor, "mask": mask}

@@ -1,4 +1,4 @@
-"""The LiteRT files of a layered model: in its record by size and hash, and checked before anything runs them."""
+"""The LiteRT files of a layered model: recorded by size and hash in layered.json, and verified before they are run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def described(files: dict[str, bytes]) -> dict[str, Any]:
 
 
 def has_litert(folder: str | Path, record: dict[str, Any]) -> bool:
-    """Tell whether a layered model has, or by its record should have, LiteRT files; older versions have none."""
+    """Return whether a layered model has, or by its record should have, LiteRT files; older versions have none."""
     return ENTRY in record or any((saved_model(folder) / file).exists() for file in LITERT.values())
 
 

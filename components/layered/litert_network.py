@@ -21,14 +21,14 @@ class Network:
     """
 
     def __init__(self, data: bytes, threads: int, maps: bool) -> None:
-        self.data, self.threads, self.own = data, threads, threading.local()
+        self.data, self.threads, self.local = data, threads, threading.local()
         interpreter = self._interpreter()
-        (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
-        self.batch, height, self.size, self.channels = (int(side) for side in taken["shape"])
+        (input_,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self.batch, height, self.size, self.channels = (int(side) for side in input_["shape"])
         expected = [self.batch, *([self.size, self.size] if maps else []), 1]
-        if taken["dtype"] != np.uint8 or height != self.size or list(given["shape"]) != expected:
+        if input_["dtype"] != np.uint8 or height != self.size or list(output["shape"]) != expected:
             raise ValueError("not a network of this kind")
-        self.taken, self.given = taken["index"], given["index"]
+        self.input_, self.output = input_["index"], output["index"]
 
     def _interpreter(self) -> Any:
         from ai_edge_litert.interpreter import Interpreter
@@ -37,21 +37,21 @@ class Network:
 
     def prepared(self) -> Any:
         """Return this thread's interpreter, with its memory allocated."""
-        if not hasattr(self.own, "interpreter"):
+        if not hasattr(self.local, "interpreter"):
             interpreter = self._interpreter()
             interpreter.allocate_tensors()
-            self.own.interpreter = interpreter
-        return self.own.interpreter
+            self.local.interpreter = interpreter
+        return self.local.interpreter
 
     def __call__(self, slices: np.ndarray) -> np.ndarray:
         """Run the network on slices on its grid, uint8 [n, size, size, channels]; float32 [n, ..., 1]."""
         interpreter, results = self.prepared(), []
         for start in range(0, len(slices), self.batch):
             batch = slices[start : start + self.batch]
-            lacking = self.batch - len(batch)
+            missing = self.batch - len(batch)
             interpreter.set_tensor(
-                self.taken, np.concatenate([batch, batch[:1].repeat(lacking, 0)]) if lacking else batch
+                self.input_, np.concatenate([batch, batch[:1].repeat(missing, 0)]) if missing else batch
             )
             interpreter.invoke()
-            results.append(interpreter.get_tensor(self.given)[: len(batch)])
+            results.append(interpreter.get_tensor(self.output)[: len(batch)])
         return np.concatenate(results)

@@ -17,6 +17,7 @@ class Predictor:
     """A layered model loaded from its folder.
 
     Args:
+        folder: folder of the model.
         engine: "litert", which needs no TensorFlow, or "tensorflow"; by default LiteRT if the model has files for it,
             as all have but those of earlier versions.
 
@@ -30,13 +31,29 @@ class Predictor:
         self.stages, self.maps, self.serve = self.engine.stages, self.engine.maps, self.engine.serve
 
     def __call__(self, scan: Scan) -> tuple[Views, Prediction]:
-        """Run both stages on a scan and decide."""
-        seen = views(self.stages, self.maps, scan, self.record["neighbors"])
-        return seen, decide(seen, scan.spacing, self.record)
+        """Run both stages on a scan and decide.
+
+        Returns:
+            The calibrated outputs of both stages, and the decision.
+
+        Raises:
+            ModelFailedError: the model fails on a slice.
+        """
+        both = views(self.stages, self.maps, scan, self.record["neighbors"])
+        return both, decide(both, scan.spacing, self.record)
 
 
 def load_engine(folder: str | Path, record: dict, engine: str | None) -> Engine:
-    """Load the networks of a layered model; see `Predictor`."""
+    """Load the networks of a layered model.
+
+    Args:
+        folder: folder of the model.
+        record: content of its layered.json.
+        engine: see `Predictor`.
+
+    Raises:
+        UserError: the model is damaged, or lacks what the engine needs.
+    """
     light = has_litert(folder, record)
     if engine == "litert" and not light:
         raise UserError(f"{folder}: has no LiteRT files; assemble it again with this version, or leave --engine out")

@@ -16,9 +16,9 @@ from components.layered.record import stage1_threshold
 from components.metrics.temperature import apply_temperature, logits
 
 SIGMAS = (0.0, 0.5, 1.0, 1.5)  # standard deviations to choose from, in slices; the first changes nothing
-# What a slice may contribute at most, as a probability from either end: beyond it, the last bit of a float32 near 1,
-# which differs between runtimes, would reach the neighbouring slices.
-LEAST = 1e-3
+# Before they are averaged, probabilities are clipped to this and to 1 minus this: otherwise the last bit of a float32
+# near 1, which differs between runtimes, would affect the neighbouring slices.
+MIN_PROBABILITY = 1e-3
 
 
 def smoothed(probability: np.ndarray, sigma: float) -> np.ndarray:
@@ -29,7 +29,7 @@ def smoothed(probability: np.ndarray, sigma: float) -> np.ndarray:
     """
     if not sigma:
         return probability
-    alone = logits(np.clip(probability, LEAST, 1 - LEAST))
+    alone = logits(np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY))
     return expit(ndimage.gaussian_filter1d(alone, sigma, mode="nearest")).astype(np.float32)
 
 

@@ -69,12 +69,12 @@ class TensorFlowEngine(Engine):
         if "tumor_smoothing" not in self.record:
             return _joined([self.serve(batch) for batch in slices])
         # The graph doesn't know which slices are neighbours, so stage 2 runs on all.
-        found = _joined([self._drawn(batch) for batch in slices])
+        found = _joined([self._segment(batch) for batch in slices])
         probability, has_tumor = stage1(found["tumor_probability"], self.record)
         mask = found["mask"] * has_tumor[:, None, None]
         return {"tumor_probability": probability, "has_tumor": has_tumor, "mask": mask}
 
-    def _drawn(self, slices: np.ndarray) -> dict[str, np.ndarray]:
+    def _segment(self, slices: np.ndarray) -> dict[str, np.ndarray]:
         """Both stages on every slice: `tumor_probability`, and `mask` as uint8 {0, 1}."""
         found = self.stages(slices)
         mask = (found["mask_probability"] >= self.record["mask_threshold"]).astype(np.uint8)

@@ -40,6 +40,11 @@ def views(stages: Stages, maps: Stages | None, scan: Scan, neighbors: int) -> Vi
     Args:
         stages: function that gives `tumor_probability` and `mask_probability` of slices.
         maps: function that gives `mask_probability` alone; None if `stages` already sees the mirror image.
+        scan: scan of the patient.
+        neighbors: number of slices on either side that the functions get along the channels.
+
+    Raises:
+        ModelFailedError: the model fails on a slice.
     """
     probability, masks, mirrored = [], [], []
     for batch in scan.batches(neighbors=neighbors):

@@ -1,8 +1,8 @@
 """Does a probability mean what it says? Reliability tables, and the expected calibration error (ECE) from them.
 
 ECE is the mean distance between predicted probability and observed frequency over bins, weighted by the number of
-samples in each (Guo 2017, equation 3). Two traps: a model that always predicts the overall share of positives has an
-ECE of 0 and knows nothing, so read it with AUROC; and a perfectly calibrated one has an ECE above 0 on any finite
+samples in each (Guo 2017, equation 3). Two traps: a model that always predicts the overall proportion of positives has
+an ECE of 0 and knows nothing, so read it with AUROC; and a perfectly calibrated one has an ECE above 0 on any finite
 sample, see `ece_if_calibrated`.
 """
 
@@ -89,7 +89,7 @@ def bin_numbers(counted: Tally, bins: int, by: str) -> np.ndarray:
 def ece(table: pd.DataFrame) -> float | None:
     """Expected calibration error, 0..1, of a table of `reliability`; None if it has no rows.
 
-    A model that predicts 0 everywhere scores the share of positives: excellent on pixels, of which 1 % are tumour.
+    A model that predicts 0 everywhere scores the proportion of positives: excellent on pixels, of which 1 % are tumour.
     """
     if table.empty:
         return None

@@ -40,7 +40,7 @@ class Choice:
         patients: number of patients with a tumour in the reference; others say nothing about volume Dice.
         total: sum of their volume Dice [candidates].
         lost: number of them that score 0 [candidates].
-        squares: sum of the squares of what each candidate gains them over doing nothing [candidates].
+        squares: sum of their squared gains in volume Dice over no processing [candidates].
     """
 
     patients: int = 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from components.metrics.intervals import Interval, few
+from components.metrics.intervals import Interval, caveat
 
 
 def cluster_interval(
@@ -43,4 +43,4 @@ def cluster_interval(
     if value is None or len(drawn) < draws / 2:
         return Interval(value, None, None, len(names), "too few patients have both classes for an interval")
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(value, float(low), float(high), len(names), few(len(names)))
+    return Interval(value, float(low), float(high), len(names), caveat(len(names)))

@@ -28,7 +28,7 @@ STATISTICS: dict[str, Callable[..., Any]] = {
     "p10": lambda values, axis=None: np.percentile(values, 10, axis=axis),
 }
 DRAWS = 2000
-ENOUGH = 20
+MIN_PATIENTS = 20
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Interval:
 
     Attributes:
         value: the statistic of the sample; None without values.
-        low, high: ends of the 95 % interval; None below two patients.
+        low, high: ends of the 95 % interval; None if there is no interval, see `note`.
         patients: number of values.
         note: why there is no interval, or why to mistrust it; "" if there is nothing to note.
     """
@@ -57,6 +57,8 @@ def interval(
     Args:
         values: one finite number per patient; leave out patients without one.
         statistic: key of `STATISTICS`.
+        seed: seed of the bootstrap.
+        draws: number of resamples.
 
     Raises:
         ValueError: a value is not finite.
@@ -67,12 +69,22 @@ def interval(
     if len(numbers) < 2:
         value = float(numbers[0]) if len(numbers) else None
         return Interval(value, None, None, len(numbers), f"too few patients for an interval: {len(numbers)}")
-    low, high = ends(numbers, statistic, 0.95, seed, draws)
-    return Interval(float(STATISTICS[statistic](numbers)), low, high, len(numbers), few(len(numbers)))
+    low, high = bootstrap_interval(numbers, statistic, 0.95, seed, draws)
+    return Interval(float(STATISTICS[statistic](numbers)), low, high, len(numbers), caveat(len(numbers)))
 
 
-def ends(numbers: np.ndarray, statistic: str, level: float, seed: int, draws: int = DRAWS) -> tuple[float, float]:
-    """Ends of the two-sided interval that should cover the truth with probability `level`, from at least two values."""
+def bootstrap_interval(
+    numbers: np.ndarray, statistic: str, level: float, seed: int, draws: int = DRAWS
+) -> tuple[float, float]:
+    """Return the ends of a two-sided bootstrap interval that should cover the true statistic with probability `level`.
+
+    Args:
+        numbers: finite values, at least two.
+        statistic: key of `STATISTICS`; the mean gets the BCa interval, the others the percentile one.
+        level: 0..1.
+        seed: seed of the bootstrap.
+        draws: number of resamples.
+    """
     function = STATISTICS[statistic]
     methods = ("BCa", "percentile") if statistic == "mean" else ("percentile",)
     for method in methods:
@@ -93,6 +105,6 @@ def ends(numbers: np.ndarray, statistic: str, level: float, seed: int, draws: in
     return float(low), float(high)
 
 
-def few(patients: int) -> str:
-    """Caveat for an interval from this many patients; "" if they are enough."""
-    return f"only {patients} patients: the interval covers less than it says" if patients < ENOUGH else ""
+def caveat(patients: int) -> str:
+    """Return the caveat for an interval from this many patients; "" if they are at least `MIN_PATIENTS`."""
+    return f"only {patients} patients, so the interval covers less than 95 %" if patients < MIN_PATIENTS else ""

@@ -32,7 +32,7 @@ def patient_scores(reference: np.ndarray, prediction: np.ndarray, spacing: Spaci
 
     Args:
         reference, prediction: bool [slices, height, width].
-        spacing: millimetres between (slices, rows, columns). Pictures without a geometry (kaggle_3m) count as 1 mm per
+        spacing: millimetres between (slices, rows, columns). Images without a geometry (kaggle_3m) count as 1 mm per
             step, and their mm and ml are steps and thousands of voxels.
 
     Returns:

@@ -5,8 +5,8 @@ each patient's difference plus the margin could just as well have had the other 
 sign patterns whose mean is at least the observed one (Fisher 1935; exact up to 13 patients, else sampled with a seed).
 It assumes neither a normal distribution nor a large sample.
 
-No test sees what no patient shows. If the whole loss is one patient in forty whose Dice falls by 0.8, most samples of
-22 contain none, and half of them pass (13 % of those of 88) instead of 5 %: look at `worst`, too.
+The test can miss rare, large losses. If the whole loss comes from one patient in forty whose Dice falls by 0.8, most
+samples of 22 contain no such patient, and half of them pass instead of 5 % (13 % of samples of 88): check `worst`, too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from components.metrics.intervals import ends, few
+from components.metrics.intervals import bootstrap_interval, caveat
 
 # With 4 patients no result can reach 5 %: 2 ** -4 = 0.0625.
 FEWEST = 5
@@ -82,14 +82,14 @@ def paired_difference(
     if not np.isfinite(difference).all():
         raise ValueError("a score is not a finite number")
     count = len(difference)
-    low, high = ends(difference, "mean", 0.95, seed) if count > 1 else (None, None)
-    one_sided = ends(difference, "mean", 0.90, seed)[0] if count > 1 else None
+    low, high = bootstrap_interval(difference, "mean", 0.95, seed) if count > 1 else (None, None)
+    one_sided = bootstrap_interval(difference, "mean", 0.90, seed)[0] if count > 1 else None
     if count < FEWEST:
         p_value, test = None, "too few patients"
         note = f"too few patients: with {count}, no result can be told from chance at 5 %"
     else:
         p_value, test = sign_flip_p(difference + margin, seed), "exact" if count <= EXACT_UP_TO else "monte carlo"
-        note = few(count)
+        note = caveat(count)
     return Paired(
         patients=count,
         mean=float(difference.mean()) if count else None,

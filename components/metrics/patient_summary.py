@@ -26,8 +26,8 @@ def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, flo
     Returns:
         patients: all scored patients; tumor_patients: those with a tumour in the reference, over whom most of the other
             numbers are taken.
-        missed_patients: tumour patients of whose tumour nothing was predicted. alarmed_patients: patients without a
-        tumour in whom something was. lesions, and lesion_sensitivity, the share of them that was found;
+        missed_patients: tumour patients whose prediction does not touch the tumour. alarmed_patients: tumour-free
+        patients with a non-empty prediction. lesions, and lesion_sensitivity, the fraction of them that was found;
         false_lesions_per_patient; smallest_found_ml and largest_missed_ml of all patients (see `lesions`).
         volume_dice_mean, _median, _p10, each with _low95 and _high95 (see `intervals`), and volume_dice_floor, 0.
         volume_dice_note: why not to trust those intervals; "" if they are sound.

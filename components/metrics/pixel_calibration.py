@@ -18,12 +18,12 @@ from components.common.layout import PIXELS
 from components.metrics.calibration import BINS, Tally, ece, table_of
 from components.metrics.temperature import SMALLEST, logits, temperature
 
-FINE = 1000
+FINE_BINS = 1000  # bins of equal width in log odds
 _EDGE = float(logits(1 - SMALLEST))
 
 
 def _zeros() -> np.ndarray:
-    return np.zeros(FINE)
+    return np.zeros(FINE_BINS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class PixelCalibration:
     """Pixels counted by probability; `+` merges two, in any order, up to rounding in `predicted`.
 
     Attributes:
-        count: pixels in each of `FINE` bins of log odds, -16.1 to 16.1.
+        count: pixels in each of `FINE_BINS` bins of log odds, -16.1 to 16.1.
         positives: those of them that are tumour in the reference.
         predicted: sum of their predicted probabilities, so that a bin's mean is exact.
     """
@@ -42,15 +42,23 @@ class PixelCalibration:
 
     @classmethod
     def of(cls, probabilities: np.ndarray, reference: np.ndarray) -> PixelCalibration:
-        """Count a patient's pixels: probabilities 0..1 and a bool reference, of the same shape."""
+        """Count a patient's pixels.
+
+        Args:
+            probabilities: 0..1, of any shape.
+            reference: bool, of the same shape.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
         if probabilities.shape != reference.shape:
             raise ValueError(f"probabilities {probabilities.shape} and reference {reference.shape} differ in shape")
         flat = np.asarray(probabilities, float).ravel()
-        place = np.clip(((logits(flat) + _EDGE) * (FINE / (2 * _EDGE))).astype(np.int64), 0, FINE - 1)
+        place = np.clip(((logits(flat) + _EDGE) * (FINE_BINS / (2 * _EDGE))).astype(np.int64), 0, FINE_BINS - 1)
         return cls(
-            np.bincount(place, minlength=FINE).astype(float),
-            np.bincount(place[reference.ravel()], minlength=FINE).astype(float),
-            np.bincount(place, flat, FINE),
+            np.bincount(place, minlength=FINE_BINS).astype(float),
+            np.bincount(place[reference.ravel()], minlength=FINE_BINS).astype(float),
+            np.bincount(place, flat, FINE_BINS),
         )
 
     def __add__(self, other: PixelCalibration) -> PixelCalibration:
@@ -92,5 +100,12 @@ class PixelCalibration:
 
 
 def read_pixels(predictions: str | Path) -> PixelCalibration:
-    """Read the counts of the test patients' pixels by probability."""
+    """Read the counts of the test patients' pixels by probability: pixels.json, arrays [FINE_BINS].
+
+    Args:
+        predictions: folder written by `evaluate`.
+
+    Raises:
+        UserError: the file does not exist yet.
+    """
     return PixelCalibration(**{name: np.array(v) for name, v in read_json(Path(predictions) / PIXELS).items()})

@@ -21,13 +21,13 @@ def refer_list(doubt: Mapping[str, float], threshold: float) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Catch:
-    """How many of the errors a refer list contains.
+class ReferralYield:
+    """How many of the errors a refer list catches.
 
     Attributes:
         patients, referred, errors, caught: counts.
         share: caught / errors, 0..1; None without errors.
-        chance: share that a random list of that length would catch on average, referred / patients; None without
+        chance: fraction that a random list of that length would catch on average, referred / patients; None without
             patients.
         p_value: probability that a random list of that length catches as many or more (hypergeometric, exact); None
             without errors.
@@ -42,8 +42,11 @@ class Catch:
     p_value: float | None
 
 
-def catches(referred: Collection[str], errors: Collection[str], patients: Collection[str]) -> Catch:
+def count_caught_errors(referred: Collection[str], errors: Collection[str], patients: Collection[str]) -> ReferralYield:
     """Count the errors among the referred patients, and compare with chance.
+
+    Args:
+        referred, errors, patients: names; the first two are subsets of the third.
 
     Raises:
         ValueError: a referred patient or an error is not one of the patients.
@@ -53,7 +56,7 @@ def catches(referred: Collection[str], errors: Collection[str], patients: Collec
         raise ValueError("referred patients and errors must be among the patients")
     caught = len(listed & wrong)
     p_value = float(stats.hypergeom.sf(caught - 1, len(everyone), len(wrong), len(listed))) if wrong else None
-    return Catch(
+    return ReferralYield(
         patients=len(everyone),
         referred=len(listed),
         errors=len(wrong),

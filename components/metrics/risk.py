@@ -47,9 +47,9 @@ def aurc(curve: pd.DataFrame) -> dict[str, float | None]:
     """Areas under the curves of `risk_coverage`: means over its rows.
 
     Returns:
-        aurc, aurc_random (its floor), aurc_oracle (the least possible), each 0..1; gain: share of the way from random
-        to oracle, 1 at the oracle, 0 at chance, below 0 if doubt misleads; None if all Dice are equal. All None without
-        patients.
+        aurc, aurc_random (its floor), aurc_oracle (the least possible), each 0..1; gain: fraction of the way from
+        random to oracle, 1 at the oracle, 0 at chance, below 0 if doubt misleads; None if all Dice are equal. All None
+        without patients.
     """
     if curve.empty:
         return dict.fromkeys(("aurc", "aurc_random", "aurc_oracle", "gain"))

@@ -19,9 +19,9 @@ def classifier_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: 
         threshold: lowest probability that counts as positive.
 
     Returns:
-        auroc (floor 0.5), pr_auc (average precision; floor: share of positives), sensitivity and specificity at the
-        threshold, sensitivity at 95 % specificity; None if a class that it needs is missing. ece (15 bins of equal
-        mass; floor: share of positives) and ece_if_calibrated, what chance alone would give; None without slices.
+        auroc (floor 0.5), pr_auc (average precision; floor: proportion of positives), sensitivity and specificity at
+        the threshold, sensitivity at 95 % specificity; None if a class that it needs is missing. ece (15 bins of equal
+        mass; floor: proportion of positives) and ece_if_calibrated, what chance alone would give; None without slices.
     """
     labels, positive = np.asarray(labels, bool), np.asarray(probabilities) >= threshold
     both = bool(labels.any() and not labels.all())
@@ -45,8 +45,8 @@ def classifier_scores(labels: np.ndarray, probabilities: np.ndarray, threshold: 
 def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
     """Area under the ROC curve, 0..1, chance 0.5; None if one of the two classes is missing.
 
-    Computed from ranks (Mann & Whitney 1947), fast enough for a thousand bootstrap draws: the share of pairs of a slice
-    with tumour and one without in which the former has the higher probability, ties counting half.
+    Computed from ranks (Mann & Whitney 1947), fast enough for a thousand bootstrap draws: the fraction of pairs of a
+    slice with tumour and one without in which the former has the higher probability, ties counting half.
     """
     with_tumor = np.asarray(labels, bool)
     positive, negative = int(with_tumor.sum()), int((~with_tumor).sum())

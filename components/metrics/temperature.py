@@ -2,7 +2,7 @@
 
 A logit is divided by T: above 1 softens, below 1 sharpens, and 0.5 stays 0.5 (Guo 2017, arXiv 1706.04599, section 4.2).
 The order of probabilities stays, so AUROC does too, and a threshold t moves to `apply_temperature(t, T)`. One number
-can't correct a wrong share of positives.
+can't correct a wrong proportion of positives.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Prediction: an approved model on scans without masks, from files to tables, masks and pictures."""
+"""Prediction: an approved model on scans without masks, from files to tables, masks and overlays."""

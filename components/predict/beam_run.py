@@ -11,7 +11,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from components.io.beam import job, reachable
+from components.io.beam import empty_pipeline, worker_paths
 from components.io.storage import Storage
 from components.layered.record import read_record
 from components.predict import local_run
@@ -65,14 +65,17 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
     ) -> Iterable[str]:
         """Predict and write; yields the patients' names."""
         for number, reading in batch:
-            with tempfile.TemporaryDirectory(prefix="glioflow-predict-") as near:
+            with tempfile.TemporaryDirectory(prefix="glioflow-predict-") as folder:
                 local_run.write(
-                    Path(near), self.sources[number], local_run.predict_patient(reading, model), overlays=self.overlays
+                    Path(folder),
+                    self.sources[number],
+                    local_run.predict_patient(reading, model),
+                    overlays=self.overlays,
                 )
                 target = Storage(self.folder)
                 # The record goes last: its presence means that the rest is complete.
-                for file in sorted(Storage(near).files, key=lambda name: name.endswith(".json")):
-                    target.put(Path(near) / file, file)
+                for file in sorted(Storage(folder).files, key=lambda name: name.endswith(".json")):
+                    target.put(Path(folder) / file, file)
             yield reading.patient
 
     def batch_elements_kwargs(self) -> dict[str, Any]:
@@ -91,11 +94,11 @@ def predict(
     doubt: bool,
     overlays: bool,
 ) -> None:
-    """Predict on the runner named in `beam_args`; see `components.io.beam.reachable` for `storage`."""
+    """Predict on the runner named in `beam_args`; see `components.io.beam.worker_paths` for `storage`."""
     options = local_run.options_of(read_record(model))
-    with reachable({"layered": model}, out, storage, "predict") as (near, target):
-        handler = Predict(near["layered"], target, work.sources, engine=engine, doubt=doubt, overlays=overlays)
-        with job(beam_args) as pipeline:  # rejects bad flags before anything is written
+    with worker_paths({"layered": model}, out, storage, "predict") as (inputs, target):
+        handler = Predict(inputs["layered"], target, work.sources, engine=engine, doubt=doubt, overlays=overlays)
+        with empty_pipeline(beam_args) as pipeline:  # rejects bad flags before anything is written
             local_run.claim(out, model)
             _ = (
                 pipeline

@@ -13,7 +13,7 @@ from components.scans.scan import Scan
 
 
 @dataclass(frozen=True)
-class Found:
+class Detection:
     """The model's result for a scan.
 
     Attributes:
@@ -51,13 +51,13 @@ class Detector:
         self.record = self.predictor.record
         self.refer_at = self.record.get("refer_at_doubt", 0.0) if doubt else 0.0
 
-    def __call__(self, scan: Scan) -> Found:
+    def __call__(self, scan: Scan) -> Detection:
         """Predict a scan; equal to `Predictor` but for the doubt."""
         if self.with_doubt:
-            seen, prediction = self.predictor(scan)
-            return Found(
-                prediction.tumor_probability, prediction.has_tumor, prediction.mask, prediction.doubt, seen.mean
+            views, prediction = self.predictor(scan)
+            return Detection(
+                prediction.tumor_probability, prediction.has_tumor, prediction.mask, prediction.doubt, views.mean
             )
         found = self.predictor.engine.detect(scan)
         kept = keep_components(found["mask"] > 0, scan.spacing, **self.record["processing"])
-        return Found(found["tumor_probability"], found["has_tumor"], kept)
+        return Detection(found["tumor_probability"], found["has_tumor"], kept)

@@ -20,7 +20,7 @@ from components.sources.reading import Options, Reading
 
 Read = Callable[[Job, list[Source], Options], Reading]
 STARTS, WARNINGS = "starts.json", "warnings.txt"
-ENOUGH = 3  # starts without a finished patient: whatever kills the process would kill it for ever
+MAX_STARTS = 3  # starts without a finished patient: whatever kills the process would kill it for ever
 
 
 class DropRun:
@@ -32,7 +32,7 @@ class DropRun:
         detector: that model, loaded.
         read: function that reads a patient, `checked_reading.read_one` or the same in another process.
         overlays: whether to draw the outlines.
-        say: function called after each patient with a line on the outcome, which holds no name.
+        log: function called after each patient with a line on the outcome, which holds no name.
         stopping: function that says whether to stop after the patient under way.
     """
 
@@ -44,11 +44,11 @@ class DropRun:
         read: Read,
         *,
         overlays: bool,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         stopping: Callable[[], bool],
     ) -> None:
         self.model, self.sha, self.detector, self.read = model, sha, detector, read
-        self.overlays, self.say, self.stopping = overlays, say, stopping
+        self.overlays, self.log, self.stopping = overlays, log, stopping
 
     def __call__(self, place: Path, folder: Path, label: str) -> bool:
         """Predict all patients at `place` and write to `folder`, going on with what is there.
@@ -57,7 +57,7 @@ class DropRun:
             label: label of the drop in the log.
 
         Returns:
-            Whether all are done; False if it was told to stop.
+            Whether all are done; False if `stopping` ended the loop.
 
         Raises:
             OSError, UserError: the folder can't be written, or the model's files have changed.
@@ -65,8 +65,8 @@ class DropRun:
         if digest(self.model) != self.sha:
             raise UserError(f"{self.model}: the model has changed since the start; start again to use the new one")
         claim(folder, self.model)
-        if _starts(folder) > ENOUGH:
-            return self._failed(folder, label, f"the process that predicted it was killed {ENOUGH} times")
+        if _starts(folder) > MAX_STARTS:
+            return self._failed(folder, label, f"the process that predicted it was killed {MAX_STARTS} times")
         try:
             return self._all(place, folder, label)
         except Exception as error:  # the next drop has to follow, whatever this one holds
@@ -83,20 +83,20 @@ class DropRun:
                     return False
                 reading = self.read(job, work.sources, options)
                 write(folder, work.sources[job[0]], predict_patient(reading, self.detector), overlays=self.overlays)
-                self.say(f"{label}: patient {number} of {work.skipped + len(work.jobs)}: {_outcome(folder, job[1])}")
+                self.log(f"{label}: patient {number} of {work.skipped + len(work.jobs)}: {_outcome(folder, job[1])}")
             problems = [problem for source in work.sources for problem in source.problems]
             results.write_lost(folder, problems)
         warnings = [str(problem) for problem in problems if not problem.lost]
         if warnings:
             with atomic_file(folder / WARNINGS) as part:
                 part.write_text("".join(f"{line}\n" for line in warnings), encoding="utf-8")
-            self.say(f"{label}: {len(warnings)} warnings, see {WARNINGS}")
+            self.log(f"{label}: {len(warnings)} warnings, see {WARNINGS}")
         self._finish(folder)
         return True
 
     def _failed(self, folder: Path, label: str, reason: str) -> bool:
         results.write_failure(folder, f"{results.NAMELESS}1", [reason])
-        self.say(f"{label}: FAILED, see its notes in patients.csv")
+        self.log(f"{label}: FAILED, see its notes in patients.csv")
         self._finish(folder)
         return True
 

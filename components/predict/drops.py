@@ -47,7 +47,7 @@ def is_temporary(name: str) -> bool:
     return bool(_TEMPORARY.fullmatch(name)) and name not in _SETTINGS and not is_litter(name)
 
 
-def look(folder: Path) -> Iterator[Drop]:
+def list_drops(folder: Path) -> Iterator[Drop]:
     """Yield what was dropped, by name; hidden and temporary entries don't count, and neither do single files.
 
     Raises:
@@ -56,7 +56,7 @@ def look(folder: Path) -> Iterator[Drop]:
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if os.path.isdir(entry.path) or is_archive(entry.name))  # noqa: PTH112
     for name in names:
-        if not is_temporary(name) and (drop := look_at(folder, name)):
+        if not is_temporary(name) and (drop := read_drop(folder, name)):
             yield drop
 
 
@@ -74,7 +74,7 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def look_at(folder: Path, name: str) -> Drop | None:
+def read_drop(folder: Path, name: str) -> Drop | None:
     """Return a drop as it is now; None if there is none, or nothing in it yet."""
     place = folder / name
     refused: list[OSError] = []

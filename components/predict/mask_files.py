@@ -1,4 +1,4 @@
-"""Masks in the format of the scan: pictures for pictures, NIfTI for NIfTI, DICOM SEG for DICOM."""
+"""Masks in the format of the scan: 2-D images for 2-D images, NIfTI for NIfTI, DICOM SEG for DICOM."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ Writer = Callable[[Path, Source, Scan, np.ndarray], list[str] | None]
 def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
     """Write a patient's mask, bool [slices, height, width], into `folder`, in the source's own format and geometry.
 
-    kaggle_3m: `<patient>/<picture>_mask.tif`, 0 and 255, one per picture. A single picture: `<picture>_mask` with its
+    kaggle_3m: `<patient>/<image>_mask.tif`, 0 and 255, one per image. A single image: `<image>_mask` with its
     suffix, PNG for JPEG. NIfTI: `<patient>_mask.nii.gz`, 0 and 1, with FLAIR's voxels and header. DICOM:
     `<patient>_seg.dcm`, or NIfTI if the headers don't allow that. Formats without a writer get NIfTI.
 
     Returns:
         Notes on what was written in another format.
+
+    Raises:
+        UserError: the mask can't be written, or a FLAIR series in DICOM has changed since it was read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return WRITERS.get(source.reader, _nifti)(folder, source, scan, mask) or []
@@ -72,8 +75,8 @@ def _nifti(folder: Path, _: Source, scan: Scan, mask: np.ndarray) -> None:
 
 def _dicom(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> list[str]:
     entry = source.entries[scan.patient]
-    with source.tree.local(entry.files) as near:
-        headers = dicom.flair_headers(near / entry.path, scan.patient)
+    with source.tree.local(entry.files) as local_copy:
+        headers = dicom.flair_headers(local_copy / entry.path, scan.patient)
     if not headers:
         raise UserError(f"{scan.patient}: its FLAIR series changed while it was read; predict it again")
     try:

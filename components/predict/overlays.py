@@ -1,4 +1,4 @@
-"""Pictures to look at: FLAIR with the predicted outline, one PNG per slice with a tumour."""
+"""Overlays: FLAIR with the predicted outline, one PNG per slice with a tumour."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ def write_overlays(folder: Path, scan: Scan, mask: np.ndarray) -> None:
 
 
 def overlay(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return a slice, uint8 [height, width], `SCALE` times larger, with the mask's outermost ring in red."""
+    """Draw a mask's outermost ring in red on an enlarged slice.
+
+    Args:
+        grey: uint8 [height, width].
+        mask: bool [height, width].
+
+    Returns:
+        uint8 [SCALE height, SCALE width, 3].
+    """
     large = [np.kron(one, np.ones((SCALE, SCALE), one.dtype)) for one in (grey, mask)]
     picture = np.repeat(large[0][..., None], 3, axis=-1)
     picture[large[1] & ~binary_erosion(large[1])] = RED

@@ -11,7 +11,7 @@ import numpy as np
 
 from components.common.files import atomic_file, read_json, write_json
 from components.common.problems import Problem
-from components.predict.detector import Found
+from components.predict.detector import Detection
 from components.predict.mask_files import write_masks
 from components.predict.overlays import write_overlays
 from components.predict.probability_maps import map_path, write_map
@@ -28,7 +28,7 @@ NAMELESS = "unnamed-"
 
 
 def write_patient(
-    folder: Path, source: Source, scan: Scan, found: Found, *, notes: list[str], refer_at: float, overlays: bool
+    folder: Path, source: Source, scan: Scan, found: Detection, *, notes: list[str], refer_at: float, overlays: bool
 ) -> None:
     """Write a patient's masks, overlays and rows; the record comes last and marks the rest as complete."""
     notes = [*notes, *write_masks(folder / "masks", source, scan, found.mask)]
@@ -49,7 +49,7 @@ def write_patient(
         "slices": len(found.mask),
         "tumor_slices": int(found.mask.any(axis=(1, 2)).sum()),
         "tumor_voxels": voxels,
-        # Pictures don't record the size of their pixels.
+        # Images don't record the size of their pixels.
         "tumor_ml": None if scan.source is None else round(voxels * float(np.prod(scan.spacing)) / 1000, 3),
         "doubt": None if found.doubt is None else round(found.doubt, 6),
         "refer": None if found.doubt is None else found.doubt >= refer_at,

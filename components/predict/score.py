@@ -32,7 +32,7 @@ def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dic
 
     Returns:
         classifier, layered: see `classifier_scores` and `summarise_patients`; patients: scores of each; unscored:
-        patients with only one of scan and prediction, "without_truth" and "without_prediction".
+        number of patients with only one of scan and prediction, "without_truth" and "without_prediction".
 
     Raises:
         UserError: the table is missing or malformed, a patient's slices don't match its scan, or no patient is in both.
@@ -66,7 +66,17 @@ def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dic
 
 
 def read_predictions(path: Path) -> Any:
-    """Read a table of predictions, grouped by patient; raises UserError if it isn't one."""
+    """Read a table of predictions.
+
+    Args:
+        path: the table, or the folder that holds it as predictions.csv.
+
+    Returns:
+        DataFrameGroupBy by patient, rows in order of slice, with the columns `COLUMNS`.
+
+    Raises:
+        UserError: the table is missing or unreadable, has other columns, or values out of range.
+    """
     file = path / PREDICTIONS if path.is_dir() else path
     try:
         table = pd.read_csv(file, dtype={"patient": str, "EncodedPixels": str}, keep_default_na=False)

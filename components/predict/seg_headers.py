@@ -73,7 +73,7 @@ def _date(text: str) -> str:
 
 
 def _time(text: str) -> str:
-    """Return a DICOM time, HHMMSS with a fraction; "" for anything else."""
+    """Return a DICOM time, HH[MM[SS[.FFFFFF]]]; "" for anything else."""
     match = re.fullmatch(r"([01]\d|2[0-3])([0-5]\d)?([0-5]\d)?(\.\d{1,6})?", text)
     return text if match and (match[4] is None or match[3]) else ""
 

@@ -44,8 +44,8 @@ def write_segmentation(path: Path, scan: Scan, mask: np.ndarray, headers: list[A
     sources, missing = source_headers(headers, thickness)
     if missing:
         raise UserError(
-            f"no DICOM SEG without {', '.join(missing)} on every image, and a SOPInstanceUID of its own; write it into "
-            "FLAIR's files"
+            f"a DICOM SEG needs {', '.join(missing)} on every FLAIR image, and a different SOPInstanceUID on each; add "
+            "what is missing to the files"
         )
     series = {str(source.SOPInstanceUID): source.SeriesInstanceUID for source in sources}
     for source in sources:  # each slice may have its own series

@@ -1,4 +1,4 @@
-"""What waits in a drop folder, and why: in a table with names, beside the results; in the log once each, unnamed."""
+"""Drops that can't be predicted yet, and why: by name in a table beside the results, once and unnamed in the log."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Waiting:
 
     Args:
         folder: folder of the table.
-        say: function that takes a line for the log.
+        log: function that takes a line for the log.
     """
 
-    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
-        self.path, self.say = folder / TABLE, say
+    def __init__(self, folder: Path, log: Callable[[str], None]) -> None:
+        self.path, self.log = folder / TABLE, log
         self.noted: dict[str, str] | None = None  # what the table says
         self.lines: dict[str, str] = {}  # last line about each
 
@@ -28,7 +28,7 @@ class Waiting:
         """Log a line about a drop, unless that was the last one about it."""
         if self.lines.get(name) != line:
             self.lines[name] = line
-            self.say(line)
+            self.log(line)
 
     def write(self, waiting: dict[str, str]) -> None:
         """Write the table of all that waits now, name to reason, and forget what no longer does."""

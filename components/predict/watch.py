@@ -13,11 +13,11 @@ from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.system import is_full
-from components.predict.deliveries import Deliveries
-from components.predict.drops import Drop, look, look_at, loose_files
+from components.predict.drop_results import DropResults
+from components.predict.drops import Drop, list_drops, loose_files, read_drop
 from components.predict.waiting import TABLE, Waiting
 
-BESIDE = ""  # stands for the files that lie beside the drops
+LOOSE_FILES = ""  # stands for the files that lie beside the drops
 Predict = Callable[[Path, Path, str], bool]
 
 
@@ -30,10 +30,10 @@ class Watch:
 
     Args:
         folder: drop folder.
-        deliveries: output folder.
+        results: output folder.
         predict: function of a drop's place, the folder to write to and the drop's label; returns whether it is done.
         settle: seconds for which a drop has to stay as it is.
-        say: function that takes a line for the log; no line names a patient or a file.
+        log: function that takes a line for the log; no line names a patient or a file.
         stopping: function that says whether to stop after the patient under way.
         clock: function that returns seconds since an arbitrary start.
     """
@@ -41,20 +41,20 @@ class Watch:
     def __init__(
         self,
         folder: Path,
-        deliveries: Deliveries,
+        results: DropResults,
         predict: Predict,
         *,
         settle: float,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         stopping: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder, self.deliveries, self.predict = folder, deliveries, predict
-        self.settle, self.say, self.stopping, self.clock = settle, say, stopping, clock
+        self.folder, self.results, self.predict = folder, results, predict
+        self.settle, self.log, self.stopping, self.clock = settle, log, stopping, clock
         self.seen: dict[str, tuple[str, float]] = {}  # of each drop: its stamp, and since when
         self.ended: dict[str, str] = {}  # stamp of a drop that needs no prediction
-        self.waiting = Waiting(deliveries.out, say)
-        self.swept = False
+        self.waiting = Waiting(results.out, log)
+        self.removed_stale = False
 
     def run(self, wait: Callable[[], object]) -> None:
         """Look, predict, wait, and so on, until told to stop."""
@@ -77,7 +77,7 @@ class Watch:
 
     def _ready(self) -> list[Drop]:
         """Look at all drops; return those that have settled and need a prediction."""
-        now, present, ready = self.clock(), {BESIDE}, []
+        now, present, ready = self.clock(), {LOOSE_FILES}, []
         waiting: dict[str, str] = {}
         try:
             for drop in self._drops():
@@ -86,26 +86,28 @@ class Watch:
                     ready.append(drop)
         except _LostError as error:
             self.seen.clear()  # whoever copies may have been cut off, too
-            self.waiting.note(BESIDE, f"the drop folder can't be read ({error}); looking again")
+            self.waiting.note(LOOSE_FILES, f"the drop folder can't be read ({error}); looking again")
             return []
         beside = loose_files(self.folder)
-        if self._has_settled(BESIDE, str(beside), now) and beside:
-            waiting[BESIDE] = f"{beside} files lie beside the patients; put those of a patient into a folder of its own"
-            self.waiting.note(BESIDE, waiting[BESIDE])
+        if self._has_settled(LOOSE_FILES, str(beside), now) and beside:
+            waiting[LOOSE_FILES] = (
+                f"{beside} files lie beside the patients; put those of a patient into a folder of its own"
+            )
+            self.waiting.note(LOOSE_FILES, waiting[LOOSE_FILES])
         self._forget(present)
         self.waiting.write(waiting)
         return ready
 
     def _drops(self) -> Iterator[Drop]:
         try:
-            yield from look(self.folder)
+            yield from list_drops(self.folder)
         except OSError as error:
             raise _LostError(error.strerror) from error
 
     def _is_ready(self, drop: Drop, waiting: dict[str, str]) -> bool:
         if drop.waits:
             waiting[drop.name] = drop.waits
-            self.waiting.note(drop.name, f"{self.deliveries.label(drop.name)}: waits, see {TABLE}")
+            self.waiting.note(drop.name, f"{self.results.label(drop.name)}: waits, see {TABLE}")
             return False
         if self.ended.get(drop.name) == drop.stamp:
             return False
@@ -118,9 +120,9 @@ class Watch:
         for state in (self.seen, self.ended):
             for name in state.keys() - present:
                 del state[name]
-        if not self.swept:
-            self.deliveries.sweep(present)
-            self.swept = True
+        if not self.removed_stale:
+            self.results.remove_stale(present)
+            self.removed_stale = True
 
     def _has_settled(self, name: str, stamp: str, now: float) -> bool:
         before, since = self.seen.get(name, ("", now))
@@ -130,33 +132,33 @@ class Watch:
         return now - since >= self.settle
 
     def _is_needed(self, drop: Drop) -> bool:
-        last = self.deliveries.done(drop)
+        last = self.results.done(drop)
         if last is None:
             return True
         if drop.files.items() <= last["files"].items():
             if len(drop.files) < len(last["files"]):  # somebody tidies up
-                self.say(f"{self.deliveries.label(drop.name)}: files were removed since; its result stands")
+                self.log(f"{self.results.label(drop.name)}: files were removed since; its result stands")
             return False
-        self.say(f"{self.deliveries.label(drop.name)}: has changed since it was predicted, and is predicted again")
+        self.log(f"{self.results.label(drop.name)}: has changed since it was predicted, and is predicted again")
         return True
 
     def _one(self, drop: Drop) -> None:
         if self._is_other(drop):
             return
-        label = self.deliveries.label(drop.name)
-        if not self.predict(self.folder / drop.name, self.deliveries.staging(drop), label):
+        label = self.results.label(drop.name)
+        if not self.predict(self.folder / drop.name, self.results.staging(drop), label):
             return
         if self._is_other(drop):
-            self.deliveries.discard(drop.name)
-            self.say(f"{label}: changed while it was being predicted; the result is discarded")
+            self.results.discard(drop.name)
+            self.log(f"{label}: changed while it was being predicted; the result is discarded")
             return
-        self.deliveries.deliver(drop)
+        self.results.deliver(drop)
         self.ended[drop.name] = drop.stamp
-        self.say(f"{label}: done")
+        self.log(f"{label}: done")
 
     def _is_other(self, drop: Drop) -> bool:
         try:
-            now = look_at(self.folder, drop.name)
+            now = read_drop(self.folder, drop.name)
         except OSError:
             return True
         return now is None or now.stamp != drop.stamp or bool(now.waits)
@@ -164,7 +166,7 @@ class Watch:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Turn whatever keeps results from being written into one line without a name in it."""
-        out = self.deliveries.out
+        out = self.results.out
         try:
             yield
         except Exception as error:

@@ -14,7 +14,7 @@ from components.common.system import is_full
 from components.layered.record import digest
 from components.predict import results
 from components.predict.checked_reading import Job
-from components.predict.places import check_empty
+from components.predict.output_checks import check_empty
 from components.sources import Source
 from components.sources.inputs import open_input
 from components.sources.reading import Options
@@ -87,5 +87,9 @@ def claim(out: Path, model: Path) -> None:
 
 
 def options_of(record: dict[str, Any]) -> Options:
-    """How to resample volumes to slices, as for the model's training."""
+    """Return how to resample volumes to slices: as for the model's training.
+
+    Args:
+        record: content of the model's layered.json; models of earlier versions lack "slices" and get the defaults.
+    """
     return Options(**record.get("slices", {}))

@@ -51,7 +51,15 @@ class Record:
 
 
 def write_dossier(folder: Path, run: Record) -> None:
-    """Write card, metrics, verdict, parameters, versions and SBOM into `folder`."""
+    """Write card, metrics, verdict, parameters, versions and SBOM.
+
+    Args:
+        folder: folder to create; must not exist.
+        run: where the run left the parts.
+
+    Raises:
+        UserError: a part is missing, or no bill of materials can be written.
+    """
     folder.mkdir(parents=True)
     for path in (run.metrics, run.details, run.verdict, run.card, run.params):
         if not path.is_file():

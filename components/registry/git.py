@@ -1,4 +1,4 @@
-"""Git, through its command line, for what GTO and DVC have no call for."""
+"""Git commands for which GTO and DVC have no API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from components.common.errors import PassingError, UserError
+from components.common.errors import TransientError, UserError
 from components.registry.names import ARTIFACT
 
 NO_REPOSITORY = (
@@ -20,7 +20,7 @@ NO_REPOSITORY = (
 )
 
 # Git's messages if the server is unreachable or overloaded, whatever the address; `grep -E` takes the pattern, too.
-AWAY = (
+UNREACHABLE = (
     "Could not resolve|name resolution|[Cc]onnection (refused|reset|timed out|closed)|[Oo]peration timed out"
     "|[Ff]ailed to connect|Couldn.t connect|(Network|Host) is (unreachable|down)|No route to host|Empty reply"
     "|early EOF|unexpected disconnect|hung up unexpectedly|RPC failed|Recv failure|Send failure|SSL_ERROR_SYSCALL"
@@ -28,14 +28,14 @@ AWAY = (
 )
 REFUSED = "Permission denied|Authentication failed|could not read Username|[Rr]epository not found"
 
-BEGUN = "the registry's tags when a change began:"
+LOCK_HEADER = "the registry's tags when a change began:"
 
 
 class GitError(UserError):
     """A Git error; the message is Git's own, in one line."""
 
 
-class RemoteAwayError(GitError, PassingError):
+class RemoteAwayError(GitError, TransientError):
     """The Git server does not answer, or not as it should."""
 
 
@@ -66,7 +66,7 @@ def git(*arguments: str, more: Mapping[str, str] | None = None) -> str:
         lines = [line for line in result.stderr.splitlines() if line.strip() and not line.startswith("hint:")]
         if "not a git repository" in result.stderr:
             raise NoRepositoryError(_damaged() or NO_REPOSITORY)
-        away = re.search(AWAY, result.stderr) and not re.search(REFUSED, result.stderr)
+        away = re.search(UNREACHABLE, result.stderr) and not re.search(REFUSED, result.stderr)
         kind = RemoteAwayError if away else GitError
         raise kind(f"git {arguments[0]}: {' '.join(lines) or f'exit status {result.returncode}'}")
     return result.stdout.strip()
@@ -108,8 +108,8 @@ def locked(remote: str | None = None) -> Iterator[None]:
         fcntl.flock(file, fcntl.LOCK_EX)
         if remote:
             file.seek(0)
-            _take_back(file.read().splitlines(), remote)
-            _write(file, "\n".join([BEGUN, *_tags()]))
+            _delete_unpushed_tags(file.read().splitlines(), remote)
+            _write(file, "\n".join([LOCK_HEADER, *_tags()]))
         try:
             yield
         except Exception:  # which has taken back its own tag, unlike an interruption
@@ -129,9 +129,9 @@ def _tags() -> list[str]:
     return git("tag", "--list", f"{ARTIFACT}[@#]*").split()
 
 
-def _take_back(noted: list[str], remote: str) -> None:
+def _delete_unpushed_tags(noted: list[str], remote: str) -> None:
     """Delete tags that the process that left these notes has made, unless the remote has them."""
-    made = set(_tags()) - set(noted) if noted[:1] == [BEGUN] else set()
+    made = set(_tags()) - set(noted) if noted[:1] == [LOCK_HEADER] else set()
     if made:
         shared = git("ls-remote", "--tags", remote, *(f"refs/tags/{name}" for name in made))
         for name in sorted(made - {line.rpartition("refs/tags/")[2] for line in shared.splitlines()}):

@@ -41,7 +41,7 @@ def promote(
         state = read_state()
         candidate = state.version(version)
         check_pushed(candidate)
-        if state.standing(stage) == candidate:
+        if state.current(stage) == candidate:
             raise UserError(f"registry: {candidate.name} is already in {stage}")
         against = objections(state, candidate, stage, gate, seed)
         if against and not reason:
@@ -84,12 +84,12 @@ def objections(state: State, candidate: Version, stage: str, gate: Gate, seed: i
     verdict = candidate.summary.get("verdict", "unknown")
     if verdict != BLESSED:
         found.append(f"the gate's verdict is {verdict}")
-    if stage == PROD and candidate.name not in state.ever(STAGING):
-        found.append(f"it has not been in {STAGING}")
-    standing = state.standing(stage)
-    if standing:
-        checks, _ = compare(scores(candidate.summary), scores(standing.summary), gate, seed)
-        found += [f"{standing.name} is there, and {one.in_words()}" for one in checks if not one.passed]
+    if stage == PROD and candidate.name not in state.on_stack(STAGING):
+        found.append(f"it was never promoted to {STAGING}, or was rolled back there")
+    current = state.current(stage)
+    if current:
+        checks, _ = compare(scores(candidate.summary), scores(current.summary), gate, seed)
+        found += [f"{current.name} is there, and {one.in_words()}" for one in checks if not one.passed]
     return found
 
 

@@ -46,6 +46,10 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
         pushed: the SavedModel.
         run: sources of the dossier.
         remote: Git remote for the version's tag; None keeps it local.
+
+    Raises:
+        UserError: the remote is unreachable or its tags differ, a part of the dossier is missing, DVC fails, or others
+            keep registering at the same moment.
     """
     if in_experiment():
         return Registered(None, False)

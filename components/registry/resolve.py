@@ -54,11 +54,11 @@ def _version(name: str) -> Version:
     state = read_state()
     if name not in STAGES:
         return state.version(name)
-    standing = state.standing(name)
-    if standing is None:
+    current = state.current(name)
+    if current is None:
         remedy = "promote one with `glioflow promote`" if state.versions else none_here()
         raise UserError(f"registry: there is no version in {name}; {remedy}")
-    return standing
+    return current
 
 
 def fetch(version: Version) -> None:

@@ -48,8 +48,8 @@ class State:
     stacks: dict[str, list[Version]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
     last_change: int = 0
 
-    def standing(self, stage: str) -> Version | None:
-        """Return the current version of a stage."""
+    def current(self, stage: str) -> Version | None:
+        """Return the current version of a stage; None if it has none."""
         return self.stacks[stage][-1] if self.stacks[stage] else None
 
     def version(self, name: str) -> Version:
@@ -61,8 +61,8 @@ class State:
             raise UserError(f"registry: {name}: {none_here()}")
         raise UserError(f"registry: no version {name}; there are: {', '.join(one.name for one in self.versions)}")
 
-    def ever(self, stage: str) -> set[str]:
-        """Names of the versions on a stage's stack: the current one, and those before it."""
+    def on_stack(self, stage: str) -> set[str]:
+        """Return the names of the versions on a stage's stack: the current one, and those before it."""
         return {version.name for version in self.stacks[stage]}
 
 
@@ -106,17 +106,17 @@ def read_state() -> State:
             state.versions.append(Version(event.version, event.tag.target, _summary(event.tag.target)))
     state.versions.sort(key=lambda version: number(version.name))
     of_commit = {version.commit: version for version in state.versions}
-    stood: dict[str, list[str]] = {stage: [] for stage in STAGES}  # commits, of versions that are gone, too
+    history: dict[str, list[str]] = {stage: [] for stage in STAGES}  # commits, of versions that are gone, too
     # The number at a tag's end gives the order; timestamps of two machines, or within a second, do not.
     moves = [event for event in events if event.action == Action.ASSIGN and event.stage in STAGES]
     for event in sorted(moves, key=lambda event: (parse_name(event.tag.name).get(COUNTER, 0), event.tag.tag_time)):
-        commits, target = stood[event.stage], event.tag.target
+        commits, target = history[event.stage], event.tag.target
         if event.tag.message.strip().startswith(ROLLBACK) and target in commits:
             while commits[-1] != target:
                 commits.pop()
         else:
             commits.append(target)
-    for stage, commits in stood.items():
+    for stage, commits in history.items():
         there = [commit for commit in commits if commit in of_commit]
         state.stacks[stage] += [of_commit[commit] for commit, _ in groupby(there)]
     return state

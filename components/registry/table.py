@@ -14,7 +14,7 @@ def rows(state: State) -> list[dict[str, Any]]:
     return [
         {
             "version": version.name,
-            "stages": [stage for stage in state.stacks if state.standing(stage) == version],
+            "stages": [stage for stage in state.stacks if state.current(stage) == version],
             "verdict": version.summary.get("verdict", "unknown"),
             "data": version.summary.get("data", "unknown"),
             **version.summary.get("headline", {}),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from components.evaluate.champion import SUBJECT
+from components.report.formatting import count, number, p_value, span
 from components.report.run_data import Run
-from components.report.words import count, number, p_value, span
 
 
 def champion_words(run: Run) -> list[str]:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from components.common.problems import REMEDIES
 from components.common.tables import SPLIT_NAMES
+from components.report.formatting import count
 from components.report.run_data import Run
-from components.report.words import count
 
 
 def splits(run: Run) -> list[dict[str, Any]]:
@@ -48,8 +48,8 @@ def review_words(run: Run) -> list[str]:
         )
     if any(review["train_only"] for review in reviews):
         words.append(
-            "New patients whose reference began as a model's outline are only trained on: such a reference flatters "
-            "the model that began it."
+            "New patients whose reference started from a model's outline are used for training only: in testing, such "
+            "a reference would favour that model."
         )
     return words
 

@@ -9,10 +9,10 @@ import pandas as pd
 
 from components.layered.record import stage1_threshold
 from components.report.curves import risk_table, roc_table
+from components.report.formatting import count, measured, number, percent
 from components.report.panels import Panel
 from components.report.run_data import LOWEST, Run
 from components.report.svg import Chart
-from components.report.words import count, measured, number, percent
 
 
 def detection_panels(run: Run) -> list[Panel]:
@@ -115,7 +115,7 @@ def _smoothing_words(record: dict[str, Any]) -> list[str]:
 
 def risk_panel(run: Run) -> Panel:
     """Risk over coverage: the value of doubt, against chance and an oracle."""
-    title, table, doubt = "What the doubt is worth", risk_table(run), run.metrics["doubt"]
+    title, table, doubt = "Risk-coverage curve of doubt", risk_table(run), run.metrics["doubt"]
     if table.empty:
         return Panel(title, "Not measured: no test patient has a tumour in the reference.")
     top = max(0.05, float(table[["risk", "random", "oracle"]].to_numpy().max()) * 1.1)

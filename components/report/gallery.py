@@ -13,9 +13,9 @@ from contourpy import contour_generator
 from markupsafe import Markup, escape
 from PIL import Image
 
+from components.report.formatting import measured, number
 from components.report.patient_section import referred
 from components.report.run_data import Run
-from components.report.words import measured, number
 from components.scans.scan import FLAIR
 from components.scans.scan_files import mask_path, read_mask, read_scan
 

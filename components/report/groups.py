@@ -7,8 +7,8 @@ from typing import Any
 from components.common.predictions import records
 from components.evaluate.gate import is_judged
 from components.metrics.patient_summary import summarise_patients
+from components.report.formatting import MM, cohort, number, score, span
 from components.report.run_data import Run
-from components.report.words import MM, cohort, number, score, span
 
 # Rows of "end to end": a key of `summarise_patients`, its name, digits, unit, and the score of a model that finds
 # nothing: another key, or the number itself.

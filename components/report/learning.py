@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from components.report.formatting import NETWORKS, count, number, score
 from components.report.panels import Panel
 from components.report.svg import Chart
-from components.report.words import NETWORKS, count, number, score
 
 # Network to its training score, and to the validation score that decides which epoch is kept.
 SCORES = {"classifier": ("auroc", "val_auroc"), "segmenter": ("pooled_dice", "val_volume_dice")}

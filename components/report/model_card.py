@@ -15,7 +15,7 @@ import h5py  # type: ignore[import-untyped]
 from components.common.errors import UserError
 from components.common.files import atomic_file, read_json
 from components.evaluate.gate import BLESSED
-from components.report import champion_section, data_card, detection, groups, numbers, patient_section, words
+from components.report import champion_section, data_card, detection, formatting, groups, numbers, patient_section
 from components.report.page import environment
 from components.report.run_data import NETWORKS, Run
 
@@ -30,7 +30,7 @@ KAGGLE = re.compile(r"TCGA_(CS|DU|EZ|FG|HT)_[A-Za-z0-9]+_\d{8}")
 
 def missing(metrics: dict[str, Any]) -> list[str]:
     """Missing headline numbers, as "layered.volume_dice_mean"."""
-    return [f"{group}.{name}" for group, name in HEADLINE if not words.measured(metrics.get(group, {}).get(name))]
+    return [f"{group}.{name}" for group, name in HEADLINE if not formatting.measured(metrics.get(group, {}).get(name))]
 
 
 def write_card(path: str | Path, run: Run) -> None:
@@ -42,7 +42,7 @@ def write_card(path: str | Path, run: Run) -> None:
     lacking = missing(run.metrics)
     if lacking:
         raise UserError(
-            f"reports/metrics.json: {', '.join(lacking)} could not be measured, and a model card needs it; "
+            f"reports/details.json: {', '.join(lacking)} could not be measured, and a model card needs it; "
             "test on at least two patients with tumour, some of whose slices have none (split.test or split.file)"
         )
     card = environment(html=False).get_template("model_card.md.j2").render(**contents(run))
@@ -77,7 +77,7 @@ def contents(run: Run) -> dict[str, Any]:
         "refer_words": patient_section.refer_words(run),
         "champion": champion_section.champion_words(run),
         "cohorts": groups.cohort_groups(run),
-        "processing": words.processing(run.record["processing"]),
+        "processing": formatting.processing(run.record["processing"]),
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from components.report.formatting import ML, MM, NOT_MEASURED, count, measured, number, span
 from components.report.run_data import Run
-from components.report.words import ML, MM, NOT_MEASURED, count, measured, number, span
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def headline(run: Run) -> dict[str, list[Row]]:
         ),
     ]  # fmt: skip
     tumors = [
-        Row("Patients with tumour of which nothing is drawn", missed, nothing=str(with_tumor)),
+        Row("Patients whose tumour is missed entirely", missed, nothing=str(with_tumor)),
         Row(
-            "Patients without tumour in whom something is drawn",
+            "Tumour-free patients with a non-empty mask",
             f"{layered['alarmed_patients']} of {layered['patients'] - with_tumor}",
             nothing="0",
         ),
@@ -100,7 +100,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
         _score(classifier, "specificity", "Specificity: empty slices that are filtered out", "1", gate.min_specificity),
         _score(classifier, "sensitivity_at_95_specificity", "Sensitivity where specificity is 0.95", "0"),
         Row(
-            "Patients with tumour of whom no slice is found",
+            "Patients with tumour in whom no tumour slice is found",
             str(classifier["patients_missed"]),
             nothing=str(with_tumor),
         ),
@@ -116,7 +116,7 @@ def headline(run: Run) -> dict[str, list[Row]]:
         "Outline of the tumour, both stages": outline,
         "Detection of tumours, both stages": tumors,
         "Detection of slices with tumour, stage 1": detection,
-        "Do the probabilities match what happens?": calibrated,
+        "Calibration of the probabilities": calibrated,
     }
 
 
@@ -149,7 +149,7 @@ def cards(run: Run) -> list[Card]:
         Card(
             "Tumours missed",
             f"{missed} of {with_tumor}" if with_tumor else NOT_MEASURED,
-            ["patients with tumour of which nothing is drawn"],
+            ["patients whose tumour is missed entirely"],
             bool(with_tumor) and not missed,
         ),
     ]

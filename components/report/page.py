@@ -11,7 +11,7 @@ import yaml
 from components.common import versions
 from components.common.files import atomic_file
 from components.evaluate.gate import BLESSED
-from components.report import champion_section, data_card, detection, groups, numbers, patient_section, words
+from components.report import champion_section, data_card, detection, formatting, groups, numbers, patient_section
 from components.report.gallery import gallery
 from components.report.learning import learning_curves
 from components.report.run_data import Run
@@ -30,8 +30,13 @@ def environment(*, html: bool) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"number": words.number, "percent": words.percent, "span": words.span, "cell": words.cell}
-    made.globals["count"] = words.count
+    made.filters |= {
+        "number": formatting.number,
+        "percent": formatting.percent,
+        "span": formatting.span,
+        "cell": formatting.cell,
+    }
+    made.globals["count"] = formatting.count
     return made
 
 
@@ -61,7 +66,7 @@ def contents(run: Run) -> dict[str, Any]:
         "volume_words": volume_words(run),
         "cohorts": groups.cohort_groups(run),
         "end_to_end": groups.end_to_end(run),
-        "processing": words.processing(run.record["processing"]),
+        "processing": formatting.processing(run.record["processing"]),
         "detection": detection.detection_panels(run),
         "calibration": detection.calibration_words(run),
         "risk": detection.risk_panel(run),

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from components.metrics.referral import refer_list
+from components.report.formatting import count, measured, number, p_value, percent
 from components.report.run_data import Run
-from components.report.words import count, measured, number, p_value, percent
 
 
 def bars(run: Run) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def refer_words(run: Run) -> list[str]:
     bad, errors = doubt["bad_below_volume_dice"], doubt["errors"]
     sentences = [
         f"{count(len(referred(run)), 'patient')} of {len(run.patients)} with a doubt of {number(_threshold(run))} or "
-        "more: a human should look at them first. Doubt runs from 0 (sure) to 1 (lost) and needs no reference; its "
+        "more: a human should look at them first. Doubt ranges from 0 (certain) to 1 and needs no reference; its "
         f"threshold was chosen on validation patients, to refer {percent(run.params.assemble.refer)} of them."
     ]
     if not doubt["patients"]:
@@ -93,6 +93,6 @@ def refer_words(run: Run) -> list[str]:
     return [
         *sentences,
         f"The list holds {doubt['caught']} of {count(errors, 'patient')} with a volume Dice below {bad:g}. "
-        f"A list of that length drawn at random would hold {percent(doubt['chance'])} of them, and as many as this "
-        f"with p {p_value(doubt['p_value'])}.",
+        f"A random list of that length would hold {percent(doubt['chance'])} of them on average, and at least as many "
+        f"as this one with p {p_value(doubt['p_value'])}.",
     ]

@@ -12,7 +12,7 @@ from components.common.files import read_json
 from components.common.layout import CHAMPION, HISTORY
 from components.common.params import Params
 from components.common.predictions import read_patients, read_slices
-from components.common.tables import TEXT, read_manifest, read_splits
+from components.common.tables import read_manifest, read_splits, read_table
 from components.layered.record import read_record
 from components.metrics.calibration import reliability
 from components.metrics.pixel_calibration import PixelCalibration, read_pixels
@@ -100,31 +100,40 @@ def read_run(
     problems: Path,
     drift: Path,
 ) -> Run:
-    """Read a run; raises UserError if a stage has not written its part yet."""
-    has_champion = (predictions / CHAMPION).exists()
+    """Read a run.
+
+    Args:
+        params: parameters of the run.
+        metrics: reports/details.json.
+        verdict: verdict.json of the gate.
+        artifacts: folder of the networks and the layered model.
+        predictions: folder written by `evaluate`.
+        scans: folder of the scans from ingest.
+        manifest, splits, problems: tables of the data.
+        drift: drift table; may be absent.
+
+    Raises:
+        UserError: a stage has not written its part yet, or a table can't be read.
+    """
+    champion = predictions / CHAMPION
     return Run(
         params=params,
         metrics=read_json(metrics),
         verdict=read_json(verdict),
         record=read_record(artifacts / "layered"),
         scores={gate: read_patients(predictions, gate) for gate in ("on", "off", "unprocessed")},
-        champion=_table(predictions / CHAMPION, "volume_dice").query("gate == 'on'") if has_champion else None,
+        champion=read_table(champion, "evaluate", ["volume_dice"]).query("gate == 'on'") if champion.exists() else None,
         slices=read_slices(predictions),
         pixels=read_pixels(predictions),
         manifest=read_manifest(manifest),
         splits=read_splits(splits),
-        problems=_table(problems),
-        drift=_table(drift) if drift.exists() else None,
+        problems=read_table(problems, "ingest", ()),
+        drift=read_table(drift, "validate", ()) if drift.exists() else None,
         histories={network: _history(artifacts / network / HISTORY) for network in NETWORKS},
         scans=scans,
         predictions=predictions,
         artifacts=artifacts,
     )
-
-
-def _table(path: Path, *numbers: str) -> pd.DataFrame:
-    """Read a table; an empty field is NaN in the columns of `numbers`, and "" elsewhere."""
-    return pd.read_csv(path, dtype=TEXT, keep_default_na=False, na_values={name: [""] for name in numbers})
 
 
 def _history(path: Path) -> pd.DataFrame:

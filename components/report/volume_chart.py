@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from components.evaluate.cohorts import tumor_size
+from components.report.formatting import count, number, percent
 from components.report.panels import Panel
 from components.report.run_data import Run
 from components.report.svg import Chart
-from components.report.words import count, number, percent
 
 TITLE = "Volume by size of the tumour"
 
@@ -24,11 +24,11 @@ def volume_panel(run: Run) -> Panel:
     bias = float(table["volume_error"].mean())
     kind = "too much" if bias > 0 else "too little"
     words = (
-        f"Volume drawn over volume of the reference of {count(len(table), 'patient')}, from "
+        f"Predicted against reference volume of {count(len(table), 'patient')}, reference from "
         f"{number(reference.min(), 1)} to {number(reference.max(), 1)} ml: {percent(abs(bias))} {kind} on average."
     )
     note = "Above the dotted line, too much is drawn; below it, too little."
-    return Panel(TITLE, note, chart.draw(words), (("dot one", "a patient"), ("pale", "drawn as large as it is")))
+    return Panel(TITLE, note, chart.draw(words), (("dot one", "a patient"), ("pale", "equal volumes")))
 
 
 def volume_words(run: Run) -> list[str]:

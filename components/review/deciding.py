@@ -8,32 +8,32 @@ import numpy as np
 
 from components.common.errors import UserError
 from components.metrics.mask_scores import dice
-from components.review.desk import Desk
 from components.review.mask_checks import read_sent_mask
 from components.review.own_scan import Opened
-from components.review.refusals import ReviewError
 from components.review.review_decision import CORRECTED, DECISIONS, LONGEST, REASONS, REJECTED, Decision, now
+from components.review.review_errors import ReviewError
 from components.review.reviewed_mask import writer
+from components.review.session import Session
 from components.scans.own_voxels import mask_hash
 
 
-def keep_draft(desk: Desk, number: int, body: bytes | bytearray, scan: str) -> None:
+def keep_draft(session: Session, number: int, body: bytes | bytearray, scan: str) -> None:
     """Keep what is drawn so far; raises ReviewError as `decide` does."""
-    row, seen = desk.row(number), desk.open(number)
+    row, seen = session.row(number), session.open(number)
     mask = _checked(seen, body, scan)
-    with desk.lock:
-        path = desk.revisions.draft(row.patient)
+    with session.lock:
+        path = session.revisions.draft(row.patient)
         path.parent.mkdir(parents=True, exist_ok=True)
         writer(seen.scan, mask)(path)
 
 
-def drop_draft(desk: Desk, number: int) -> None:
+def drop_draft(session: Session, number: int) -> None:
     """Forget what is drawn and not decided."""
-    desk.revisions.draft(desk.row(number).patient).unlink(missing_ok=True)
+    session.revisions.draft(session.row(number).patient).unlink(missing_ok=True)
 
 
 def decide(
-    desk: Desk,
+    session: Session,
     number: int,
     decision: str,
     *,
@@ -46,7 +46,7 @@ def decide(
     """Keep a decision.
 
     Args:
-        desk: the review.
+        session: the review.
         number: patient's place in the list.
         decision: one of `DECISIONS`.
         scan: `Opened.hash` of the scan that was looked at.
@@ -62,7 +62,7 @@ def decide(
         ReviewError: any of these does not fit; nothing is kept.
         UserError: the decision can't be written; nothing is kept.
     """
-    row, seen = desk.row(number), desk.open(number)
+    row, seen = session.row(number), session.open(number)
     if decision not in DECISIONS or (reason in REASONS) != (decision == REJECTED):
         raise ReviewError(422, f"a rejection needs a reason, of {', '.join(REASONS)}; nothing was saved")
     if (decision == CORRECTED) != bool(body):
@@ -72,21 +72,21 @@ def decide(
     mask = _checked(seen, body, scan) if decision == CORRECTED else _same_scan(seen, scan).start
     if decision == CORRECTED and np.array_equal(mask, seen.start):
         raise ReviewError(422, "nothing was changed; accept the mask instead. Nothing was saved")
-    with desk.lock:
-        latest = desk.revisions.latest(row.patient)
+    with session.lock:
+        latest = session.revisions.latest(row.patient)
         revision = latest.revision if latest else 0
         if base != revision:
             raise ReviewError(409, "the patient was decided on meanwhile; open it again. Nothing was saved")
         kept = decision != REJECTED
         made = Decision(
-            row.patient, revision + 1, decision, desk.reviewer, now(), round(seconds, 1), reason, seen.hash,
-            desk.model, mask_hash(seen.start), mask_hash(mask) if kept else "",
+            row.patient, revision + 1, decision, session.reviewer, now(), round(seconds, 1), reason, seen.hash,
+            session.model, mask_hash(seen.start), mask_hash(mask) if kept else "",
             round(dice(seen.start, mask), 6) if kept else None,
         )  # fmt: skip
-        desk.revisions.add(made, writer(seen.scan, mask) if kept else None)
+        session.revisions.add(made, writer(seen.scan, mask) if kept else None)
         note = ""
         try:
-            desk.revisions.write_table()
+            session.revisions.write_table()
         except UserError as error:
             note = f"the decision is kept; {error}"
     return {"state": decision, "revision": made.revision, "note": note}

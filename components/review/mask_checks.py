@@ -7,7 +7,7 @@ import zlib
 import nibabel as nib
 import numpy as np
 
-from components.review.refusals import ReviewError
+from components.review.review_errors import ReviewError
 from components.scans.geometry import Geometry
 from components.sources.reading import DAMAGE
 

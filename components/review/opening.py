@@ -11,8 +11,8 @@ from components.common.errors import UserError
 from components.common.files import read_json
 from components.predict.results import RUN
 from components.review.claim import check_reviewer, claimed
-from components.review.desk import Desk
 from components.review.revisions import Revisions
+from components.review.session import Session
 from components.review.worklist import held_out, held_out_masks, predicted
 from components.sources.inputs import open_input
 
@@ -41,8 +41,8 @@ class Task:
 
 
 @contextmanager
-def open_review(task: Task) -> Iterator[Desk]:
-    """Yield the desk of a review, and hold its folder meanwhile.
+def open_review(task: Task) -> Iterator[Session]:
+    """Yield the session of a review, and hold its folder meanwhile.
 
     Raises:
         UserError: what is to be reviewed is not there or does not fit, or somebody else is reviewing.
@@ -55,11 +55,11 @@ def open_review(task: Task) -> Iterator[Desk]:
         revisions = Revisions(task.out)
         if task.references:
             drawn = held_out_masks(task.found, task.folds) if task.folds else {}
-            desk = Desk(source, rows, revisions, reviewer, found=None, held_out=drawn, model=model)
+            session = Session(source, rows, revisions, reviewer, found=None, held_out=drawn, model=model)
         else:
-            desk = Desk(source, rows, revisions, reviewer, found=task.found, model=model)
+            session = Session(source, rows, revisions, reviewer, found=task.found, model=model)
         revisions.write_table()
-        yield desk
+        yield session
 
 
 def _model(found: Path) -> str:

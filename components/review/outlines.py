@@ -78,7 +78,7 @@ def _of_segmentation(path: Path, scan: Scan) -> np.ndarray:
 
 
 def _of_pictures(folder: Path, source: Source, scan: Scan) -> np.ndarray:
-    """Masks of pictures: one for each of a patient's, in a folder of its own, or the single one."""
+    """Masks of images: one for each of a patient's, in a folder of its own, or the single one."""
     files = source.entries[scan.patient].files
     paths = [folder / scan.patient / f"{Path(file).stem}_mask.tif" for file in kaggle_3m.pictures_of(files)]
     if not paths:

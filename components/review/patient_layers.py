@@ -9,22 +9,22 @@ import nibabel as nib
 import numpy as np
 
 from components.predict.probability_maps import map_path
-from components.review.desk import Desk
 from components.review.outlines import read_held_out
 from components.review.own_scan import Opened, as_nifti
-from components.review.refusals import ReviewError
 from components.review.review_decision import CORRECTED, OPEN
+from components.review.review_errors import ReviewError
+from components.review.session import Session
 from components.scans.scan import CHANNELS
 
 
-def details(desk: Desk, number: int) -> dict[str, Any]:
+def details(session: Session, number: int) -> dict[str, Any]:
     """What the page has to know to show a patient.
 
     Raises:
         ReviewError: there is no such patient, or its scan can't be read.
     """
-    row, seen = desk.row(number), desk.open(number)
-    latest = desk.revisions.latest(row.patient)
+    row, seen = session.row(number), session.open(number)
+    latest = session.revisions.latest(row.patient)
     geometry = seen.geometry
     missing = seen.scan.missing_sequences()
     return {
@@ -34,17 +34,17 @@ def details(desk: Desk, number: int) -> dict[str, Any]:
         "shape": list(geometry.shape),
         "voxel_ml": abs(float(np.linalg.det(geometry.affine[:3, :3]))) / 1000 if seen.scan.source else None,
         "sequences": [name for name in CHANNELS if not missing.get(name)],
-        "reference": seen.reference is not None and desk.found is not None,
-        "prediction": row.patient in desk.held_out,
-        "probability": _probability(desk, row.patient) is not None,
-        "draft": desk.revisions.draft(row.patient).exists(),
-        "decisions": [one.row() for one in desk.revisions.decisions.get(row.patient, [])],
+        "reference": seen.reference is not None and session.found is not None,
+        "prediction": row.patient in session.held_out,
+        "probability": _probability(session, row.patient) is not None,
+        "draft": session.revisions.draft(row.patient).exists(),
+        "decisions": [one.row() for one in session.revisions.decisions.get(row.patient, [])],
         "state": latest.decision if latest else OPEN,
         "revision": latest.revision if latest else 0,
     }
 
 
-def layer(desk: Desk, number: int, name: str) -> bytes:
+def layer(session: Session, number: int, name: str) -> bytes:
     """A layer as NIfTI: a sequence, "start", "reference", "prediction", "probability", or "drawn".
 
     "prediction" is the mask of a cross-validation's model that has not seen the patient. "drawn" is what the page draws
@@ -53,29 +53,29 @@ def layer(desk: Desk, number: int, name: str) -> bytes:
     Raises:
         ReviewError: there is no such patient, or it has no such layer.
     """
-    row, seen = desk.row(number), desk.open(number)
+    row, seen = session.row(number), session.open(number)
     affine = seen.geometry.affine
     if name in CHANNELS:
         return as_nifti(seen.sequence(name), affine)
     if name == "start":
         return as_nifti(seen.start, affine)
     if name == "drawn":
-        return as_nifti(_drawn(desk, row.patient, seen), affine)
+        return as_nifti(_drawn(session, row.patient, seen), affine)
     if name == "reference" and (reference := seen.reference) is not None:
         return as_nifti(reference, affine)
-    if name == "prediction" and (file := desk.held_out.get(row.patient)):
+    if name == "prediction" and (file := session.held_out.get(row.patient)):
         return as_nifti(read_held_out(file, seen.scan), affine)
-    if name == "probability" and (path := _probability(desk, row.patient)):
+    if name == "probability" and (path := _probability(session, row.patient)):
         picture = nib.load(path)
         return as_nifti(np.asarray(picture.dataobj), picture.affine)
     raise ReviewError(404, "the patient has no such layer")
 
 
-def _drawn(desk: Desk, patient: str, seen: Opened) -> np.ndarray:
+def _drawn(session: Session, patient: str, seen: Opened) -> np.ndarray:
     """What the page draws on; a draft or mask that does not fit the scan any more is passed over."""
-    latest = desk.revisions.latest(patient)
-    kept = [desk.revisions.draft(patient)]
-    kept += [desk.revisions.mask_of(latest)] if latest and latest.decision == CORRECTED else []
+    latest = session.revisions.latest(patient)
+    kept = [session.revisions.draft(patient)]
+    kept += [session.revisions.mask_of(latest)] if latest and latest.decision == CORRECTED else []
     for path in kept:
         if path.exists():
             mask = np.asarray(nib.load(path).dataobj) > 0
@@ -84,6 +84,6 @@ def _drawn(desk: Desk, patient: str, seen: Opened) -> np.ndarray:
     return seen.start
 
 
-def _probability(desk: Desk, patient: str) -> Path | None:
-    path = None if desk.found is None else map_path(desk.found, patient)
+def _probability(session: Session, patient: str) -> Path | None:
+    path = None if session.found is None else map_path(session.found, patient)
     return path if path and path.is_file() else None

@@ -1,4 +1,4 @@
-"""The paths behind the doors: the page's files, the list, one patient's layers, drafts and decisions.
+"""The paths of the page's server: the page's files, the list, one patient's layers, drafts and decisions.
 
 A patient is a number in the list, a layer and a file are keys of a table: nothing of a request becomes a path.
 """
@@ -20,12 +20,12 @@ from starlette.routing import Route
 from components.common.errors import UserError
 from components.common.system import DiskFullError
 from components.review import deciding, patient_layers
-from components.review.desk import Desk
 from components.review.mask_checks import largest
-from components.review.refusals import ReviewError
+from components.review.review_errors import ReviewError
+from components.review.session import Session
 from components.serving.bodies import drain, read_body
 
-PATIENCE = 60.0  # seconds for a body to arrive
+BODY_TIMEOUT = 60.0  # seconds for a body to arrive
 DRAINED = 1 << 28  # bytes that are read of a refused request
 PAGE = Path(__file__).parent / "page"
 KINDS = {
@@ -52,12 +52,12 @@ class Routes:
     """Handlers of all paths. What reads or writes a scan runs in a thread, so that other requests don't wait.
 
     Args:
-        desk: the review.
+        session: the review.
         files: see `page_files`.
     """
 
-    def __init__(self, desk: Desk, files: Files) -> None:
-        self.desk, self.files = desk, files
+    def __init__(self, session: Session, files: Files) -> None:
+        self.session, self.files = session, files
 
     async def page(self, request: Request) -> Response:
         """A file of the page."""
@@ -68,19 +68,19 @@ class Routes:
 
     async def list(self, _: Request) -> Response:
         """The list of patients."""
-        return JSONResponse(await run_in_threadpool(self.desk.list))
+        return JSONResponse(await run_in_threadpool(self.session.list))
 
     async def details(self, request: Request) -> Response:
         """What the page has to know of one patient; the reviewer is there from now on."""
         number = _number(request)
-        found = await run_in_threadpool(patient_layers.details, self.desk, number)
-        await run_in_threadpool(self.desk.go_to, number)
+        found = await run_in_threadpool(patient_layers.details, self.session, number)
+        await run_in_threadpool(self.session.go_to, number)
         return JSONResponse(found)
 
     async def layer(self, request: Request) -> Response:
         """A volume of one patient, as NIfTI."""
         content = await run_in_threadpool(
-            patient_layers.layer, self.desk, _number(request), request.path_params["name"]
+            patient_layers.layer, self.session, _number(request), request.path_params["name"]
         )
         return Response(content, media_type="application/octet-stream")
 
@@ -88,10 +88,10 @@ class Routes:
         """Keep or drop what is drawn."""
         number = _number(request)
         if request.method == "DELETE":
-            await run_in_threadpool(deciding.drop_draft, self.desk, number)
+            await run_in_threadpool(deciding.drop_draft, self.session, number)
         else:
             body = await self._mask(request, number)
-            await run_in_threadpool(deciding.keep_draft, self.desk, number, body, _asked(request, "scan"))
+            await run_in_threadpool(deciding.keep_draft, self.session, number, body, _asked(request, "scan"))
         return JSONResponse({"draft": request.method != "DELETE"})
 
     async def decide(self, request: Request) -> Response:
@@ -100,7 +100,7 @@ class Routes:
         body = await self._mask(request, number) if "content-type" in request.headers else b""
         made = await run_in_threadpool(
             deciding.decide,
-            self.desk,
+            self.session,
             number,
             request.path_params["decision"],
             scan=_asked(request, "scan"),
@@ -114,13 +114,13 @@ class Routes:
     async def _mask(self, request: Request, number: int) -> bytearray:
         if request.headers.get("content-type") != "application/octet-stream":
             raise HTTPException(415, "a mask is sent as application/octet-stream")
-        seen = await run_in_threadpool(self.desk.open, number)
-        return await read_body(request, largest(seen.geometry), PATIENCE, "nothing was saved")
+        seen = await run_in_threadpool(self.session.open, number)
+        return await read_body(request, largest(seen.geometry), BODY_TIMEOUT, "nothing was saved")
 
 
-def application(desk: Desk, files: Files) -> Starlette:
-    """The application, still without its doors; arguments as for `Routes`."""
-    to, patient = Routes(desk, files), "/patients/{number}"
+def application(session: Session, files: Files) -> Starlette:
+    """Return the application, without its access guard; arguments as for `Routes`."""
+    to, patient = Routes(session, files), "/patients/{number}"
     routes = [
         Route("/", to.page, methods=["GET"]),
         Route("/page/{name}", to.page, methods=["GET"]),
@@ -143,7 +143,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
     else:
         full = 507 if isinstance(error, DiskFullError) else 503
         status, reason, headers = getattr(error, "status", full), str(error), {}
-    await drain(request, DRAINED, PATIENCE)
+    await drain(request, DRAINED, BODY_TIMEOUT)
     return JSONResponse({"error": reason}, status, headers)
 
 
@@ -156,7 +156,7 @@ async def _fail(_: Request, error: Exception) -> Response:
 def _number(request: Request) -> int:
     text = request.path_params["number"]
     if not (text.isascii() and text.isdigit() and len(text) < 8):
-        raise HTTPException(404, "a patient is a number of the list")
+        raise HTTPException(404, "the patient has to be a number from the list")
     return int(text)
 
 

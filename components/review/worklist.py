@@ -20,7 +20,7 @@ class Row:
         patient: name of the examination.
         doubt: 0..1; None if it was not measured.
         refer: whether the model asks for a human here.
-        ml: volume of the mask to review; None if the pictures don't record the size of their pixels.
+        ml: volume of the mask to review; None if the images don't record the size of their pixels.
         voxels: the same in voxels; None if unknown.
         slices: slices with tumour; None if unknown.
     """

@@ -1,1 +1,1 @@
-"""What a scan is: its pictures, its subject, its geometry, and its files."""
+"""What a scan is: its images, its subject, its geometry, and its files."""

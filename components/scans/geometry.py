@@ -14,7 +14,7 @@ import numpy as np
 from nibabel.affines import apply_affine, voxel_sizes
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
-# Pictures without a geometry: one millimetre per step, in the grid's orientation.
+# 2-D images have no geometry: one millimetre per step, in the grid's orientation.
 PLAIN = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -76,7 +76,7 @@ def resample(volume: np.ndarray, source: Geometry, target: Geometry) -> np.ndarr
         The same values and type if both have the same voxels in another order; else float32, linearly interpolated
         after smoothing along the axes whose voxels grow (a Gaussian of half the growth in excess of 1, in voxels).
     """
-    from nibabel.processing import resample_from_to  # slow, and pictures need none of it
+    from nibabel.processing import resample_from_to  # slow, and 2-D images need none of it
     from scipy.ndimage import gaussian_filter
 
     turn, aligned = source.turned(io_orientation(target.affine))

@@ -45,7 +45,7 @@ def _without_repeat(patient: str) -> str:
 def fingerprint(patient: str) -> str:
     """16 hexadecimal digits that identify a person without naming them: all that a model keeps of its patients."""
     subject = subject_of(patient)
-    if _TCIA.fullmatch(subject):  # the same person as TCGA_DU_7298 of the public pictures
+    if _TCIA.fullmatch(subject):  # the same person as TCGA_DU_7298 of the public images
         subject = subject.replace("-", "_")
     return hashlib.sha256(f"glioflow {subject}".encode()).hexdigest()[:16]
 
@@ -53,7 +53,7 @@ def fingerprint(patient: str) -> str:
 def file_name(identity: str) -> str:
     """Return `identity` if it is safe as a file name, else its safe characters and a hash that keeps names distinct.
 
-    Examinations of one subject are those of one subject under their new names, too.
+    Renaming preserves subjects: examinations that share `subject_of` still do afterwards.
     """
     if _SAFE.fullmatch(identity) and not identity.endswith("_mask"):
         return identity

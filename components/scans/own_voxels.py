@@ -11,7 +11,7 @@ from components.scans.scan import Scan
 
 
 def own_geometry(scan: Scan) -> Geometry:
-    """Geometry of FLAIR in the source; that of the slices if they are plain pictures."""
+    """Geometry of FLAIR in the source; that of the slices if they come from 2-D images."""
     return scan.source or scan.geometry
 
 

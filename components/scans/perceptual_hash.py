@@ -8,7 +8,7 @@ from PIL import Image
 from components.scans.scan import FLAIR
 
 SIDE = 16  # the hash has 16 x 16 bits, from the lowest frequencies of a cosine transform
-HEAD = 0.2  # pixels brighter than this share of the brightest hundredth are head
+HEAD = 0.2  # pixels brighter than this fraction of the brightest hundredth are head
 SHOWN, BRIGHT = 0.2, 25  # slices with less head, or nothing brighter than 25 of 255, can't be told apart
 FRAME = 2.4  # half the frame's side, in standard deviations of the head's pixels around their centre
 
@@ -16,8 +16,8 @@ FRAME = 2.4  # half the frame's side, in standard deviations of the head's pixel
 def perceptual_hash(image: np.ndarray) -> str:
     """Hash the FLAIR channel of a slice, uint8 [height, width, 3]; 64 hexadecimal digits, "" if it shows too little.
 
-    The frame is placed around the head by its centre and spread, so that shifted and cropped copies get similar hashes,
-    too. Distances between copies and between strangers: `benchmarks/near_duplicates.py`.
+    The frame is fitted to the head's centre and spread, so that shifted and cropped copies also get similar hashes.
+    Distances between copies and between different persons: `benchmarks/near_duplicates.py`.
 
     Source: Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010, as ImageHash has it; the
     frame is normalisation by image moments (Hu 1962, doi:10.1109/TIT.1962.1057692).
@@ -47,5 +47,5 @@ def bits(hashes: list[str]) -> np.ndarray:
 
 
 def mirrored(signs: np.ndarray) -> np.ndarray:
-    """Return the approximate hashes of the left-right mirrored pictures: odd horizontal frequencies change sign."""
+    """Return the approximate hashes of the left-right mirrored images: odd horizontal frequencies change sign."""
     return signs * np.tile((-1.0) ** np.arange(SIDE), SIDE).astype(np.float32)

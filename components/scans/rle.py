@@ -20,7 +20,7 @@ def decode(text: str, height: int, width: int) -> np.ndarray:
     """Decode to a mask, bool [height, width]; runs may come in any order.
 
     Raises:
-        ValueError: the text is not pairs of whole numbers from 1 on, runs overlap, or a run leaves the picture.
+        ValueError: the text is not pairs of whole numbers from 1 on, runs overlap, or a run leaves the image.
     """
     words = text.split()
     if len(words) % 2 or not all(word.isascii() and word.isdigit() and len(word) < 16 for word in words):

@@ -38,7 +38,7 @@ class Scan:
         image: uint8 array [slices, height, width, 3], the channels in the order of `CHANNELS`, 0..255.
         mask: bool array [slices, height, width], True for tumour; None if there is no reference.
         affine: 4 x 4, from (column, row, slice) to millimetres, see `components.scans.geometry`.
-        source: original geometry of the FLAIR volume, to map results back; None for plain pictures.
+        source: original geometry of the FLAIR volume, to map results back; None for 2-D images.
         header: header of FLAIR's NIfTI file, for masks drawn on it; None if FLAIR was not NIfTI, or it is unknown.
     """
 
@@ -73,7 +73,7 @@ class Scan:
             ValueError: the source had no geometry; its slices are the scan's.
         """
         if self.source is None:
-            raise ValueError(f"{self.patient} came as plain pictures")
+            raise ValueError(f"{self.patient} came as 2-D images")
         return resample_mask(mask.transpose(2, 1, 0), self.geometry, self.source)
 
     def neighbor_indices(self, at: int, neighbors: int) -> list[int]:

@@ -18,7 +18,7 @@ COMMENT = 6  # NIfTI's code for a plain-text extension; it holds the source's ge
 
 
 def image_path(folder: str | Path, patient: str) -> Path:
-    """Path of a patient's pictures in a scans folder."""
+    """Path of a patient's images in a scans folder."""
     return Path(folder) / f"{patient}.nii.gz"
 
 

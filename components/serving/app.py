@@ -30,18 +30,18 @@ PREDICT = f"{MODEL}:predict"
 OPEN = f"/v2/models/{NAME}"  # of the Open Inference Protocol
 INFER = f"{OPEN}/infer"
 # What is answered from the first moment on; below, what shows that the model has been loaded.
-ALIVE = {
+LIVENESS = {
     "/": {"status": "alive"},
     "/v1/models": {"models": [NAME]},
     "/v2": {"name": "glioflow", "version": version("glioflow"), "extensions": []},
     "/v2/health/live": {"live": True},
 }
-READY: dict[str, dict[str, Any]] = {MODEL: {"name": NAME}, "/v2/health/ready": {}, f"{OPEN}/ready": {"name": NAME}}
-WAITING = 64  # accepted requests; further ones are answered with 503
-AT_ONCE = 2  # predictions at once; the engine spreads each over all processors
+READINESS: dict[str, dict[str, Any]] = {MODEL: {"name": NAME}, "/v2/health/ready": {}, f"{OPEN}/ready": {"name": NAME}}
+MAX_PENDING = 64  # accepted requests; further ones are answered with 503
+CONCURRENCY = 2  # predictions at once; the engine spreads each over all processors
 SECONDS = Histogram("request_predict_seconds", "predict request latency", ["model_name"]).labels(NAME)
-FEWER = "send fewer slices at once, as PNG"  # what to do about a body that is too large
-Way = Callable[["LayeredModel"], Callable[[bytearray], bytes]]  # from the model to what answers a body
+TOO_LARGE_REMEDY = "send fewer slices at once, as PNG"  # what to do about a body that is too large
+Handler = Callable[["LayeredModel"], Callable[[bytearray], bytes]]  # from the model to what answers a body
 LOG = logging.getLogger(__name__)
 
 
@@ -49,14 +49,14 @@ class Predictions:
     """The endpoint that runs the model, in its own threads.
 
     Args:
-        loading: the model, perhaps not yet there.
+        loading: the model, possibly still being loaded.
         limit: maximum size of a body, bytes.
-        patience: maximum time for a body to arrive, seconds.
+        timeout: maximum time for a body to arrive, seconds.
     """
 
-    def __init__(self, loading: Loading, limit: int, patience: float) -> None:
-        self.loading, self.limit, self.patience = loading, limit, patience
-        self.places, self.threads = asyncio.Semaphore(WAITING), ThreadPoolExecutor(AT_ONCE)
+    def __init__(self, loading: Loading, limit: int, timeout: float) -> None:
+        self.loading, self.limit, self.timeout = loading, limit, timeout
+        self.slots, self.threads = asyncio.Semaphore(MAX_PENDING), ThreadPoolExecutor(CONCURRENCY)
 
     async def post(self, request: Request) -> Response:
         """Answer one request; meanwhile the event loop keeps reading others."""
@@ -66,19 +66,19 @@ class Predictions:
         """Answer one request of the Open Inference Protocol, likewise."""
         return await self._post(request, lambda model: lambda body: model.infer(body, NAME))
 
-    async def _post(self, request: Request, way: Way) -> Response:
+    async def _post(self, request: Request, handler: Handler) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" or "content-encoding" in request.headers:
             raise HTTPException(415, "the body has to be application/json, not compressed")
-        check_length(request, self.limit, FEWER)
+        check_length(request, self.limit, TOO_LARGE_REMEDY)
         if self.loading.model is None:
             raise HTTPException(503, "the model is still being loaded; try again", {"Retry-After": "1"})
-        if self.places.locked():
-            raise HTTPException(503, f"{WAITING} requests are waiting; try again", {"Retry-After": "1"})
-        async with self.places:
-            body = await read_body(request, self.limit, self.patience, FEWER)
+        if self.slots.locked():
+            raise HTTPException(503, f"{MAX_PENDING} requests are waiting; try again", {"Retry-After": "1"})
+        async with self.slots:
+            body = await read_body(request, self.limit, self.timeout, TOO_LARGE_REMEDY)
             with SECONDS.time():
-                answer = await self._answer(way(self.loading.model), body)
+                answer = await self._answer(handler(self.loading.model), body)
                 return Response(answer, media_type="application/json")
 
     async def _answer(self, answer: Callable[[bytearray], bytes], body: bytearray) -> bytes:
@@ -93,7 +93,7 @@ class Predictions:
             raise HTTPException(500, "the model failed; the server's log says where") from None
 
 
-def application(loading: Loading, limit: int, patience: float) -> Starlette:
+def application(loading: Loading, limit: int, timeout: float) -> Starlette:
     """The API of one model; arguments as for `Predictions`."""
 
     def readiness(content: dict[str, Any]) -> Callable[[Request], JSONResponse]:
@@ -111,17 +111,17 @@ def application(loading: Loading, limit: int, patience: float) -> Starlette:
     async def refuse(request: Request, error: HTTPException) -> JSONResponse:
         """Drain the request, then send the reason: a client still sending when the connection closes sees no answer."""
         if error.status_code != 408:
-            await drain(request, 8 * limit, patience)
+            await drain(request, 8 * limit, timeout)
         reasons = {
             404: f"no such path; there are {', '.join(route.path for route in routes)}",
             405: f"this path takes {(error.headers or {}).get('Allow')}",
         }
         return JSONResponse({"error": reasons.get(error.status_code, error.detail)}, error.status_code, error.headers)
 
-    predictions = Predictions(loading, limit, patience)
+    predictions = Predictions(loading, limit, timeout)
     routes = [
-        *(Route(path, JSONResponse(content), methods=["GET"]) for path, content in ALIVE.items()),
-        *(Route(path, readiness(content), methods=["GET"]) for path, content in READY.items()),
+        *(Route(path, JSONResponse(content), methods=["GET"]) for path, content in LIVENESS.items()),
+        *(Route(path, readiness(content), methods=["GET"]) for path, content in READINESS.items()),
         Route("/metrics", lambda _: Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)),
         Route(OPEN, described, methods=["GET"]),
         Route(PREDICT, predictions.post, methods=["POST"]),

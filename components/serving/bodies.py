@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 
-async def read_body(request: Request, limit: int, patience: float, remedy: str) -> bytearray:
-    """Read a body of at most `limit` bytes within `patience` seconds.
+async def read_body(request: Request, limit: int, timeout: float, remedy: str) -> bytearray:
+    """Read a body of at most `limit` bytes within `timeout` seconds.
 
     Args:
         remedy: what a client can do about a body that is too large.
@@ -20,9 +20,9 @@ async def read_body(request: Request, limit: int, patience: float, remedy: str) 
     """
     check_length(request, limit, remedy)
     try:
-        return await asyncio.wait_for(_all_of(request, limit, remedy), patience)
+        return await asyncio.wait_for(_all_of(request, limit, remedy), timeout)
     except asyncio.TimeoutError:  # Python 3.10 has two of that name
-        raise HTTPException(408, f"the body did not arrive within {patience:g} s") from None
+        raise HTTPException(408, f"the body did not arrive within {timeout:g} s") from None
     except ClientDisconnect:
         raise HTTPException(400, "the body ended early") from None  # the client is gone and never sees this
 
@@ -50,12 +50,12 @@ async def _all_of(request: Request, limit: int, remedy: str) -> bytearray:
     return body
 
 
-async def drain(request: Request, left: int, patience: float) -> None:
+async def drain(request: Request, left: int, timeout: float) -> None:
     """Read the rest of a refused request: a client still sending when the connection closes sees no answer."""
     if "expect" in request.headers:  # such a client waits before it sends a body
         return
     with suppress(asyncio.TimeoutError, asyncio.CancelledError):
-        await asyncio.wait_for(_skip(request, left), patience)
+        await asyncio.wait_for(_skip(request, left), timeout)
 
 
 async def _skip(request: Request, left: int) -> None:

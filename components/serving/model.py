@@ -43,7 +43,7 @@ class LayeredModel:
 
         Returns:
             {"predictions": [...]}: tumor_probability 0..1, has_tumor, and mask (0 and 1, [height][width]) or, for
-            encoded pictures, mask_bytes ({"b64": PNG}).
+            encoded images, mask_bytes ({"b64": PNG}).
 
         Raises:
             RequestError: the request is invalid.
@@ -77,7 +77,7 @@ class LayeredModel:
         return orjson.dumps(open_inference.response(name, payload, columns), option=orjson.OPT_SERIALIZE_NUMPY)
 
     def _decoded(self, rows: list[Any]) -> np.ndarray:
-        """Decode the pictures of a request, uint8 [batch, height, width, channels]."""
+        """Decode the images of a request, uint8 [batch, height, width, channels]."""
         files = requests.files(rows, self.neighbors).reshape(len(rows), -1)
         try:
             return stack_neighbors(np.stack([[_pixels(one) for one in row] for row in files]))

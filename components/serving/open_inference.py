@@ -1,7 +1,7 @@
 """The Open Inference Protocol, version 2, over REST: from its tensors to slices, and from predictions to its tensors.
 
 https://github.com/kserve/open-inference-protocol, `inference_rest.md`. Tensors are flat lists in row-major order. Only
-pixels are taken, since the protocol has no pictures.
+pixels are taken, since the protocol has no images.
 """
 
 from __future__ import annotations

@@ -22,7 +22,14 @@ class RequestError(Exception):
 
 
 def instances_of(payload: Any) -> list[Any]:
-    """Return the slices of a request, unwrapped if each names the input, as {"slices": ...}."""
+    """Return the slices of a request, unwrapped if each names the input, as {"slices": ...}.
+
+    Args:
+        payload: parsed body of the request.
+
+    Raises:
+        RequestError: it is not of the form {"instances": [...]}, or holds none or more than `SLICES`.
+    """
     if not isinstance(payload, dict) or not isinstance(payload.get("instances"), list):
         raise RequestError('the body has to be {"instances": [...]}, one per slice')
     unknown = set(payload) - {"instances", "signature_name"}
@@ -35,10 +42,18 @@ def instances_of(payload: Any) -> list[Any]:
 
 
 def is_encoded(rows: list[Any], neighbors: int) -> bool:
-    """Return whether the rows are base64 picture files rather than pixels; a mixture of both is refused."""
+    """Return whether the rows are base64 image files rather than pixels.
+
+    Args:
+        rows: slices of a request, see `instances_of`.
+        neighbors: number of slices on either side that the model sees, too.
+
+    Raises:
+        RequestError: the rows are a mixture of both.
+    """
     kinds = {_is_picture(row, neighbors) for row in rows}
     if len(kinds) > 1:
-        raise RequestError("pictures and pixels can't be mixed in one request")
+        raise RequestError("encoded images and pixels can't be mixed in one request")
     return kinds.pop()
 
 
@@ -49,14 +64,25 @@ def _is_picture(row: Any, neighbors: int) -> bool:
 
 
 def files(rows: list[Any], neighbors: int) -> np.ndarray:
-    """Return PNG or JPEG files, bytes [batch] or, with neighbours, [batch, 2 neighbors + 1]; RGB and of one size."""
+    """Decode the base64 of PNG or JPEG files; the images are RGB and of one size.
+
+    Args:
+        rows: slices of a request; each is an image or, with neighbours, a list of images.
+        neighbors: number of slices on either side that the model sees, too.
+
+    Returns:
+        Contents of the files, bytes as objects, [batch] or, with neighbours, [batch, 2 neighbors + 1].
+
+    Raises:
+        RequestError: an image is missing, damaged, not RGB, too large, or of another size than the others.
+    """
     together = 2 * neighbors + 1
     found = [[_file(one) for one in (row if neighbors else [row])] for row in rows]
     if any(len(row) != together for row in found):
-        raise RequestError(f"each slice needs {together} pictures: its neighbours' and its own")
+        raise RequestError(f"each slice needs {together} images: its neighbours' and its own")
     sizes = {_size(one) for row in found for one in row}
     if len(sizes) > 1:
-        raise RequestError("all pictures of a request must have one size")
+        raise RequestError("all images of a request must have one size")
     height, width = sizes.pop()
     check_size(height, width, count=len(found) * together)
     return np.array(found if neighbors else [row[0] for row in found], dtype=object)
@@ -64,27 +90,38 @@ def files(rows: list[Any], neighbors: int) -> np.ndarray:
 
 def _file(row: Any) -> bytes:
     if not isinstance(row, dict) or set(row) != {"b64"} or not isinstance(row["b64"], str):
-        raise RequestError('a picture has to be {"b64": "..."}, the file in base64')
+        raise RequestError('an encoded image has to be {"b64": "..."}, the file in base64')
     try:
         return base64.b64decode(row["b64"], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise RequestError("a picture is not base64") from error
+        raise RequestError("an image is not base64") from error
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    """Height and width from the file's header; nothing is decoded, so a small file can't become a huge picture."""
+    """Height and width from the file's header; nothing is decoded, so a small file can't become a huge image."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG"]) as picture:
             mode, height, width = picture.mode, picture.height, picture.width
     except Exception as error:  # every kind of damage has its own exception
-        raise RequestError("a picture is neither PNG nor JPEG, or is damaged") from error
+        raise RequestError("an image is neither PNG nor JPEG, or is damaged") from error
     if mode != "RGB":
-        raise RequestError(f"a picture has the mode {mode}; channels have to be pre, FLAIR, post as RGB")
+        raise RequestError(f"an image has the mode {mode}; channels have to be pre, FLAIR, post as RGB")
     return height, width
 
 
 def pixels(rows: list[Any], channels: int) -> np.ndarray:
-    """Pixels, uint8 [batch, height, width, channels]."""
+    """Return the pixels of a request as an array.
+
+    Args:
+        rows: slices of a request, each a list [height][width][channels] of whole numbers 0 to 255.
+        channels: number of channels that the model takes.
+
+    Returns:
+        uint8 [batch, height, width, channels].
+
+    Raises:
+        RequestError: the slices differ in size, have other channels or values, or are too large.
+    """
     try:
         height, width = len(rows[0]), len(rows[0][0])
         even = all(len(row) == height and all(len(line) == width for line in row) for row in rows)
@@ -107,7 +144,15 @@ def _line(line: list[Any]) -> bytes:
 
 
 def check_size(height: int, width: int, count: int) -> None:
-    """Refuse slices so large, or so many, that nobody needs them and the machine might not cope."""
+    """Refuse slices so large, or so many, that nobody needs them and the machine might not cope.
+
+    Args:
+        height, width: of a slice, pixels.
+        count: number of slices.
+
+    Raises:
+        RequestError: a side exceeds `SIDE`, or all slices together `PIXELS`.
+    """
     if not (0 < height <= SIDE and 0 < width <= SIDE):
         raise RequestError(f"slices have {height} x {width} pixels; {SIDE} a side are allowed")
     if count * height * width > PIXELS:

@@ -39,12 +39,12 @@ class Source:
     reviewed: dict[str, review_table.Reviewed] = field(default_factory=dict)
 
     def read(self, patient: str, options: Options | None = None, masks: bool = True) -> Reading:
-        """Read one patient; `masks=False` reads only the pictures."""
+        """Read one patient; `masks=False` leaves out the reference masks."""
         entry, options = self.entries[patient], options or Options()
         if entry.channels:
             options = replace(options, channels=entry.channels, from_source=True)
         with self.tree.local(entry.files) as folder:
-            files = [[folder / file for file in entry.files]] if entry.spread else []
+            files = [[folder / file for file in entry.files]] if entry.scattered else []
             try:
                 reading = self.reader(folder / entry.path, patient, options, masks, *files)
             except OSError as error:
@@ -68,8 +68,13 @@ def open_source(address: str | Path, only: str | None = None) -> Iterator[Source
         address: location of the patients, side by side.
         only: patient's file or folder to read alone.
 
+    Yields:
+        The opened source; an unpacked archive is removed when the block ends.
+
     Raises:
-        UserError: the address does not exist, or holds nothing that any reader recognises.
+        UserError: the address does not exist, or holds nothing that any reader recognises; an archive is damaged,
+            unsafe, or larger than the free disk space; or the storage refuses access.
+        TransientError: the storage fails for a reason that may pass.
     """
     with ExitStack() as stack:
         if archive.is_archive(str(address)):

@@ -22,7 +22,7 @@ HARMLESS_BYTES = 500_000_000
 
 
 def is_archive(name: str) -> bool:
-    """Return whether a name is an archive's."""
+    """Return whether a file name has an archive suffix."""
     return name.lower().endswith(SUFFIXES)
 
 
@@ -39,7 +39,7 @@ def unpacked(path: Path, name: str) -> Iterator[Path]:
             the folder.
     """
     with tempfile.TemporaryDirectory(prefix="glioflow-unpacked-") as folder:
-        with _in_one_line(name):
+        with _as_user_error(name):
             (_unzip if path.name.lower().endswith(".zip") else _untar)(path, Path(folder), name)
         yield Path(folder)
 
@@ -54,7 +54,7 @@ def check_archive(path: Path, name: str) -> None:
     Raises:
         UserError: the archive can't be unpacked here, as far as these show.
     """
-    with _in_one_line(name):
+    with _as_user_error(name):
         if path.name.lower().endswith(".zip"):
             with zipfile.ZipFile(path) as archive:
                 size = sum(member.file_size for member in archive.infolist())
@@ -64,8 +64,8 @@ def check_archive(path: Path, name: str) -> None:
 
 
 @contextmanager
-def _in_one_line(name: str) -> Iterator[None]:
-    """Turn any error of an archive into a UserError about `name`."""
+def _as_user_error(name: str) -> Iterator[None]:
+    """Convert any error of an archive to a UserError about `name`."""
     try:
         yield
     except tarfile.FilterError as error:

@@ -38,7 +38,13 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], cell: float) 
 def patient_volume(
     rng: np.random.Generator, slices: int, size: int, missing: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Make one patient.
+    """Make one synthetic patient.
+
+    Args:
+        rng: source of randomness; the same state gives the same patient.
+        slices: number of slices.
+        size: height and width of the slices, pixels.
+        missing: "pre" or "post", a sequence that a copy of FLAIR replaces; None if both exist.
 
     Returns:
         image, uint8 [slices, size, size, 3] in 0..255, and mask, bool [slices, size, size].
@@ -100,7 +106,15 @@ def patient_volume(
 
 
 def write_demo(folder: str | Path, *, patients: int, slices: int, size: int, seed: int) -> None:
-    """Write `patients` synthetic patients with about `slices` slices of `size` x `size` pixels each below `folder`."""
+    """Write synthetic patients, one folder each, and the marker `SYNTHETIC`.
+
+    Args:
+        folder: output folder; replaced as a whole, or unchanged if anything fails.
+        patients: number of patients.
+        slices: mean number of slices per patient; each has up to two more or fewer.
+        size: height and width of the slices, pixels.
+        seed: seed of the random numbers.
+    """
     with atomic_folder(folder) as part, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         (part / MARKER).touch()
         # Threads suffice: NumPy and SciPy release Python's lock while they work.

@@ -10,13 +10,13 @@ class Entry:
     """One patient's location: a folder or a file, and all files that belong to it.
 
     Attributes:
-        spread: whether its files lie in several folders, or beside those of others; the reader then gets them one by
-            one.
+        scattered: whether its files lie in several folders, or beside other patients' files; the reader then also gets
+            the list of files.
         channels: meaning of the last axis of a 4-D file, or of the number at the end of a file name, if the source says
             so.
     """
 
     path: str
     files: list[str]
-    spread: bool = False
+    scattered: bool = False
     channels: tuple[str, ...] = ()

@@ -61,7 +61,7 @@ def recognise(tree: Storage, folder: str = "") -> Found | None:
         return found or deeper
     if deeper.reader is nifti.read:
         of_one = person_folder.is_one_person(inner, tree.below(_join(folder, inner)))
-    else:  # DICOM of several persons comes in several entries, but for what is mixed up in one examination
+    else:  # several persons' DICOM files give several entries, unless they are mixed up in one examination
         of_one = found.reader is dicom.read and len(found.entries) == 1
     return deeper if deeper.persons > 1 and not of_one else found
 
@@ -73,7 +73,7 @@ def skipped(tree: Storage, found: Found) -> list[Problem]:
 
 
 def is_patient(name: str, files: list[str]) -> bool:
-    """Tell by their names whether a folder called `name` with these files in it is one patient's."""
+    """Return whether a folder called `name` with these files in it is one patient's, by their names."""
     return any(one.is_patient(name, files) for one in BY_NAMES)
 
 

@@ -1,4 +1,4 @@
-"""Inputs of a prediction: a whole set, one patient, one volume, one picture."""
+"""Inputs of a prediction: a whole set, one patient, one volume, one image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LACKING = "FLAIR is needed: give the patient's folder, with all files in it"
 
 @contextmanager
 def open_input(address: str) -> Iterator[Source]:
-    """Open a set as `open_source` does, or one patient: its folder, a 4-D or FLAIR NIfTI, a DICOM file, a picture.
+    """Open a set as `open_source` does, or one patient: its folder, a 4-D or FLAIR NIfTI, a DICOM file, an image.
 
     Raises:
         UserError: see `open_source`.
@@ -59,7 +59,7 @@ def _apart(address: str) -> tuple[str, str]:
 
 def _alone(parent: str, name: str, patient: str, reader: Callable[..., Reading]) -> Source:
     """A single file as a source of one patient."""
-    entry = Entry(name, [name], spread=reader is nifti.read)
+    entry = Entry(name, [name], scattered=reader is nifti.read)
     return Source([patient], False, [], Storage(parent, name), {patient: entry}, reader)
 
 
@@ -73,7 +73,7 @@ def _person(parent: str, name: str) -> str | None:
     if what != "flair":
         if file_names.pair([name])[0]:
             return None
-        raise UserError(f"{parent}/{name}: {file_roles.WHAT.get(what or '', 'no FLAIR')} by its name; {LACKING}")
+        raise UserError(f"{parent}/{name}: {file_roles.ROLE_NAMES.get(what or '', 'no FLAIR')} by its name; {LACKING}")
     return flat_folder.person_of(name) or home_of(*_apart(parent))[1].split("/")[0]
 
 

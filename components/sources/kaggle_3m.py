@@ -22,7 +22,7 @@ from components.sources.reading import DAMAGE, Options, Reading
 from components.sources.volumes.tumour_masks import can_be_a_tumour
 
 SCALE_FIRST = "scale each sequence to 0..255 (its 99.5th percentile at 255) and save it with 8 bits"
-BRAIN = 0.6  # share of the head that a mask of the brain takes at least; pictures come in any brightness
+BRAIN = 0.6  # a mask that covers more of the head than this is one of the brain, however bright the images are
 SUFFIX = r"\.(?i:tiff?)"
 
 
@@ -32,7 +32,7 @@ def is_patient(name: str, files: Iterable[str]) -> bool:
 
 
 def pictures_of(files: Iterable[str]) -> list[str]:
-    """Return the pictures among a patient's files, one per slice, in the order of their numbers."""
+    """Return the images among a patient's files, one per slice, in the order of their numbers."""
     found = {}
     for file in files:
         match = re.search(rf"_(\d+){SUFFIX}$", file)
@@ -47,7 +47,7 @@ def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Re
     Args:
         folder: folder of the patient's files.
         patient: name of the scan.
-        options: options for volumes; pictures stay as they are.
+        options: ignored; 2-D images are not resampled.
         masks: whether to read the reference masks; without them the scan's mask is None.
     """
     reading = Reading(patient)
@@ -58,13 +58,13 @@ def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Re
     pictures = _read_all([path for _, path in sorted(images.items())], reading, channels=3)
     truths = _read_all([path for number, path in sorted(references.items()) if number in images], reading, channels=1)
     if not images:
-        reading.add("series", folder.name, "no pictures in it", f"add them: {folder.name}_1.tif, ...")
+        reading.add("series", folder.name, "no images in it", f"add them: {folder.name}_1.tif, ...")
     if reading.has("unreadable", "type", "series") or (references and reading.has("missing_mask")):
         return reading
     sizes = {pixels.shape[:2] for pixels in (*pictures, *truths)}
     if len(sizes) > 1:
         listed = " and ".join(f"{width} x {height}" for height, width in sorted(sizes))
-        reading.add("shape", folder.name, f"its pictures and masks are {listed} pixels")
+        reading.add("shape", folder.name, f"its images and masks are {listed} pixels")
         return reading
     image, truth = np.stack(pictures), np.stack(truths) > 0 if truths else None
     if truth is None or can_be_a_tumour(truth, image[..., CHANNELS.index("flair")], folder.name, reading, BRAIN):
@@ -73,9 +73,9 @@ def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Re
 
 
 def _compare(folder: Path, images: Mapping[int, Path], references: Mapping[int, Path], reading: Reading) -> None:
-    """Record pictures without masks, masks without pictures, and gaps."""
+    """Record images without masks, masks without images, and gaps."""
     for number in sorted(references.keys() - images.keys()):
-        reading.add("extra_mask", _name(references[number]), "a mask without its picture")
+        reading.add("extra_mask", _name(references[number]), "a mask without its image")
     for number in sorted(images.keys() - references.keys()) if references else ():
         reading.add("missing_mask", _name(images[number]), "no mask beside it")
     if not references:
@@ -101,7 +101,7 @@ def _name(path: Path) -> str:
 
 
 def _read_all(paths: Iterable[Path], reading: Reading, channels: int) -> list[np.ndarray]:
-    """Read pictures; those that can't be read are recorded and left out."""
+    """Read images; those that can't be read are recorded and left out."""
     return [pixels for path in paths if (pixels := read_picture(path, reading, channels)) is not None]
 
 
@@ -115,9 +115,9 @@ def _is_cut(picture: Image.Image) -> bool:
 
 
 def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
-    """Read a picture as uint8 [height, width, 3], or a mask as [height, width]; None if it can't be read."""
+    """Read an image as uint8 [height, width, 3], or a mask as [height, width]; None if it can't be read."""
     try:
-        # Pillow only warns about some damage, and about pictures large enough to exhaust the memory.
+        # Pillow only warns about some damage, and about images large enough to exhaust the memory.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(path) as picture:
@@ -129,7 +129,7 @@ def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | No
         reading.add("unreadable", _name(path), "claims more pixels than any scan has", "export the slice again")
         return None
     except (*DAMAGE, Warning) as error:
-        reading.add("unreadable", _name(path), f"not a readable picture ({type(error).__name__})")
+        reading.add("unreadable", _name(path), f"not a readable image ({type(error).__name__})")
         return None
     if pixels.dtype not in (np.uint8, np.bool_) or pixels.shape[2:] != ((3,) if channels == 3 else ()):
         form = f"{pixels.dtype} with {pixels.shape[2] if pixels.ndim > 2 else 1} channel(s)"

@@ -1,11 +1,11 @@
-"""Files of a source that belong to no patient: reported, so that nobody takes a part for the whole."""
+"""Files of a source that belong to no patient: reported, so that no scan is missed silently."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from components.common.errors import PassingError, UserError
+from components.common.errors import TransientError, UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
 from components.sources import packed, unread_formats
@@ -16,7 +16,7 @@ from components.sources.nifti import file_names, layouts
 # Formats of head images, readable here or not.
 SCANS = (".nii", ".nii.gz", ".dcm", ".dicom", ".ima", ".tif", ".tiff", *unread_formats.SUFFIXES)
 # BIDS' folders beside the subjects: derivatives, and the original data.
-PASSED = ("derivatives", "sourcedata", "code", "stimuli")
+IGNORED_FOLDERS = ("derivatives", "sourcedata", "code", "stimuli")
 SHOWN = 5
 
 
@@ -34,9 +34,9 @@ def find(
     entries = list(entries)
     taken = {file for entry in entries for file in entry.files}.union(reported)
     # A patient's own folder, and everything below it, is left to the reader.
-    homes = {entry.path for entry in entries if not entry.spread} | {_parent(file) for file in taken}
+    homes = {entry.path for entry in entries if not entry.scattered} | {_parent(file) for file in taken}
     above = {folder or ".", *_parents(folder)}
-    left = [path for path in tree.files if path not in taken and not _is_passed(path, folder)]
+    left = [path for path in tree.files if path not in taken and not _is_ignored(path, folder)]
     loose = [path for path in left if _parent(path) in above]
     homes -= above
     below = [path for path in left if _parent(path) not in above and homes.isdisjoint(_parents(path))]
@@ -68,7 +68,7 @@ def _holds_files(folder: Path) -> bool:
 
 def _unread(paths: Iterable[str], folder: str) -> list[Problem]:
     """Report files in patients' folders whose format is not read: one may be a sequence that is then missing."""
-    found = unread_formats.what_and_remedy(path for path in paths if not _is_passed(path, folder))
+    found = unread_formats.what_and_remedy(path for path in paths if not _is_ignored(path, folder))
     return [Problem("unknown", "", "the source", f"in patients' folders, {found[0]}", found[1])] if found else []
 
 
@@ -102,7 +102,7 @@ def _skipped(what: str, paths: Iterable[str], remedy: str = "", *, lost: bool) -
 
 
 def _is_scan(tree: Storage, path: str) -> bool:
-    """Return whether a file may be a picture of a head; masks without pictures are reported elsewhere."""
+    """Return whether a file may be an image of a head; masks without images are reported elsewhere."""
     name = PurePosixPath(path).name
     if file_names.is_volume(name):
         return file_names.role(name, "") != "mask"
@@ -115,19 +115,19 @@ def _is_named_as_scan(tree: Storage, path: str) -> bool:
 
 
 def _is_dicom(tree: Storage, path: str) -> bool:
-    """Tell DICOM by its content: exports name files by their UID, "1.2.840.113619.2.5", or give no suffix."""
+    """Return whether a file is DICOM, by its content: many exports use no suffix, or UIDs ("1.2.840.113619.2.5")."""
     try:
         with tree.open(path) as file:
             return PurePosixPath(path).name.upper() != "DICOMDIR" and is_dicom(file.read(HEAD))
-    except PassingError:
+    except TransientError:
         raise
     except UserError:  # a broken link
         return False
 
 
-def _is_passed(path: str, folder: str) -> bool:
+def _is_ignored(path: str, folder: str) -> bool:
     start = f"{folder}/" if folder else ""
-    return path.startswith(start) and path.removeprefix(start).split("/")[0] in PASSED
+    return path.startswith(start) and path.removeprefix(start).split("/")[0] in IGNORED_FOLDERS
 
 
 def _listed(names: list[str], named: bool) -> str:

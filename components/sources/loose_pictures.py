@@ -1,4 +1,4 @@
-"""Reader of a single picture: one slice of a patient, as tif, PNG or another lossless format, or JPEG."""
+"""Reader of a single image: one slice of a patient, as tif, PNG or another lossless format, or JPEG."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 
 
 def is_picture(name: str) -> bool:
-    """Return whether a name is a picture's."""
+    """Return whether a file name has an image suffix."""
     return name.lower().endswith(SUFFIXES)
 
 
 def read(place: Path, patient: str, options: Options, masks: bool = True) -> Reading:
-    """Read a picture, with pre-contrast, FLAIR and post-contrast as red, green and blue; it has no mask beside it."""
+    """Read an image, with pre-contrast, FLAIR and post-contrast as red, green and blue; it has no mask beside it."""
     reading = Reading(patient)
     if masks:
-        reading.add("missing_mask", place.name, "a single picture has no reference mask")
+        reading.add("missing_mask", place.name, "a single image has no reference mask")
     pixels = read_picture(place, reading, channels=3)
     if pixels is not None:
         reading.scan = Scan(patient, site_of(patient), np.ascontiguousarray(pixels)[None], None)

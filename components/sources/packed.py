@@ -1,4 +1,4 @@
-"""Archives and packed files beside the scans: not opened, so patients inside would be lost unseen."""
+"""Archives and compressed files beside the scans: never opened, so patients inside would be missed silently."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zipfile
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from components.common.errors import PassingError, UserError
+from components.common.errors import TransientError, UserError
 from components.io.storage import Storage
 from components.sources import archive
 from components.sources.nifti.file_names import is_volume
@@ -42,7 +42,7 @@ def may_hide_scans(tree: Storage, path: str, suffixes: tuple[str, ...]) -> bool:
     try:
         with tree.open(path) as file:
             return names.isdisjoint(_members(file, name))
-    except PassingError:
+    except TransientError:
         raise
     except UserError:  # a broken link, which hides nothing
         return False

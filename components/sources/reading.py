@@ -14,10 +14,10 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from components.common.problems import Problem
 from components.scans.scan import CHANNELS, Scan
 
-# No picture of a head has more pixels; a header that claims more is damaged or meant to exhaust the memory.
+# No image of a head has more pixels; a header that claims more is damaged or meant to exhaust the memory.
 MAX_VOXELS = 1024 * 1024 * 1024
 
-# Exceptions of the libraries that decode pictures and headers, if those are damaged; random damage found each of them.
+# Exceptions of the libraries that decode images and headers, if those are damaged; random damage found each of them.
 DAMAGE = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
     *(SyntaxError, TypeError, ValueError, struct.error, zlib.error, ImageFileError, HeaderDataError, InvalidDicomError),

@@ -1,6 +1,6 @@
 """reviews.csv beside the patients of a source: whose reference masks a human has reviewed, and what they began from.
 
-`glioflow adopt` writes it. It never tells who a patient is: a row counts for the patient of that name, if there is one.
+`glioflow adopt` writes it. It never identifies a patient: a row counts for the patient of that name, if there is one.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ def rows_of(tree: Storage, folder: str) -> list[dict[str, str]]:
 
     Args:
         tree, folder: source, and the folder in it where the patients lie side by side.
+
+    Raises:
+        UserError: the file is not readable as a table, or the storage refuses access.
     """
     path = f"{folder}/{NAME}" if folder else NAME
     if path not in tree.files:

@@ -22,7 +22,7 @@ SUFFIXES = tuple(suffix for _, suffixes, _ in _FORMATS for suffix in suffixes)
 
 
 def what_and_remedy(paths: Iterable[str]) -> tuple[str, str] | None:
-    """Say which formats these files are in, and how to convert them; None if none of them is in a format above."""
+    """Return the unread formats among these files, and how to convert them; None if there are none."""
     names = [path.lower() for path in paths]
     found = {
         f"{name} ({', '.join(there)})": how

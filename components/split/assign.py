@@ -30,9 +30,13 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
 
     Returns:
         One row per patient, sorted by name, columns `SPLITS_COLUMNS`.
+
+    Raises:
+        UserError: too few patients for three splits; a site to hold out is unknown; a person who must go to train is in
+            another split already; or the user's own split can't be used, see `read_own_split`.
     """
     persons = manifest.groupby("subject").agg(site=("site", "first"), burden=("tumor_pixels", "sum")).reset_index()
-    learned = set(manifest.loc[manifest["train_only"] > 0, "subject"]) if "train_only" in manifest else set()
+    train_only = set(manifest.loc[manifest["train_only"] > 0, "subject"]) if "train_only" in manifest else set()
     persons["third"] = (persons["burden"].rank(method="first") - 1) * 3 // len(persons)
     persons["hash"] = [text_hash(f"{rule.seed}/{name}") for name in persons["subject"]]
     persons = persons.sort_values(["site", "third", "hash"]).set_index("subject")
@@ -44,21 +48,21 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
     folds = _assign(order, dict.fromkeys(range(count), len(order)), kept | by_person(own, "fold"))
     if rule.file:
         splits = by_person(own, "split")
-        _check_learned(learned, splits)
+        _check_train_only(train_only, splits)
     else:
-        fixed, tested, barred = kept_assignments(before, "split", 0, *rule.older, rule.part(0)), None, set()
+        fixed, tested, not_test = kept_assignments(before, "split", 0, *rule.older, rule.part(0)), None, set()
         if rule.fold is not None or rule.holdout_sites:
-            tested = [name for name in _tested(rule, folds, persons["site"]) if name not in learned]
-            # A former test patient who is gone, or no longer chosen, must not leave a place for others.
+            tested = [name for name in _tested(rule, folds, persons["site"]) if name not in train_only]
+            # The test split is exactly `tested`: earlier test assignments no longer count.
             fixed = {name: split for name, split in fixed.items() if split != "test"} | dict.fromkeys(tested, "test")
         else:
-            # With another share of val, train and val are assigned anew, and test stays as it was.
+            # With another fraction for val, train and val are assigned anew, and test stays as it was.
             seen = kept_assignments(before, "split", 2, rule.part(2))
             fixed = {name: split for name, split in seen.items() if split == "test"} | fixed
-            barred = seen.keys() - fixed.keys()
-        fixed = dict.fromkeys(learned, "train") | fixed
-        _check_learned(learned, fixed)
-        splits = _assign(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed, barred)
+            not_test = seen.keys() - fixed.keys()
+        fixed = dict.fromkeys(train_only, "train") | fixed
+        _check_train_only(train_only, fixed)
+        splits = _assign(order, _quota(rule, len(order), None if tested is None else len(tested)), fixed, not_test)
     lacking = sorted(set(SPLIT_NAMES) - set(splits.values()))
     if lacking:
         raise UserError(
@@ -70,13 +74,13 @@ def assign_splits(manifest: pd.DataFrame, rule: SplitRule, before: pd.DataFrame 
     return table[SPLITS_COLUMNS]
 
 
-def _check_learned(learned: Collection[str], fixed: Mapping[str, str]) -> None:
-    """Refuse to test or choose a model on an outline that a model began."""
-    torn = sorted(name for name in learned if fixed[name] != "train")
-    if torn:
+def _check_train_only(train_only: Collection[str], fixed: Mapping[str, str]) -> None:
+    """Refuse val and test patients whose reference began as a model's outline: their scores would flatter the model."""
+    conflicting = sorted(name for name in train_only if fixed[name] != "train")
+    if conflicting:
         raise UserError(
-            f"data/manifest.csv: a reference of {torn[0]} began as a model's outline, and this person is in "
-            f"{fixed[torn[0]]} already; take the new scan out of the source, or adopt it with --test-too"
+            f"data/manifest.csv: a reference of {conflicting[0]} began as a model's outline, and this person is in "
+            f"{fixed[conflicting[0]]} already; take the new scan out of the source, or adopt it with --test-too"
         )
 
 
@@ -95,7 +99,7 @@ def _quota(rule: SplitRule, persons: int, tested: int | None) -> dict[str, int]:
 
 
 def _assign(
-    order: Sequence[str], quota: Mapping[Any, int], fixed: Mapping[str, Any], barred: Collection[str] = ()
+    order: Sequence[str], quota: Mapping[Any, int], fixed: Mapping[str, Any], not_test: Collection[str] = ()
 ) -> dict[str, Any]:
     """Give every name, in order, the key of `quota` that is furthest behind its share so far.
 
@@ -103,14 +107,14 @@ def _assign(
         order: names in order.
         quota: number of names for each key.
         fixed: names that already have a key.
-        barred: names that must not get "test".
+        not_test: names that must not get "test".
     """
     assigned = {name: fixed[name] for name in order if name in fixed}
     given = {group: sum(found == group for found in assigned.values()) for group in quota}
     for name in order:
         if name not in assigned:
             position = len(assigned) + 1
-            allowed = [group for group in quota if group != "test" or name not in barred]
+            allowed = [group for group in quota if group != "test" or name not in not_test]
             free = [group for group in allowed if given[group] < quota[group]] or allowed
             behind = {group: quota[group] * position / len(order) - given[group] for group in free}
             assigned[name] = max(behind, key=lambda group: (behind[group], group if isinstance(group, str) else -group))

@@ -24,11 +24,11 @@ def find_leaks(manifest: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
 
 
 def find_look_alikes(manifest: pd.DataFrame, splits: pd.DataFrame, near: int) -> list[str]:
-    """List pairs of patients in different splits with pictures, or mirror images, that look the same.
+    """List pairs of patients in different splits with images, or mirror images, that look the same.
 
     Args:
         manifest, splits: see `find_leaks`.
-        near: number of bits, of 256, by which the hashes of such pictures may differ.
+        near: number of bits, of 256, by which the hashes of such images may differ.
     """
     seen = manifest[manifest["perceptual_hash"] != ""].merge(splits[["patient", "split"]], on="patient")
     by_split = {name: group.reset_index(drop=True) for name, group in seen.groupby("split")}
@@ -41,7 +41,7 @@ def find_look_alikes(manifest: pd.DataFrame, splits: pd.DataFrame, near: int) ->
                 distances = (here.shape[1] - np.maximum(here @ there.T, mirrored(here) @ there.T)) / 2
                 for i, j in np.argwhere(distances <= near):
                     a, b = left.iloc[i], right.iloc[j]
-                    # For each pair of patients the closest pictures are shown; identical pixels are already reported as
+                    # For each pair of patients the closest images are shown; identical pixels are already reported as
                     # a leak.
                     if a["subject"] != b["subject"] and a["pixel_hash"] != b["pixel_hash"]:
                         what = f"{a['patient']} slice {a['slice']} ({one}), {b['patient']} slice {b['slice']} ({other})"
@@ -49,7 +49,7 @@ def find_look_alikes(manifest: pd.DataFrame, splits: pd.DataFrame, near: int) ->
                         pair = (a["patient"], b["patient"])
                         found[pair] = min(found.get(pair, closest), closest)
     return [
-        f"pictures in two splits look the same ({distance} of 256 bits differ): {what}"
+        f"images in two splits look the same ({distance} of 256 bits differ): {what}"
         for distance, what in found.values()
     ]
 

@@ -1,4 +1,4 @@
-"""How to split, and the hashes by which the ledger tells one way from another."""
+"""How to split, and the hashes that identify a way of splitting in the ledger."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class SplitRule:
     """How to split.
 
     Attributes:
-        val, test: shares of the patients, each in (0, 1), together below 1. Every split gets at least one patient.
+        val, test: fractions of the patients, each in (0, 1), together below 1. Every split gets at least one patient.
         folds: number of folds, numbered from 0.
         seed: seed of the split.
-        fold: fold to test on, instead of a share.
-        holdout_sites: sites to test on, instead of a share.
+        fold: fold to test on, instead of a fraction.
+        holdout_sites: sites to test on, instead of a fraction.
         file: CSV to take the splits from, with the columns patient, split and, optionally, fold.
     """
 

@@ -40,11 +40,15 @@ def split(
         splits: output CSV.
         ledger: CSV of every assignment so far; read if it exists, and rewritten.
         rule: how to split.
-        near: number of bits by which hashes of pictures that look the same may differ, see `components.split.leakage`.
-        look_alikes: "refuse" a split with such pictures in different splits, or "warn".
+        near: number of bits by which hashes of images that look the same may differ, see `components.split.leakage`.
+        look_alikes: "refuse" such images in different splits, or "warn".
+
+    Returns:
+        The written table: one row per patient, columns `SPLITS_COLUMNS`.
 
     Raises:
-        UserError: the audit found a leak; all leaks are printed, and nothing is written.
+        UserError: the audit found a leak, or no valid split is possible; the first 20 leaks are printed, and nothing is
+            written.
     """
     slices = read_manifest(manifest)
     before = _before(ledger) if Path(ledger).exists() else None

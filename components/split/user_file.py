@@ -25,9 +25,9 @@ def read_own_split(path: str, manifest: pd.DataFrame) -> pd.DataFrame:
         raise UserError(
             f"{path}: {len(lacking)} patient(s) of the source are not in it, {lacking.iloc[0]} first; add them"
         )
-    torn = patients.groupby("subject")["split"].nunique()
-    if (torn > 1).any():
-        raise UserError(f"{path}: patient {torn.idxmax()} is in {torn.max()} splits; choose one of them")
+    conflicting = patients.groupby("subject")["split"].nunique()
+    if (conflicting > 1).any():
+        raise UserError(f"{path}: patient {conflicting.idxmax()} is in {conflicting.max()} splits; choose one of them")
     if set(patients["split"]) != set(SPLIT_NAMES):
         raise UserError(
             f"{path}: no patient is in {' or '.join(sorted(set(SPLIT_NAMES) - set(patients['split'])))}; add some"

@@ -13,7 +13,7 @@ from components.common.bars import bar
 from components.common.errors import UserError
 from components.common.tables import read_manifest, read_splits
 from components.ingest.patient import check_all, read_and_check
-from components.ingest.stage import spread
+from components.ingest.stage import evenly_spaced
 from components.layered.predictor import Predictor
 from components.scans.scan import Scan
 from components.scans.scan_files import read_scan
@@ -32,7 +32,7 @@ def training_set(data: Path) -> pd.DataFrame:
 
 
 def load_detector(model: Path) -> Callable[[Scan], float]:
-    """Load a layered model; returns a function that gives the share of a scan's slices called tumour, 0..1."""
+    """Load a layered model; returns a function that gives the fraction of a scan's slices called tumour, 0..1."""
     engine = Predictor(model).engine
     return lambda scan: float(engine.detect(scan)["has_tumor"].mean())
 
@@ -66,7 +66,7 @@ def drift(
             raise UserError(f"{address}: none of its {len(findings)} patient(s) can be read; `ingest` says why")
         new = by_patient(pd.DataFrame(rows))
         if share is not None:
-            asked = spread(sorted(reference.index), sample)
+            asked = evenly_spaced(sorted(reference.index), sample)
             reference[SHARE] = pd.Series(
                 {
                     name: share(read_scan(against / "scans", name))

@@ -56,7 +56,7 @@ def search(
 ) -> list[dict[str, Any]]:
     """Run the study until it has this many finished trials, counting those already in `storage`.
 
-    A study belongs to one search space and one state of everything else that trainings depend on: scores from other
+    A study belongs to one search space and one state of everything else that training depends on: scores from other
     data, parameters or code can't be compared, so a change starts another study. Trials keep caches and checkpoints of
     their own.
 

@@ -20,7 +20,7 @@ class Range(BaseModel):
     log: bool = False
 
     @model_validator(mode="after")
-    def go_up(self) -> Range:
+    def check_bounds(self) -> Range:
         """Refuse a range that is empty, or logarithmic and not positive."""
         if self.low >= self.high or (self.log and self.low <= 0):
             raise ValueError("low must be below high, and above 0 with log")

@@ -12,7 +12,7 @@ class Adam(keras.optimizers.Adam):
 
     Keras composes each variable's update of small operations, and a network here has 60 to 170 variables: tracing and
     optimising these takes longer than the rest of the training step. TensorFlow's own kernel does the same in one
-    operation. Other backends compile Keras' update.
+    operation. Other backends compile Keras' update. With TensorFlow, `amsgrad` is ignored.
     """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

@@ -1,4 +1,4 @@
-"""Averages within a training: of the weights over its steps, and of the batch statistics over the replicas."""
+"""Averages during training: of the weights over the steps, and of the batch statistics over the replicas."""
 
 from __future__ import annotations
 

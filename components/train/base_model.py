@@ -1,4 +1,4 @@
-"""The network to start from as TFX hands it to a Trainer: on Kubeflow, where a pod has no folder of the user's."""
+"""The network to start from, as TFX passes it to a Trainer: on Kubeflow, where a pod has no folder of the user's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.networks.network_layout import NETWORK, WEIGHTS
 
 
 @contextmanager
-def nearby(base_model: str | None) -> Iterator[Path | None]:
+def local_copy(base_model: str | None) -> Iterator[Path | None]:
     """Yield a local folder with the files of the network, removed afterwards if it is a copy; None without one.
 
     Args:

@@ -12,7 +12,7 @@ from components.train.sampling import Sampler
 from components.train.training_slices import Slices
 
 Batches = Callable[[int], tf.data.Dataset]
-FOREVER = 2**62
+MAX_STEPS = 2**62
 
 
 def balanced_weights(has_tumor: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def batches(
         slices: slices to draw from.
         sampler: choice of the slices of each step.
         with_masks: whether targets are masks, [batch, size, size, 1]; else they are labels, {0, 1} [batch, 1].
-        soft: whether masks hold the tumour's share of each pixel, 0..1; else they are {0, 1}.
+        soft: whether masks hold the tumour fraction of each pixel, 0..1; else they are {0, 1}.
         neighbors: number of slices on either side along the channels.
         thick: probability that a slice's neighbours are taken from twice as far, as in a scan of thicker slices.
         paster: paster of tumours into slices without one; None for none.
@@ -70,7 +70,7 @@ def batches(
     kinds = [tf.uint8, tf.float32] + ([] if weights is None else [tf.float32])
 
     def part_of(first: int, part: int, parts: int) -> tf.data.Dataset:
-        return tf.data.Dataset.range(first, FOREVER).map(
+        return tf.data.Dataset.range(first, MAX_STEPS).map(
             lambda step: shaped(*tf.numpy_function(gather, [step, part, parts], kinds, stateful=False))
         )
 

@@ -35,11 +35,11 @@ def example_files(patterns: Sequence[str]) -> list[str]:
     return files
 
 
-def tested_people(train_files: Sequence[str]) -> set[str]:
+def test_fingerprints(train_files: Sequence[str]) -> set[str]:
     """Fingerprints of the test patients in the TFRecord files beside those of train; only their names are read.
 
     Args:
-        train_files: patterns of the training's files, in TFX's layout: `.../Split-train/*`.
+        train_files: patterns of the files of the train split, in TFX's layout: `.../Split-train/*`.
     """
     patterns = [pattern.replace(TRAIN, TEST) for pattern in train_files if TRAIN in pattern]
     files = sorted(str(path) for pattern in patterns for path in tf.io.gfile.glob(pattern))
@@ -64,9 +64,12 @@ def cached(files: Sequence[str], key: str, size: int, place: Path, check: Callab
         files: TFRecord files in gzip format.
         key: `data_hash` of the files; slices in `place` from other files, of another size or by other code are
             replaced.
-        size: side of the network's grid, pixels.
+        size: side length of the network's grid, pixels.
         place: folder of the decoded slices.
         check: function called now and then; an exception from it ends the decoding, and leaves nothing behind.
+
+    Raises:
+        UserError: the disk is full, or the files hold no slice.
     """
     made_from = f"{key} {size} {code_hash()}"
     if not (place / MADE_FROM).is_file() or (place / MADE_FROM).read_text(encoding="utf-8") != made_from:
@@ -119,5 +122,5 @@ def _open(folder: Path, size: int) -> Slices:
         order=order,
         patients=np.unique(patient[order], return_inverse=True)[1],
         has_tumor=has_tumor[order].astype(bool),
-        people=tuple(sorted({fingerprint(name.decode()) for name in np.unique(patient)})),
+        fingerprints=tuple(sorted({fingerprint(name.decode()) for name in np.unique(patient)})),
     )

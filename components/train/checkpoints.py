@@ -1,4 +1,4 @@
-"""Checkpoints: everything a training needs to continue as if it had never stopped, one complete file each."""
+"""Checkpoints: each is one file with everything a training run needs to resume as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from components.common.errors import UserError
-from components.common.faults import is_passing
+from components.common.faults import is_transient
 from components.common.files import atomic_file
 from components.common.system import DiskFullError, is_full
 from components.io.storage import Storage
@@ -23,10 +23,10 @@ Arrays = dict[str, list[np.ndarray]]
 
 @dataclass
 class State:
-    """Progress of a training.
+    """Progress of a training run.
 
     Attributes:
-        key: hash of what the training depends on; another key is another training.
+        key: hash of everything that the run depends on; a checkpoint with another key is never resumed.
         step: step over all epochs; batches, learning rate and random numbers follow from it.
         done: completed steps of the current epoch.
         history: one row per epoch.
@@ -46,7 +46,7 @@ class State:
 
 
 class Checkpoints:
-    """The last checkpoints of one training, in a folder or a bucket; those with other keys are removed.
+    """The last checkpoints of one training run, in a folder or a bucket; those with other keys are removed.
 
     Args:
         address: folder, or gs://bucket/prefix.
@@ -87,7 +87,15 @@ class Checkpoints:
         self._remove(self._names()[: -self.keep])
 
     def latest(self) -> tuple[State, Arrays] | None:
-        """Read the last intact checkpoint of this key; damaged ones are reported and skipped."""
+        """Read the last intact checkpoint of this key; report and delete damaged ones, and those of another key.
+
+        Returns:
+            State and arrays; None if no checkpoint is left.
+
+        Raises:
+            UserError: the storage can't be reached.
+            OSError: reading failed for a transient reason.
+        """
         for name in reversed(self._names()):
             try:
                 with Storage(self.address).open(name) as opened, np.load(opened, allow_pickle=False) as columns:
@@ -99,13 +107,13 @@ class Checkpoints:
                         if column != "state":
                             arrays.setdefault(column.partition("/")[0], []).append(columns[column])
             except (zipfile.BadZipFile, ValueError, EOFError, KeyError, TypeError, OSError, RuntimeError) as error:
-                if is_passing(error):  # the bucket's fault, and not the checkpoint's
+                if is_transient(error):  # the bucket's fault, and not the checkpoint's
                     raise
-                print(f"{self.address}/{name}: damaged ({type(error).__name__}); using the one before it")
+                print(f"{self.address}/{name}: damaged ({type(error).__name__}); deleted; using the one before it")
                 self._remove([name])
                 continue
             if state.key != self.key:
-                print(f"{self.address}/{name}: from other parameters, data or code; not used")
+                print(f"{self.address}/{name}: from other parameters, data or code; deleted")
                 self._remove([name])
                 continue
             return state, arrays

@@ -12,8 +12,8 @@ import tensorflow as tf
 from components.common.errors import UserError
 
 
-def cluster() -> tuple[int, int]:
-    """Return this worker's number and the number of workers, from TF_CONFIG; (0, 1) without it.
+def worker_index_and_count() -> tuple[int, int]:
+    """Return this worker's index and the number of workers, from TF_CONFIG; (0, 1) without it.
 
     Raises:
         UserError: TF_CONFIG is not JSON of the form that TensorFlow reads.
@@ -37,7 +37,7 @@ def _place(config: dict[str, Any]) -> tuple[int, int]:
 
 
 def require_gpu(wanted: str) -> None:
-    """Refuse to start a training that requires a GPU ("required") if TensorFlow sees none.
+    """Refuse to start training that requires a GPU ("required") if TensorFlow sees none.
 
     Raises:
         UserError: TensorFlow sees no GPU; says why, as far as that is known.
@@ -51,10 +51,10 @@ def require_gpu(wanted: str) -> None:
     elif not Path("/dev/nvidia0").exists():
         reason = "the machine has no /dev/nvidia0: no GPU was given to it, or no driver is installed"
     else:
-        reason = "CUDA's libraries or the driver do not fit: `python -c 'import tensorflow'` and `nvidia-smi` say more"
+        reason = "the CUDA libraries or the driver don't match; see `python -c 'import tensorflow'` and `nvidia-smi`"
     raise UserError(
         f"params.yaml: training.gpu is required, and TensorFlow sees no GPU ({reason}); "
-        "to train on the CPU all the same, which can take days, set training.gpu=optional"
+        "to train on the CPU anyway, which can take days, set training.gpu=optional"
     )
 
 
@@ -65,7 +65,7 @@ def strategy(devices: str) -> tf.distribute.Strategy:
     """
     if devices == "one":
         return tf.distribute.get_strategy()
-    if cluster()[1] > 1:
+    if worker_index_and_count()[1] > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
@@ -89,10 +89,10 @@ def precision(wanted: str) -> str:
     return "mixed_bfloat16" if {"amx_bf16", "avx512_bf16"} & set(flags) else "float32"
 
 
-def compiles(wanted: str, *, deterministic: bool) -> bool:
-    """Return whether XLA compiles: "auto" only on GPUs, because it slows these networks down on CPUs.
+def use_xla(wanted: str, *, deterministic: bool) -> bool:
+    """Return whether to compile with XLA; "auto" does so only on GPUs, because it slows these networks down on CPUs.
 
-    Nor does it if the training has to be deterministic, which TensorFlow does not guarantee under XLA.
+    Nor does "auto" if training has to be deterministic, which TensorFlow does not guarantee under XLA.
     """
     if wanted == "auto":
         return not deterministic and bool(tf.config.list_physical_devices("GPU"))

@@ -25,6 +25,9 @@ class Validator:
         slices: slices of the validation patients.
         with_masks: whether the network predicts masks; else it gives one probability per slice.
         loss: function of (targets, predictions).
+        batch: number of slices per batch.
+        neighbors: number of slices on either side that the network sees.
+        xla: whether to compile the network with XLA.
         check: function called after each batch; an exception from it ends the validation.
 
     Raises:

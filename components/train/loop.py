@@ -43,10 +43,10 @@ class Loop:
         monitored: name of the score that decides which epoch is best; higher is better.
         patience: epochs without a better score after which the last phase ends.
         checkpoints: storage of the state.
-        every: number of steps between checkpoints.
+        checkpoint_every: number of steps between checkpoints.
         first_worker: whether this is the worker that saves them.
         interruption: requests to stop; the state is saved first.
-        progress: display of the training.
+        progress: progress display.
         on_epoch: function of each epoch's number and scores, including epochs before an interruption.
     """
 
@@ -65,7 +65,7 @@ class Loop:
         monitored: str,
         patience: int,
         checkpoints: Checkpoints,
-        every: int,
+        checkpoint_every: int,
         first_worker: bool,
         interruption: Interruption,
         progress: Progress,
@@ -74,7 +74,7 @@ class Loop:
         self.model, self.phases, self.loss, self.batches = model, phases, loss, batches
         self.accumulate, self.average = accumulate, average
         self.xla, self.steps, self.validate, self.monitored, self.patience = xla, steps, validate, monitored, patience
-        self.checkpoints, self.every, self.interruption = checkpoints, every, interruption
+        self.checkpoints, self.checkpoint_every, self.interruption = checkpoints, checkpoint_every, interruption
         self.first_worker, self.progress, self.on_epoch = first_worker, progress, on_epoch
         self.best: list[np.ndarray] = []
 
@@ -82,7 +82,7 @@ class Loop:
         """Train to the end; the network then has the weights of its best epoch.
 
         Args:
-            key: key of this training's checkpoints.
+            key: key of this run's checkpoints.
 
         Returns:
             One row per epoch.
@@ -112,7 +112,7 @@ class Loop:
                     restore(self.model, saved)
                     saved.clear()
                 self.stream = iter(self.batches(self.state.step))
-                while self.state.epoch < phase.last and not self._has_waited(number):
+                while self.state.epoch < phase.last and not self._out_of_patience(number):
                     self._epoch()
         except SystemExit:
             # If only one of several workers is asked to stop, it can't save alone; the last checkpoint has to do.
@@ -131,7 +131,7 @@ class Loop:
             self.model.reset_metrics()
         while state.done < self.steps:
             self._step(float(self.train_step(next(self.stream))))
-        self._agree()
+        self._sync_batch_statistics()
         row: dict[str, float] = {"epoch": state.epoch}
         # Sorted, because Keras' own order differs between versions.
         row |= {name: float(value) for name, value in sorted(self.model.get_metrics_result().items())}
@@ -152,14 +152,14 @@ class Loop:
         if self.on_epoch:
             self.on_epoch(epoch, row)
 
-    def _has_waited(self, phase: int) -> bool:
+    def _out_of_patience(self, phase: int) -> bool:
         """Return whether the last phase has run for `patience` epochs without a better score."""
         if phase + 1 < len(self.phases) or self.state.best is None:
             return False
         begins = self.phases[phase - 1].last if phase else 0
         return self.state.epoch - max(self.state.best + 1, begins) >= self.patience
 
-    def _agree(self) -> None:
+    def _sync_batch_statistics(self) -> None:
         """Average the batch statistics of all replicas: each keeps its own, and scores must be equal everywhere."""
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             self.average_statistics()
@@ -171,11 +171,11 @@ class Loop:
         if not math.isfinite(loss):
             raise UserError(diverged(self.state.step))
         self.interruption.check()
-        if self.state.step % self.every == 0:
+        if self.state.step % self.checkpoint_every == 0:
             self._save()
 
     def _save(self) -> None:
-        self._agree()  # only one replica's batch statistics are read
+        self._sync_batch_statistics()  # only one replica's batch statistics are read
         # Read on all workers: reading a metric sums the counts of all of them.
         arrays = {**read_arrays(self.model), "best": self.best}
         if self.first_worker:

@@ -1,4 +1,4 @@
-"""Adam with a schedule of the learning rate that is a function of the step alone, so that a training can be resumed."""
+"""Adam with a learning-rate schedule that is a function of the step alone, so that training can be resumed."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ def optimizer(
 ) -> keras.optimizers.Optimizer:
     """Adam with one epoch of linear warm-up from a tenth, then cosine decay to zero: functions of the step alone.
 
+    Cosine decay: Loshchilov and Hutter 2017, arXiv 1608.03983.
+
     Args:
         peak: highest learning rate.
         steps: batches per epoch.
         epochs: number of epochs with this optimizer.
         accumulate: number of batches whose gradients are averaged for one update.
-        average: momentum of the moving average of the weights (Polyak and Juditsky 1992), 0 for none.
+        average: momentum of the exponential moving average of the weights (cf. Polyak and Juditsky 1992); 0 for none.
     """
     averaging = {"use_ema": True, "ema_momentum": average} if average else {}
     updates = max(1, steps // accumulate)

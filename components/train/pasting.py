@@ -11,22 +11,22 @@ from scipy import ndimage
 from components.train.training_slices import Slices
 
 FEATHER = 1.5  # pixels: standard deviation of the edge between the tumour and its new surroundings
-INSIDE = 0.9  # share of the tumour that must lie inside the other head
+INSIDE = 0.9  # fraction of the tumour that must lie inside the other head
 
 
 class Paster:
     """Replaces some tumour-free slices by the same slices with another patient's tumour.
 
-    The tumour stays where it was in its own slice, its neighbours move with it, and its intensities are brought to the
-    mean and deviation of the other head.
+    The tumour keeps its position, is pasted with its neighbouring slices, and has its intensities matched to the mean
+    and standard deviation of the other head.
 
     Args:
-        slices: slices that the numbers refer to.
-        donors: numbers of the slices that lend tumours, all of training patients.
+        slices: slices that the indices refer to.
+        donors: indices of the slices that lend tumours, all of training patients.
         neighbor_indices: `slices.neighbor_indices(n)`.
-        share: share of the tumour-free slices that get a tumour.
+        share: fraction of the tumour-free slices that get a tumour.
         seed: seed of the draws, which are a function of it and the step.
-        soft: whether masks hold the tumour's share of each pixel, 0..1; else they are {0, 1}.
+        soft: whether masks hold the tumour fraction of each pixel, 0..1; else they are {0, 1}.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Paster:
         self.soft = soft
 
     def __call__(self, numbers: np.ndarray, images: np.ndarray, masks: np.ndarray, step: int) -> None:
-        """Paste into a batch in place: images, uint8 [batch, .., 3 n], and masks, float32 [batch, .., 1]."""
+        """Paste into a batch in place: images, uint8 [batch, .., 3 (2 n + 1)], and masks, float32 [batch, .., 1]."""
         drawn = np.random.default_rng([self.seed, 11, step])
         for at, number in enumerate(numbers):
             paste, donor = drawn.random() < self.share, self.donors[drawn.integers(len(self.donors))]
@@ -66,6 +66,6 @@ class Paster:
 
 
 def _head(image: np.ndarray) -> np.ndarray:
-    """Return where a slice, [.., 3 n], shows head and not air: bool, by FLAIR of the middle slice."""
+    """Return where a slice with neighbours, [.., 3 (2 n + 1)], shows head rather than air, by its own FLAIR: bool."""
     flair = image[..., image.shape[-1] // 2]
     return flair > max(10.0, 0.5 * float(flair.mean()))

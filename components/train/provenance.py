@@ -17,7 +17,10 @@ CODE = (
 
 
 def code_hash(root: str | Path = Path(__file__).parents[2]) -> str:
-    """SHA-256 over the names and contents of the Python files that a training runs."""
+    """SHA-256 over the names and contents of the Python files that determine the trained weights.
+
+    `components/common` is not among them: it reads parameters, whose values have a hash of their own.
+    """
     digest = hashlib.sha256()
     for file in sorted(file for pattern in CODE for file in Path(root).glob(pattern)):
         digest.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())

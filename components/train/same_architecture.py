@@ -1,4 +1,4 @@
-"""A training must start from a network of the same architecture: parameters that contradict this are named."""
+"""Check that a starting network has the architecture to be trained, and name the parameters that differ."""
 
 from __future__ import annotations
 

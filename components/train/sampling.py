@@ -16,7 +16,7 @@ def _shuffled(count: int, seed: int, stream: int, turn: int) -> np.ndarray:
 
 
 def shuffled_stream(count: int, positions: np.ndarray, seed: int, stream: int = 0) -> np.ndarray:
-    """Return the numbers at `positions` of an endless stream: 0 .. count - 1, reshuffled for every pass."""
+    """Return the indices at `positions` of an endless stream: 0 .. count - 1, reshuffled for every pass."""
     turns, places = np.divmod(positions, count)
     return np.array(
         [_shuffled(count, seed, stream, int(turn))[place] for turn, place in zip(turns, places, strict=True)]
@@ -27,18 +27,18 @@ Stream = Callable[[np.ndarray], np.ndarray]
 
 
 def each_slice(numbers: np.ndarray, seed: int, stream: int) -> Stream:
-    """Return an endless stream of the slices `numbers`: each once, in another order for every pass."""
+    """Return an endless stream of the slice indices `numbers`: each once per pass, in another order for every pass."""
     return lambda positions: numbers[shuffled_stream(len(numbers), positions, seed, stream)]
 
 
 def each_patient(numbers: np.ndarray, patients: np.ndarray, area: np.ndarray, seed: int, stream: int) -> Stream:
-    """Return an endless stream of slices, each of another patient until all have had their turn.
+    """Return an endless stream of slices that cycles through the patients, in another order for every cycle.
 
-    A patient with many slices, or with a large tumour, is then seen as often as any other. Of a patient's slices, those
-    with more tumour come more often, but none less than half as often as if all came alike.
+    A patient with many slices, or with a large tumour, is thus seen as often as any other. Within a patient, half of
+    the probability is uniform over the slices, the other half proportional to their tumour area.
 
     Args:
-        numbers: slices to draw from, int [slices].
+        numbers: indices of the slices to draw from, int [slices].
         patients: patient of each of them, int [slices].
         area: tumour of each of them, pixels [slices].
         seed, stream: seed of the order.
@@ -59,13 +59,13 @@ def each_patient(numbers: np.ndarray, patients: np.ndarray, area: np.ndarray, se
 
 
 class Sampler:
-    """Batches of slice numbers.
+    """Batches of slice indices.
 
     Args:
         has_tumor: bool [slices].
         batch: slices per step.
         seed: seed of the order.
-        tumor_share: share of tumour slices, which are spread evenly; 1 gives only tumour slices, None all slices as
+        tumor_share: fraction of tumour slices, which are spread evenly; 1 gives only tumour slices, None all slices as
             they come.
         patients: patient of each slice, int [slices], if patients take turns; by default, slices do.
         area: tumour of each slice, pixels [slices]; needed if patients take turns.
@@ -103,7 +103,7 @@ class Sampler:
             ]
 
     def __call__(self, step: int) -> np.ndarray:
-        """Numbers of the slices of a step, int [batch]."""
+        """Indices of the slices of a step, int [batch]."""
         positions = np.arange(step * self.batch, (step + 1) * self.batch)
         if self.share is None:
             return self.streams[0](positions)

@@ -1,4 +1,4 @@
-"""From parameters to the needs of a training: the network's arguments, its phases, its loss and its optimizer."""
+"""From parameters to what training needs: the network's arguments, phases, loss, metric, sampler and paster."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ def network_arguments(params: Params, network: str) -> dict[str, Any]:
             "normalization": group.normalization,
             "seed": params.seed,
         }
-    shape = params.segmenter
-    encoder = {} if shape.backbone is None else {"backbone": shape.backbone, "weights": shape.weights}
+    segmenter = params.segmenter
+    encoder = {} if segmenter.backbone is None else {"backbone": segmenter.backbone, "weights": segmenter.weights}
     return {
         **encoder,
-        "filters": list(shape.filters),
-        "size": shape.image_size,
-        "normalization": shape.normalization,
-        "norm": shape.norm,
-        "head": shape.head,
-        "upsampling": shape.upsampling,
-        "neighbors": shape.neighbors,
+        "filters": list(segmenter.filters),
+        "size": segmenter.image_size,
+        "normalization": segmenter.normalization,
+        "norm": segmenter.norm,
+        "head": segmenter.head,
+        "upsampling": segmenter.upsampling,
+        "neighbors": segmenter.neighbors,
     }
 
 
@@ -79,7 +79,7 @@ def start_of(params: Params, network: str, folder: Path | None = None) -> Start 
 
 
 def phases(params: Params, network: str) -> list[Phase]:
-    """The phases of a training, in order."""
+    """Return the phases of training, in order."""
     if network == "segmenter":
         return [Phase(params.segmenter.epochs, params.segmenter.learning_rate)]
     group = params.classifier
@@ -131,7 +131,7 @@ def loss_of(params: Params, network: str) -> Callable[[Any, Any], Any]:
 
 
 def balance(params: Params, network: str) -> tuple[float | None, bool]:
-    """Share of tumour slices in a batch, None for the data's own; and whether slices of the rarer kind weigh more."""
+    """Return the fraction of tumour slices in a batch, None for the data's; and whether the rarer kind weighs more."""
     if network == "segmenter":
         return params.segmenter.tumor_share, False
     kind = params.classifier.imbalance
@@ -160,7 +160,10 @@ def metric_of(network: str) -> keras.metrics.Metric:
 
 
 def weights_hash(params: Params, network: str) -> str:
-    """SHA-256 of the file of pre-trained weights of `network`; "" if none is configured, or none is read."""
+    """SHA-256 of the local file of pre-trained weights of `network`; "" if there is none, as for "imagenet" and "none".
+
+    A network that starts from another reads no such file, either.
+    """
     if getattr(params, network).start is not None:
         return ""
     file = Path(getattr(params, network).weights)

@@ -17,7 +17,7 @@ from components.common.layout import HISTORY
 from components.common.params import Params
 from components.common.progress import Progress
 from components.train import cache, devices, provenance, settings
-from components.train.base_model import nearby
+from components.train.base_model import local_copy
 from components.train.batches import balanced_weights, batches
 from components.train.checkpoints import Checkpoints
 from components.train.epoch_validation import MONITORED, Validator
@@ -39,7 +39,7 @@ def train(
     on_epoch: OnEpoch | None = None,
     start_from: Path | None = None,
 ) -> keras.Model | None:
-    """Train `network`, resuming an interrupted training; writes history, arguments and best weights.
+    """Train `network`, resuming an interrupted run; writes history, arguments and best weights.
 
     Args:
         network: "classifier" or "segmenter".
@@ -51,13 +51,15 @@ def train(
             interruption.
         start_from: copy of the network that the parameters name as `start`, if it is not where they say.
 
-    Raises:
-        UserError: a required GPU is missing, the devices can't share a batch evenly, the weights would never change, or
-            the network to start from is another one, can't be read, or knows a test patient.
-
     Returns:
         The network in float32 with the weights of its best epoch on the validation patients, ready to export. None on
         workers other than the first, which write nothing.
+
+    Raises:
+        UserError: a required GPU, pre-trained weights, or the files of a split are missing; the devices can't share a
+            batch evenly; the weights would never change; the validation patients can't be scored; the network to start
+            from is another one, can't be read, or knows a test patient; training diverged; or the disk is full.
+        SystemExit: a signal asked to stop; the state is saved.
     """
     group, shared = getattr(params, network), params.training
     devices.require_gpu(shared.gpu)
@@ -69,8 +71,8 @@ def train(
         )
     start = settings.start_of(params, network, start_from)
     if start:
-        refuse_tested(start, network, cache.tested_people(train_files))
-    first = shared.devices == "one" or devices.cluster()[0] == 0
+        refuse_tested(start, network, cache.test_fingerprints(train_files))
+    first = shared.devices == "one" or devices.worker_index_and_count()[0] == 0
     keras.utils.set_random_seed(params.seed)
     if shared.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -83,7 +85,7 @@ def train(
             cache.cached(files, made_from[split], group.image_size, _cache(network, params) / split, interruption.check)
             for split, files in files_of.items()
         )
-        known = known_validation(start, network, validation.people) if start else 0
+        known = known_validation(start, network, validation.fingerprints) if start else 0
         with_masks = network == "segmenter"
         _, weighted = settings.balance(params, network)
         loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / group.batch_size)
@@ -123,7 +125,7 @@ def train(
                 monitored=MONITORED[network],
                 patience=group.patience,
                 checkpoints=_checkpoints(network, params, key),
-                every=shared.checkpoint_steps,
+                checkpoint_every=shared.checkpoint_steps,
                 first_worker=first,
                 interruption=interruption,
                 progress=Progress(
@@ -139,9 +141,9 @@ def train(
     if not first:
         return None
     arguments = settings.network_arguments(params, network)
-    made_from["people"] = sorted({*slices.people, *validation.people})
+    made_from["people"] = sorted({*slices.fingerprints, *validation.fingerprints})
     if start:
-        made_from |= {"people": sorted({*made_from["people"], *start.people}), "validation_known_to_start": known}
+        made_from |= {"people": sorted({*made_from["people"], *start.fingerprints}), "validation_known_to_start": known}
         arguments |= {"weights": start.arguments.get("weights", "none")} if "weights" in arguments else {}
     network_files.save_network(run_dir, model.network, arguments, made_from)
     pd.DataFrame(history).to_csv(Path(run_dir) / HISTORY, index=False)
@@ -149,13 +151,13 @@ def train(
 
 
 def forget(network: str, params: Params) -> None:
-    """Remove the checkpoints and the decoded slices of a training whose results are safe."""
+    """Remove the checkpoints and the decoded slices of a training run whose results are safe."""
     forget_checkpoints(network, params)
     shutil.rmtree(_cache(network, params), ignore_errors=True)
 
 
 def forget_checkpoints(network: str, params: Params) -> None:
-    """Remove only the checkpoints of a training."""
+    """Remove only the checkpoints of a training run."""
     _checkpoints(network, params, "").clear()
 
 
@@ -164,7 +166,7 @@ def run_fn(fn_args: Any) -> None:
     config = fn_args.custom_config
     network, params = config["network"], Params.model_validate(config["params"])
     files = fn_args.train_files, fn_args.eval_files, fn_args.model_run_dir
-    with nearby(getattr(fn_args, "base_model", None)) as folder:
+    with local_copy(getattr(fn_args, "base_model", None)) as folder:
         trained = train(network, params, *files, live=config.get("live"), start_from=folder)
     if trained is not None:
         write = export.export_classifier if network == "classifier" else export.export_segmenter
@@ -182,7 +184,7 @@ def _made_from(network: str, params: Params, data: dict[str, str], start: Start 
         "start": start.digest if start else "",
         "started_from": list(start.lineage) if start else [],
         "precision": devices.precision(group.precision),
-        "xla": devices.compiles(shared.xla, deterministic=shared.deterministic),
+        "xla": devices.use_xla(shared.xla, deterministic=shared.deterministic),
     }
 
 

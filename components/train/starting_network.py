@@ -1,7 +1,7 @@
-"""The network that a training starts from: the reference model's, or one that an earlier training wrote.
+"""The network that training starts from: the reference model's, or one that an earlier run wrote.
 
-A network that starts from another has learned from its patients, too. So these are added to those of the training, and
-none of them may be tested.
+A network that starts from another has also learned from that one's patients. They are therefore recorded with its own,
+and none of them may be in the test split.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from components.common.params import Params
 from models.networks.network_layout import NETWORK, WEIGHTS
 
 REFERENCE = "reference"
-REFERENCE_WEIGHTS = Path("benchmarks/quality/reference")  # of both networks; a dependency of the trainings in dvc.yaml
+REFERENCE_WEIGHTS = Path(
+    "benchmarks/quality/reference"
+)  # of both networks; a dependency of the training stages in dvc.yaml
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Start:
         name: the parameter's value, "reference" or a folder.
         folder: where its files lie.
         arguments: arguments that it was built with.
-        people: fingerprints of the persons that it was trained or chosen on; at least one.
+        fingerprints: fingerprints of the persons that it was trained or chosen on; at least one.
         digest: SHA-256 of its files.
         lineage: `name`, and before it what that network started from, and so on, newest first.
     """
@@ -37,7 +39,7 @@ class Start:
     name: str
     folder: Path
     arguments: dict[str, Any]
-    people: frozenset[str]
+    fingerprints: frozenset[str]
     digest: str
     lineage: tuple[str, ...]
 
@@ -48,7 +50,7 @@ def folder_of(name: str, network: str) -> Path:
 
 
 def read_start(params: Params, network: str, folder: str | Path | None = None) -> Start | None:
-    """Read what is known of the network that a training starts from, without its weights; None if it starts from none.
+    """Read what is known of the network that training starts from, without its weights; None if it starts from none.
 
     Args:
         params: all parameters.
@@ -70,7 +72,7 @@ def read_start(params: Params, network: str, folder: str | Path | None = None) -
     try:
         record = json.loads(written)
         kind, arguments, made_from = (record[key] for key in ("network", "arguments", "made_from"))
-        people = frozenset(map(str, made_from.get("people") or ()))
+        fingerprints = frozenset(map(str, made_from.get("people") or ()))
         lineage = (name, *map(str, made_from.get("started_from") or ()))
         known = {**arguments}
         if kind not in ("classifier", "segmenter"):
@@ -79,14 +81,14 @@ def read_start(params: Params, network: str, folder: str | Path | None = None) -
         raise UserError(f"{about}: its {NETWORK} is damaged; copy the folder again") from error
     if kind != network:
         raise UserError(f"{about}: holds a {kind}; name a folder with a {network}")
-    if not people:
+    if not fingerprints:
         raise UserError(
             f"{about}: does not record whom it was trained on, so no later check could find a leak; start from a "
             f"network whose {NETWORK} lists people, or train it again"
         )
     sha = hashlib.sha256(written)
     sha.update((place / WEIGHTS).read_bytes())
-    return Start(name, place, known, people, sha.hexdigest(), lineage)
+    return Start(name, place, known, fingerprints, sha.hexdigest(), lineage)
 
 
 def _remedy(name: str, network: str, place: Path) -> str:
@@ -109,7 +111,7 @@ def refuse_tested(start: Start, network: str, tested: Collection[str]) -> None:
     Raises:
         UserError: it was; the message counts them.
     """
-    seen = start.people.intersection(tested)
+    seen = start.fingerprints.intersection(tested)
     if seen:
         raise UserError(
             f"params.yaml: {network}.start: {start.name} was trained or chosen on {len(seen)} of the "
@@ -121,10 +123,10 @@ def refuse_tested(start: Start, network: str, tested: Collection[str]) -> None:
 def known_validation(start: Start, network: str, validated: Collection[str]) -> int:
     """Count the validation patients, by fingerprint, on whom the start was trained or chosen; prints a warning if any.
 
-    They are not refused. Whoever goes on with a model of their own has the same validation patients as before, and
-    those are among its people; the test patients show what choices made on them are worth.
+    They are not refused, because users who continue training their own model keep its validation patients. How far the
+    choices made on those generalise shows on the test patients.
     """
-    seen = start.people.intersection(validated)
+    seen = start.fingerprints.intersection(validated)
     if seen:
         print(
             f"{network}: {start.name} was trained or chosen on {len(seen)} of the {len(set(validated))} validation "

@@ -1,4 +1,4 @@
-"""Decoded slices of one split: uint8 files, mapped into memory as far as it suffices."""
+"""Decoded slices of one split, as memory-mapped uint8 files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Slices:
 
     Attributes:
         images: uint8 [records, size, size, 3], in the files' order.
-        masks: tumour's share of each pixel in 255ths, uint8 [records, size, size, 1], likewise.
+        masks: tumour fraction of each pixel, in 255ths, uint8 [records, size, size, 1], likewise.
         order: record of each slice, int [slices].
-        patients: number of each slice's patient, int [slices], from 0.
+        patients: index of each slice's patient, int [slices], from 0.
         has_tumor: bool [slices].
-        people: fingerprints of the persons, sorted.
+        fingerprints: fingerprints of the persons, sorted.
 
     Raises:
         TypeError: `has_tumor` holds numbers, by which a sampler would take every slice for one with tumour.
@@ -30,7 +30,7 @@ class Slices:
     order: np.ndarray
     patients: np.ndarray
     has_tumor: np.ndarray
-    people: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a `has_tumor` that is not boolean."""
@@ -64,8 +64,8 @@ class Slices:
         """Masks of slices, float32 [batch, size, size, 1].
 
         Args:
-            numbers: numbers of the slices.
-            soft: whether to give the tumour's share of each pixel, 0..1; else 1 where that is half or more, and 0.
+            numbers: indices of the slices.
+            soft: whether to give the tumour fraction of each pixel, 0..1; else 1 where that is half or more, and 0.
         """
         shares = self.masks[self.order[numbers]]
         return shares.astype(np.float32) / 255 if soft else (shares >= 128).astype(np.float32)

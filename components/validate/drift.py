@@ -10,15 +10,23 @@ from __future__ import annotations
 import pandas as pd
 from scipy.stats import false_discovery_control, fisher_exact, ks_2samp
 
-YES_OR_NO = ("missing_pre", "missing_post")
+BINARY = ("missing_pre", "missing_post")
 SHARE = "predicted_tumor_share"
 FEW = 5  # with fewer patients in a group, not even the most extreme ordering is significant
 COLUMNS = ["feature", "reference", "new", "distance", "p", "drift"]
 
 
 def by_patient(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row per patient: mean intensities of its slices, whether a sequence is missing, and predictions if any."""
-    names = [name for name in manifest if name.startswith(("mean_", "std_")) or name in (*YES_OR_NO, SHARE)]
+    """Average each patient's slices.
+
+    Args:
+        manifest: one row per slice; of its columns, patient, mean_* and std_* (intensities), `BINARY` (0 or 1) and
+            `SHARE` are used, as far as they exist.
+
+    Returns:
+        One row per patient, indexed by name, with the mean of each of these columns.
+    """
+    names = [name for name in manifest if name.startswith(("mean_", "std_")) or name in (*BINARY, SHARE)]
     return manifest.groupby("patient")[names].mean()
 
 
@@ -38,7 +46,7 @@ def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.Data
     rows = []
     for name in reference.columns.intersection(new.columns):
         one, other = reference[name].dropna(), new[name].dropna()
-        if name in YES_OR_NO:
+        if name in BINARY:
             counts = [[int((group > 0.5).sum()), int((group <= 0.5).sum())] for group in (one, other)]
             summary = [yes / max(1, yes + no) for yes, no in counts]
             distance, p = abs(summary[0] - summary[1]), float(fisher_exact(counts).pvalue)
@@ -55,8 +63,8 @@ def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.Data
     return table
 
 
-def found(table: pd.DataFrame) -> list[str]:
-    """Describe in words what has drifted."""
+def describe_drift(table: pd.DataFrame) -> list[str]:
+    """Describe in words the drifted features of a table from `compare`."""
     return [
         f"{row.feature}: {row.reference:.3g} before, {row.new:.3g} now (distance {row.distance:.2f}, p {row.p:.2g})"
         for row in table[table["drift"] == "yes"].itertuples()
@@ -64,7 +72,16 @@ def found(table: pd.DataFrame) -> list[str]:
 
 
 def between_splits(manifest: pd.DataFrame, splits: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Compare val and test with train: `compare`'s columns and `split`."""
+    """Compare val and test with train.
+
+    Args:
+        manifest: one row per slice, see `by_patient`.
+        splits: columns patient and split.
+        level: significance level for adjusted p-values, (0, 1).
+
+    Returns:
+        Columns of `compare`, and `split`, "val" or "test".
+    """
     patients = by_patient(manifest)
     split_of = splits.set_index("patient")["split"].reindex(patients.index)
     parts = [
@@ -74,8 +91,8 @@ def between_splits(manifest: pd.DataFrame, splits: pd.DataFrame, level: float) -
     return pd.concat(parts, ignore_index=True)
 
 
-def show(table: pd.DataFrame) -> str:
-    """The table as text for users."""
+def format_table(table: pd.DataFrame) -> str:
+    """Format a table from `compare` as text."""
     shown = table.copy()
     for column in ("reference", "new", "distance"):
         shown[column] = shown[column].map("{:.3g}".format)

@@ -10,10 +10,10 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components.common.errors import UserError
-from components.validate.drift import found
+from components.validate.drift import describe_drift
 
 SCHEMA = Path(__file__).with_name("schema.pbtxt")
-# Pictures and names have no useful statistics: bytes say nothing, and names are the patients'.
+# No statistics of images, whose raw bytes mean nothing, or of names, which identify patients.
 DESCRIBED = (
     *("site", "slice", "has_tumor", "tumor_pixels", "missing_pre", "missing_post"),
     *("mean_pre", "std_pre", "mean_flair", "std_flair", "mean_post", "std_post"),
@@ -50,7 +50,7 @@ def check(folder: str | Path) -> None:
 
 def check_drift(table: pd.DataFrame, action: str) -> None:
     """Print how val and test patients differ from train; raise UserError if they do and `action` is "refuse"."""
-    lines = [f"{split}: {line}" for split, part in table.groupby("split") for line in found(part)]
+    lines = [f"{split}: {line}" for split, part in table.groupby("split") for line in describe_drift(part)]
     for line in lines:
         print(f"drift: {line}")
     if lines and action == "refuse":

@@ -1,1 +1,1 @@
-"""The networks, their losses, augmentation and files: everything that a training depends on."""
+"""The networks, their losses, augmentation and files: everything that training depends on."""

@@ -25,17 +25,17 @@ class Augmenter:
     Args:
         flip: whether to mirror left and right in half of the slices.
         rotate: maximum angle either way, degrees.
-        zoom: maximum change in size, as a share.
-        shift: maximum shift along either axis, as a share of the side.
-        elastic: maximum displacement of a pixel along either axis by smooth bending, as a share of the side. Below 0.12
-            nothing folds over (Choi and Lee 2000: 0.48 of the control points' distance). B-splines: Rueckert et al.
-            1999.
-        intensity: maximum change of contrast, as a share; brightness changes by up to a quarter of it.
+        zoom: maximum change in size, as a fraction.
+        shift: maximum shift along either axis, as a fraction of the side length.
+        elastic: maximum displacement of a pixel along either axis by smooth bending, as a fraction of the side length.
+            Below 0.12 nothing folds over (Choi and Lee 2000: 0.48 of the control points' distance). B-splines: Rueckert
+            et al. 1999.
+        intensity: maximum change of contrast, as a fraction; brightness changes by up to a quarter of it.
         gamma: range of the exponent of intensities 0..1, exp(-gamma) to exp(gamma).
         bias: range of a smooth multiplicative field, exp(-bias) to exp(bias), like an MRI coil's uneven sensitivity.
-        blur: largest weight, 0..1, of a copy blurred by 1.2 pixels, like a coarser scanner's picture.
+        blur: largest weight, 0..1, of a copy blurred by 1.2 pixels, like a coarser scanner's image.
         missing: probability that FLAIR replaces pre and, drawn independently, post, as if that sequence were missing.
-        soft: whether a mask keeps the tumour's share of each pixel; else pixels of half or more become tumour.
+        soft: whether a mask keeps the tumour fraction of each pixel; else pixels of half or more become tumour.
         seed: seed of the random numbers.
     """
 
@@ -60,17 +60,17 @@ class Augmenter:
         self.blur, self.missing, self.soft = blur, missing, soft
         self.seeds = keras.random.SeedGenerator(seed)
 
-    def _uniform(self, count: Any, reach: float) -> Any:
-        return keras.random.uniform((count,), -reach, reach, dtype="float32", seed=self.seeds)
+    def _uniform(self, count: Any, limit: float) -> Any:
+        return keras.random.uniform((count,), -limit, limit, dtype="float32", seed=self.seeds)
 
-    def _smooth(self, count: Any, size: int, fields: int, spans: int, reach: float) -> Any:
-        """Smooth random fields [count, size, size, fields] within +-`reach`."""
+    def _smooth(self, count: Any, size: int, fields: int, spans: int, limit: float) -> Any:
+        """Smooth random fields [count, size, size, fields] within +-`limit`."""
         shape = (count, spans + 3, spans + 3, fields)
-        return warp.smooth_field(keras.random.uniform(shape, -reach, reach, dtype="float32", seed=self.seeds), size)
+        return warp.smooth_field(keras.random.uniform(shape, -limit, limit, dtype="float32", seed=self.seeds), size)
 
-    def places(self, count: Any, size: int) -> tuple[Any, Any]:
-        """Draw the source of each pixel: rows and columns in the old picture, float32 [count, size, size] each."""
-        rows, columns = warp.affine_places(
+    def sampling_grid(self, count: Any, size: int) -> tuple[Any, Any]:
+        """Draw the source of each pixel: rows and columns in the old image, float32 [count, size, size] each."""
+        rows, columns = warp.affine_grid(
             angle=self._uniform(count, self.rotate * math.pi / 180),
             scale=1.0 + self._uniform(count, self.zoom),
             mirror=ops.where(self._uniform(count, 1.0) < 0, -1.0, 1.0) if self.flip else ops.ones((count,)),
@@ -83,7 +83,7 @@ class Augmenter:
             rows, columns = rows + bend[..., 0], columns + bend[..., 1]
         return rows, columns
 
-    def _scanned(self, images: Any) -> Any:
+    def _degrade(self, images: Any) -> Any:
         """Blur slices, and replace sequences as if they were missing."""
         count, size, channels = ops.shape(images)[0], images.shape[1], images.shape[-1]
         if self.missing:
@@ -100,7 +100,7 @@ class Augmenter:
             images = images + weight * (smooth - images)
         return images
 
-    def _shade(self, images: Any) -> Any:
+    def _change_intensity(self, images: Any) -> Any:
         """Change intensities, 0..255."""
         count, size = ops.shape(images)[0], images.shape[1]
         if self.bias:
@@ -129,16 +129,16 @@ class Augmenter:
         images = ops.cast(images, "float32")
         masks = None if masks is None else ops.cast(masks, "float32")
         if self.flip or self.rotate or self.zoom or self.shift or self.elastic:
-            places = self.places(ops.shape(images)[0], images.shape[1])
+            grid = self.sampling_grid(ops.shape(images)[0], images.shape[1])
             if masks is None:
-                images = warp.sample(images, *places)
+                images = warp.sample(images, *grid)
             else:  # one look-up for both, and for all geometry, so that nothing is blurred twice
-                moved = warp.sample(ops.concatenate([images, masks], axis=-1), *places)
+                moved = warp.sample(ops.concatenate([images, masks], axis=-1), *grid)
                 images, masks = moved[..., :-1], moved[..., -1:]
                 if not self.soft:
                     masks = ops.cast(masks >= 0.5, "float32")
         if self.missing or self.blur:
-            images = self._scanned(images)
+            images = self._degrade(images)
         if self.bias or self.intensity or self.gamma:
-            images = self._shade(images)
+            images = self._change_intensity(images)
         return images, masks

@@ -27,14 +27,15 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
         name: backbone, e.g. "ResNet50" (He et al. 2015, arXiv 1512.03385).
         weights: "imagenet" downloads them, a path loads that file, "none" starts at random. A file may belong to a
             network with three channels, or with the same number of neighbours (`save_encoder`).
-        size: side of the square input, pixels.
+        size: side length of the square input, pixels.
         pooling: "avg" or "max", which pool the last feature maps to a vector; None returns the maps themselves.
         neighbors: number of slices on either side that the first convolution also sees. Pre-trained weights have three
             channels: those become the middle slice's, and the neighbours' start at zero, so that training starts from
             the features of the slice itself.
 
     Returns:
-        A model of slices scaled as the backbone expects, [batch, size, size, 3 (2 neighbors + 1)].
+        A model from slices scaled as the backbone expects, [batch, size, size, 3 (2 neighbors + 1)], to a vector
+        [batch, c] if `pooling` is given, else to feature maps [batch, h, w, c].
 
     Raises:
         ValueError: there is no such backbone, or it can't take this size.
@@ -42,13 +43,13 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
     """
     scaling(name)  # refuses a name that is no backbone's
     build = BACKBONES[name]
-    shape = {"include_top": False, "pooling": pooling}
+    options = {"include_top": False, "pooling": pooling}
     if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise WeightsUnavailableError(f"{weights}: no such file of weights; set weights to imagenet, none or a file")
     try:  # any wrong argument fails here
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
-            plain = build(weights=None, input_shape=(size, size, 3 * (2 * neighbors + 1)), **shape)
+            plain = build(weights=None, input_shape=(size, size, 3 * (2 * neighbors + 1)), **options)
     except ValueError as error:
         least = re.search(r"at least (\d+)", str(error))
         raise ValueError(
@@ -56,8 +57,8 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
         ) from error
     if weights != "none" and not _has_loaded(plain, weights):
         try:
-            with complete():
-                trained = build(weights=weights, input_shape=(size, size, 3), **shape)
+            with missing_weights_as_errors():
+                trained = build(weights=weights, input_shape=(size, size, 3), **options)
         except Exception as error:  # Keras raises a bare Exception when a download fails
             if weights == "imagenet":
                 raise WeightsUnavailableError(
@@ -72,7 +73,7 @@ def backbone(name: str, weights: str, size: int, pooling: str | None = None, nei
 
 
 @contextmanager
-def complete() -> Iterator[None]:
+def missing_weights_as_errors() -> Iterator[None]:
     """Refuse a file that lacks weights for some layers: newer Keras leaves those unchanged, with only a warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "Skipping nested container")
@@ -82,7 +83,7 @@ def complete() -> Iterator[None]:
 def _has_loaded(network: keras.Model, weights: str) -> bool:
     """Load a file saved from a network with as many channels; False if it belongs to another network."""
     try:
-        with complete():
+        with missing_weights_as_errors():
             network.load_weights(weights)
     except (OSError, ValueError, KeyError, UserWarning):
         return False
@@ -128,7 +129,7 @@ def pyramid(name: str, weights: str, size: int, levels: int, neighbors: int = 0)
 def save_encoder(segmenter: keras.Model, name: str, path: str | Path) -> None:
     """Write the backbone inside a trained segmenter as weights that `backbone` accepts.
 
-    A network that has learned where a tumour is has learned whether there is one.
+    A classifier that starts from them already has features that show a tumour.
 
     Args:
         segmenter: network from `transfer_resunet`, with one filter for each time that `name` halves the side.

@@ -24,6 +24,9 @@ def set_strategy(network: keras.Model, strategy: str) -> None:
     Args:
         network: network from `classifier`.
         strategy: "frozen" or "finetune".
+
+    Raises:
+        ValueError: the strategy is neither of them.
     """
     if strategy not in ("frozen", "finetune"):
         raise ValueError(f"strategy {strategy!r} is neither frozen nor finetune")
@@ -48,10 +51,10 @@ def classifier(
     Args:
         name: one of `zoo.BACKBONES`.
         weights: see `backbone`.
-        size: side of the square input, pixels.
+        size: side length of the square input, pixels.
         strategy: one of `STRATEGIES`; frozen_then_finetune gives the frozen network, for `set_strategy` to unfreeze.
         pooling: "avg" or "max", over the last feature maps.
-        dropout: share of the pooled features dropped in each training step.
+        dropout: fraction of the pooled features dropped in each training step.
         neighbors: number of slices that are seen on either side of the one in question.
         normalization: "slice" or "unit", see `zoo.scaling`.
         seed: seed of the dropout.

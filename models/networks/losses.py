@@ -13,8 +13,8 @@ from keras import ops
 
 SMOOTH = 1.0  # pixels; keeps the index at 1 and its gradient finite where reference and prediction are both empty
 EPSILON = 1e-6  # the smallest probability passed to a logarithm
-# Tumour is about 1 % of all pixels: background makes up 99 % of the plain cross-entropy, so predicting nothing is
-# cheap. Ten raises tumour to a tenth; the inverse frequency, a hundred, predicts masks far too large.
+# Tumour is about 1 % of all pixels, so background dominates the plain cross-entropy and predicting no tumour is cheap.
+# A weight of 10 raises tumour to about 10 %; the inverse frequency, 100, gives masks that are far too large.
 TUMOR_WEIGHT = 10.0
 
 
@@ -22,10 +22,11 @@ def tversky_index(y_true: Any, y_pred: Any, alpha: float = 0.7) -> Any:
     """Tversky index, 0..1: TP / (TP + alpha FN + (1 - alpha) FP) (Salehi et al. 2017, arXiv 1706.05721, eq. 3).
 
     TP is the sum of min(y, p), as in the Dice semimetric (Wang et al. 2023, arXiv 2303.16296): for y in {0, 1} the same
-    as y p, but for a pixel that is partly tumour the index is highest at p = y, and not at p = 1.
+    as y p, but for a pixel that is partly tumour the index is highest at p = y, and not at p = 1. In Salehi et al.
+    alpha weights FP; here, as in Abraham and Khan 2018, it weights FN.
 
     Args:
-        y_true: reference, the tumour's share of each pixel, 0..1, any shape.
+        y_true: reference, the tumour fraction of each pixel, 0..1, any shape.
         y_pred: tumour probability, same shape.
         alpha: weight of false negatives; 0.5 gives Dice.
     """
@@ -50,12 +51,12 @@ def focal_tversky(y_true: Any, y_pred: Any) -> Any:
 
 
 def dice(y_true: Any, y_pred: Any) -> Any:
-    """Soft Dice loss: 1 - 2 TP / (2 TP + FN + FP)."""
+    """Soft Dice loss: 1 - 2 TP / (2 TP + FN + FP) (Milletari et al. 2016, arXiv 1606.04797)."""
     return 1.0 - tversky_index(y_true, y_pred, alpha=0.5)
 
 
 def _neg_log(probability: Any) -> Any:
-    """-log of a probability of at least 1e-6; the gradient ignores this limit, or a hopeless pixel would stay so."""
+    """-log of a probability clipped at 1e-6; the gradient bypasses the clip, so that saturated pixels still learn."""
     limited = probability + ops.stop_gradient(ops.maximum(probability, EPSILON) - probability)
     return -ops.log(limited)
 
@@ -79,7 +80,10 @@ def weighted_crossentropy(y_true: Any, y_pred: Any) -> Any:
 
 
 def dice_crossentropy(y_true: Any, y_pred: Any) -> Any:
-    """Dice loss plus cross-entropy, equally weighted, as nnU-Net trains (Isensee et al. 2021)."""
+    """Dice loss plus cross-entropy, equally weighted, as in nnU-Net.
+
+    Isensee et al. 2021, doi:10.1038/s41592-020-01008-z.
+    """
     return dice(y_true, y_pred) + crossentropy(y_true, y_pred)
 
 

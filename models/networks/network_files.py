@@ -12,7 +12,7 @@ import h5py
 import keras
 import numpy as np
 
-from models.networks.backbones import complete
+from models.networks.backbones import missing_weights_as_errors
 from models.networks.classifier import classifier, set_strategy
 from models.networks.network_layout import NETWORK, WEIGHTS
 from models.networks.resunet import resunet
@@ -38,6 +38,8 @@ def save_network(
     """Write `network.json` and `network.weights.h5` below `folder`.
 
     Args:
+        folder: output folder, made if necessary.
+        network: trained classifier or segmenter.
         arguments: arguments given to `build`.
         made_from: hashes of what the network was trained with, stored in network.json.
     """
@@ -85,7 +87,7 @@ def build_from(folder: str | Path, name: str, arguments: dict[str, Any]) -> kera
     Raises:
         OSError, ValueError, KeyError, UserWarning: the weights can't be read, or belong to other layers.
     """
-    with complete():
+    with missing_weights_as_errors():
         network = _with_weights(name, arguments, folder)
     if arguments.get("strategy", "finetune") != "finetune":
         set_strategy(network, "frozen")

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-# Keras averages batch statistics over hundreds of steps (0.99). MRI's differ from photographs', so in runs of a few
-# hundred steps a model would be scored with stale ones.
+# Keras' default, 0.99, averages batch statistics over hundreds of steps. In a run that short, validation would still
+# use those of the photographs of the pre-training.
 MOMENTUM = 0.9
 
 
@@ -31,7 +31,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         offset = tf.zeros(channels) if self.beta is None else tf.cast(self.beta, tf.float32)
         normalized, mean, variance = tf.compat.v1.nn.fused_batch_norm(inputs, scale, offset, epsilon=self.epsilon)
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
-        variance *= (count - 1.0) / tf.maximum(count, 2.0)  # the kernel returns the sample's, Keras keeps the batch's
+        variance *= (count - 1.0) / tf.maximum(count, 2.0)  # the kernel's is unbiased, Keras tracks the biased one
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + tf.cast(value, average.dtype) * (1.0 - self.momentum))
         return normalized

@@ -13,7 +13,7 @@ def to_grid(images: Any, size: int) -> Any:
 
     Args:
         images: [batch, height, width, channels], uint8 or whole numbers 0..255, any height and width.
-        size: side of the square grid of the network, pixels.
+        size: side length of the square grid of the network, pixels.
 
     Returns:
         float32 [batch, size, size, channels]: whole numbers 0..255, so that a uint8 cache of them loses nothing. Larger
@@ -27,7 +27,7 @@ def to_grid(images: Any, size: int) -> Any:
 
 
 def mask_to_grid(masks: Any, size: int) -> Any:
-    """Resample masks, {0, 1} [batch, height, width, 1], to the network's grid: the tumour's share of each pixel.
+    """Resample masks, {0, 1} [batch, height, width, 1], to the network's grid: the tumour fraction of each pixel.
 
     Returns:
         float32 [batch, size, size, 1]: whole 255ths, 0..1, so that a uint8 cache of them loses nothing.

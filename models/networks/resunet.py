@@ -18,6 +18,13 @@ def normalized(x: Any, norm: str) -> Any:
 
     Batch: Ioffe and Szegedy 2015, arXiv 1502.03167. Instance: Ulyanov et al. 2016, arXiv 1607.08022. Group: Wu and He
     2018, arXiv 1803.08494. The latter two don't depend on the batch, so small batches train as well.
+
+    Args:
+        x: feature maps [batch, h, w, c].
+        norm: "batch", "instance" or "group".
+
+    Raises:
+        ValueError: `norm` is none of them.
     """
     if norm == "batch":
         return BatchNormalization(momentum=MOMENTUM)(x)
@@ -30,7 +37,7 @@ def normalized(x: Any, norm: str) -> Any:
 
 
 def conv_block(x: Any, filters: int, norm: str) -> Any:
-    """First encoder block: 3x3 convolution, ReLU, normalisation, twice."""
+    """First encoder block, [batch, h, w, c] to [batch, h, w, filters]: 3x3 convolution, ReLU, normalisation, twice."""
     for _ in range(2):
         x = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")(x)
         x = normalized(keras.layers.ReLU()(x), norm)
@@ -38,7 +45,10 @@ def conv_block(x: Any, filters: int, norm: str) -> Any:
 
 
 def res_block(x: Any, filters: int, norm: str) -> Any:
-    """1x1 and 3x3 convolution beside a 1x1 shortcut, each normalised; then added, ReLU."""
+    """Residual block, [batch, h, w, c] to [batch, h, w, filters].
+
+    1x1 and 3x3 convolution beside a 1x1 shortcut, each normalised; then added, ReLU.
+    """
     shortcut = normalized(keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(x), norm)
     x = normalized(keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(x), norm)
     x = keras.layers.ReLU()(x)
@@ -47,7 +57,16 @@ def res_block(x: Any, filters: int, norm: str) -> Any:
 
 
 def up(x: Any, filters: int, kind: str) -> Any:
-    """Double height and width: a 2x2 up-sampling convolution ("transpose"), or pixel repetition ("nearest")."""
+    """Double height and width: [batch, h, w, c] to [batch, 2 h, 2 w, c or filters].
+
+    Args:
+        x: feature maps.
+        filters: feature maps of the result, if `kind` is "transpose".
+        kind: "transpose", a 2x2 up-sampling convolution, or "nearest", pixel repetition.
+
+    Raises:
+        ValueError: `kind` is neither of them.
+    """
     if kind == "transpose":
         return keras.layers.Conv2DTranspose(filters, 2, strides=2, kernel_initializer="he_normal")(x)
     if kind == "nearest":
@@ -56,7 +75,15 @@ def up(x: Any, filters: int, kind: str) -> Any:
 
 
 def pixel_head(x: Any, kind: str) -> Any:
-    """1x1 convolution to the tumour probability of each pixel, float32: "sigmoid", or "softmax" over two classes."""
+    """1x1 convolution to the tumour probability of each pixel: [batch, h, w, c] to float32 [batch, h, w, 1].
+
+    Args:
+        x: feature maps.
+        kind: "sigmoid", or "softmax" over two classes.
+
+    Raises:
+        ValueError: `kind` is neither of them.
+    """
     if kind == "sigmoid":
         return keras.layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="tumor")(x)
     if kind == "softmax":
@@ -83,7 +110,7 @@ def resunet(
 
     Args:
         filters: feature maps of the encoder blocks, in order, 2 to 6 of them.
-        size: side of the square input and output, pixels; a multiple of 2 ** len(filters).
+        size: side length of the square input and output, pixels; a multiple of 2 ** len(filters).
         normalization: "slice" (zero mean, unit variance of each slice) or "unit" (0..255 to -1..1).
         head: "sigmoid" (one class) or "softmax" (background and tumour), applied per pixel.
         upsampling: "transpose" or "nearest", see `up`.

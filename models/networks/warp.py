@@ -1,7 +1,7 @@
 """Geometry of augmentation: smooth random fields, and one bilinear look-up of every pixel at its warped position.
 
 Plain array operations, which every backend can compile: XLA can't compile `keras.ops.image.affine_transform` under
-TensorFlow, and on no backend does it bend a slice.
+TensorFlow, and it can't deform a slice elastically on any backend.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ def spline(points: int, size: int) -> np.ndarray:
     """Weights [size, points], float32, of a uniform cubic B-spline's control points at the pixels of a side.
 
     Each row sums to 1 and none is negative: the curve is smooth (two continuous derivatives) and never leaves the range
-    of its control points. The outermost two lie one span outside the picture.
+    of its control points. The outermost two lie one span outside the image.
 
     Args:
         points: number of control points, 4 or more; the side is `points` - 3 spans long.
-        size: pixels of the side.
+        size: pixels along the side.
     """
     place = np.linspace(0, points - 3, size)
     first = np.minimum(place.astype(int), points - 4)
@@ -38,18 +38,18 @@ def smooth_field(knots: Any, size: int) -> Any:
     return ops.einsum("ik,bklf,jl->bijf", weights, knots, weights)
 
 
-def affine_places(angle: Any, scale: Any, mirror: Any, right: Any, down: Any, size: int) -> tuple[Any, Any]:
-    """Return the source of each pixel in pictures mirrored, rotated and zoomed about their centre and shifted.
+def affine_grid(angle: Any, scale: Any, mirror: Any, right: Any, down: Any, size: int) -> tuple[Any, Any]:
+    """Return the source of each pixel in images mirrored, rotated and zoomed about their centre and shifted.
 
     Args:
         angle: radians, [batch].
-        scale: step in the old picture for one pixel of the new one, [batch]; below 1 magnifies.
+        scale: step in the old image for one pixel of the new one, [batch]; below 1 magnifies.
         mirror: -1 to swap left and right, else 1, [batch].
-        right, down: shift of the position in the old picture, pixels, [batch].
-        size: side of the pictures, pixels.
+        right, down: shift of the position in the old image, pixels, [batch].
+        size: side length of the images, pixels.
 
     Returns:
-        rows and columns in the old picture, float32 [batch, size, size] each.
+        rows and columns in the old image, float32 [batch, size, size] each.
     """
     cos, sin = ops.cos(angle) * scale, ops.sin(angle) * scale
     cos, sin, mirror, right, down = (ops.reshape(value, (-1, 1, 1)) for value in (cos, sin, mirror, right, down))
@@ -60,7 +60,7 @@ def affine_places(angle: Any, scale: Any, mirror: Any, right: Any, down: Any, si
 
 
 def sample(images: Any, rows: Any, columns: Any) -> Any:
-    """Sample pictures between their pixels (bilinear); beyond the border they are 0.
+    """Sample images between their pixels (bilinear); beyond the border they are 0.
 
     Args:
         images: float32 [batch, height, width, channels].

@@ -19,9 +19,9 @@ BACKBONES: dict[str, Callable[..., keras.Model]] = dict(inspect.getmembers(keras
 
 
 def scaling(name: str, normalization: str = "unit") -> Callable[[Any], Any]:
-    """The scaling that a backbone was pre-trained with.
+    """Return the function that scales slices as in a backbone's pre-training.
 
-    It takes slices with their neighbours, too, three channels each.
+    It maps [batch, height, width, 3 n], 0..255, to the same shape, scaling every three channels (one slice) separately.
 
     Args:
         name: one of `BACKBONES`.

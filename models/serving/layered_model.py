@@ -86,7 +86,7 @@ class Layered(tf.Module):
         return {"mask_probability": _scale_temperature(maps, self.mask_temperature)[..., 0]}
 
     def _seen_by(self, network: keras.Model, slices: tf.Tensor) -> tf.Tensor:
-        """Select the slices with as many neighbours as a network sees, which may be fewer than the other's."""
+        """Drop the outer neighbours if this network sees fewer of them than the other."""
         left_out = 3 * (self.neighbors - neighbors_of(network))
         return slices[..., left_out : slices.shape[-1] - left_out]
 

@@ -6,11 +6,11 @@ import keras
 import tensorflow as tf
 
 from models.networks.compiled import compiled
-from models.serving.lighter import lighter
+from models.serving.fused import fuse_for_inference
 
 
 def litert(network: keras.Model, *, batch: int = 1, half: bool = False) -> bytes:
-    """Convert a network, made lighter by `lighter`.
+    """Convert a network, rebuilt by `fuse_for_inference`.
 
     Args:
         network: a trained classifier or segmenter, of Keras' functional kind.
@@ -22,9 +22,9 @@ def litert(network: keras.Model, *, batch: int = 1, half: bool = False) -> bytes
         A LiteRT file that maps slices, uint8 [`batch`, size, size, channels], to the network's output, float32.
 
     Raises:
-        ValueError: the network has an operation that LiteRT lacks.
+        ValueError: LiteRT can't convert the network.
     """
-    network = lighter(network)
+    network = fuse_for_inference(network)
     spec = tf.TensorSpec([batch, *network.input_shape[1:]], tf.uint8, name="slices")
 
     @compiled(input_signature=[spec])
@@ -39,4 +39,4 @@ def litert(network: keras.Model, *, batch: int = 1, half: bool = False) -> bytes
     try:
         return bytes(converter.convert())
     except Exception as error:  # the converter's own kinds
-        raise ValueError(f"{network.name}: LiteRT lacks an operation of this network") from error
+        raise ValueError(f"{network.name}: LiteRT can't convert this network ({type(error).__name__})") from error

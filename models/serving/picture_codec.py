@@ -1,4 +1,4 @@
-"""Encoded pictures inside the graph: the client's input, and the returned masks."""
+"""Encoded images inside the graph: the client's input, and the returned masks."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from hera.workflows import models as m
 
 from components.common.errors import UserError
 from pipelines.cluster import dag
+from pipelines.cluster.argo_notify import metrics, notify
 from pipelines.cluster.argo_pod import SMALL, START, pod
-from pipelines.cluster.argo_telling import metrics, notify
 
 NAME = "glioflow"
 ACCOUNT = "glioflow-runner"  # infra/terraform defines its permissions
@@ -28,7 +28,7 @@ PARAMETERS: dict[str, tuple[str | None, str]] = {
     "logs": (None, "name of the bucket, without gs://, that keeps the pods' logs below logs/"),
     "branch": ("glioflow/results", "branch that results are added to"),
     "image": (None, "image of the pods without GPU, by digest: NAME@sha256:..."),
-    "gpu-image": (None, "image of the trainings, by digest"),
+    "gpu-image": (None, "image of the training stages, by digest"),
 }
 HEAD = "# Made from dvc.yaml by `glioflow compile argo`; change that, or pipelines/cluster, and compile again.\n"
 
@@ -82,7 +82,10 @@ def template(order: list[dag.Step], values: Mapping[str, str | None]) -> Workflo
         prepare = pod(
             "prepare", f"glioflow pod prepare --out {START}", SMALL, revision="{{workflow.parameters.revision}}"
         )
-        prepare.outputs = [_told("commit"), *(_told(step.name, default="true") for step in order)]
+        prepare.outputs = [
+            _output_parameter("commit"),
+            *(_output_parameter(step.name, default="true") for step in order),
+        ]
         # It pushes the registry's tags and the branch of results; all other pods only read.
         pods = {
             step.stage: pod(step.name, f"glioflow pod step {step.stage}", step.resources, writes=step == order[-1])
@@ -99,9 +102,9 @@ def template(order: list[dag.Step], values: Mapping[str, str | None]) -> Workflo
                 _after(tasks[step.stage], [tasks[name] for name in step.needs] or [first])
             last = Task(name="publish", template=publish, arguments=[commit])
             _after(last, [tasks[order[-1].stage]])
-        told = notify()
+        notice = notify()
         with DAG(name="on-exit"):
-            Task(name="notify", template=told, when='"{{workflow.status}}" != "Succeeded"')
+            Task(name="notify", template=notice, when='"{{workflow.status}}" != "Succeeded"')
     return workflow
 
 
@@ -118,13 +121,17 @@ def _after(task: Task, needs: Iterable[Task]) -> None:
         needed.next(task)
 
 
-def _told(name: str, default: str | None = None) -> Parameter:
+def _output_parameter(name: str, default: str | None = None) -> Parameter:
     """Parameter that `prepare` writes to a file of that name; a stage that its commit lacks reports that itself."""
     return Parameter(name=name, value_from=m.ValueFrom(path=f"{START}/{name}", default=default))
 
 
 def cron(schedule: str | None) -> CronWorkflow:
-    """Every night: clone, run what is new, add the result to its branch, register a model that passed the gate."""
+    """Return the schedule of runs: clone, run what is new, add the result to its branch, register a blessed model.
+
+    Args:
+        schedule: cron schedule with five fields; None gives a suspended CronWorkflow with the schedule `SCHEDULE`.
+    """
     return CronWorkflow(
         name=f"{NAME}-nightly",
         schedules=[schedule or SCHEDULE],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.common.faults import PASSING
-from components.registry.git import AWAY, REFUSED
+from components.common.faults import EX_TEMPFAIL
+from components.registry.git import REFUSED, UNREACHABLE
 
 SECRETS = "/secrets/git"
 # A missing token is not an error: the repository may be public, or the version kept local. Only `get`, because Git's
@@ -16,8 +16,8 @@ SCRIPT = f"""\
 export LC_ALL=C GIT_TERMINAL_PROMPT=0
 if ! git clone --quiet --no-checkout -- "$REPOSITORY" glioflow 2>clone.log; then
   cat clone.log >&2
-  if grep -qE '{AWAY}' clone.log && ! grep -qE '{REFUSED}' clone.log; then
-    exit {PASSING}
+  if grep -qE '{UNREACHABLE}' clone.log && ! grep -qE '{REFUSED}' clone.log; then
+    exit {EX_TEMPFAIL}
   fi
   exit 2
 fi

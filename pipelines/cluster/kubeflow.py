@@ -34,14 +34,14 @@ class Site:
     """What differs between clusters.
 
     Attributes:
-        image: image of all steps but the trainings.
-        gpu_image: image of the trainings.
+        image: image of all steps but training.
+        gpu_image: image of the training steps.
         root: address for artifacts, e.g. gs://bucket/prefix.
         registry: folder to which an approved model is pushed.
         champion: address of the layered model in use; None if there is none.
         ledger: address of a folder with the previous run's ledger.csv, by which patients keep their splits; None for
             the first run.
-        start: address of a folder with classifier/ and segmenter/, the networks that trainings start from; None if
+        start: address of a folder with classifier/ and segmenter/, the networks that training starts from; None if
             they start from none.
         gpu: Kubernetes' resource name for the GPU.
         code: folder of the project in the images.

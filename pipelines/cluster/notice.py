@@ -6,8 +6,8 @@ import json
 from typing import Any
 from urllib import error, parse, request
 
-from components.common.errors import PassingError, UserError
-from components.common.faults import is_passing
+from components.common.errors import TransientError, UserError
+from components.common.faults import is_transient
 
 SHOWN = 10  # failures named in a notice
 SECONDS = 30
@@ -23,7 +23,7 @@ def notify(url: str, run: str, status: str, failures: str) -> None:
         failures: Argo's `workflow.failures`, JSON; it names pods and how they ended, but never holds their logs.
 
     Raises:
-        PassingError: the webhook does not answer.
+        TransientError: the webhook does not answer.
         UserError: it refuses.
     """
     if parse.urlsplit(url).scheme not in ("http", "https"):
@@ -38,8 +38,8 @@ def notify(url: str, run: str, status: str, failures: str) -> None:
             problem.close()
         host = parse.urlsplit(url).hostname  # the rest of the address is a secret
         reason = getattr(problem, "reason", None) or problem
-        if is_passing(problem):
-            raise PassingError(f"webhook: {host} does not answer ({reason}); this may pass") from problem
+        if is_transient(problem):
+            raise TransientError(f"webhook: {host} does not answer ({reason}); this may pass") from problem
         raise UserError(
             f"webhook: {host} refused the notice ({reason}); check the secret glioflow-webhook"
         ) from problem

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dvc.repo import Repo
 
 from components.common import params
-from components.common.errors import PassingError, UserError
+from components.common.errors import TransientError, UserError
 from components.io.storage import Storage
 from pipelines import workflow
 from pipelines.cluster.run_store import RunStore
@@ -55,7 +55,7 @@ def dvc(run: Run, *arguments: str) -> None:
     """Run the DVC of this environment; a transfer that fails although the stores answer is tried once more.
 
     Raises:
-        PassingError: it failed, and a store does not answer.
+        TransientError: it failed, and a store does not answer.
         UserError: it failed; its own output says why.
     """
     for _ in range(2 if arguments[0] in TRANSFERS else 1):
@@ -66,14 +66,14 @@ def dvc(run: Run, *arguments: str) -> None:
 
 
 def _reach(run: Run) -> None:
-    """Raise PassingError if one of the stores that a run needs does not answer."""
+    """Raise TransientError if one of the stores that a run needs does not answer."""
     with Repo() as repo:
         named = repo.config["core"].get("remote")
         remotes = [repo.config["remote"][named]["url"]] if named else []
     for address in {run.storage, *remotes}:
         try:
             Storage(address).check()
-        except PassingError:
+        except TransientError:
             raise
         except UserError:  # it answers, if only with a refusal, which DVC has reported
             continue

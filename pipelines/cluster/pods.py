@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dvc.repo import Repo
 
-from components.common.errors import PassingError, UserError
+from components.common.errors import TransientError, UserError
 from components.registry.git import GitError, git
 from components.registry.snapshot import snapshot
 from pipelines import times
@@ -37,7 +37,7 @@ def prepare(run: Run) -> Plan:
     run.enter()
     with Repo() as repo:
         names, files = [stage.addressing for stage in repo.index.stages], _uncached(repo)
-        if tip and not _holds(commit, tip):  # otherwise the commit contains its results, and perhaps newer ones
+        if tip and not _is_ancestor(tip, commit):  # otherwise the commit contains its results, and perhaps newer ones
             kept = git("ls-tree", "-r", "--name-only", tip, "--", str(LOCK), *files).splitlines()
             git("checkout", tip, "--", *kept)
         found = result_here(names, files)
@@ -58,7 +58,9 @@ def step(run: Run, name: str) -> str:
     with Repo() as repo, repo.lock:
         (stage,) = repo.stage.collect(name)
         changed, uncached, needed = is_new(repo, stage), kept_in_git(stage), [str(dep) for dep in stage.deps]
-        inputs = [str(out) for out in repo.index.outs if out.use_cache and any(_meet(str(out), dep) for dep in needed)]
+        inputs = [
+            str(out) for out in repo.index.outs if out.use_cache and any(_overlaps(str(out), dep) for dep in needed)
+        ]
         inputs += [str(out) for out in stage.outs if out.persist and out.hash_info]  # which the stage continues from
     done = _do(run, name, inputs) if changed else UNCHANGED
     run.store.put(name, result_here([name], uncached, done))
@@ -72,8 +74,8 @@ def _do(run: Run, name: str, inputs: list[str]) -> str:
     try:
         dvc(run, "repro", "--single-item", "--pull", name)
     except UserError as error:
-        if times.failed_in_passing(name, began):
-            raise PassingError(f"{name}: failed by a fault that may pass, as the lines above say") from error
+        if times.failed_transiently(name, began):
+            raise TransientError(f"{name}: failed with a transient error; the lines above say why") from error
         raise
     dvc(run, "push", "--run-cache", name)
     return RAN if name in times.last_run(began).seconds else RESTORED
@@ -110,7 +112,7 @@ def publish(run: Run) -> dict[str, str]:
 
 
 def _check_branch(name: str) -> None:
-    """Refuse now what Git would refuse at the end of the night."""
+    """Refuse an invalid branch name before the run rather than when its results are pushed."""
     try:
         git("check-ref-format", f"refs/heads/{name}")
     except GitError as error:
@@ -132,12 +134,12 @@ def _tip(branch: str) -> str | None:
     return git("rev-parse", "FETCH_HEAD")
 
 
-def _holds(commit: str, other: str) -> bool:
-    """Return whether a commit's history contains the other one; False for unrelated histories."""
+def _is_ancestor(ancestor: str, commit: str) -> bool:
+    """Return whether a commit's history contains `ancestor`; False for unrelated histories."""
     # Not merge-base, which reports unrelated histories only by its exit status.
-    return not git("rev-list", "--max-count=1", other, f"^{commit}")
+    return not git("rev-list", "--max-count=1", ancestor, f"^{commit}")
 
 
-def _meet(output: str, dependency: str) -> bool:
+def _overlaps(output: str, dependency: str) -> bool:
     """Return whether the paths are equal or one contains the other."""
     return f"{dependency}/".startswith(f"{output}/") or f"{output}/".startswith(f"{dependency}/")

@@ -1,4 +1,4 @@
-"""What the pods of one run pass to each other beside DVC's data: the small part that Git carries on a single machine.
+"""What the pods of a run exchange besides DVC's data: the small part that Git carries on a single machine.
 
 A stage leaves its entry of dvc.lock, and those of its outputs that DVC does not cache (metrics, model card), as one
 JSON object in the bucket; the stages after it apply that to their own clones. Objects are written whole, so a killed

@@ -64,8 +64,8 @@ def _is_file(path: Path) -> bool:
 
 def _fetch(uri: str, path: Path) -> None:
     tree = Storage(uri)
-    with tree.local(tree.files) as near:
-        shutil.copytree(near, path.parent if _is_file(path) else path, dirs_exist_ok=True)
+    with tree.local(tree.files) as local_copy:
+        shutil.copytree(local_copy, path.parent if _is_file(path) else path, dirs_exist_ok=True)
 
 
 def _keep(path: Path, one: artifact.Artifact) -> None:

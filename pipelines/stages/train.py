@@ -7,7 +7,7 @@ import shutil
 from components.common.files import atomic_folder
 from components.common.params import Params
 from components.common.plain_path import plain_path
-from components.train.devices import cluster, require_gpu
+from components.train.devices import require_gpu, worker_index_and_count
 from pipelines.own_weights import check_start, check_weights
 from pipelines.paths import ARTIFACTS, EXAMPLES, LIVE
 
@@ -19,7 +19,7 @@ def run(params: Params, network: str) -> None:
     require_gpu(params.training.gpu)  # before TFX is imported and anything is read
     from components.train.stage import forget, train
 
-    if cluster()[0]:  # another worker writes; this one only lends its devices
+    if worker_index_and_count()[0]:  # another worker writes; this one only lends its devices
         files = [[str(EXAMPLES / f"Split-{split}" / "*")] for split in ("train", "val")]
         train(network, params, files[0], files[1], ARTIFACTS / network)
         return

@@ -30,7 +30,7 @@ def compile_() -> None:
 @click.option(
     "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="Set a parameter of the workflow."
 )
-@click.option("--schedule", metavar="CRON", help="When to run, five fields. Default: the schedule rests.")
+@click.option("--schedule", metavar="CRON", help="Cron schedule, five fields. Default: suspended.")
 def argo(out: Path, given: tuple[str, ...], schedule: str | None) -> None:
     """Write the WorkflowTemplate and the CronWorkflow for Argo."""
     from components.common.files import atomic_file
@@ -51,10 +51,12 @@ def argo(out: Path, given: tuple[str, ...], schedule: str | None) -> None:
 @click.option("--root", default="gs://example-glioflow/kubeflow", show_default=True, help="Address for artifacts.")
 @click.option("--registry", help="Folder to push approved models to. Default: ROOT/registry.")
 @click.option("--image", default="example/glioflow:0.1.0", show_default=True, help="Image for steps without a GPU.")
-@click.option("--gpu-image", default="example/glioflow-gpu:0.1.0", show_default=True, help="Image for the trainings.")
+@click.option(
+    "--gpu-image", default="example/glioflow-gpu:0.1.0", show_default=True, help="Image for the training stages."
+)
 @click.option("--champion", help="Address of the layered model in use.")
 @click.option("--ledger", help="Address of a folder with the previous run's ledger.csv.")
-@click.option("--start", help="Address of a folder with classifier/ and segmenter/, which trainings start from.")
+@click.option("--start", help="Address of a folder with classifier/ and segmenter/, which training starts from.")
 @click.option("--code", default="/opt/glioflow", show_default=True, help="Folder of the project in the images.")
 @click.option(
     "--out",
@@ -75,7 +77,7 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     chosen = params.load()
     starting = [f"{network}.start" for network in ("classifier", "segmenter") if check_start(chosen, network)]
     if starting and not site["start"]:
-        raise UserError(f"params.yaml: {starting[0]}: pods don't have that folder; give --start, where a copy lies")
+        raise UserError(f"params.yaml: {starting[0]}: pods don't have that folder; give a copy's address with --start")
     if site["start"] and not starting:
         raise UserError("--start: neither classifier.start nor segmenter.start is set in params.yaml; leave it out")
     if stack.current() == "classic":

@@ -10,8 +10,8 @@ from click.core import ParameterSource
 
 from components.common import packages
 from components.common.layout import ENGINES
-from pipelines.ending import in_one_line
 from pipelines.project import from_here, into_here
+from pipelines.stop_signals import report_interruption
 
 
 @click.command()
@@ -74,15 +74,15 @@ def predict(
     watch: str | None,
     settle: int,
 ) -> None:
-    """Find and outline tumours in INPUTS: sets, patients' folders, NIfTI files, pictures, archives, gs:// addresses.
+    """Find and outline tumours in INPUTS: sets, patients' folders, NIfTI files, 2-D images, archives, gs:// addresses.
 
-    Needs no masks. Exit status 1 if a patient could not be predicted; the others still are.
+    Needs no masks. Exit status 1 if a patient could not be predicted; the others are predicted all the same.
     """
     if bool(inputs) == bool(watch):
         raise click.UsageError("name INPUTS to predict, or a folder with --watch; not both")
     if watch is not None:
         if resume or beam_args or storage:
-            raise click.UsageError("--resume, --beam and --storage don't go with --watch, which always goes on")
+            raise click.UsageError("--resume, --beam and --storage exclude --watch, which always resumes")
         from pipelines import watching
 
         watching.run(watch, model, out, engine=engine, overlays=overlays, doubt=doubt, settle=settle)
@@ -97,7 +97,7 @@ def predict(
     ends = (
         nullcontext()
         if beam_args
-        else in_one_line(f"patients that are finished are kept in {out}; go on with --resume")
+        else report_interruption(f"patients that are finished are kept in {out}; go on with --resume")
     )
     with ends:
         status = predicting.run(

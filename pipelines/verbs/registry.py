@@ -35,7 +35,8 @@ def models(as_json: bool) -> None:
 def promote(version: str, stage: str, force: bool, reason: str | None) -> None:
     """Promote VERSION to a stage.
 
-    It must be blessed, no worse than the stage's current version and, for prod, have been in staging.
+    It must be blessed, no worse than the stage's current version and, for prod, promoted to staging before and not
+    rolled back there.
     """
     from components.common import params
     from components.registry.promotion import promote as move

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from pipelines.ending import in_one_line
 from pipelines.project import from_here, into_here
+from pipelines.stop_signals import report_interruption
 
 
 @click.command()
@@ -26,7 +26,7 @@ def review(found: str, scans: str, out: str, reviewer: str, references: bool, po
     """
     from pipelines import reviewing
 
-    with in_one_line(f"decisions are kept in {out}"):
+    with report_interruption(f"decisions are kept in {out}"):
         reviewing.run(found, scans, out, reviewer, references=references, port=port)
 
 
@@ -34,7 +34,7 @@ def review(found: str, scans: str, out: str, reviewer: str, references: bool, po
 @click.argument("reviewed", callback=from_here)
 @click.option("--into", required=True, metavar="SOURCE", callback=into_here, help="Folder of scans to change.")
 @click.option("--scans", metavar="SCANS", callback=from_here, help="The scans, if they have moved since the review.")
-@click.option("--test-too", is_flag=True, help="Let new patients be tested on, although a model began their masks.")
+@click.option("--test-too", is_flag=True, help="Also test on new patients, although a model began their masks.")
 def adopt(reviewed: str, into: str, scans: str | None, test_too: bool) -> None:
     """Write the accepted and corrected masks of REVIEWED, a folder of `glioflow review`, into a source.
 
@@ -43,5 +43,5 @@ def adopt(reviewed: str, into: str, scans: str | None, test_too: bool) -> None:
     """
     from pipelines import adopting
 
-    with in_one_line(f"{into} has all masks of the review or none; adopt again to be sure"):
+    with report_interruption(f"{into} has all masks of the review or none; adopt again to be sure"):
         adopting.run(reviewed, into, scans=scans, test_too=test_too)

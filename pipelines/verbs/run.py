@@ -12,7 +12,7 @@ from pipelines.project import from_here
 
 @click.command()
 @click.option("--source", metavar="SCANS", callback=from_here, help="Folder, archive or gs:// address of scans.")
-@click.option("--scale", type=click.Choice(["demo", "laptop", "full"]), help="Size of networks and trainings.")
+@click.option("--scale", type=click.Choice(["demo", "laptop", "full"]), help="Size of the networks and of training.")
 @click.option("-S", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter of params.yaml.")
 @click.option("--settings", "line", default="", metavar="LINE", help="Set several: NAME=VALUE NAME=VALUE ...")
 def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: str) -> None:
@@ -31,7 +31,7 @@ def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: 
 @click.command()
 @click.option("--sync", is_flag=True, help="Pull code and results from the Git and DVC remotes first; push results.")
 def scheduled(sync: bool) -> None:
-    """Run the workflow unattended: never beside another run, with the outcome in the last line."""
+    """Run the workflow unattended, unless another run is active; print the outcome as the last line."""
     from pipelines import scheduled as unattended
 
     status, outcome = unattended.run(sync=sync)
@@ -51,10 +51,10 @@ def summary() -> None:
 def clean() -> None:
     """Remove what the workflow made and can make again; scans, the ledger of splits and the registry stay."""
     from pipelines import clean as cleaning
-    from pipelines.ending import in_one_line
     from pipelines.run_lock import alone
+    from pipelines.stop_signals import report_interruption
 
-    with in_one_line("what is left can be removed by another `glioflow clean`"), alone("clean"):
+    with report_interruption("what is left can be removed by another `glioflow clean`"), alone("clean"):
         removed = cleaning.run()
     click.echo("removed " + ", ".join(removed) if removed else "nothing to remove")
 
@@ -64,11 +64,11 @@ def doctor() -> None:
     """Describe the installation, and fail if it lacks something: versions, what is past its end of life, processors."""
     from components.common import packages
     from components.common.errors import UserError
-    from pipelines import lacking, stack
+    from pipelines import missing_requirements, stack
 
-    whole = lacking.whole()
+    whole = missing_requirements.whole()
     click.echo(stack.describe(whole=whole, image=os.environ.get(packages.IMAGE)))
-    missing = lacking.lacking()
+    missing = missing_requirements.missing()
     if missing:
         remedy = packages.in_image("serve") or f"run `make {'setup' if whole else 'predict-setup'}`"
         raise UserError(f"this installation lacks {', '.join(missing)}; {remedy}")

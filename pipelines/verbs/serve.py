@@ -41,7 +41,7 @@ ENDS = (signal.SIGINT, signal.SIGTERM)
     help="Seconds that a request's body may take, and all requests under way after SIGTERM.",
 )
 def serve(model: str, host: str, port: int, limit: int, patience: int) -> None:
-    """Serve a model over REST, TensorFlow Serving's v1 protocol, until SIGTERM; requests under way are finished."""
+    """Serve a model over REST (TensorFlow Serving v1, Open Inference v2) until SIGTERM; finish requests in progress."""
     for number in ENDS:
         # Fetching a model may take long, and the first process of a container ignores signals that it does not handle.
         signal.signal(number, lambda *_: os._exit(0))

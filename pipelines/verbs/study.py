@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.ending import in_one_line
 from pipelines.project import from_here, into_here
+from pipelines.stop_signals import report_interruption
 
 if TYPE_CHECKING:
     from components.common.params import Params
@@ -60,10 +60,10 @@ def drift(new: str, against: str, model: str | None, sample: int, level: float |
     from components.registry.resolve import model_folder
     from components.sources.reading import Options
     from components.studies import new_scans
-    from components.validate.drift import FEW, found, show
+    from components.validate.drift import FEW, describe_drift, format_table
 
     chosen = params.load()
-    with in_one_line("nothing was written"):
+    with report_interruption("nothing was written"):
         table, compared, unreadable = new_scans.drift(
             new,
             Path(against),
@@ -76,8 +76,8 @@ def drift(new: str, against: str, model: str | None, sample: int, level: float |
     if out:
         with atomic_file(out) as part:
             table.to_csv(part, index=False)
-    click.echo(show(table))
-    drifted = found(table)
+    click.echo(format_table(table))
+    drifted = describe_drift(table)
     for line in (*(f"left out: {one}" for one in unreadable), *(f"drift: {one}" for one in drifted)):
         click.echo(line)
     verdict = f"{len(drifted)} feature(s) have drifted" if drifted else "no drift"
@@ -89,12 +89,14 @@ def drift(new: str, against: str, model: str | None, sample: int, level: float |
 
 @click.command()
 @click.argument("network", type=click.Choice(["classifier", "segmenter"]))
-@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Total number of trainings.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Total number of training runs."
+)
 @click.option(
     "--space", metavar="FILE", callback=from_here, help="YAML file of values to try. Default: pipelines/tune.yaml."
 )
 def tune(network: str, trials: int, space: str | None) -> None:
-    """Search for better parameters of a training: Optuna proposes them, the validation patients decide.
+    """Search for better training parameters: Optuna proposes them, the validation patients decide.
 
     An interrupted search continues where it stopped; a higher --trials adds to the trials so far.
     """
@@ -118,7 +120,7 @@ def tune(network: str, trials: int, space: str | None) -> None:
     check_space(checked, chosen, network)
     _check_weights(checked, chosen, network)
     # Another run would change the examples, or compete for the machine's memory.
-    with in_one_line("the same command continues this trial"), alone("tune"):
+    with report_interruption("the same command continues this trial"), alone("tune"):
         from components.studies.search import search
 
         rows = search(network, chosen, checked, EXAMPLES, ARTIFACTS / "tuning" / f"{network}.journal", trials=trials)

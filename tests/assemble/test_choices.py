@@ -1,4 +1,4 @@
-"""All choices together, on scans whose best thresholds and processing are known by hand."""
+"""All choices together, on scans whose best thresholds and processing are known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TUMOR, BLOB = (slice(3, 7), slice(6, 12), slice(6, 12)), (slice(4, 5), slice(2, 
 
 
 class Validation:
-    """Six scans of ten slices, one without tumour, kept in memory. Every third shows a blob that is no tumour."""
+    """Six scans of ten slices in memory, one of them without tumour. Every third shows a blob that is no tumour."""
 
     def __init__(self):
         self.scans, self.seen, self.pixels = [], [], PixelCalibration()
@@ -31,12 +31,12 @@ class Validation:
             if number:
                 mask[TUMOR] = True
                 maps[3:7, 5:13, 5:13] = RING
-                maps[TUMOR] = INSIDE - 0.01 * number  # the later, the less sure
+                maps[TUMOR] = INSIDE - 0.01 * number  # later scans are less certain
             if number % 3 == 1:
                 maps[BLOB] = INSIDE
-            said = np.where(mask.any(axis=(1, 2)), 0.9, 0.3) + rng.uniform(-0.1, 0.1, 10)
+            slice_probabilities = np.where(mask.any(axis=(1, 2)), 0.9, 0.3) + rng.uniform(-0.1, 0.1, 10)
             self.scans.append(SimpleNamespace(mask=mask, spacing=SPACING))
-            self.seen.append(Views(said, maps))
+            self.seen.append(Views(slice_probabilities, maps))
             self.pixels += PixelCalibration.of(maps, mask)
         self.counts = np.full(6, 10)
         self.labels = np.concatenate([scan.mask.any(axis=(1, 2)) for scan in self.scans])
@@ -62,7 +62,7 @@ def test_each_stage_gets_its_own_temperature(validation, record):
     assert record["mask_temperature"] == validation.pixels.temperature() != record["tumor_temperature"]
 
 
-def test_stage_1_parts_what_it_can_and_is_not_smoothed_for_nothing(validation, record):
+def test_stage_1_separates_the_slices_and_is_not_smoothed_needlessly(validation, record):
     calibrated = apply_temperature(validation.probabilities, record["tumor_temperature"])
     assert np.array_equal(calibrated >= record["tumor_threshold"], validation.labels)
     assert record["tumor_threshold"] == tumor_threshold(validation.labels, calibrated, 1.0)
@@ -70,7 +70,7 @@ def test_stage_1_parts_what_it_can_and_is_not_smoothed_for_nothing(validation, r
     assert record["validation_sensitivity"] == 1.0
 
 
-def test_the_mask_threshold_is_in_the_middle_of_those_that_leave_the_ring_out(record):
+def test_the_mask_threshold_is_the_middle_of_those_that_exclude_the_ring(record):
     ring, inside = apply_temperature(np.array([RING, INSIDE - 0.05]), record["mask_temperature"])
     good = MASK_THRESHOLDS[(ring < MASK_THRESHOLDS) & (inside >= MASK_THRESHOLDS)]
     assert len(good) > 2
@@ -85,22 +85,22 @@ def test_the_smallest_processing_that_removes_the_blobs_is_chosen(validation, re
     assert evidence[0]["volume_dice_mean"] == pytest.approx((3 + 2 * 288 / 290) / 5)
     assert evidence[0]["patients"] == 5
     for _, scan, seen in validation.patients(record["tumor_temperature"], record["mask_temperature"]):
-        drawn = keep_components(unprocessed(seen, record), SPACING, **record["processing"])
-        assert dice(scan.mask, drawn) == 1.0
+        predicted = keep_components(unprocessed(seen, record), SPACING, **record["processing"])
+        assert dice(scan.mask, predicted) == 1.0
 
 
-def test_as_many_patients_are_referred_as_asked_for(validation, record):
+def test_the_requested_share_of_patients_is_referred(validation, record):
     seen = [seen for _, _, seen in validation.patients(record["tumor_temperature"], record["mask_temperature"])]
     doubts = [doubt(one, SPACING, record) for one in seen]
     assert [number for number in range(6) if doubts[number] > record["refer_at_doubt"]] == [int(np.argmax(doubts))]
     assert sorted(doubts)[-2] == pytest.approx(record["refer_at_doubt"])
 
 
-def test_the_score_is_that_of_what_is_done_and_not_of_what_may_be_better_by_chance():
+def test_the_recorded_score_is_that_of_the_chosen_processing():
     class OneBlob(Validation):
         def __init__(self):
             super().__init__()
-            self.seen[4].mask_probability[BLOB] = OUTSIDE  # so that one patient alone would gain
+            self.seen[4].mask_probability[BLOB] = OUTSIDE  # so that only one patient would benefit
 
     found = choose(OneBlob(), sensitivity=1.0, refer=0.2, smooth=False)
     assert found["processing"] == {"largest": False, "min_ml": 0.0}

@@ -1,4 +1,4 @@
-"""What no schema of Argo's kinds looks at: fields that nobody knows, and names that nothing answers to."""
+"""Finds what Argo's schemas don't check: unknown fields, and references to names that don't exist."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import re
 from hera.workflows import models
 
 REFERENCE = re.compile(r"{{=?\s*([^{}]+?)\s*}}")
-OF_ARGO = {f"workflow.{name}" for name in ("uid", "name", "status", "failures")} | {"pod.name"}
+ARGO_VARIABLES = {f"workflow.{name}" for name in ("uid", "name", "status", "failures")} | {"pod.name"}
 
 
 def unknown_fields(tree):
-    """Paths of fields that Hera's models, made from Argo's own specification, have no place for."""
+    """Return the paths of fields that Hera's models, generated from Argo's own specification, don't have."""
     kind = getattr(models, tree["kind"])
     known = kind.model_validate(tree).model_dump(by_alias=True, exclude_unset=True, mode="json")
-    return sorted(_lost(tree, known, tree["kind"]))
+    return sorted(_unknown(tree, known, tree["kind"]))
 
 
-def _lost(tree, known, place):
+def _unknown(tree, known, path):
     if isinstance(tree, dict) and isinstance(known, dict):
         for key, value in tree.items():
-            yield from _lost(value, known[key], f"{place}.{key}") if key in known else [f"{place}.{key}"]
+            yield from _unknown(value, known[key], f"{path}.{key}") if key in known else [f"{path}.{key}"]
     elif isinstance(tree, list) and isinstance(known, list):
         for number, (one, other) in enumerate(zip(tree, known, strict=True)):
-            yield from _lost(one, other, f"{place}[{number}]")
+            yield from _unknown(one, other, f"{path}[{number}]")
 
 
-def dangling(tree):
-    """Sentences about templates, tasks and parameters that are named and not there, or there and not named."""
+def dangling_references(tree):
+    """Return complaints about templates, tasks and parameters that are used but don't exist, or exist unused."""
     spec = tree["spec"]
     templates = {each["name"]: each for each in spec["templates"]}
     given = {f"workflow.parameters.{each['name']}" for each in spec["arguments"]["parameters"]}
@@ -39,22 +39,22 @@ def dangling(tree):
         tasks = {each["name"]: each for each in template.get("dag", {}).get("tasks", [])}
         for task in tasks.values():
             used.add(task["template"])
-            found += _of_task(name, task, tasks, templates)
+            found += _task_complaints(name, task, tasks, templates)
             for needed in re.split(r"[\s&|!()]+", task.get("depends", "")):
                 if needed and needed not in tasks:
                     found.append(f"{name}/{task['name']}: depends on {needed}, which is no task")
-        told = {
+        outputs = {
             f"tasks.{task['name']}.outputs.parameters.{each['name']}"
             for task in tasks.values()
             for each in templates.get(task["template"], {}).get("outputs", {}).get("parameters", [])
         }
         for reference in REFERENCE.findall(str(template)):
-            if reference not in given | own | told | OF_ARGO:
+            if reference not in given | own | outputs | ARGO_VARIABLES:
                 found.append(f"{name}: {{{{{reference}}}}} is nothing")
     return found + [f"template {name}: nobody uses it" for name in sorted(set(templates) - used)]
 
 
-def _of_task(name, task, tasks, templates):
+def _task_complaints(name, task, tasks, templates):
     if task["template"] not in templates:
         return [f"{name}/{task['name']}: template {task['template']} is not there"]
     wanted = {each["name"] for each in templates[task["template"]].get("inputs", {}).get("parameters", [])}

@@ -1,18 +1,18 @@
-"""What Argo does with the end of a pod, by the retry strategy that a template has."""
+"""What Argo does after a pod has ended, according to the retry strategy of a template."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checking import evaluated
+from validators import evaluate_cel
 
 
 @dataclass(frozen=True)
-class End:
-    """How a pod ended, as Argo's controller tells an expression."""
+class PodEnd:
+    """How a pod ended, as Argo's controller passes it to an expression."""
 
     status: str  # Argo's phase of the pod: Succeeded, Failed, Error
-    code: int  # exit status of the main container, -1 where nobody knows it
+    code: int  # exit status of the main container, -1 if unknown
     message: str
 
     def variables(self):
@@ -26,29 +26,29 @@ class End:
         }
 
 
-def again(strategy, ends, attempt=1, hours=0.0):
-    """Whether Argo starts a pod again after each of these ends.
+def is_retried(strategy, ends, attempt=1, hours=0.0):
+    """Return whether Argo starts a pod again, for each way it may have ended.
 
-    It asks in this order: success, time since the first attempt, policy, number of attempts, expression.
+    Argo checks in this order: success, time since the first attempt, policy, number of attempts, expression.
 
     Args:
         strategy: the template's retryStrategy.
-        ends: list of `End`.
-        attempt: number of attempts that have been made.
-        hours: time since the first of them.
+        ends: list of `PodEnd`.
+        attempt: number of attempts made so far.
+        hours: time since the first attempt.
     """
-    told = evaluated([(strategy["expression"], end.variables()) for end in ends])
+    results = evaluate_cel([(strategy["expression"], end.variables()) for end in ends])
     backoff = strategy["backoff"]
     late = "maxDuration" in backoff and hours * 3600 > seconds(backoff["maxDuration"])
     policy = {"Always": {"Failed", "Error"}, "OnFailure": {"Failed"}, "OnError": {"Error"}}[strategy["retryPolicy"]]
     return [
         end.status in policy and not late and attempt <= int(strategy["limit"]) and wanted
-        for end, wanted in zip(ends, told, strict=True)
+        for end, wanted in zip(ends, results, strict=True)
     ]
 
 
-def waits(strategy):
-    """Seconds before each attempt but the first."""
+def wait_seconds(strategy):
+    """Return the seconds of waiting before each attempt after the first."""
     backoff = strategy["backoff"]
     longest = seconds(backoff["cap"]) if "cap" in backoff else float("inf")
     first = seconds(backoff["duration"])

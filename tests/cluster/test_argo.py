@@ -1,4 +1,4 @@
-"""The files for Argo: up to date, valid by other people's schemas, and what dvc.yaml says."""
+"""The files for Argo are up to date, valid by third-party schemas, and match dvc.yaml."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import dataclasses
 
 import pytest
 import yaml
-from argo_lint import dangling, unknown_fields
-from checking import argo, kubernetes
+from argo_lint import dangling_references, unknown_fields
 from conftest import ROOT
+from validators import argo_complaints, kubernetes_complaints
 
 from components.common.errors import UserError
 from pipelines.cluster.argo import manifests
@@ -48,12 +48,12 @@ def dag(template):
     return next(each["dag"] for each in template["spec"]["templates"] if each["name"] == "workflow")
 
 
-def test_the_files_are_what_dvc_yaml_makes_of_them_now(order):
+def test_the_files_are_up_to_date_with_dvc_yaml(order):
     made = manifests(order)
     assert made == {name: (FOLDER / name).read_text(encoding="utf-8") for name in made}, "run: glioflow compile argo"
 
 
-def test_the_tasks_are_the_stages_in_the_order_of_dvc(template, order):
+def test_the_tasks_are_the_stages_in_dvcs_order(template, order):
     tasks = {each["name"]: each for each in dag(template)["tasks"]}
     assert list(tasks) == ["prepare", *(step.name for step in order), "publish"]
     for step in order:
@@ -62,7 +62,7 @@ def test_the_tasks_are_the_stages_in_the_order_of_dvc(template, order):
     assert before(order, "assemble") == [step.stage for step in order[: [s.stage for s in order].index("assemble")]]
 
 
-def test_only_trainings_ask_for_gpus_and_for_their_nodes(template):
+def test_only_trainings_request_gpus_and_gpu_nodes(template):
     asking = {
         name for name, pod in pods(template).items() if "nvidia.com/gpu" in pod["container"]["resources"]["limits"]
     }
@@ -71,15 +71,15 @@ def test_only_trainings_ask_for_gpus_and_for_their_nodes(template):
     assert {name for name, pod in pods(template).items() if "tolerations" in pod} == TRAININGS
 
 
-def test_argos_schemas_and_the_lint_find_nothing(template, cron):
-    assert argo([template, cron]) == []
+def test_argos_schemas_and_the_lint_find_no_errors(template, cron):
+    assert argo_complaints([template, cron]) == []
     assert unknown_fields(template) == unknown_fields(cron) == []
-    assert dangling(template) == []
+    assert dangling_references(template) == []
     assert cron["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == template["metadata"]["name"]
 
 
-def test_a_schedule_with_addresses_of_nobody_rests_and_a_run_of_them_is_not_started(template, cron):
-    """Whoever applies the folder as it is must not find a run at night."""
+def test_the_schedule_is_suspended_and_site_parameters_have_no_defaults(template, cron):
+    """Applying the folder unchanged must not start a run at night."""
     assert cron["spec"]["suspend"] is True
     parameters = {each["name"]: each.get("value") for each in template["spec"]["arguments"]["parameters"]}
     needed = {"repository", "storage", "logs", "image", "gpu-image"}
@@ -87,7 +87,7 @@ def test_a_schedule_with_addresses_of_nobody_rests_and_a_run_of_them_is_not_star
     assert "example" not in str(parameters)
 
 
-def test_a_sites_own_files_have_its_parameters_and_its_schedule(order):
+def test_the_files_of_a_site_have_its_parameters_and_schedule(order):
     given = {"repository": "https://g/x.git", "image": "i@sha256:1", "settings": "a=[1, 2] b='c'"}
     made = {name: yaml.safe_load(text) for name, text in manifests(order, given, "30 1 * * 1-5").items()}
     template, cron = made["workflow-template.yaml"], made["cron-workflow.yaml"]
@@ -98,15 +98,15 @@ def test_a_sites_own_files_have_its_parameters_and_its_schedule(order):
         manifests(order, {"gpu_image": "x"})
 
 
-def test_a_task_has_a_pod_only_where_prepare_has_found_something_new(template, order):
-    told = {each["name"] for each in pods(template)["prepare"]["outputs"]["parameters"]}
-    assert told == {"commit", *(step.name for step in order)}
+def test_a_task_has_a_pod_only_if_prepare_found_something_new(template, order):
+    reported = {each["name"] for each in pods(template)["prepare"]["outputs"]["parameters"]}
+    assert reported == {"commit", *(step.name for step in order)}
     when = {each["name"]: each.get("when") for each in dag(template)["tasks"]}
     wanted = {step.name: f"{{{{tasks.prepare.outputs.parameters.{step.name}}}}} == true" for step in order}
     assert when == {"prepare": None, "publish": None, **wanted}
 
 
-def test_pods_write_nowhere_but_into_folders_with_limits(template):
+def test_pods_write_only_to_folders_with_size_limits(template):
     for name, one in pods(template).items():
         container = one["container"]
         assert container["securityContext"]["readOnlyRootFilesystem"] is True, name
@@ -121,13 +121,13 @@ def test_pods_write_nowhere_but_into_folders_with_limits(template):
             assert variables[variable].startswith("/workspace")
 
 
-def test_stages_get_the_disk_space_that_dvc_yaml_asks_for(order):
+def test_stages_get_the_disk_space_that_they_request(order):
     large = [dataclasses.replace(each, resources=each.resources.model_copy(update={"disk": "500Gi"})) for each in order]
     made = yaml.safe_load(manifests(large)["workflow-template.yaml"])
     assert "sizeLimit: 500Gi" in yaml.safe_dump(pods(made)["convert"])
 
 
-def test_a_pods_main_container_has_no_token_of_kubernetes(template):
+def test_a_pods_main_container_has_no_kubernetes_token(template):
     spec = template["spec"]
     assert spec["automountServiceAccountToken"] is False
     access = list(yaml.safe_load_all((FOLDER / "access.yaml").read_text(encoding="utf-8")))
@@ -140,17 +140,17 @@ def test_a_pods_main_container_has_no_token_of_kubernetes(template):
     assert [each["name"] for each in binding["subjects"]] == [executor]
 
 
-def test_logs_outlive_their_pods(template):
+def test_logs_of_all_pods_are_archived_in_a_bucket(template):
     for one in pods(template).values():
-        place = one["archiveLocation"]
-        assert (place["archiveLogs"], place["gcs"]["bucket"]) == (True, "{{workflow.parameters.logs}}")
-        assert "{{workflow.name}}" in place["gcs"]["key"]
-        assert "{{pod.name}}" in place["gcs"]["key"]
+        location = one["archiveLocation"]
+        assert (location["archiveLogs"], location["gcs"]["bucket"]) == (True, "{{workflow.parameters.logs}}")
+        assert "{{workflow.name}}" in location["gcs"]["key"]
+        assert "{{pod.name}}" in location["gcs"]["key"]
 
 
 @pytest.fixture
 def objects(template):
-    """Each pod as Kubernetes would get it, and the account that they run as."""
+    """Each pod as Kubernetes would get it, with the accounts, rights and network policies."""
 
     def pod(name, one):
         spec = {key: one[key] for key in ("nodeSelector", "tolerations") if key in one}
@@ -166,30 +166,30 @@ def objects(template):
     return [*access, *(pod(name, one) for name, one in pods(template).items())]
 
 
-def test_pods_and_account_are_as_kubernetes_knows_them(objects, template, tmp_path):
-    assert kubernetes(objects, tmp_path) == []
+def test_pods_and_accounts_are_valid_kubernetes_objects(objects, template, tmp_path):
+    assert kubernetes_complaints(objects, tmp_path) == []
     accounts = {one["metadata"]["name"] for one in objects if one["kind"] == "ServiceAccount"}
     spec = template["spec"]
     assert accounts == {spec["serviceAccountName"], spec["executor"]["serviceAccountName"]}
 
 
 @pytest.mark.nightly
-def test_what_kubernetes_does_not_know_is_caught(objects, tmp_path):
+def test_invalid_kubernetes_fields_are_caught(objects, tmp_path):
     (role,) = (one for one in objects if one["kind"] == "Role")
     first, second = [one for one in objects if one["kind"] == "Pod"][:2]
     role["rules"][0]["verb"] = ["create"]
     first["spec"]["containers"][0]["resources"]["requests"]["memory"] = ["16Gi"]
     second["spec"]["tolerance"] = []
-    told = "\n".join(kubernetes(objects, tmp_path))
-    assert [word for word in ("'verb'", "memory", "tolerance") if word not in told] == []
+    reported = "\n".join(kubernetes_complaints(objects, tmp_path))
+    assert [word for word in ("'verb'", "memory", "tolerance") if word not in reported] == []
 
 
-def spoil(tree, where, value):
+def with_error(tree, where, value):
     broken = copy.deepcopy(tree)
-    place = broken["spec"]
+    location = broken["spec"]
     for key in where[:-1]:
-        place = place[key]
-    place[where[-1]] = value
+        location = location[key]
+    location[where[-1]] = value
     return broken
 
 
@@ -203,16 +203,16 @@ def spoil(tree, where, value):
         (("arguments", "parameters", 0, "name"), 3, "name"),
     ],
 )
-def test_a_template_of_wrong_types_is_caught_by_the_schemas(template, where, value, word):
-    assert word in "\n".join(argo([spoil(template, where, value)]))
+def test_a_template_with_wrong_types_is_caught_by_the_schemas(template, where, value, word):
+    assert word in "\n".join(argo_complaints([with_error(template, where, value)]))
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     ("where", "value"), [(("concurrencyPolicy",), 1), (("schedules",), "daily"), (("startingDeadlineSeconds",), "soon")]
 )
-def test_a_cron_workflow_of_wrong_types_is_caught_by_the_schemas(cron, where, value):
-    assert where[-1] in "\n".join(argo([spoil(cron, where, value)]))
+def test_a_cron_workflow_with_wrong_types_is_caught_by_the_schemas(cron, where, value):
+    assert where[-1] in "\n".join(argo_complaints([with_error(cron, where, value)]))
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_a_cron_workflow_of_wrong_types_is_caught_by_the_schemas(cron, where, va
         (("cron",), "* * * * *", "WorkflowTemplate.spec.cron"),
     ],
 )
-def test_a_field_that_nobody_knows_is_caught(template, where, value, complaint):
-    assert unknown_fields(spoil(template, where, value)) == [complaint]
+def test_an_unknown_field_is_caught(template, where, value, complaint):
+    assert unknown_fields(with_error(template, where, value)) == [complaint]
 
 
 @pytest.mark.parametrize(
@@ -238,8 +238,8 @@ def test_a_field_that_nobody_knows_is_caught(template, where, value, complaint):
         ((*TASKS, 2, "arguments"), {}, "workflow/ingest: parameter commit is not given or not wanted"),
     ],
 )
-def test_a_name_that_nothing_answers_to_is_caught(template, where, value, complaint):
-    assert complaint in dangling(spoil(template, where, value))
+def test_a_dangling_reference_is_caught(template, where, value, complaint):
+    assert complaint in dangling_references(with_error(template, where, value))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_name_that_nothing_answers_to_is_caught(template, where, value, compla
         ("{cpu: 1, memory: 1Gi, tpu: 1}", "tpu"),
     ],
 )
-def test_a_stage_that_does_not_tell_what_it_asks_for_is_refused(tmp_path, resources, word):
+def test_a_stage_with_missing_or_wrong_resources_is_refused(tmp_path, resources, word):
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
     meta = f"meta: {{resources: {resources}}}" if resources else ""

@@ -1,4 +1,4 @@
-"""How a pod gets its code, by the very lines that the template gives to its shell, from servers of all kinds."""
+"""The clone script of a pod gets the code from Git servers, and tells transient faults from permanent ones."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from dvc_project import isolate, run
 
-from components.common.faults import PASSING
+from components.common.faults import EX_TEMPFAIL
 from pipelines.cluster import clone
 
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory):
-    """A repository in which one name is a folder and a branch."""
+    """A repository in which `docs` is both a folder and a branch."""
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, tmp_path_factory)
         folder = tmp_path_factory.mktemp("origin")
@@ -34,8 +34,8 @@ def origin(tmp_path_factory):
         return folder
 
 
-def cloned(folder, repository, revision, **more):
-    """What comes of the pod's lines in an empty folder."""
+def run_clone(folder, repository, revision, **more):
+    """Run the pod's clone script in an empty folder."""
     environment = os.environ | {"REPOSITORY": str(repository), "REVISION": revision, "HOME": str(folder)} | more
     lines = f"{clone.SCRIPT}cat docs/page; git rev-parse HEAD; git branch --list"
     return subprocess.run(["sh", "-euc", lines], cwd=folder, env=environment, capture_output=True, text=True)
@@ -52,8 +52,8 @@ def cloned(folder, repository, revision, **more):
         ("HEAD", "main"),
     ],
 )
-def test_a_branch_or_tag_is_found_be_there_a_folder_of_its_name(origin, tmp_path, revision, page):
-    result = cloned(tmp_path, origin, revision)
+def test_a_branch_or_tag_is_found_even_if_a_folder_has_its_name(origin, tmp_path, revision, page):
+    result = run_clone(tmp_path, origin, revision)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines()[0] == page
 
@@ -62,14 +62,14 @@ def test_a_commit_is_found_by_its_hash(origin, tmp_path):
     commit = run(origin, "git rev-parse docs").strip()
     for name in (commit, commit[:9]):
         (tmp_path / name).mkdir()
-        assert cloned(tmp_path / name, origin, name).stdout.splitlines()[:2] == ["docs", commit]
+        assert run_clone(tmp_path / name, origin, name).stdout.splitlines()[:2] == ["docs", commit]
 
 
 @pytest.mark.parametrize(
     "revision", ["--orphan=x", "-b", "--detach", "-", "nowhere", "", "docs/page", "main docs", "$(x)"]
 )
-def test_what_is_no_revision_ends_in_one_line_and_is_never_an_option(origin, tmp_path, revision):
-    result = cloned(tmp_path, origin, revision)
+def test_an_invalid_revision_fails_in_one_line_and_is_never_an_option(origin, tmp_path, revision):
+    result = run_clone(tmp_path, origin, revision)
     assert result.returncode == 2
     assert result.stderr == f"revision: {revision}: no branch, tag or commit of {origin}; correct it\n"
     assert run(tmp_path / "glioflow", "git branch --list").split() == ["*", "main"]
@@ -77,7 +77,7 @@ def test_what_is_no_revision_ends_in_one_line_and_is_never_an_option(origin, tmp
 
 @pytest.fixture
 def server():
-    """A server that answers everything with the status that its path names."""
+    """A server that answers each request with the status in its path."""
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -93,45 +93,46 @@ def server():
         def log_message(self, *arguments):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        made.seen, made.url = seen, f"http://127.0.0.1:{made.server_port}"
-        yield made
-        made.shutdown()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
+        threading.Thread(target=http_server.serve_forever, daemon=True).start()
+        http_server.seen, http_server.url = seen, f"http://127.0.0.1:{http_server.server_port}"
+        yield http_server
+        http_server.shutdown()
 
 
 @pytest.mark.parametrize(
-    ("status", "ends"), [(500, PASSING), (502, PASSING), (503, PASSING), (429, PASSING), (404, 2), (403, 2), (401, 2)]
+    ("status", "exit_status"),
+    [(500, EX_TEMPFAIL), (502, EX_TEMPFAIL), (503, EX_TEMPFAIL), (429, EX_TEMPFAIL), (404, 2), (403, 2), (401, 2)],
 )
-def test_a_server_out_of_breath_may_pass_and_a_refusal_does_not(server, tmp_path, status, ends):
-    result = cloned(tmp_path, f"{server.url}/{status}/x.git", "main", no_proxy="127.0.0.1", **clone.CREDENTIALS)
-    assert (result.returncode, result.stderr.startswith("fatal: ")) == (ends, True)
+def test_a_busy_server_is_a_transient_fault_and_a_refusal_is_not(server, tmp_path, status, exit_status):
+    result = run_clone(tmp_path, f"{server.url}/{status}/x.git", "main", no_proxy="127.0.0.1", **clone.CREDENTIALS)
+    assert (result.returncode, result.stderr.startswith("fatal: ")) == (exit_status, True)
 
 
 @pytest.mark.parametrize(
-    ("repository", "ends"),
+    ("repository", "exit_status"),
     [
-        ("http://127.0.0.1:9/x.git", PASSING),  # nobody listens
-        ("git://127.0.0.1:9/x.git", PASSING),
+        ("http://127.0.0.1:9/x.git", EX_TEMPFAIL),  # nobody listens
+        ("git://127.0.0.1:9/x.git", EX_TEMPFAIL),
         ("/nowhere", 2),
         ("--upload-pack=touch evil", 2),
         ("ext::touch evil", 2),
     ],
 )
-def test_a_server_that_is_away_may_pass_and_a_wrong_address_does_not(tmp_path, repository, ends):
-    assert cloned(tmp_path, repository, "main", no_proxy="127.0.0.1").returncode == ends
+def test_an_unreachable_server_is_transient_and_a_wrong_address_is_not(tmp_path, repository, exit_status):
+    assert run_clone(tmp_path, repository, "main", no_proxy="127.0.0.1").returncode == exit_status
     assert not (tmp_path / "evil").exists()
 
 
-def test_the_token_is_used_and_nothing_is_written_beside_it(server, tmp_path):
-    """Git would note that a token was good, or that it was not, in the secret, which is read-only in a pod."""
+def test_the_token_is_used_and_the_secret_is_left_unchanged(server, tmp_path):
+    """Git's own helper would write to the secret after a login, but it is read-only in a pod."""
     secret = tmp_path / "secret"
     secret.mkdir()
     host = server.url.removeprefix("http://")
     (secret / "credentials").write_text(f"http://user:token@{host}\n")
     settings = {key: value.replace(clone.SECRETS, str(secret)) for key, value in clone.CREDENTIALS.items()}
     (tmp_path / "work").mkdir()
-    result = cloned(tmp_path / "work", f"{server.url}/401/x.git", "main", no_proxy="127.0.0.1", **settings)
+    result = run_clone(tmp_path / "work", f"{server.url}/401/x.git", "main", no_proxy="127.0.0.1", **settings)
     assert server.seen[-1] == "Basic dXNlcjp0b2tlbg=="
     assert "credential storage" not in result.stderr
     assert [path.name for path in secret.iterdir()] == ["credentials"]

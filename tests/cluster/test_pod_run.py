@@ -1,4 +1,4 @@
-"""DVC in a pod: what it can't do because a server is away, and what it can't do at all."""
+"""Failures of DVC in a pod: transient ones, if a server is unreachable, and permanent ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import yaml
 from conftest import tiny_tree
 from dvc.cli import main as dvc_main
 from dvc_project import isolate, run
-from gcs_server import lead_clients_to
+from gcs_server import point_clients_at
 from gcsfs import GCSFileSystem
-from pods_here import dvc_here
+from in_process_pods import dvc_here
 
-from components.common.errors import PassingError, UserError
+from components.common.errors import TransientError, UserError
 from pipelines import times
 from pipelines.cluster import pod_run, pods
 from pipelines.cluster.pod_run import Run, dvc
@@ -24,7 +24,7 @@ META = {"resources": {"cpu": 1, "memory": "1Gi"}}
 
 @pytest.fixture
 def clone(tmp_path, tmp_path_factory, monkeypatch):
-    """A clone with one stage, whose output is neither here nor in the store, which nobody serves."""
+    """A clone whose only stage has run, while no Cloud Storage server can be reached."""
     isolate(monkeypatch, tmp_path_factory)
     monkeypatch.chdir(tmp_path)
     run(tmp_path, "git init -q -b main")
@@ -35,59 +35,59 @@ def clone(tmp_path, tmp_path_factory, monkeypatch):
     assert dvc_main(["repro", "-q"]) == 0
     run(tmp_path, "git add .")
     run(tmp_path, "git commit -q -m code")
-    monkeypatch.setattr(gcsfs.retry, "asyncio", type("", (), {"sleep": staticmethod(at_once)}))
-    lead_clients_to("http://127.0.0.1:9", monkeypatch, tmp_path_factory.mktemp("account"))
+    monkeypatch.setattr(gcsfs.retry, "asyncio", type("", (), {"sleep": staticmethod(no_wait)}))
+    point_clients_at("http://127.0.0.1:9", monkeypatch, tmp_path_factory.mktemp("account"))
     yield tmp_path
     GCSFileSystem.clear_instance_cache()
 
 
-async def at_once(seconds):
-    """Stands in for the waits of gcsfs between its attempts."""
+async def no_wait(seconds):
+    """Replaces the waits of gcsfs between its attempts."""
 
 
-def calls(monkeypatch):
-    """Have DVC run in this process; returns the list of its commands."""
-    seen = []
+def record_dvc_commands(monkeypatch):
+    """Make DVC run in this process; return the list that its commands are recorded in."""
+    commands = []
 
     def here(command):
-        seen.append(command[3])
+        commands.append(command[3])
         return dvc_here(command)
 
     monkeypatch.setattr(pod_run, "run_forwarding_signals", here)
-    return seen
+    return commands
 
 
 @pytest.mark.parametrize("command", ["push", "pull"])
-def test_a_transfer_that_fails_while_a_store_is_away_may_pass(clone, monkeypatch, command):
-    seen = calls(monkeypatch)
+def test_a_failed_transfer_to_an_unreachable_store_is_transient(clone, monkeypatch, command):
+    commands = record_dvc_commands(monkeypatch)
     run(clone, "dvc remote add -q -d store gs://scans/dvc")
     (clone / "result").unlink()
-    with pytest.raises(PassingError, match=r"gs://scans/dvc: does not answer"):
+    with pytest.raises(TransientError, match=r"gs://scans/dvc: does not answer"):
         dvc(Run("this", str(clone / "storage"), (), "results"), command)
-    assert seen == [command]
+    assert commands == [command]
 
 
-def test_a_transfer_that_fails_although_the_store_answers_is_tried_once_more(clone, monkeypatch):
-    seen = calls(monkeypatch)
+def test_a_failed_transfer_with_a_reachable_store_is_retried_once(clone, monkeypatch):
+    commands = record_dvc_commands(monkeypatch)
     (clone / "store").mkdir()
     run(clone, "dvc remote add -q -d store", str(clone / "store"))
     run(clone, "rm -r .dvc/cache result")
-    with pytest.raises(UserError, match="dvc pull: failed") as told:
+    with pytest.raises(UserError, match="dvc pull: failed") as error:
         dvc(Run("this", str(clone / "storage"), (), "results"), "pull")
-    assert not isinstance(told.value, PassingError)
-    assert seen == ["pull", "pull"]
+    assert not isinstance(error.value, TransientError)
+    assert commands == ["pull", "pull"]
 
 
 @pytest.mark.parametrize(
-    ("note", "kind"), [({"passing": True}, PassingError), ({"passing": False}, UserError), ({}, UserError)]
+    ("note", "kind"), [({"passing": True}, TransientError), ({"passing": False}, UserError), ({}, UserError)]
 )
-def test_a_stage_that_a_passing_fault_has_ended_may_pass(clone, monkeypatch, note, kind):
-    calls(monkeypatch)
+def test_a_stage_that_a_transient_fault_ended_raises_a_transient_error(clone, monkeypatch, note, kind):
+    record_dvc_commands(monkeypatch)
     text = json.dumps({"began": 9e12, "seconds": None, "starter": ""} | note)
     folder = clone / times.FOLDER
     folder.mkdir(parents=True)
     stage = {"cmd": f"echo '{text}' > {folder}/push.json; exit 75", "meta": META, "outs": ["result"]}
     (clone / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"push": stage}}), encoding="utf-8")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         pods._do(Run("this", str(clone / "storage"), (), "results"), "push", [])
-    assert type(told.value) is kind
+    assert type(error.value) is kind

@@ -1,4 +1,4 @@
-"""The call for a recurring run, as it reaches an HTTP server: the API of Kubeflow Pipelines itself needs a cluster."""
+"""The request for a recurring run, received by a fake server: the API of Kubeflow Pipelines itself needs a cluster."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:This client only works with Kube
 
 @pytest.fixture
 def api():
-    """A server that keeps what it is asked to make and answers as if it had."""
-    made = {}
+    """A server that records what it is asked to create and answers as if it had created it."""
+    created = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -27,8 +27,8 @@ def api():
 
         def do_POST(self):
             kind = self.path.split("?")[0].rpartition("/")[2]
-            made[kind] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.answer(200, made[kind] | {"experiment_id": "e1", "recurring_run_id": "r1"})
+            created[kind] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.answer(200, created[kind] | {"experiment_id": "e1", "recurring_run_id": "r1"})
 
         def answer(self, status, body):
             self.send_response(status)
@@ -41,33 +41,33 @@ def api():
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}", made
+        yield f"http://127.0.0.1:{server.server_port}", created
         server.shutdown()
 
 
-def recur(*arguments):
+def run_recur(*arguments):
     file = ROOT / "infra" / "kubeflow" / "pipeline.yaml"
     return CliRunner().invoke(cli.cli, ["recur", *arguments, "--pipeline", str(file)])
 
 
-def test_a_recurring_run_is_one_at_a_time_and_carries_the_pipeline(api, monkeypatch):
-    url, made = api
+def test_a_recurring_run_never_overlaps_and_carries_the_pipeline(api, monkeypatch):
+    url, created = api
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    result = recur(url, "--cron", "0 30 1 * * *", "--account", "glioflow-runner")
+    result = run_recur(url, "--cron", "0 30 1 * * *", "--account", "glioflow-runner")
     assert result.exit_code == 0, result.output
     assert result.output.splitlines()[-1] == "recurring run r1"
-    asked = made["recurringruns"]
-    assert asked["trigger"]["cron_schedule"]["cron"] == "0 30 1 * * *"
-    assert (asked["max_concurrency"], asked["no_catchup"], asked["mode"]) == (1, True, "ENABLE")
-    assert asked["service_account"] == "glioflow-runner"
-    spec = asked["pipeline_spec"].get("pipeline_spec", asked["pipeline_spec"])
+    request = created["recurringruns"]
+    assert request["trigger"]["cron_schedule"]["cron"] == "0 30 1 * * *"
+    assert (request["max_concurrency"], request["no_catchup"], request["mode"]) == (1, True, "ENABLE")
+    assert request["service_account"] == "glioflow-runner"
+    spec = request["pipeline_spec"].get("pipeline_spec", request["pipeline_spec"])
     assert "TrainSegmenter" in spec["root"]["dag"]["tasks"]
 
 
-def test_an_address_without_kubeflow_is_told_in_a_line(api, monkeypatch):
+def test_an_address_without_kubeflow_is_reported_in_one_line(api, monkeypatch):
     url, _ = api
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    result = recur(f"{url.rpartition(':')[0]}:9")
+    result = run_recur(f"{url.rpartition(':')[0]}:9")
     assert isinstance(result.exception, UserError)
     assert "no Kubeflow Pipelines" in str(result.exception)
     assert "\n" not in str(result.exception)

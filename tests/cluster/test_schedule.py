@@ -1,4 +1,4 @@
-"""The timer of one machine by systemd's own check, and the cron line by the shell that would run it."""
+"""The systemd units of a single machine pass systemd's own check, and the cron line runs in a shell."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HOME = "/opt/glioflow"  # where the files expect the project
 UNITS = ("glioflow.service", "glioflow.timer", "glioflow-watch.service")
 
 
-def verified(folder, right="", wrong=""):
-    """What systemd says of the service and its timer, with something made wrong in them."""
+def systemd_complaints(folder, right="", wrong=""):
+    """Return systemd's complaints about the units, with some of their text made wrong."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not here")
     for name in UNITS:
@@ -25,12 +25,12 @@ def verified(folder, right="", wrong=""):
         (folder / name).write_text(text.replace(right, wrong))
     command = ["systemd-analyze", "verify", *(folder / name for name in UNITS)]
     result = subprocess.run(command, capture_output=True, text=True)
-    # It tells of the machine's own units, too.
+    # systemd also complains about the machine's own units.
     return [line for line in (result.stdout + result.stderr).splitlines() if "glioflow" in line]
 
 
-def test_systemd_understands_the_units(tmp_path):
-    assert verified(tmp_path) == []
+def test_systemd_accepts_the_units(tmp_path):
+    assert systemd_complaints(tmp_path) == []
 
 
 @pytest.mark.nightly
@@ -43,11 +43,11 @@ def test_systemd_understands_the_units(tmp_path):
         ("RestartSec=1min", "RestartSec=soon", "soon"),
     ],
 )
-def test_systemd_would_find_a_mistake_in_them(tmp_path, right, wrong, word):
-    assert any(word in line for line in verified(tmp_path, right, wrong))
+def test_systemd_finds_a_mistake_in_a_unit(tmp_path, right, wrong, word):
+    assert any(word in line for line in systemd_complaints(tmp_path, right, wrong))
 
 
-def test_the_watch_is_started_as_the_command_line_takes_it(tmp_path):
+def test_the_watch_unit_starts_a_valid_predict_command(tmp_path):
     (line,) = re.findall(r"(?m)^ExecStart=(.*)$", (FOLDER / "glioflow-watch.service").read_text())
     program, *words = line.split()
     assert program == f"{HOME}/.venv-predict/bin/glioflow"
@@ -62,8 +62,8 @@ def cron_line():
     return line
 
 
-def test_the_cron_line_runs_as_cron_runs_it(tmp_path):
-    """With stand-ins for the workflow and for the system's log, which keep what reaches them."""
+def test_the_cron_line_starts_a_scheduled_run_and_logs_its_outcome(tmp_path):
+    """With stand-ins for `glioflow` and `logger` that record what reaches them."""
     *when, user, command = cron_line().split(maxsplit=6)
     assert (when, user) == (["0", "2", "*", "*", "*"], "glioflow")
     programs = tmp_path / "bin"

@@ -1,4 +1,4 @@
-"""Terraform: its own formatter, the wiring of modules, and Argo's objects as a site gets them."""
+"""The Terraform files are formatted, wire their modules correctly, and give a site valid Argo objects."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import shutil
 import subprocess
 
 import pytest
-from argo_lint import dangling, unknown_fields
-from checking import argo, evaluated, kubernetes
+from argo_lint import dangling_references, unknown_fields
 from conftest import ROOT
+from validators import argo_complaints, evaluate_cel, kubernetes_complaints
 
 FOLDER = ROOT / "infra" / "terraform"
 SITE = {
@@ -39,22 +39,22 @@ def terraform(*arguments, cwd):
     )
 
 
-def test_it_is_in_terraforms_own_format():
+def test_the_files_are_in_terraforms_own_format():
     assert terraform("fmt", "-check", "-recursive", cwd=FOLDER).stdout == ""
 
 
 @pytest.mark.nightly
-def test_terraform_would_find_another_format(tmp_path):
+def test_terraform_finds_a_wrong_format(tmp_path):
     (tmp_path / "main.tf").write_text("locals {\na=1\n}\n")
     assert terraform("fmt", "-check", cwd=tmp_path).stdout == "main.tf\n"
 
 
-def wiring(folder):
-    """Sentences about arguments and outputs of modules that do not fit; Terraform tells only with all providers."""
+def wiring_errors(folder):
+    """Return mismatches between modules' arguments and outputs; for this, Terraform itself would need all providers."""
     found = []
     text = (folder / "main.tf").read_text()
     calls = re.findall(r'^module "(\w+)" {\n(.*?)^}', text, re.MULTILINE | re.DOTALL)
-    told = {}
+    reported = {}
     for name, body in calls:
         source = folder / re.search(r'source\s*=\s*"(.*?)"', body)[1]
         given = set(re.findall(r"^  (\w+)\s*=", body, re.MULTILINE)) - {"source", "depends_on"}
@@ -63,17 +63,17 @@ def wiring(folder):
         found += [f"{name}: {each} is not given" for each in sorted(needed - given)]
         found += [f"{name}: {each} is not wanted" for each in sorted(given - set(wanted))]
         outputs = source / "outputs.tf"
-        told[name] = (
+        reported[name] = (
             set(re.findall(r'^output "(\w+)"', outputs.read_text(), re.MULTILINE)) if outputs.exists() else set()
         )
     for name, output in re.findall(r"module\.(\w+)\.(\w+)", "".join(p.read_text() for p in folder.glob("*.tf"))):
-        if output not in told.get(name, ()):
+        if output not in reported.get(name, ()):
             found.append(f"module.{name}.{output} is nothing")
     return found
 
 
-def test_modules_get_what_they_want_and_give_what_is_read():
-    assert wiring(FOLDER) == []
+def test_modules_get_their_arguments_and_have_the_outputs_in_use():
+    assert wiring_errors(FOLDER) == []
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_modules_get_what_they_want_and_give_what_is_read():
         ('"./modules/images"\n', '"./modules/images"\n  size = 3\n', "images: size is not wanted"),
     ],
 )
-def test_wiring_that_does_not_fit_is_caught(tmp_path, right, wrong, complaint):
+def test_wrong_wiring_of_modules_is_caught(tmp_path, right, wrong, complaint):
     shutil.copytree(FOLDER / "modules", tmp_path / "modules")
     (tmp_path / "main.tf").write_text((FOLDER / "main.tf").read_text().replace(right, wrong))
-    assert complaint in wiring(tmp_path)
+    assert complaint in wiring_errors(tmp_path)
 
 
-def test_each_environment_gives_what_a_site_does_not():
+def test_each_environment_sets_the_variables_that_a_site_does_not():
     variables = set(re.findall(r'^variable "(\w+)"', (FOLDER / "variables.tf").read_text(), re.MULTILINE))
     by_site = set(re.findall(r"^(\w+)\s*=", (FOLDER / "site.tfvars.example").read_text(), re.MULTILINE))
     for name in ("dev", "prod"):
@@ -103,7 +103,7 @@ def test_each_environment_gives_what_a_site_does_not():
 
 @pytest.fixture(scope="module")
 def objects(tmp_path_factory):
-    """What Terraform makes of infra/argo at a site, by its own words: this module needs no provider."""
+    """The objects that Terraform really makes of infra/argo for a site; this module needs no provider."""
     folder = tmp_path_factory.mktemp("infra")
     for name in ("argo", "kserve"):
         shutil.copytree(ROOT / "infra" / name, folder / name)
@@ -116,16 +116,16 @@ def objects(tmp_path_factory):
     return json.loads(terraform("output", "-json", "objects", cwd=module).stdout)
 
 
-def test_the_objects_of_a_site_are_valid_and_its_own(objects, tmp_path):
+def test_the_objects_of_a_site_are_valid_and_have_its_values(objects, tmp_path):
     template, cron = objects["WorkflowTemplate-glioflow"], objects["CronWorkflow-glioflow-nightly"]
-    assert argo([template, cron]) == []
-    assert unknown_fields(template) == unknown_fields(cron) == dangling(template) == []
+    assert argo_complaints([template, cron]) == []
+    assert unknown_fields(template) == unknown_fields(cron) == dangling_references(template) == []
     given = {each["name"]: each["value"] for each in template["spec"]["arguments"]["parameters"]}
     assert {**given, **SITE["parameters"]} == given
     assert given["branch"] == "glioflow/results"
     assert (cron["spec"]["schedules"], cron["spec"]["suspend"]) == (SITE["schedules"], True)
     rest = [one for one in objects.values() if one["kind"] not in ("WorkflowTemplate", "CronWorkflow")]
-    assert kubernetes(rest, tmp_path) == []
+    assert kubernetes_complaints(rest, tmp_path) == []
     accounts = {one["metadata"]["name"]: one["metadata"] for one in rest if one["kind"] == "ServiceAccount"}
     spec = template["spec"]
     assert set(accounts) == {spec["serviceAccountName"], spec["executor"]["serviceAccountName"], "glioflow-serving"}
@@ -134,7 +134,7 @@ def test_the_objects_of_a_site_are_valid_and_its_own(objects, tmp_path):
     assert in_the_cloud == {"glioflow-executor": {}, **bound}
 
 
-def test_what_no_policy_allows_is_forbidden_in_the_namespace(objects):
+def test_network_traffic_is_denied_unless_a_policy_allows_it(objects):
     policies = {one["metadata"]["name"]: one["spec"] for one in objects.values() if one["kind"] == "NetworkPolicy"}
     assert set(policies) == {"default-deny", "glioflow-workflow", "glioflow-serving"}
     assert policies["default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -147,28 +147,30 @@ def test_what_no_policy_allows_is_forbidden_in_the_namespace(objects):
 
 
 def condition(bucket):
-    """The condition of the servers' grant, in CEL as Terraform joins it."""
+    """Return the condition of the servers' grant, in CEL, joined as Terraform does."""
     text = (FOLDER / "modules" / "identity" / "main.tf").read_text()
     parts = re.findall(r'(?m)^ +(?:expression = )?"((?:resource|api)\..*)",?$', text)
     return " || ".join(part.replace('\\"', '"').replace("${var.bucket}", bucket) for part in parts)
 
 
-def test_servers_may_list_and_read_approved_models_and_nothing_else():
-    of, prefix = "projects/_/buckets/b", "storage.googleapis.com/objectListPrefix"
-    asked = {
-        "a model's file": ({"name": f"{of}/objects/models/layered/1/saved_model.pb"}, {}, True),
-        "the list of a model": ({"name": of}, {prefix: "models/layered/"}, True),
-        "a scan": ({"name": f"{of}/objects/scans/p/t1.nii.gz"}, {}, False),
-        "a name that begins like it": ({"name": f"{of}/objects/models-old/x"}, {}, False),
+def test_servers_may_only_list_and_read_approved_models():
+    bucket_path, prefix = "projects/_/buckets/b", "storage.googleapis.com/objectListPrefix"
+    requests = {
+        "a model's file": ({"name": f"{bucket_path}/objects/models/layered/1/saved_model.pb"}, {}, True),
+        "the list of a model": ({"name": bucket_path}, {prefix: "models/layered/"}, True),
+        "a scan": ({"name": f"{bucket_path}/objects/scans/p/t1.nii.gz"}, {}, False),
+        "a name that begins like it": ({"name": f"{bucket_path}/objects/models-old/x"}, {}, False),
         "another bucket": ({"name": "projects/_/buckets/bb/objects/models/x"}, {}, False),
-        "the list of everything": ({"name": of}, {}, False),
-        "the list of scans": ({"name": of}, {prefix: "scans/"}, False),
+        "the list of everything": ({"name": bucket_path}, {}, False),
+        "the list of scans": ({"name": bucket_path}, {prefix: "scans/"}, False),
     }
-    cases = [(condition("b"), {"resource": resource, "api": api}) for resource, api, _ in asked.values()]
-    assert dict(zip(asked, evaluated(cases), strict=True)) == {name: may for name, (_, _, may) in asked.items()}
+    cases = [(condition("b"), {"resource": resource, "api": api}) for resource, api, _ in requests.values()]
+    assert dict(zip(requests, evaluate_cel(cases), strict=True)) == {
+        name: allowed for name, (_, _, allowed) in requests.items()
+    }
 
 
-def test_node_counts_are_those_of_the_pool_and_not_of_each_zone():
+def test_node_counts_are_per_pool_and_not_per_zone():
     """`initial_node_count` counts in each zone, `total_..._node_count` in all."""
     cluster = (FOLDER / "modules" / "cluster" / "main.tf").read_text()
     pools = dict(re.findall(r"(?ms)^    (\w+) = {$(.*?)^    }$", cluster.partition("\n  pools = {")[2]))
@@ -183,7 +185,7 @@ def test_node_counts_are_those_of_the_pool_and_not_of_each_zone():
     assert not re.search(r"^    (min|max)_node_count", cluster, re.MULTILINE)
 
 
-def test_argo_is_on_machines_that_stay_and_of_a_supported_release():
+def test_argo_runs_on_permanent_machines_in_a_supported_release():
     text = (FOLDER / "modules" / "schedule" / "main.tf").read_text()
     assert re.search(r'steady = {.*"glioflow/pool" = "system"', text)
     assert len(re.findall(r"nodeSelector\s+= local.steady", text)) == 2
@@ -191,7 +193,7 @@ def test_argo_is_on_machines_that_stay_and_of_a_supported_release():
 
 
 @pytest.mark.parametrize("missing", ["settings", "logs", "image"])
-def test_a_site_that_leaves_out_what_a_run_needs_is_refused(tmp_path, missing):
+def test_a_site_without_a_required_parameter_is_refused(tmp_path, missing):
     module = tmp_path / "terraform" / "modules" / "manifests"
     shutil.copytree(FOLDER / "modules" / "manifests", module)
     for name in ("argo", "kserve"):
@@ -202,7 +204,7 @@ def test_a_site_that_leaves_out_what_a_run_needs_is_refused(tmp_path, missing):
     assert "Give repository, settings, storage" in terraform("plan", "-input=false", cwd=module).stderr
 
 
-def test_pools_match_what_pods_ask_for(objects):
+def test_node_pools_match_what_pods_request(objects):
     """The node selector and the taint of GPU machines, in Terraform and in the pods."""
     cluster = (FOLDER / "modules" / "cluster" / "main.tf").read_text()
     pods = objects["WorkflowTemplate-glioflow"]["spec"]["templates"]
@@ -216,7 +218,7 @@ def test_pools_match_what_pods_ask_for(objects):
 
 @pytest.fixture
 def variables(tmp_path):
-    """Plan with the environment's variables alone, which need no provider; returns what Terraform complains of."""
+    """A function that plans with only an environment's variables, without providers, and returns Terraform's errors."""
 
     def planned(environment, right="", wrong=""):
         shutil.copy(FOLDER / "variables.tf", tmp_path)
@@ -241,7 +243,7 @@ def variables(tmp_path):
         ("dev", "sha256:" + 64 * "0", "latest", "sha256: and 64 hexadecimal digits"),
     ],
 )
-def test_prod_needs_scans_and_every_environment_images_by_digest(variables, environment, right, wrong, complaint):
-    told = variables(environment, right, wrong)
-    assert complaint in told
-    assert bool(told) == bool(complaint)
+def test_prod_needs_scans_and_all_environments_need_image_digests(variables, environment, right, wrong, complaint):
+    reported = variables(environment, right, wrong)
+    assert complaint in reported
+    assert bool(reported) == bool(complaint)

@@ -1,3 +1,5 @@
+"""Files and folders appear whole or not at all, and results are read back with all their keys."""
+
 from __future__ import annotations
 
 import os
@@ -30,7 +32,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
 
 
-def test_a_failed_folder_leaves_the_old_one(tmp_path):
+def test_a_failed_write_keeps_the_old_folder(tmp_path):
     path = tmp_path / "scans"
 
     def write(text, fail):
@@ -50,21 +52,21 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
 
 @pytest.mark.parametrize("renames", [1, 2])
 def test_a_stop_between_the_two_renames_leaves_a_whole_folder(tmp_path, monkeypatch, renames):
-    """Of a stop: what a kill leaves there may be no folder."""
-    path, rename, done = tmp_path / "scans", Path.rename, []
+    """Only of a stop: a kill between the renames may leave no folder."""
+    path, rename, renamed = tmp_path / "scans", Path.rename, []
     with atomic_folder(path) as part:
         (part / "a").write_text("old", encoding="utf-8")
 
-    def stopped(source, target):
+    def rename_and_stop(source, target):
         rename(source, target)
-        done.append(target)
-        if len(done) == renames:
+        renamed.append(target)
+        if len(renamed) == renames:
             raise SystemExit(143)
 
     def write():
         with atomic_folder(path) as part:
             (part / "a").write_text("new", encoding="utf-8")
-            monkeypatch.setattr(Path, "rename", stopped)
+            monkeypatch.setattr(Path, "rename", rename_and_stop)
 
     with pytest.raises(SystemExit):
         write()
@@ -72,7 +74,7 @@ def test_a_stop_between_the_two_renames_leaves_a_whole_folder(tmp_path, monkeypa
     assert [p.name for p in tmp_path.iterdir()] == ["scans"]
 
 
-def test_json_refuses_what_is_not_a_number(tmp_path):
+def test_json_refuses_nan(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1, "a": None})
     assert read_json(tmp_path / "a.json") == {"b": 1, "a": None}
     with pytest.raises(ValueError, match="JSON"):
@@ -83,7 +85,7 @@ def test_json_refuses_what_is_not_a_number(tmp_path):
 @pytest.mark.parametrize(
     ("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755), (0o002, 0o664, 0o775)]
 )
-def test_who_may_read_is_for_the_umask_to_say(tmp_path, umask, file, folder):
+def test_permissions_follow_the_umask(tmp_path, umask, file, folder):
     before = os.umask(umask)
     try:
         with atomic_file(tmp_path / "patients.csv") as part:
@@ -96,14 +98,14 @@ def test_who_may_read_is_for_the_umask_to_say(tmp_path, umask, file, folder):
     assert (tmp_path / "masks").stat().st_mode & 0o777 == folder
 
 
-def test_where_the_system_does_not_say_the_umask_the_usual_one_is_taken(tmp_path, monkeypatch):
+def test_an_unknown_umask_defaults_to_the_usual_one(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "UMASK", re.compile(b"no such line"))
     with atomic_folder(tmp_path / "a"):
         pass
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o755
 
 
-def test_a_result_is_read_with_all_that_it_holds(tmp_path):
+def test_a_result_is_read_with_all_its_keys(tmp_path):
     write_json(tmp_path / "a.json", {"verdict": "BLESSED", "data": "scans", "more": 1})
     for keys in ((), ("verdict",), ("data", "more", "verdict")):
         assert read_result(tmp_path / "a.json", *keys) == {"verdict": "BLESSED", "data": "scans", "more": 1}
@@ -112,19 +114,19 @@ def test_a_result_is_read_with_all_that_it_holds(tmp_path):
 @pytest.mark.parametrize(
     "damaged", [b"", b"<<<<<<< HEAD\n{}", b"\xff\xfe", b"[]", b'["verdict"]', b"null", b"{}", b'{"data": 1}'], ids=repr
 )
-def test_a_result_that_a_merge_has_damaged_is_refused(tmp_path, damaged):
+def test_a_damaged_result_is_refused(tmp_path, damaged):
     (tmp_path / "a.json").write_bytes(damaged)
     with pytest.raises(UserError, match=r"a\.json: not what its stage writes; restore it"):
         read_result(tmp_path / "a.json", "verdict")
 
 
-def test_a_result_that_is_not_there_names_the_command_that_makes_it(tmp_path):
+def test_a_missing_result_names_the_command_that_makes_it(tmp_path):
     for read in (read_json, read_result):
         with pytest.raises(UserError, match=r"a\.json: not here, no run has written it yet; start one with"):
             read(tmp_path / "a.json")
 
 
-def test_local_scans_must_exist_and_of_other_addresses_nothing_is_known_yet(tmp_path):
+def test_local_scans_must_exist_and_remote_addresses_are_not_checked(tmp_path):
     must_exist(str(tmp_path))
     must_exist("gs://bucket/scans")
     with pytest.raises(UserError, match=r"none: no such file or folder"):

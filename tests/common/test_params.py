@@ -1,3 +1,5 @@
+"""params.yaml: how the scale chooses values, and how wrong parameters are reported."""
+
 from __future__ import annotations
 
 import copy
@@ -14,25 +16,25 @@ from components.common.errors import UserError
 TREE = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
-def changed(parameter: str, value: object) -> dict:
+def tree_with(parameter: str, value: object) -> dict:
     tree = copy.deepcopy(TREE)
     *groups, name = parameter.split(".")
-    place = tree
+    location = tree
     for group in groups:
-        place = place[group]
-    place[name] = value
+        location = location[group]
+    location[name] = value
     return tree
 
 
 @pytest.mark.parametrize("scale", params.SCALES)
-def test_one_switch_chooses_every_value(scale):
-    chosen = params.parse(changed("scale", scale))
+def test_the_scale_chooses_every_value(scale):
+    chosen = params.parse(tree_with("scale", scale))
     assert chosen.classifier.image_size == TREE["classifier"]["image_size"][scale]
     assert chosen.segmenter.filters == TREE["segmenter"]["filters"][scale]
 
 
-def test_full_scale_is_the_specification():
-    full = params.parse(changed("scale", "full"))
+def test_full_scale_matches_the_specification():
+    full = params.parse(tree_with("scale", "full"))
     assert (full.classifier.backbone, full.classifier.weights) == ("ResNet50", "imagenet")
     assert full.classifier.image_size == full.segmenter.image_size == 256
     assert full.segmenter.filters == [16, 32, 64, 128]
@@ -40,11 +42,11 @@ def test_full_scale_is_the_specification():
 
 
 def test_a_plain_value_overrides_the_scales():
-    assert params.parse(changed("classifier.epochs", 3)).classifier.epochs == 3
+    assert params.parse(tree_with("classifier.epochs", 3)).classifier.epochs == 3
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value", "says"),
+    ("parameter", "value", "message"),
     [
         ("scale", "huge", "scale is 'huge'"),
         ("classifier.epochs", 0, "classifier.epochs"),
@@ -64,10 +66,10 @@ def test_a_plain_value_overrides_the_scales():
         ("gate.margin", True, "gate.margin"),
     ],
 )
-def test_a_wrong_parameter_is_named_in_one_line(parameter, value, says):
+def test_a_wrong_parameter_is_named_in_one_line(parameter, value, message):
     with pytest.raises(UserError) as error:
-        params.parse(changed(parameter, value))
-    assert says in str(error.value)
+        params.parse(tree_with(parameter, value))
+    assert message in str(error.value)
     assert str(error.value).startswith("params.yaml: ")
     assert "\n" not in str(error.value)
 
@@ -97,7 +99,7 @@ trees = st.recursive(
 
 
 @given(trees, st.sampled_from(params.SCALES))
-def test_what_is_picked_holds_no_scales_outside_lists(tree, scale):
+def test_picked_values_hold_no_scales_outside_lists(tree, scale):
     def has_scales(value: object) -> bool:
         if not isinstance(value, dict):
             return False
@@ -110,19 +112,19 @@ def test_what_is_picked_holds_no_scales_outside_lists(tree, scale):
 
 
 @pytest.mark.parametrize(
-    ("place", "parameter", "says"),
+    ("location", "parameter", "message"),
     [
         ([], "sorce", "params.yaml: sorce: there is no such parameter"),
         (["ingest", "policy"], "missing_musk", "ingest.policy: missing_musk: there is no such kind"),
         (["split"], "holdoutsites", "split.holdoutsites: there is no such parameter"),
     ],
 )
-def test_a_misspelt_parameter_is_named_as_it_was_written(place, parameter, says):
+def test_a_misspelt_parameter_is_named_as_written(location, parameter, message):
     tree = tiny_tree()
     group = tree
-    for name in place:
+    for name in location:
         group = group[name]
     group[parameter] = "refuse"
-    with pytest.raises(UserError, match=says) as error:
+    with pytest.raises(UserError, match=message) as error:
         params.parse(tree)
     assert len(str(error.value)) < 120

@@ -1,4 +1,4 @@
-"""What is said of a wrong parameter, or of a file that can't be read."""
+"""Error messages about wrong parameters, and about a file that can't be read."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from components.common import params
 from components.common.errors import UserError
 
 
-def test_nothing_changes_a_parameter_after_they_were_read():
+def test_parameters_cannot_be_changed_after_reading():
     with pytest.raises(ValidationError, match="frozen"):
         params_with().gate.margin = 1
 
 
-def test_the_first_wrong_parameter_is_named_with_its_value_and_the_others_counted():
+def test_the_first_wrong_parameter_is_named_and_the_others_are_counted():
     with pytest.raises(UserError) as error:
         params_with(gate__margin=2, gate__min_auroc=-1, seed=-1)
     assert str(error.value).startswith("params.yaml: seed: ")
@@ -31,7 +31,7 @@ def test_the_first_wrong_parameter_is_named_with_its_value_and_the_others_counte
     assert "it is" not in str(error.value)
 
 
-def test_a_misspelt_parameter_is_told_before_all_else_and_one_of_another_type_is_no_misspelt_one():
+def test_a_misspelt_parameter_is_reported_before_a_wrong_type():
     tree = copy.deepcopy(TREE)
     tree["ingest"]["policy"] = "warn"
     with pytest.raises(
@@ -46,15 +46,17 @@ def test_a_misspelt_parameter_is_told_before_all_else_and_one_of_another_type_is
         params.parse(tree)
 
 
-@pytest.mark.parametrize(("right", "value"), [("margin", -1), ("champion", 3)], ids=["too small", "no text"])
-def test_a_parameter_that_is_there_is_not_what_an_unknown_one_was_meant_to_be(right, value):
+@pytest.mark.parametrize(("present", "value"), [("margin", -1), ("champion", 3)], ids=["too small", "no text"])
+def test_a_present_parameter_is_not_suggested_for_an_unknown_one(present, value):
     tree = copy.deepcopy(TREE)
-    tree["gate"] |= {right: value, f"{right}s": value}
-    with pytest.raises(UserError, match=rf"^params\.yaml: gate\.{right}s: there is no such parameter \(and 1 more\)$"):
+    tree["gate"] |= {present: value, f"{present}s": value}
+    with pytest.raises(
+        UserError, match=rf"^params\.yaml: gate\.{present}s: there is no such parameter \(and 1 more\)$"
+    ):
         params.parse(tree)
 
 
-def test_of_several_missing_parameters_the_most_similar_one_was_meant():
+def test_the_most_similar_missing_parameter_is_suggested():
     tree = copy.deepcopy(TREE)
     tree["gate"]["min_sensibility"] = tree["gate"].pop("min_sensitivity")
     del tree["gate"]["min_specificity"]
@@ -62,7 +64,7 @@ def test_of_several_missing_parameters_the_most_similar_one_was_meant():
         params.parse(tree)
 
 
-def test_an_alias_inside_its_own_anchor_is_told():
+def test_an_alias_inside_its_own_anchor_is_reported():
     tree = TREE | yaml.safe_load("gate: &gate {again: *gate}")
     with pytest.raises(UserError, match=r"^params\.yaml: an alias stands inside its own anchor; write the"):
         params.parse(tree)
@@ -70,7 +72,7 @@ def test_an_alias_inside_its_own_anchor_is_told():
 
 @pytest.mark.parametrize("parameter", ["source", "split.file", "evaluate.clinical", "gate.champion"])
 @pytest.mark.parametrize("value", [{"demo": "a", "laptop": "b", "full": "c"}, None, 3], ids=str)
-def test_what_stages_depend_on_is_one_path_for_all_scales(parameter, value):
+def test_a_path_that_stages_depend_on_is_the_same_for_all_scales(parameter, value):
     tree = copy.deepcopy(TREE)
     params.check_paths(tree)
     *group, last = parameter.split(".")
@@ -93,7 +95,7 @@ def test_a_missing_parameter_and_a_missing_scale_are_named():
         params.parse(TREE | {"scale": "tiny"})
 
 
-def test_only_mappings_of_nothing_but_scales_are_chosen_from():
+def test_only_mappings_whose_keys_are_all_scales_are_picked_from():
     assert params.pick({"demo": 1}, "demo") == 1
     assert params.pick({}, "demo") == {}
     assert params.pick({"demo": 1, "other": 2}, "demo") == {"demo": 1, "other": 2}
@@ -101,7 +103,7 @@ def test_only_mappings_of_nothing_but_scales_are_chosen_from():
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"a: 1\nb: [1\n", "not readable as YAML, line 3; correct it"),
         (b"a: \x07", "not readable as YAML; correct it"),
@@ -109,16 +111,16 @@ def test_only_mappings_of_nothing_but_scales_are_chosen_from():
         (b"split:\n  val: 0.1\n  val: 0.2\n", "the key val appears twice, line 3; remove one of the two"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_with_its_line(tmp_path, content, says):
+def test_an_unreadable_file_is_reported_with_its_line(tmp_path, content, message):
     path = tmp_path / "params.yaml"
     path.write_bytes(content)
     with pytest.raises(UserError) as error:
         params.load(path)
-    assert str(error.value) == f"{path}: {says}"
+    assert str(error.value) == f"{path}: {message}"
 
 
-def test_words_that_older_yaml_takes_for_booleans_are_words(tmp_path):
-    # DVC writes them without quotation marks, as YAML 1.2 allows.
+def test_words_that_yaml_1_1_reads_as_booleans_stay_words(tmp_path):
+    # DVC writes them unquoted, as YAML 1.2 allows.
     text = yaml.safe_dump(TREE).replace("xla: auto", "xla: off").replace("holdout_sites: []", "holdout_sites: [NO, CS]")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     chosen = params.load(tmp_path / "params.yaml")

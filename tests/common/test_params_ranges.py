@@ -1,4 +1,4 @@
-"""How far each parameter can be changed."""
+"""The allowed range of each parameter."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WHOLE = {
         "neighbors": (0, 4),
     }.items()
 } | {"classifier.head_epochs": (1, HUGE)}  # fmt: skip
-# The same for fractions: the ends, and whether they are allowed themselves.
+# The same for fractions: the ends, and whether they are included.
 SHARE, FRACTION, RATE, BELOW_ONE = ("(", 0, 1, ")"), ("[", 0, 1, "]"), ("(", 0, 1, "]"), ("[", 0, 1, ")")
 FRACTIONS = {
     "ingest.spacing": ("(", 0, 10, "]"),
@@ -78,14 +78,14 @@ def accepted(parameter, value):
     try:
         return value_of(params_with(**{parameter: value}), parameter) == value
     except UserError as error:
-        said = str(error)
-    assert said.startswith(f"params.yaml: {parameter}: ")
-    assert said.endswith(f"; it is {value!r}")
+        message = str(error)
+    assert message.startswith(f"params.yaml: {parameter}: ")
+    assert message.endswith(f"; it is {value!r}")
     return False
 
 
 @pytest.mark.parametrize("parameter", WHOLE)
-def test_a_whole_number_is_taken_from_end_to_end_and_no_further(parameter):
+def test_whole_numbers_are_accepted_only_within_their_range(parameter):
     low, high = WHOLE[parameter]
     beyond = [low - 1, *([] if high == HUGE else [high + 1])]
     assert [accepted(parameter, value) for value in (low, high)] == [True, True]
@@ -93,7 +93,7 @@ def test_a_whole_number_is_taken_from_end_to_end_and_no_further(parameter):
 
 
 @pytest.mark.parametrize("parameter", FRACTIONS)
-def test_a_fraction_is_taken_between_its_ends_and_no_further(parameter):
+def test_fractions_are_accepted_only_within_their_range(parameter):
     left, low, high, right = FRACTIONS[parameter]
     step = (high - low) / 1000
     assert [accepted(parameter, value) for value in (low + step, high - step)] == [True, True]
@@ -112,7 +112,7 @@ def test_a_fraction_is_taken_between_its_ends_and_no_further(parameter):
         ("gate.champion", ["c"], [""]),
     ],
 )
-def test_lists_sides_and_folders(parameter, good, bad):
+def test_lists_image_sizes_and_folders_are_checked(parameter, good, bad):
     assert all(value_of(params_with(**{parameter: value}), parameter) == value for value in good)
     for value in bad:
         with pytest.raises(UserError, match=parameter):

@@ -1,4 +1,4 @@
-"""Paths that Beam and TensorFlow would take for patterns reach them by another name."""
+"""Paths that Beam and TensorFlow would read as patterns are passed to them under another name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import tensorflow as tf
 from components.common import plain_path as links
 from components.layered.predictor import Predictor
 
-pytest_plugins = ["evaluated"]
+pytest_plugins = ["evaluation_fixtures"]
 
 
 @pytest.mark.parametrize("name", ["plain", "with a blank", "[2024] set", "a*b", "what?"])
-def test_what_lies_in_a_folder_is_found_by_its_address_whatever_its_name(tmp_path, name):
+def test_files_in_a_folder_of_any_name_are_found(tmp_path, name):
     (tmp_path / name / "Split-train").mkdir(parents=True)
     (tmp_path / name / "Split-train" / "a.gz").touch()
     address = links.plain_path(tmp_path / name)
@@ -25,18 +25,18 @@ def test_what_lies_in_a_folder_is_found_by_its_address_whatever_its_name(tmp_pat
     assert (address == str(tmp_path / name)) == (name in ("plain", "with a blank"))
 
 
-def test_links_are_gone_with_the_process(tmp_path, monkeypatch):
+def test_links_are_removed_at_exit(tmp_path, monkeypatch):
     monkeypatch.setattr(links, "_LINKS", [])
     (tmp_path / "[1]").mkdir()
     link = Path(links.plain_path(tmp_path / "[1]"))
     assert link.is_symlink()
-    links._LINKS[0].cleanup()  # as at the end
+    links._LINKS[0].cleanup()  # as at exit
     assert not link.parent.exists()
     assert (tmp_path / "[1]").is_dir()
 
 
-def test_a_model_below_such_a_folder_is_read(good, tmp_path):
+def test_a_model_in_a_folder_with_brackets_is_loaded(good_model, tmp_path):
     folder = tmp_path / "[2024] models"
-    shutil.copytree(good.layered, folder / "layered")
+    shutil.copytree(good_model.layered, folder / "layered")
     slices = np.zeros((1, 32, 32, 3), np.uint8)
     assert Predictor(folder / "layered").serve(slices)["mask"].shape == (1, 32, 32)

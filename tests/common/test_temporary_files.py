@@ -1,4 +1,4 @@
-"""What atomic files and folders leave behind, take over and clear away."""
+"""Temporary files of atomic writes: their names, how they replace the old files, and how leftovers are removed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ HOST = socket.gethostname()
 
 
 @pytest.fixture(scope="module")
-def ended():
-    """Number of a process that has ended."""
+def dead_pid():
+    """Process id of a process that has ended."""
     with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
         process.wait()
     return process.pid
@@ -33,7 +33,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_is_made_with_its_folders_and_everybody_may_read_it(tmp_path):
+def test_a_file_is_created_with_its_folders_and_readable_by_all(tmp_path):
     path = tmp_path / "a" / "b" / "scan.nii.gz"
     with atomic_file(path) as part:
         part.write_text("1", encoding="utf-8")
@@ -48,7 +48,7 @@ def test_a_file_is_made_with_its_folders_and_everybody_may_read_it(tmp_path):
     assert stat.S_IMODE((tmp_path / "c" / "d").stat().st_mode) == 0o755
 
 
-def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path):
+def test_the_old_file_is_kept_until_the_new_one_is_complete(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("old", encoding="utf-8")
     with atomic_file(path) as part:
@@ -56,12 +56,12 @@ def test_the_old_file_is_there_until_the_new_one_is_whole(tmp_path):
         assert path.read_text(encoding="utf-8") == "old"
     assert path.read_text(encoding="utf-8") == "new"
     with pytest.raises(FileNotFoundError), atomic_file(path) as part:
-        part.unlink()  # so that there is nothing to put in place
+        part.unlink()  # leaves nothing to move into place
     assert path.read_text(encoding="utf-8") == "new"
     assert names(tmp_path) == ["table.csv"]
 
 
-def test_the_old_folder_is_there_until_the_new_one_is_whole_and_nothing_of_it_stays(tmp_path):
+def test_the_old_folder_is_kept_until_it_is_replaced_completely(tmp_path):
     path = tmp_path / "scans"
     for text in ("old", "new"):
         with atomic_folder(path) as part:
@@ -72,7 +72,7 @@ def test_the_old_folder_is_there_until_the_new_one_is_whole_and_nothing_of_it_st
     assert names(tmp_path) == ["scans"]
 
 
-def test_where_the_new_folder_can_not_take_its_place_the_old_one_does(tmp_path, monkeypatch):
+def test_the_old_folder_is_restored_if_the_new_one_cannot_be_moved(tmp_path, monkeypatch):
     path = tmp_path / "scans"
     with atomic_folder(path) as part:
         (part / "old").touch()
@@ -94,82 +94,82 @@ def test_where_the_new_folder_can_not_take_its_place_the_old_one_does(tmp_path, 
 
 
 @pytest.mark.parametrize("write", [atomic_file, atomic_folder])
-def test_what_killed_processes_left_is_cleared_away_and_nothing_else(tmp_path, ended, write):
-    gone = {f".part-{HOST}-{ended}-x1-table", f".part-{HOST}-{ended}-x2-old-table"}
-    stays = {
+def test_only_leftovers_of_dead_processes_are_removed(tmp_path, dead_pid, write):
+    removed = {f".part-{HOST}-{dead_pid}-x1-table", f".part-{HOST}-{dead_pid}-x2-old-table"}
+    kept = {
         f".part-{HOST}-{os.getpid()}-x-table",  # still being written
-        f".part-{HOST}-1-x-table",  # by somebody whom this process may not signal, unless it is root
-        f".part-another-{HOST}-{ended}-x-table",  # another machine's, on a shared disk
-        f".part-{HOST}-{ended}-x-other",
+        f".part-{HOST}-1-x-table",  # of another user, whose process only root may signal
+        f".part-another-{HOST}-{dead_pid}-x-table",  # of another machine, on a shared disk
+        f".part-{HOST}-{dead_pid}-x-other",
         f".part-{HOST}-nobody-x-table",
-        f"part-{HOST}-{ended}-x-table",
+        f"part-{HOST}-{dead_pid}-x-table",
     }
-    for name in gone | stays:
+    for name in removed | kept:
         (tmp_path / name).touch()
-    folders = {f"{name.removesuffix('table')}folder-table" for name in gone}
+    folders = {f"{name.removesuffix('table')}folder-table" for name in removed}
     for name in folders:
         (tmp_path / name / "inside").mkdir(parents=True)
     with write(tmp_path / "table") as part:
-        assert set(names(tmp_path)) == stays | {part.name}
-    assert set(names(tmp_path)) == stays | {"table"}
+        assert set(names(tmp_path)) == kept | {part.name}
+    assert set(names(tmp_path)) == kept | {"table"}
 
 
-def test_who_asks_for_no_search_leaves_what_others_left(tmp_path, ended):
-    left = tmp_path / f".part-{HOST}-{ended}-x-table"
-    left.touch()
+def test_without_a_sweep_leftovers_are_kept(tmp_path, dead_pid):
+    leftover = tmp_path / f".part-{HOST}-{dead_pid}-x-table"
+    leftover.touch()
     with atomic_file(tmp_path / "table", sweep=False):
         pass
-    assert names(tmp_path) == [left.name, "table"]
+    assert names(tmp_path) == [leftover.name, "table"]
 
 
 @pytest.mark.parametrize("write", [atomic_file, atomic_folder])
-def test_where_nothing_can_be_made_the_place_is_named_and_a_full_disk_told(tmp_path, monkeypatch, write):
+def test_an_unwritable_path_and_a_full_disk_are_reported(tmp_path, monkeypatch, write):
     (tmp_path / "file").touch()
-    says = rf"^{tmp_path}/file/table: can't be written \(.+\); choose another place$"
-    with pytest.raises(UserError, match=says), write(tmp_path / "file" / "table"):
+    message = rf"^{tmp_path}/file/table: can't be written \(.+\); choose another place$"
+    with pytest.raises(UserError, match=message), write(tmp_path / "file" / "table"):
         pytest.fail("there is no such folder")
 
-    def full(*_, **__):
+    def raise_disk_full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(tempfile, "mkstemp", full)
-    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    monkeypatch.setattr(tempfile, "mkstemp", raise_disk_full)
+    monkeypatch.setattr(tempfile, "mkdtemp", raise_disk_full)
     with pytest.raises(DiskFullError, match=rf"^{tmp_path}/table: the disk is full"), write(tmp_path / "table"):
         pytest.fail("there is no room")
 
 
-def test_a_local_path_must_exist_and_other_addresses_are_not_looked_at(tmp_path):
+def test_a_local_path_must_exist_and_remote_ones_are_not_checked(tmp_path):
     must_exist(str(tmp_path))
     must_exist("gs://nowhere/scans")
     with pytest.raises(UserError, match=rf"^{tmp_path}/scans: no such file or folder; give scans"):
         must_exist(f"{tmp_path}/scans")
 
 
-def test_of_two_that_clear_away_at_once_neither_minds(tmp_path, ended, monkeypatch):
-    left = tmp_path / f".part-{HOST}-{ended}-x-table"
-    left.touch()
-    monkeypatch.setattr(files, "_runs", lambda process: left.unlink())  # the other one is faster
+def test_a_leftover_file_removed_by_another_process_is_no_error(tmp_path, dead_pid, monkeypatch):
+    leftover = tmp_path / f".part-{HOST}-{dead_pid}-x-table"
+    leftover.touch()
+    monkeypatch.setattr(files, "_runs", lambda process: leftover.unlink())  # the other process is faster
     with atomic_file(tmp_path / "table") as part:
         assert names(tmp_path) == [part.name]
 
 
-def test_of_two_that_clear_a_folder_away_at_once_neither_minds(tmp_path, ended, monkeypatch):
-    left = tmp_path / f".part-{HOST}-{ended}-x-table"
-    left.mkdir()
+def test_a_leftover_folder_removed_by_another_process_is_no_error(tmp_path, dead_pid, monkeypatch):
+    leftover = tmp_path / f".part-{HOST}-{dead_pid}-x-table"
+    leftover.mkdir()
     is_dir = Path.is_dir
 
-    def asked(path):
+    def remove_after_check(path):
         found = is_dir(path)
-        if path == left and found:
-            path.rmdir()  # the other one is faster
+        if path == leftover and found:
+            path.rmdir()  # the other process is faster
         return found
 
-    monkeypatch.setattr(Path, "is_dir", asked)
+    monkeypatch.setattr(Path, "is_dir", remove_after_check)
     with atomic_file(tmp_path / "table") as part:
         assert names(tmp_path) == [part.name]
 
 
-def test_a_process_of_somebody_else_runs(monkeypatch):
+def test_a_process_of_another_user_counts_as_running(monkeypatch):
     def refuse(process, number):
         raise PermissionError
 
@@ -177,14 +177,14 @@ def test_a_process_of_somebody_else_runs(monkeypatch):
     assert files._runs(1)
 
 
-def test_asking_whether_a_process_runs_sends_it_no_signal(monkeypatch):
+def test_checking_whether_a_process_runs_sends_no_signal(monkeypatch):
     sent = []
-    monkeypatch.setattr(os, "kill", lambda *told: sent.append(told))
+    monkeypatch.setattr(os, "kill", lambda *arguments: sent.append(arguments))
     assert files._runs(7)
     assert sent == [(7, 0)]
 
 
-def test_json_is_written_for_people_in_the_order_given(tmp_path):
+def test_json_is_written_indented_in_the_given_order(tmp_path):
     write_json(tmp_path / "a.json", {"b": "Größe", "a": [1]})
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "b": "Größe",\n  "a": [\n    1\n  ]\n}\n'
     for value in (float("inf"), float("-inf")):
@@ -193,6 +193,6 @@ def test_json_is_written_for_people_in_the_order_given(tmp_path):
     assert names(tmp_path) == ["a.json"]
 
 
-def test_json_that_no_run_has_written_yet_is_told(tmp_path):
+def test_a_missing_json_file_is_reported_with_the_command_to_run(tmp_path):
     with pytest.raises(UserError, match=r"a\.json: not here, no run has written it yet; start one with `make run`"):
         read_json(tmp_path / "a.json")

@@ -1,3 +1,5 @@
+"""The version of the code and of its packages, as recorded with every result."""
+
 from __future__ import annotations
 
 import subprocess
@@ -10,8 +12,8 @@ DIRTY = ", with changes that are not committed"
 
 
 def git(folder, *arguments):
-    who = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    result = subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True, text=True)
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    result = subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True, text=True)
     return result.stdout.strip()
 
 
@@ -27,11 +29,11 @@ def repository(tmp_path, monkeypatch):
     return folder
 
 
-def test_it_is_the_commit(repository):
+def test_the_code_version_is_the_commit(repository):
     assert code_version(repository) == git(repository, "rev-parse", "HEAD")
 
 
-def test_a_changed_parameter_and_a_new_module_are_told(repository):
+def test_changed_parameters_and_new_modules_are_marked(repository):
     commit = code_version(repository)
     (repository / "params.yaml").write_text("seed: 2\n")
     assert code_version(repository) == commit + DIRTY
@@ -41,14 +43,14 @@ def test_a_changed_parameter_and_a_new_module_are_told(repository):
     assert code_version(repository) == commit + DIRTY
 
 
-def test_what_a_run_writes_is_no_change_of_the_code(repository):
+def test_files_written_by_a_run_are_not_code_changes(repository):
     (repository / "dvc.lock").write_text("")
     (repository / "reports").mkdir()
     (repository / "reports" / "metrics.json").write_text("{}")
     assert DIRTY not in code_version(repository)
 
 
-def test_without_a_repository_or_a_commit_or_git_it_is_unknown(tmp_path, monkeypatch, repository):
+def test_without_a_repository_commit_or_git_the_version_is_unknown(tmp_path, monkeypatch, repository):
     assert code_version(tmp_path) == "unknown"
     git(tmp_path, "init", "-q")
     assert code_version(tmp_path) == "unknown"
@@ -56,6 +58,6 @@ def test_without_a_repository_or_a_commit_or_git_it_is_unknown(tmp_path, monkeyp
     assert code_version(repository) == "unknown"
 
 
-def test_packages_that_are_not_installed_are_left_out(monkeypatch):
+def test_packages_that_are_not_installed_are_omitted(monkeypatch):
     monkeypatch.setattr("components.common.versions.PACKAGES", ("numpy", "no-such-package"))
     assert list(packages()) == ["Python", "numpy"]

@@ -1,3 +1,5 @@
+"""Stage convert writes every slice unchanged, with the same bytes whatever its Beam workers."""
+
 from __future__ import annotations
 
 import os
@@ -19,20 +21,20 @@ from components.scans.scan_files import read_scan
 from models.examples import FEATURES
 
 
-def records(folder, side):
-    files = sorted(str(path) for path in (folder / f"Split-{side}").iterdir())
+def records(folder, split_name):
+    files = sorted(str(path) for path in (folder / f"Split-{split_name}").iterdir())
     for record in tf.data.TFRecordDataset(files, compression_type="GZIP"):
         parsed = tf.io.parse_single_example(record, FEATURES)
         parsed["neighbors"] = parsed["neighbors"].values
         yield {name: value.numpy() for name, value in parsed.items()}
 
 
-@pytest.mark.parametrize("side", ["train", "val", "test"])
-def test_every_slice_arrives_on_its_side_unchanged(data, side):
-    splits = read_splits(data / "splits.csv").query(f"split == '{side}'")
+@pytest.mark.parametrize("split_name", ["train", "val", "test"])
+def test_every_slice_arrives_unchanged_in_its_split(data, split_name):
+    splits = read_splits(data / "splits.csv").query(f"split == '{split_name}'")
     scans = {name: read_scan(data / "scans", name) for name in splits["patient"]}
     found = Counter()
-    for record in records(data / "examples", side):
+    for record in records(data / "examples", split_name):
         name, at = record["patient"].decode(), int(record["slice"]) - 1
         found[name] += 1
         image, mask = scans[name].image[at], scans[name].mask[at]
@@ -55,7 +57,7 @@ def assert_same_bytes(data, folder):
 
 
 def beam_process(module, *arguments):
-    # The pool starts its workers by the name `python`.
+    # The pool starts its workers as `python`.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     command = [sys.executable, "-W", "ignore", "-m", f"apache_beam.runners.{module}", *arguments]
     return subprocess.Popen(command, env={**os.environ, "PATH": path})
@@ -69,7 +71,7 @@ def free_port():
 
 @pytest.fixture
 def job_server():
-    """Flags for Beam's own job server and a pool of workers, each a process of its own on this machine."""
+    """Flags for Beam's own job server and worker pool, which run as separate processes on this machine."""
     jobs, workers = free_port(), free_port()
     processes = [
         beam_process("portability.local_job_service_main", f"--port={jobs}"),
@@ -91,7 +93,7 @@ def job_server():
             process.wait()
 
 
-def test_a_wrong_flag_leaves_nothing(tmp_path, data):
+def test_a_wrong_flag_leaves_no_files(tmp_path, data):
     with pytest.raises(UserError, match="no flag --runer"):
         convert(
             data / "scans",
@@ -103,8 +105,8 @@ def test_a_wrong_flag_leaves_nothing(tmp_path, data):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.nightly  # the job server's workers are processes of their own, too
-def test_processes_give_the_same_bytes(tmp_path, data):
+@pytest.mark.nightly  # by day, the test of the job server covers worker processes
+def test_worker_processes_give_the_same_bytes(tmp_path, data):
     flags = ["--runner=FnApiRunner", "--direct_num_workers=2", "--direct_running_mode=multi_processing"]
     convert(data / "scans", data / "splits.csv", tmp_path / "examples", shards=2, beam_args=flags)
     assert_same_bytes(data, tmp_path / "examples")
@@ -115,7 +117,7 @@ def test_a_job_server_with_its_workers_gives_the_same_bytes(tmp_path, data, job_
     assert_same_bytes(data, tmp_path / "examples")
 
 
-def test_workers_elsewhere_work_through_a_bucket(tmp_path, data, bucket):
+def test_workers_that_use_a_bucket_give_the_same_bytes_and_empty_it(tmp_path, data, bucket):
     convert(
         data / "scans",
         data / "splits.csv",
@@ -128,7 +130,7 @@ def test_workers_elsewhere_work_through_a_bucket(tmp_path, data, bucket):
     assert list(bucket.list_blobs()) == []
 
 
-def test_a_missing_scan_is_named_and_leaves_nothing(tmp_path, data):
+def test_a_missing_scan_is_named_and_leaves_no_files(tmp_path, data):
     splits = read_splits(data / "splits.csv")
     splits.loc[0, "patient"] = "nobody"
     splits.to_csv(tmp_path / "splits.csv", index=False)

@@ -1,7 +1,7 @@
-"""The commands of a page of docs/, as somebody follows them: block by block, in one shell.
+"""Reads the commands of a page of docs/ as a reader would run them: block by block, in one shell.
 
-A comment in the page, `<!-- not run: REASON -->`, keeps the block behind it from being run; `<!-- before: COMMANDS -->`
-is run where it stands, for what a reader has done already.
+The comment `<!-- not run: REASON -->` in a page keeps the block after it from being run; the commands in
+`<!-- before: COMMANDS -->` are run at that point, for what a reader has already done.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ PAGES = [
 ]
 SHELLS = {"", "bash", "console", "sh"}
 COMMENT = re.compile(r"<!--\s*(not run|before):\s*(.*?)\s*-->", re.DOTALL)
-# The environment is set up already, and is not that of the copy. Where DVC would ask, the reader says yes.
-BEGINNING = """\
+# The environment is already set up, and is not the copy's own. Questions of DVC are answered with yes.
+PREAMBLE = """\
 set -euo pipefail
 make() { command make -o setup -o predict-setup -o checks-setup "$@"; }
 dvc() { if [ "$1" = gc ]; then command dvc "$@" --force; else command dvc "$@"; fi; }
@@ -31,9 +31,9 @@ class Block:
     """Commands of a page.
 
     Attributes:
-        line: of the page, from 1.
+        line: line of the page, from 1.
         text: the commands.
-        reason: why they can't be run; "" where they can.
+        reason: why they can't be run; "" if they can.
     """
 
     line: int
@@ -42,7 +42,7 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The commands of a page, in their order; raises ValueError where a reason stands before no commands."""
+    """Return the commands of a page in order; raise ValueError for a `not run` comment without commands after it."""
     found, reason = [], ""
     for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
         if token.type in ("code_block", "fence") and token.info.strip() in SHELLS:
@@ -53,24 +53,26 @@ def blocks(page: Path) -> list[Block]:
         elif reason:
             raise ValueError(f"{page.name}: no commands behind `not run: {reason}`")
         elif token.type == "html_block":
-            for kind, words in COMMENT.findall(token.content):
+            for kind, commands in COMMENT.findall(token.content):
                 if kind == "before":
-                    found.append(Block(token.map[0] + 1, words))
+                    found.append(Block(token.map[0] + 1, commands))
                 else:
-                    reason = words
+                    reason = commands
     if reason:
         raise ValueError(f"{page.name}: no commands behind `not run: {reason}`")
     return found
 
 
 def _commands(token) -> str:
-    """A block's commands; in a console's record they stand behind a prompt."""
+    """Return a block's commands; in a `console` block they follow a prompt."""
     if token.info.strip() != "console":
         return token.content
     return "\n".join(line.removeprefix("$ ") for line in token.content.splitlines() if line.startswith("$ "))
 
 
 def script(page: Path) -> str:
-    """A page as a script of bash, which says before every block in which line of the page it begins."""
-    told = [f"echo '--- {page.name}, line {one.line}' >&2\n{one.text}" for one in blocks(page) if not one.reason]
-    return BEGINNING + "\n".join(told)
+    """Return a page as a bash script that prints, before every block, its line in the page."""
+    parts = [
+        f"echo '--- {page.name}, line {block.line}' >&2\n{block.text}" for block in blocks(page) if not block.reason
+    ]
+    return PREAMBLE + "\n".join(parts)

@@ -1,4 +1,4 @@
-"""Every recipe of CONTRIBUTING.md, applied to a copy of the project: few files, and what they add works."""
+"""Every recipe of CONTRIBUTING.md touches few files and works in a copy of the project."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import subprocess
 
 import pytest
 from conftest import ROOT
-from whole_project import FILES, command
+from whole_project import FILES, run_command
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## Add a (.+?)\n.*?^```diff\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
 FORMAT_AND_METRIC = """
 from pathlib import Path
 import nibabel, numpy
-import evaluated_by_hand
+import handmade_run
 from components.metrics.mask_scores import patient_scores
 from components.predict.mask_files import write_masks
 from components.sources import open_source
 from components.sources.inputs import open_input
-from written_scans import made_up_scan
+from scan_writers import make_scan
 
-scan = made_up_scan()
+scan = make_scan()
 for name in ("one", "other"):
     folder = Path("scans", name)
     folder.mkdir(parents=True)
@@ -44,9 +44,9 @@ half = scan.mask.copy()
 half[:, :, :10] = False
 precision = patient_scores(half, scan.mask, (1, 1, 1))["voxel_precision"]
 assert precision == 0.5
-by_hand = evaluated_by_hand.scores
-evaluated_by_hand.scores = lambda *row: by_hand(*row) | {"voxel_precision": precision}
-details = evaluated_by_hand.Place(Path()).write().summary()
+by_hand = handmade_run.scores
+handmade_run.scores = lambda *row: by_hand(*row) | {"voxel_precision": precision}
+details = handmade_run.HandmadeRun(Path()).write().summary()
 assert details["layered"]["voxel_precision"] == details["segmenter"]["voxel_precision"] == precision
 """
 NETWORK = """
@@ -72,77 +72,77 @@ for network in ("classifier", "segmenter"):
 """
 
 
-def files(recipe):
-    """Path to the lines of its difference."""
+def diffs_of_recipe(recipe):
+    """Return the lines of the diff for each path in a recipe."""
     parts = re.split(r"^\+\+\+ (.+)\n", recipe, flags=re.MULTILINE)[1:]
     return {path: lines.splitlines() for path, lines in zip(parts[::2], parts[1::2], strict=True)}
 
 
-def changed(text, difference):
-    """A text after a difference, whose new lines come right after the old ones that stand before them."""
-    lines, at = text.splitlines(), 0
-    for line in difference:
+def apply_diff(text, diff):
+    """Apply a diff to a text; each added line goes right after the existing line before it in the diff."""
+    lines, position = text.splitlines(), 0
+    for line in diff:
         sign, content = line[:1], line[1:]
         if sign == "+":
-            lines.insert(at, content)
+            lines.insert(position, content)
         else:
-            at = lines.index(content, at)
+            position = lines.index(content, position)
         if sign == "-":
-            del lines[at]
+            del lines[position]
         else:
-            at += 1
+            position += 1
     return "\n".join(lines) + "\n"
 
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory):
-    """A copy of the project to which all recipes were applied."""
+    """A copy of the project with all recipes applied."""
     folder = tmp_path_factory.mktemp("extended")
     for name in [*FILES, "docs", "tests"]:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, target)
     for recipe in RECIPES.values():
-        for path, difference in files(recipe).items():
+        for path, diff in diffs_of_recipe(recipe).items():
             target = folder / path
             target.parent.mkdir(exist_ok=True)
             before = target.read_text(encoding="utf-8") if target.exists() else ""
-            target.write_text(changed(before, difference), encoding="utf-8")
+            target.write_text(apply_diff(before, diff), encoding="utf-8")
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     return folder
 
 
 def check(extended, *words):
-    """Run a command in the copy; it has to end well."""
+    """Run a command in the copy; it has to succeed."""
     paths = [extended, *(extended / "tests" / name for name in ("", "support", "evaluate"))]
-    result = command(*words, cwd=extended, PYTHONPATH=":".join(map(str, paths)))
+    result = run_command(*words, cwd=extended, PYTHONPATH=":".join(map(str, paths)))
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("what", ["source format", "network", "metric", "stage"])
-def test_a_recipe_touches_three_files_at_most_and_the_table_names_them(what):
-    (row,) = re.findall(rf"^\| a {what} \| (.+) \|$", PAGE, re.MULTILINE)
+@pytest.mark.parametrize("kind", ["source format", "network", "metric", "stage"])
+def test_a_recipe_touches_at_most_three_files_and_the_table_lists_them(kind):
+    (row,) = re.findall(rf"^\| a {kind} \| (.+) \|$", PAGE, re.MULTILINE)
     patterns = [re.sub("[A-Z]{3,}", r"\\w+", re.escape(path)) for path in re.findall("`(.+?)`", row)]
-    touched = list(files(RECIPES[what]))
+    touched = list(diffs_of_recipe(RECIPES[kind]))
     assert 2 <= len(touched) <= 3
     for path, pattern in zip(touched, patterns, strict=True):
         assert re.fullmatch(pattern, path), path
 
 
-def test_what_recipes_add_passes_the_linter(extended):
+def test_the_code_that_recipes_add_passes_the_linter(extended):
     check(extended, "ruff", "check", "--no-cache", "components", "models", "pipelines")
     check(extended, "ruff", "format", "--no-cache", "--check", "components", "models", "pipelines")
 
 
-def test_the_source_format_is_read_and_the_metric_is_in_the_details(extended):
+def test_the_added_format_is_read_and_the_added_metric_is_in_the_details(extended):
     check(extended, "python", "-c", FORMAT_AND_METRIC)
 
 
-def test_the_network_is_taken_by_params_built_and_read_back(extended):
+def test_the_added_network_is_accepted_by_params_built_and_loaded(extended):
     check(extended, "python", "-c", NETWORK)
 
 
-def test_the_stage_runs_and_depends_on_what_it_needs(extended):
+def test_the_added_stage_runs_and_depends_on_what_it_needs(extended):
     (extended / "data").mkdir()
     rows = ["one,one,DU,1,1,1,7", "one,one,DU,1,2,1,5", "other,other,DU,1,1,0,0"]
     head = (

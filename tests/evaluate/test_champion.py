@@ -1,3 +1,5 @@
+"""The candidate against the champion on the same patients, and which champions are refused."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,11 +13,11 @@ from components.common.params.decisions import Gate
 from components.evaluate import gate
 from components.evaluate.champion import NOTES, challenge, champion_in, compare
 
-pytest_plugins = ["evaluated"]
+pytest_plugins = ["evaluation_fixtures"]
 
 pytestmark = pytest.mark.xdist_group("evaluated")  # models and predictions are made once
 
-MARGIN = Gate(
+GATE = Gate(
     **{name: 0 for name in Gate.model_fields if name.startswith("min_")},
     cohort_patients=3,
     champion="champion",
@@ -36,11 +38,11 @@ def shifted(by, noise=0.0):
 
 
 def compared(candidate, champion, margin=0.02):
-    checks, found = compare(table(candidate), table(champion), MARGIN.model_copy(update={"margin": margin}), seed=1)
+    checks, found = compare(table(candidate), table(champion), GATE.model_copy(update={"margin": margin}), seed=1)
     return gate.verdict(checks), found
 
 
-def test_a_better_candidate_wins_and_the_same_two_swapped_lose():
+def test_a_better_candidate_wins_and_loses_when_swapped():
     win, found = compared(shifted(0.04, noise=1), DICE)
     assert win["verdict"] == "BLESSED"
     assert found["mean"] == pytest.approx(0.04)
@@ -51,25 +53,25 @@ def test_a_better_candidate_wins_and_the_same_two_swapped_lose():
     assert lose["reasons"] == [
         "against the champion: mean difference of volume Dice -0.0400 is below its floor -0.02",
         f"against the champion: it is not certain enough with 8 patients (p {found['p_value']:.3f}) that the candidate "
-        "is no worse by 0.02",
+        "is at most 0.02 worse",
     ]
 
 
-def test_a_tie_passes_and_at_no_margin_it_does_not():
+def test_a_tie_passes_within_a_margin_and_fails_without_one():
     assert compared(DICE, DICE)[0]["verdict"] == "BLESSED"
     tie, found = compared(DICE, DICE, margin=0.0)
     assert found["mean"] == 0
-    assert tie["verdict"] == "NOT BLESSED"  # nobody can say that it is better
+    assert tie["verdict"] == "NOT BLESSED"  # a tie is no evidence that it is better
     assert len(tie["reasons"]) == 1
 
 
-def test_a_little_worse_is_allowed_and_more_is_not():
+def test_worse_within_the_margin_is_allowed_and_beyond_it_is_not():
     assert compared(shifted(-0.01), DICE)[0]["verdict"] == "BLESSED"
     assert compared(shifted(-0.03), DICE)[0]["verdict"] == "NOT BLESSED"
     assert compared(shifted(-0.03), DICE, margin=0.04)[0]["verdict"] == "BLESSED"
 
 
-def test_a_mean_within_the_margin_is_not_enough_where_patients_disagree():
+def test_a_mean_within_the_margin_fails_when_patients_disagree():
     result, found = compared(shifted(-0.015, noise=3), DICE)
     assert found["mean"] > -0.02
     assert len(result["passed"]) == 1
@@ -77,7 +79,7 @@ def test_a_mean_within_the_margin_is_not_enough_where_patients_disagree():
     assert "it is not certain enough with 8 patients" in reason
 
 
-def test_with_too_few_patients_for_a_test_the_mean_decides_and_the_note_says_so():
+def test_with_too_few_patients_for_a_test_the_mean_decides_with_a_note():
     few = list(DICE)[:4]
     better, worse = ({name: shifted(by)[name] for name in few} for by in (0.0, -0.05))
     won, found = compared(better, worse)
@@ -86,27 +88,27 @@ def test_with_too_few_patients_for_a_test_the_mean_decides_and_the_note_says_so(
     assert compared(worse, better)[0]["verdict"] == "NOT BLESSED"
 
 
-@pytest.mark.parametrize("whose", [0, 1])
+@pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("value", [float("nan"), None])
-def test_a_score_that_only_one_of_them_lacks_is_a_refusal(whose, value):
+def test_a_score_missing_from_only_one_model_is_refused(which, value):
     pair = [dict(shifted(0.1)), dict(DICE)]
-    pair[whose]["p3"] = value
+    pair[which]["p3"] = value
     result, _ = compared(*pair)
     assert result["reasons"] == [
         "against the champion: volume_dice is missing for a patient, so nothing can be compared"
     ]
 
 
-def test_patients_without_tumour_are_left_out_and_nobody_with_one_is_a_refusal():
+def test_tumour_free_patients_are_excluded_and_none_left_is_refused():
     healthy = {"p3": float("nan"), "p5": float("nan")}
     result, found = compared(shifted(0.1) | healthy, DICE | healthy)
     assert (result["verdict"], found["patients"]) == ("BLESSED", 6)
-    nobody = dict.fromkeys(DICE, float("nan"))
-    assert compared(nobody, nobody)[0]["verdict"] == "NOT BLESSED"
+    all_healthy = dict.fromkeys(DICE, float("nan"))
+    assert compared(all_healthy, all_healthy)[0]["verdict"] == "NOT BLESSED"
 
 
 @pytest.mark.parametrize("other", [{"p9": 0.5}, {}])
-def test_a_champion_measured_on_other_patients_is_a_refusal(other):
+def test_a_champion_measured_on_other_patients_is_refused(other):
     fewer = {name: value for name, value in DICE.items() if name != "p0"} | other
     for pair in ((shifted(0.1), fewer), (fewer, shifted(-0.5))):
         result, found = compared(*pair)
@@ -116,15 +118,15 @@ def test_a_champion_measured_on_other_patients_is_a_refusal(other):
         ]
 
 
-def test_where_nothing_but_notes_lies_there_is_no_champion(tmp_path):
+def test_a_folder_holding_only_notes_has_no_champion(tmp_path):
     assert champion_in(tmp_path) is None
     for name in NOTES:
         (tmp_path / name).touch()
     assert champion_in(tmp_path) is None
-    assert challenge(tmp_path, ["a"], table(DICE), MARGIN, 1, pytest.fail) == ([], None)
+    assert challenge(tmp_path, ["a"], table(DICE), GATE, 1, pytest.fail) == ([], None)
 
 
-def test_a_model_is_found_where_it_lies_or_where_a_link_leads(tmp_path):
+def test_a_model_is_found_in_the_folder_itself_or_through_a_link(tmp_path):
     (tmp_path / "store" / LAYERED).parent.mkdir(parents=True)
     (tmp_path / "store" / LAYERED).touch()
     assert champion_in(tmp_path / "store") == tmp_path / "store"
@@ -133,8 +135,8 @@ def test_a_model_is_found_where_it_lies_or_where_a_link_leads(tmp_path):
     assert champion_in(tmp_path / "champion") == tmp_path / "champion" / "model"
 
 
-def refused(folder, measure=pytest.fail, tested=("a",)):
-    checks, found = challenge(folder, tested, table(DICE), MARGIN, 1, measure)
+def refusal_reason(folder, measure=pytest.fail, tested=("a",)):
+    checks, found = challenge(folder, tested, table(DICE), GATE, 1, measure)
     assert found is None
     result = gate.verdict(checks)
     assert result["verdict"] == "NOT BLESSED"
@@ -145,7 +147,7 @@ def refused(folder, measure=pytest.fail, tested=("a",)):
 
 
 @pytest.mark.parametrize(
-    ("files", "says"),
+    ("files", "message"),
     [
         (["weights.h5"], "holds weights.h5, and no layered model; put one there, or clear it"),
         (["model/saved_model.pb", "model/variables/x"], "and no layered model"),
@@ -153,29 +155,29 @@ def refused(folder, measure=pytest.fail, tested=("a",)):
         ([f"a/{LAYERED}", f"b/{LAYERED}"], "holds 2 layered models; leave one there"),
     ],
 )
-def test_files_that_are_no_model_are_a_refusal(tmp_path, files, says):
+def test_files_that_are_not_a_model_are_refused(tmp_path, files, message):
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).touch()
-    assert says in refused(tmp_path)
+    assert message in refusal_reason(tmp_path)
 
 
-def test_a_folder_that_is_not_there_is_a_refusal(tmp_path):
-    assert "no such folder; gate.champion names" in refused(tmp_path / "champoin")
+def test_a_missing_folder_is_refused(tmp_path):
+    assert "no such folder; gate.champion names" in refusal_reason(tmp_path / "champoin")
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("", "is damaged"),
         ("{}", "lacks neighbors, tumor_threshold"),
         ('{"neighbors": 0, "tumor_threshold": 0, "mask_threshold": 0, "processing": {}}', "does not record whom"),
     ],
 )
-def test_a_record_that_can_not_be_used_is_a_refusal(tmp_path, text, says):
+def test_an_unusable_record_is_refused(tmp_path, text, message):
     (tmp_path / LAYERED).parent.mkdir()
     (tmp_path / LAYERED).write_text(text, encoding="utf-8")
-    assert says in refused(tmp_path)
+    assert message in refusal_reason(tmp_path)
 
 
 def test_a_measurement_that_fails_is_a_refusal_with_its_reason(tmp_path):
@@ -184,4 +186,4 @@ def test_a_measurement_that_fails_is_a_refusal_with_its_reason(tmp_path):
     def measure(model):
         raise UserError(f"{model.name}: no such thing")
 
-    assert refused(tmp_path, measure).endswith(f"the champion can't be used: {SERVING}: no such thing")
+    assert refusal_reason(tmp_path, measure).endswith(f"the champion can't be used: {SERVING}: no such thing")

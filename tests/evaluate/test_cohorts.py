@@ -1,3 +1,5 @@
+"""Which cohorts each patient belongs to, and which of them are too small."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +21,7 @@ def patients(count=6):
     )
 
 
-def test_sizes_by_hand():
+def test_tumor_sizes_are_named_by_volume():
     assert [tumor_size(ml) for ml in (0, 1e-6, 9.999, 10, 30, 30.001, 1e6)] == [
         "no tumour",
         *["small, below 10 ml"] * 2,
@@ -28,7 +30,7 @@ def test_sizes_by_hand():
     ]
 
 
-def test_every_patient_is_in_one_value_of_every_cohort():
+def test_each_patient_has_exactly_one_value_in_each_cohort():
     table = cohorts(patients())
     assert list(table) == COLUMNS
     assert len(table) == 18
@@ -39,7 +41,7 @@ def test_every_patient_is_in_one_value_of_every_cohort():
     assert wide["tumor_size"].tolist() == [tumor_size(ml) for ml in patients()["reference_ml"]]
 
 
-def test_fewer_than_three_patients_are_marked():
+def test_values_with_fewer_than_three_patients_are_marked():
     table = cohorts(patients()).set_index(["cohort", "value"]).sort_index()
     assert not table.loc[("site", "DU"), "few"].any()
     assert (table.loc[("site", "DU"), "patients"] == 3).all()
@@ -57,12 +59,12 @@ def test_a_clinical_column_becomes_a_cohort_and_gaps_are_unknown():
     assert table[table["cohort"] == "site"]["value"].tolist() == ["DU", "DU", "DU", "HT", "HT", "unknown"]
 
 
-def test_the_same_word_in_two_cohorts_is_two_values():
+def test_the_same_word_in_two_cohorts_stays_two_values():
     clinical = pd.DataFrame({"patient": ["p0", "p4"], "born in": ["DU", "DU"]})
     counted = cohorts(patients(), clinical).groupby(["cohort", "value"])["patients"].first()
     assert (counted["site", "DU"], counted["born in", "DU"]) == (3, 2)
 
 
-def test_a_patient_counts_once():
+def test_a_patient_with_two_rows_raises():
     with pytest.raises(ValueError, match="more than one row"):
         cohorts(pd.concat([patients(2), patients(1)]))

@@ -1,10 +1,12 @@
+"""The summary of the test patients' results, compared with hand calculation."""
+
 from __future__ import annotations
 
 import json
 
 import numpy as np
 import pytest
-from evaluated_by_hand import PATIENTS_OF, RECORD, SLICES_OF, Place
+from handmade_run import PATIENT_ROWS, RECORD, SLICES_BY_PATIENT, HandmadeRun
 
 from components.common.predictions import read_patients, read_slices
 from components.common.tables import read_manifest
@@ -14,31 +16,31 @@ from components.metrics.pixel_calibration import PixelCalibration
 
 
 @pytest.fixture
-def place(tmp_path):
-    return Place(tmp_path)
+def run(tmp_path):
+    return HandmadeRun(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def usual(tmp_path_factory):
-    return Place(tmp_path_factory.mktemp("usual")).write().summary()
+def usual_summary(tmp_path_factory):
+    return HandmadeRun(tmp_path_factory.mktemp("usual")).write().summary()
 
 
-def test_gate_on_off_and_unprocessed_are_kept_apart(usual):
-    assert usual["layered"]["volume_dice_mean"] == pytest.approx(np.mean([0.9, 0.6, 0.3, 0.0]))
-    assert usual["segmenter"]["volume_dice_mean"] == pytest.approx(np.mean([0.8, 0.5, 0.2, 0.4]))
-    assert usual["layered"]["unprocessed_volume_dice_mean"] == pytest.approx(np.mean([0.7, 0.4, 0.1, 0.0]))
-    assert (usual["layered"]["patients"], usual["layered"]["tumor_patients"]) == (5, 4)
-    assert (usual["layered"]["missed_patients"], usual["segmenter"]["missed_patients"]) == (1, 0)
-    assert usual["layered"]["processing"] == RECORD["processing"]
-    assert usual["layered"]["volume_dice_floor"] == 0
-    low, high = (usual["layered"][f"volume_dice_mean_{end}95"] for end in ("low", "high"))
-    assert 0 <= low < usual["layered"]["volume_dice_mean"] < high <= 0.9
+def test_gate_on_off_and_unprocessed_are_kept_apart(usual_summary):
+    assert usual_summary["layered"]["volume_dice_mean"] == pytest.approx(np.mean([0.9, 0.6, 0.3, 0.0]))
+    assert usual_summary["segmenter"]["volume_dice_mean"] == pytest.approx(np.mean([0.8, 0.5, 0.2, 0.4]))
+    assert usual_summary["layered"]["unprocessed_volume_dice_mean"] == pytest.approx(np.mean([0.7, 0.4, 0.1, 0.0]))
+    assert (usual_summary["layered"]["patients"], usual_summary["layered"]["tumor_patients"]) == (5, 4)
+    assert (usual_summary["layered"]["missed_patients"], usual_summary["segmenter"]["missed_patients"]) == (1, 0)
+    assert usual_summary["layered"]["processing"] == RECORD["processing"]
+    assert usual_summary["layered"]["volume_dice_floor"] == 0
+    low, high = (usual_summary["layered"][f"volume_dice_mean_{end}95"] for end in ("low", "high"))
+    assert 0 <= low < usual_summary["layered"]["volume_dice_mean"] < high <= 0.9
 
 
-def test_the_classifier_is_scored_at_the_models_own_threshold(usual):
-    found = usual["classifier"]
+def test_the_classifier_is_scored_at_the_models_own_threshold(usual_summary):
+    found = usual_summary["classifier"]
     assert found["threshold"] == 0.6
-    assert found["sensitivity"] == 3 / 4  # 0.6 itself is found
+    assert found["sensitivity"] == 3 / 4  # 0.6 itself counts as tumour
     assert found["specificity"] == 5 / 6
     pairs = [(p > n) for p in (0.9, 0.7, 0.6, 0.3) for n in (0.2, 0.1, 0.65, 0.05, 0.15, 0.55)]
     assert found["auroc"] == pytest.approx(np.mean(pairs))
@@ -47,24 +49,24 @@ def test_the_classifier_is_scored_at_the_models_own_threshold(usual):
     assert found["slices"] == 10
 
 
-def test_names_that_look_like_something_else_stay_names(place):
-    place.write()
-    assert list(read_patients(place.predictions)["patient"]) == ["007", "NA", "p3", "p4", "p5"]
-    assert set(read_slices(place.predictions)["patient"]) == set(PATIENTS_OF)
+def test_patient_names_are_always_read_as_text(run):
+    run.write()
+    assert list(read_patients(run.predictions)["patient"]) == ["007", "NA", "p3", "p4", "p5"]
+    assert set(read_slices(run.predictions)["patient"]) == set(PATIENT_ROWS)
 
 
-def test_a_patients_missing_sequences_are_named(place):
-    described = describe_patients(place.write().manifest).set_index("patient")
-    assert described["missing_sequence"].to_dict() == {name: row[1] for name, row in PATIENTS_OF.items()}
-    assert described["site"].to_dict() == {name: row[0] for name, row in PATIENTS_OF.items()}
+def test_a_patients_missing_sequences_are_named(run):
+    described = describe_patients(run.write().manifest).set_index("patient")
+    assert described["missing_sequence"].to_dict() == {name: row[1] for name, row in PATIENT_ROWS.items()}
+    assert described["site"].to_dict() == {name: row[0] for name, row in PATIENT_ROWS.items()}
 
 
-def test_cohorts_by_hand(usual):
-    found = usual["cohorts"]
+def test_cohort_scores_match_hand_calculation(usual_summary):
+    found = usual_summary["cohorts"]
     assert found["site=DU"]["volume_dice_mean"] == pytest.approx(0.6)
     assert (found["site=DU"]["patients"], found["site=DU"]["few"]) == (3, False)
     assert found["site=CS"]["tumor_patients"] == 1
-    assert found["site=CS"]["volume_dice_mean"] == 0  # p5 has no tumour, and so no Dice
+    assert found["site=CS"]["volume_dice_mean"] == 0  # p5 has no tumour, so no Dice
     assert (found["site=CS"]["patients"], found["site=CS"]["few"]) == (2, True)
     assert found["missing_sequence=none"]["volume_dice_mean"] == pytest.approx(0.9)
     assert found["missing_sequence=pre+post"]["volume_dice_mean"] == 0
@@ -79,24 +81,24 @@ def test_cohorts_by_hand(usual):
     }
 
 
-def test_a_clinical_table_makes_more_cohorts(place, usual, tmp_path):
+def test_a_clinical_table_adds_cohorts(run, usual_summary, tmp_path):
     (tmp_path / "clinical.csv").write_text("Patient,grade,sex\n007,2,F\nNA,3,F\np3,3,\np4,2,M\nstranger,4,M\n")
-    place.write()
-    clinical = read_clinical(tmp_path / "clinical.csv", list(PATIENTS_OF))
-    found = place.summary(clinical)["cohorts"]
+    run.write()
+    clinical = read_clinical(tmp_path / "clinical.csv", list(PATIENT_ROWS))
+    found = run.summary(clinical)["cohorts"]
     assert found["grade=2"]["volume_dice_mean"] == pytest.approx(0.45)
     assert found["grade=3"]["volume_dice_mean"] == pytest.approx(0.45)
     assert found["sex=F"]["volume_dice_mean"] == pytest.approx(0.75)
-    assert found["sex=unknown"]["patients"] == 2  # p3, of whom nothing is said, and p5, who is not in the table
+    assert found["sex=unknown"]["patients"] == 2  # p3 has no value, p5 no row
     assert found["grade=unknown"]["volume_dice_mean"] is None
     assert "grade=4" not in found
-    assert set(usual["cohorts"]) == {name for name in found if not name.startswith(("grade", "sex"))}
+    assert set(usual_summary["cohorts"]) == {name for name in found if not name.startswith(("grade", "sex"))}
 
 
-def test_doubt_is_judged_by_what_it_finds(usual):
-    found = usual["doubt"]
-    assert found["refer_patients"] == 3  # p4, p5 and NA, who are not named: the metrics lie in Git
-    assert not set(PATIENTS_OF) & set(json.dumps(usual).split('"'))
+def test_the_refer_list_is_scored_by_the_bad_masks_it_catches(usual_summary):
+    found = usual_summary["doubt"]
+    assert found["refer_patients"] == 3  # p4, p5 and NA, unnamed because the metrics are kept in Git
+    assert not set(PATIENT_ROWS) & set(json.dumps(usual_summary).split('"'))
     assert found["bad_below_volume_dice"] == 0.7
     # Of the four with a tumour, three have a bad mask; the list holds two of them.
     assert (found["patients"], found["referred"], found["errors"], found["caught"]) == (4, 2, 3, 2)
@@ -104,8 +106,8 @@ def test_doubt_is_judged_by_what_it_finds(usual):
     assert found["aurc_oracle"] < found["aurc"] < found["aurc_random"]
 
 
-def test_calibration_is_said_against_seen(usual):
-    found = usual["calibration"]
+def test_calibration_compares_predicted_with_observed(usual_summary):
+    found = usual_summary["calibration"]
     assert (found["tumor_temperature"], found["mask_temperature"]) == (1.4, 2.1)
     assert found["slice_confidence_mean"] == pytest.approx(
         np.mean([0.9, 0.8, 0.7, 0.9, 0.6, 0.65, 0.7, 0.95, 0.85, 0.55])
@@ -121,18 +123,18 @@ def test_calibration_is_said_against_seen(usual):
 @pytest.mark.parametrize(
     ("label", "exists", "lacks"), [(1, "sensitivity", "specificity"), (0, "specificity", "sensitivity")]
 )
-def test_a_test_side_of_one_class_has_no_auroc_and_no_invented_number(place, label, exists, lacks):
-    slices = {name: [(label, p) for _, p in several] for name, several in SLICES_OF.items()}
-    found = place.write(slices=slices).summary()["classifier"]
+def test_a_one_class_test_split_has_no_auroc_and_invents_no_number(run, label, exists, lacks):
+    slices = {name: [(label, p) for _, p in several] for name, several in SLICES_BY_PATIENT.items()}
+    found = run.write(slices=slices).summary()["classifier"]
     for name in ("auroc", "auroc_low95", "auroc_high95", "pr_auc", "sensitivity_at_95_specificity", lacks):
         assert found[name] is None, name
     assert found[exists] is not None
 
 
-def test_without_any_tumour_nothing_is_invented(place):
-    healthy = {name: (site, missing, 0.0, None, None, None, d) for name, (site, missing, *_, d) in PATIENTS_OF.items()}
-    slices = {name: [(0, p) for _, p in several] for name, several in SLICES_OF.items()}
-    found = place.write(healthy, slices, PixelCalibration.of(np.full(100, 0.001), np.zeros(100, bool))).summary()
+def test_without_any_tumour_no_scores_are_invented(run):
+    healthy = {name: (site, missing, 0.0, None, None, None, d) for name, (site, missing, *_, d) in PATIENT_ROWS.items()}
+    slices = {name: [(0, p) for _, p in several] for name, several in SLICES_BY_PATIENT.items()}
+    found = run.write(healthy, slices, PixelCalibration.of(np.full(100, 0.001), np.zeros(100, bool))).summary()
     for name in ("volume_dice_mean", "volume_dice_mean_low95", "unprocessed_volume_dice_mean"):
         assert found["layered"][name] is None, name
     assert found["layered"]["tumor_patients"] == found["layered"]["missed_patients"] == 0
@@ -142,9 +144,9 @@ def test_without_any_tumour_nothing_is_invented(place):
     assert found["calibration"]["mask_pixel_ece_from_1_percent"] is None
 
 
-def test_one_patient_has_numbers_and_no_interval(place):
-    one = {name: rows for name, rows in PATIENTS_OF.items() if name == "007"}
-    found = place.write(one, {"007": SLICES_OF["007"]}).summary()
+def test_one_patient_gets_scores_but_no_interval(run):
+    one = {name: rows for name, rows in PATIENT_ROWS.items() if name == "007"}
+    found = run.write(one, {"007": SLICES_BY_PATIENT["007"]}).summary()
     assert found["layered"]["volume_dice_mean"] == 0.9
     assert found["layered"]["volume_dice_mean_low95"] is None
     assert "too few patients" in found["layered"]["volume_dice_note"]
@@ -152,17 +154,17 @@ def test_one_patient_has_numbers_and_no_interval(place):
     assert found["classifier"]["auroc_low95"] is None
 
 
-def test_synthetic_patients_are_called_so(place, usual):
-    place.write()
-    place.manifest.loc[place.manifest["patient"] == "p4", "synthetic"] = 1
-    assert (usual["data"], place.summary()["data"]) == ("scans", "synthetic")
+def test_one_synthetic_patient_makes_the_data_synthetic(run, usual_summary):
+    run.write()
+    run.manifest.loc[run.manifest["patient"] == "p4", "synthetic"] = 1
+    assert (usual_summary["data"], run.summary()["data"]) == ("scans", "synthetic")
 
 
-def test_the_same_seed_gives_the_same_numbers(place, usual):
-    assert json.dumps(place.write().summary()) == json.dumps(usual)
+def test_the_same_seed_gives_the_same_numbers(run, usual_summary):
+    assert json.dumps(run.write().summary()) == json.dumps(usual_summary)
 
 
-def test_a_manifest_of_ingest_is_understood(data):
+def test_a_manifest_from_ingest_is_described(data):
     described = describe_patients(read_manifest(data / "manifest.csv")).set_index("patient")
     assert described["synthetic"].all()
     assert described.loc["DEMO_AA_1003_20200101", "missing_sequence"] == "pre"

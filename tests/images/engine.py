@@ -1,4 +1,4 @@
-"""buildah and podman with a storage of their own, in the user's cache, and within this machine's limits."""
+"""Runs buildah and podman with their own storage, in the user's cache, and within this machine's limits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ sys.path.insert(0, str(ROOT / "infra"))
 
 import base_image
 
-PLACE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glioflow" / "containers"
-# Another recipe of it means another base.
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "glioflow" / "containers"
+# A changed recipe gives the base another name.
 KEY = hashlib.sha256(b"".join((ROOT / "infra" / name).read_bytes() for name in ("base_image.py", "debian.py")))
 BASE = f"localhost/glioflow-base:{KEY.hexdigest()[:12]}"
 FREE_GB = 15
-PROCESSES = 16_384  # of a container: many, and no more than any machine gives
+PROCESSES = 16_384  # limit of a container: enough, and not more than any machine allows
 PODMAN = ["podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--events-backend", "none"]
 PROGRAMS = ("podman", "runc")
 STORAGE = """\
@@ -33,56 +33,56 @@ runroot = "{0}/run"
 
 
 def missing():
-    """What keeps these tests from running here, in one line; None if nothing does."""
+    """Return in one line why these tests can't run here, or None if they can."""
     reason = base_image.missing()
     for program in PROGRAMS:
         if not reason and not shutil.which(program):
             reason = f"needs {program}; apt-get install {program}"
-    PLACE.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(PLACE).free / 1e9
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(FOLDER).free / 1e9
     if not reason and free < FREE_GB:
         reason = f"needs {FREE_GB} GB of free disk; {free:.1f} GB are free"
     return reason
 
 
 def environment(**more):
-    """What makes buildah and podman use that storage, and build without more than root in a sandbox may do."""
-    (PLACE / "tmp").mkdir(parents=True, exist_ok=True)
-    settings = PLACE / "storage.conf"
-    settings.write_text(STORAGE.format(PLACE))
-    own = {"CONTAINERS_STORAGE_CONF": str(settings), "TMPDIR": str(PLACE / "tmp"), "BUILDAH_ISOLATION": "chroot"}
-    return {**os.environ, **own, **more}
+    """Return variables that make buildah and podman use that storage, and build with only a sandbox's rights."""
+    (FOLDER / "tmp").mkdir(parents=True, exist_ok=True)
+    settings = FOLDER / "storage.conf"
+    settings.write_text(STORAGE.format(FOLDER))
+    defaults = {"CONTAINERS_STORAGE_CONF": str(settings), "TMPDIR": str(FOLDER / "tmp"), "BUILDAH_ISOLATION": "chroot"}
+    return {**os.environ, **defaults, **more}
 
 
 def buildah(*words):
-    """Run buildah to its good end; returns what it printed."""
-    done = subprocess.run(["buildah", *words], env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    """Run buildah, which has to succeed; return its output."""
+    result = subprocess.run(["buildah", *words], env=environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
 
 
 def limits():
-    """Flags for no more open files and processes than this process may have; engines ask for more."""
+    """Return flags that lower the engine's default limits to the open files this process may have, and PROCESSES."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return ["--ulimit", f"nofile={files}:{files}", "--ulimit", f"nproc={PROCESSES}:{PROCESSES}"]
 
 
 def command(image, *words, flags=()):
-    """The command that runs `words` in a container of an image, which is gone afterwards.
+    """Return the command that runs `words` in a container of an image and removes the container afterwards.
 
-    Health checks of Podman's own need systemd; Kubernetes passes over an image's.
+    Podman's health checks need systemd, and Kubernetes ignores those of an image.
     """
-    own = ["--rm", "--network", "host", "--no-healthcheck", *limits()]
-    return [*PODMAN, "run", *own, *map(str, flags), image, *map(str, words)]
+    defaults = ["--rm", "--network", "host", "--no-healthcheck", *limits()]
+    return [*PODMAN, "run", *defaults, *map(str, flags), image, *map(str, words)]
 
 
-def ran(image, *words, flags=()):
-    """Run words in a container, to whichever end."""
+def run_in_container(image, *words, flags=()):
+    """Run words in a container, which may fail."""
     return subprocess.run(command(image, *words, flags=flags), env=environment(), capture_output=True, text=True)
 
 
 def podman(*words):
-    """Another of podman's commands, to its good end; returns what it printed."""
-    done = subprocess.run([*PODMAN, *map(str, words)], env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    """Run another of podman's commands, which has to succeed; return its output."""
+    result = subprocess.run([*PODMAN, *map(str, words)], env=environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()

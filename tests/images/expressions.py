@@ -1,6 +1,6 @@
-"""Argo's conditions, `when` and `retryStrategy.expression`, evaluated: the operators that both of its languages share.
+"""Evaluates Argo's conditions, `when` and `retryStrategy.expression`, with the operators that both languages share.
 
-Argo knows more; whatever is not known here is an error, not a guess.
+Argo supports more; what is not supported here is an error, not a guess.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ TOKEN = re.compile(
 )
 WORDS = {"true": True, "false": False, "nil": None}
 CALLS = {"asInt": int, "int": int, "asFloat": float, "float": float, "string": str, "indexOf": str.find, "len": len}
-# From those that bind least to those that bind most.
+# From lowest to highest precedence.
 LEVELS = (
     {"||": lambda one, other: bool(one or other), "or": lambda one, other: bool(one or other)},
     {"&&": lambda one, other: bool(one and other), "and": lambda one, other: bool(one and other)},
@@ -34,72 +34,72 @@ LEVELS = (
 
 
 def evaluate(text, **values):
-    """The value of an expression; names such as lastRetry.exitCode are looked up in `values`, level by level."""
-    tokens, place = [], 0
+    """Return the value of an expression; names such as lastRetry.exitCode are looked up in nested `values`."""
+    tokens, position = [], 0
     text = text.strip()
-    while place < len(text):
-        found = TOKEN.match(text, place)
-        assert found, f"not known here: {text[place:]!r}"
+    while position < len(text):
+        found = TOKEN.match(text, position)
+        assert found, f"not known here: {text[position:]!r}"
         tokens.append((found.lastgroup, found[found.lastgroup]))
-        place = found.end()
-    left = [*tokens, ("end", "")]
-    value = _choice(left, values)
-    assert left == [("end", "")], f"not known here: {text!r}"
+        position = found.end()
+    remaining = [*tokens, ("end", "")]
+    value = _choice(remaining, values)
+    assert remaining == [("end", "")], f"not known here: {text!r}"
     return value
 
 
-def _take(left, *wanted):
-    if left[0][1] in wanted and left[0][0] != "text":
-        return left.pop(0)[1]
+def _take(remaining, *wanted):
+    if remaining[0][1] in wanted and remaining[0][0] != "text":
+        return remaining.pop(0)[1]
     return None
 
 
-def _choice(left, values):
-    value = _level(0, left, values)
-    if _take(left, "?"):
-        yes = _choice(left, values)
-        assert _take(left, ":")
-        no = _choice(left, values)
+def _choice(remaining, values):
+    value = _level(0, remaining, values)
+    if _take(remaining, "?"):
+        yes = _choice(remaining, values)
+        assert _take(remaining, ":")
+        no = _choice(remaining, values)
         return yes if value else no
     return value
 
 
-def _level(number, left, values):
+def _level(number, remaining, values):
     if number == len(LEVELS):
-        return _single(left, values)
-    value = _level(number + 1, left, values)
-    while operator := _take(left, *LEVELS[number]):
-        value = LEVELS[number][operator](value, _level(number + 1, left, values))
+        return _operand(remaining, values)
+    value = _level(number + 1, remaining, values)
+    while operator := _take(remaining, *LEVELS[number]):
+        value = LEVELS[number][operator](value, _level(number + 1, remaining, values))
     return value
 
 
-def _single(left, values):
-    if _take(left, "!", "not"):
-        return not _single(left, values)
-    if opened := _take(left, "(", "["):
-        items = _items(left, values)
+def _operand(remaining, values):
+    if _take(remaining, "!", "not"):
+        return not _operand(remaining, values)
+    if opened := _take(remaining, "(", "["):
+        items = _items(remaining, values)
         return items[0] if opened == "(" and len(items) == 1 else items
-    kind, word = left.pop(0)
+    kind, word = remaining.pop(0)
     if kind == "number":
         return float(word) if "." in word else int(word)
     if kind == "text":
         return word[1:-1]
     assert kind == "name", f"not known here: {word!r}"
-    if _take(left, "("):
-        return CALLS[word](*_items(left, values))
-    return WORDS[word] if word in WORDS else _looked_up(word, values)
+    if _take(remaining, "("):
+        return CALLS[word](*_items(remaining, values))
+    return WORDS[word] if word in WORDS else _look_up(word, values)
 
 
-def _items(left, values):
-    """What stands between brackets of which the first has been taken."""
+def _items(remaining, values):
+    """Parse the items inside brackets, after the opening bracket."""
     items = []
-    while not _take(left, ")", "]"):
-        items.append(_choice(left, values))
-        _take(left, ",")
+    while not _take(remaining, ")", "]"):
+        items.append(_choice(remaining, values))
+        _take(remaining, ",")
     return items
 
 
-def _looked_up(name, values):
+def _look_up(name, values):
     for part in name.split("."):
         values = values[part]
     return values

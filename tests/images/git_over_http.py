@@ -1,4 +1,4 @@
-"""A Git server over HTTP, by Git's own http-backend: some may read, others also write, nobody else sees anything."""
+"""A Git server over HTTP with Git's own http-backend: one user may read, one may also write, others get no access."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ READER, WRITER = ("reader", "may-read"), ("writer", "may-write")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Passes a request with a password on to http-backend, as a web server does."""
+    """Passes authenticated requests to http-backend, as a web server does."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        """Answer."""
+        """Answer a request."""
         path, _, query = self.path.partition("?")
         user = self._user()
         writes = "git-receive-pack" in self.path
@@ -46,8 +46,8 @@ class Handler(BaseHTTPRequestHandler):
             "GIT_CONFIG_KEY_0": "safe.directory",
             "GIT_CONFIG_VALUE_0": "*",
         }
-        done = subprocess.run(["git", "http-backend"], input=body, env=variables, capture_output=True)
-        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        result = subprocess.run(["git", "http-backend"], input=body, env=variables, capture_output=True)
+        head, _, content = result.stdout.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
         self.send_response(int(headers.pop("Status", "200").split()[0]))
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
@@ -73,12 +73,12 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serving(root):
-    """Yield a server of the bare repositories in a folder, which notes what it `refused` to whom; and its address."""
+    """Yield a server of the bare repositories in a folder, which records what it `refused` to whom, and its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.root, server.refused = root, []
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -87,5 +87,5 @@ def serving(root):
 
 
 def credentials(address, pair):
-    """Content of the file that Git's `store` reads."""
+    """Return the content of the file that Git's `store` helper reads."""
     return address.replace("://", f"://{pair[0]}:{pair[1]}@") + "\n"

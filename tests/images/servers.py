@@ -1,4 +1,4 @@
-"""Servers of predictions in containers: started, asked as probes ask, stopped as a kubelet stops."""
+"""Starts prediction servers in containers, sends them requests like probes, and stops them like a kubelet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIVE, READY = "/v2/health/live", "/v2/health/ready"
 
 @contextmanager
 def serving(image, *words, flags):
-    """A server in a container, on a port that is free here; yields its process, its name and its address."""
+    """Start a server in a container on a free port; yield its process, its name and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -30,13 +30,15 @@ def serving(image, *words, flags):
             subprocess.run([*PODMAN, "kill", name], env=environment(), capture_output=True)
 
 
-def answered(address, body=None):
-    """Status and content of an answer, asked for until somebody listens."""
+def ask(address, body=None):
+    """Return status and content of an answer, after waiting until the server listens."""
     end = time.monotonic() + 120
-    asked = urllib.request.Request(address, body and json.dumps(body).encode(), {"Content-Type": "application/json"})
+    http_request = urllib.request.Request(
+        address, body and json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     while True:
         try:
-            with urllib.request.urlopen(asked) as response:
+            with urllib.request.urlopen(http_request) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -44,15 +46,15 @@ def answered(address, body=None):
             assert time.monotonic() < end
 
 
-def ready(address, path=READY):
-    """The first answer of a readiness probe that isn't 503."""
-    while (found := answered(f"{address}{path}"))[0] == 503:
+def poll_ready(address, path=READY):
+    """Return the first answer to a readiness probe that isn't 503."""
+    while (found := ask(f"{address}{path}"))[0] == 503:
         pass
     return found
 
 
-def stopped(name):
-    """Stop a container as Kubernetes does, with 30 s between SIGTERM and SIGKILL; returns when it was told."""
+def stop_container(name):
+    """Stop a container as Kubernetes does, with 30 s between SIGTERM and SIGKILL; return the time of SIGTERM."""
     began = time.monotonic()
     subprocess.run([*PODMAN, "stop", "--time", "30", name], env=environment(), capture_output=True)
     return began

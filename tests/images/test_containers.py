@@ -1,4 +1,4 @@
-"""Containers of the images, run as clusters run them: any user, a read-only root, signals, probes."""
+"""Containers of the images work as clusters run them: any user, a read-only root, signals and probes."""
 
 from __future__ import annotations
 
@@ -7,84 +7,84 @@ import signal
 import subprocess
 import time
 
-import built
+import built_images
 import pytest
 from conftest import ROOT
-from engine import podman, ran
-from servers import answered, ready, serving, stopped
+from engine import podman, run_in_container
+from servers import ask, poll_ready, serving, stop_container
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("images")]
 
-NARROW = ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-SERVER = [*NARROW, "--mount", "type=tmpfs,destination=/tmp"]
+RESTRICTED = ["--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+SERVER_FLAGS = [*RESTRICTED, "--mount", "type=tmpfs,destination=/tmp"]
 PACKAGES = "/opt/venv/lib/python3.12/site-packages"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def time_for_it(pytestconfig):
-    built.skip_if_the_run_has_to_end(pytestconfig)
+def enough_time(pytestconfig):
+    built_images.skip_if_the_run_has_to_end(pytestconfig)
 
 
 @pytest.fixture(scope="module")
-def workflow():
-    return built.image("cpu")
+def workflow_image():
+    return built_images.image("cpu")
 
 
 @pytest.fixture(scope="module")
-def small():
-    return built.image("predict")
+def predict_image():
+    return built_images.image("predict")
 
 
 @pytest.mark.parametrize("user", ["1000", "1000660000:0", "4242:4242"])
-def test_doctor_is_content_whoever_asks(workflow, small, user):
-    """With the root read-only, and one folder to write to, as a strict cluster has it."""
-    flags = [*NARROW, "--user", user, "--mount", "type=tmpfs,destination=/tmp,tmpfs-mode=1777"]
-    for image, words in ((workflow, ["glioflow", "doctor"]), (small, ["doctor"])):
-        done = ran(image, *words, flags=flags)
-        assert (done.returncode, done.stderr) == (0, ""), done
-        assert "make " not in done.stdout
+def test_doctor_passes_for_any_user(workflow_image, predict_image, user):
+    """The root is read-only and only one folder writable, as in a strict cluster."""
+    flags = [*RESTRICTED, "--user", user, "--mount", "type=tmpfs,destination=/tmp,tmpfs-mode=1777"]
+    for image, words in ((workflow_image, ["glioflow", "doctor"]), (predict_image, ["doctor"])):
+        result = run_in_container(image, *words, flags=flags)
+        assert (result.returncode, result.stderr) == (0, ""), result
+        assert "make " not in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("harm", "lacks"),
+    ("damage", "missing_part"),
     [
         (f"rm -r {PACKAGES}/tensorflow", "tensorflow-cpu"),
         (f"rm -r {PACKAGES}/dvc-*.dist-info", "dvc"),
         ("rm /usr/bin/git", "the program git"),
     ],
 )
-def test_doctor_of_a_damaged_image_is_not(workflow, harm, lacks):
-    done = ran(workflow, "sh", "-ec", f"{harm}; glioflow doctor", flags=["--user", "0"])
-    assert done.returncode == 2
-    assert done.stderr == (
-        f"glioflow: this installation lacks {lacks}; this image is damaged: pull it again, or rebuild it\n"
+def test_doctor_reports_a_damaged_image(workflow_image, damage, missing_part):
+    result = run_in_container(workflow_image, "sh", "-ec", f"{damage}; glioflow doctor", flags=["--user", "0"])
+    assert result.returncode == 2
+    assert result.stderr == (
+        f"glioflow: this installation lacks {missing_part}; this image is damaged: pull it again, or rebuild it\n"
     )
-    assert "make " not in done.stdout
+    assert "make " not in result.stdout
 
 
 @pytest.mark.parametrize("user", ["1000", "1000660000:0", "4242:4242"])
-def test_anybody_may_write_to_the_workspace(workflow, small, user):
-    for image in (workflow, small):
-        done = ran(image, "-ec", "touch here; ls", flags=["--user", user, "--entrypoint", "sh"])
-        assert (done.returncode, done.stdout, done.stderr) == (0, "here\n", "")
+def test_any_user_can_write_to_the_workspace(workflow_image, predict_image, user):
+    for image in (workflow_image, predict_image):
+        result = run_in_container(image, "-ec", "touch here; ls", flags=["--user", user, "--entrypoint", "sh"])
+        assert (result.returncode, result.stdout, result.stderr) == (0, "here\n", "")
 
 
-def test_a_read_only_root_leaves_dvc_a_place(workflow, tmp_path):
-    """In a workspace alone, as a pod has it: HOME and TMPDIR are there, too."""
-    flags = [*NARROW, "--user", "1000", "--env", "HOME=/workspace", "--env", "TMPDIR=/workspace"]
+def test_dvc_works_with_a_read_only_root(workflow_image, tmp_path):
+    """Only the workspace is writable, and HOME and TMPDIR are in it, as in a pod."""
+    flags = [*RESTRICTED, "--user", "1000", "--env", "HOME=/workspace", "--env", "TMPDIR=/workspace"]
     tmp_path.chmod(0o777)
-    plain = "DVC_SITE_CACHE_DIR=/workspace/dvc dvc init -q"  # which has to be told where; `glioflow` has not
+    plain = "DVC_SITE_CACHE_DIR=/workspace/dvc dvc init -q"  # plain DVC needs this variable, `glioflow` does not
     line = f"git init -q project; cd project; {plain}; cp /opt/glioflow/*.yaml .; glioflow clean"
-    done = ran(workflow, "sh", "-ec", line, flags=[*flags, "--volume", f"{tmp_path}:/workspace"])
-    assert "Read-only file system" not in done.stderr, done
-    assert "Traceback" not in done.stderr
-    assert done.stdout.endswith("nothing to remove\n"), done
+    result = run_in_container(workflow_image, "sh", "-ec", line, flags=[*flags, "--volume", f"{tmp_path}:/workspace"])
+    assert "Read-only file system" not in result.stderr, result
+    assert "Traceback" not in result.stderr
+    assert result.stdout.endswith("nothing to remove\n"), result
 
 
-def serving_it(image, model):
-    """A server of a model, by the image's own CMD but for address and port."""
+def serve_model(image, model):
+    """Start a server of a model with the image's own CMD, except for address and port."""
     words = ["serve", "--model", "/model", "--host", "127.0.0.1"]
-    return serving(image, *words, flags=[*SERVER, "--volume", f"{model}:/model:ro"])
+    return serving(image, *words, flags=[*SERVER_FLAGS, "--volume", f"{model}:/model:ro"])
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def model(tmp_path):
 
 
 @pytest.fixture
-def slow(model):
-    """A model of which a file takes as long to read as somebody takes to write it."""
+def slow_file(model):
+    """A pipe in place of one of the model's files, so that the server loads it until the test has written the data."""
     file = model / "assets.extra" / "classifier.tflite"
     data = file.read_bytes()
     file.unlink()
@@ -103,70 +103,71 @@ def slow(model):
     return file, data
 
 
-def test_probes_of_a_server_that_loads(small, model, slow):
-    file, data = slow
-    with serving_it(small, model) as (_, _, address), file.open("wb") as pipe:
-        assert answered(f"{address}/v2/health/live") == (200, {"live": True})
-        assert answered(f"{address}/v2/health/ready") == (503, {"ready": False})
+def test_a_loading_server_is_live_but_not_ready(predict_image, model, slow_file):
+    file, data = slow_file
+    with serve_model(predict_image, model) as (_, _, address), file.open("wb") as pipe:
+        assert ask(f"{address}/v2/health/live") == (200, {"live": True})
+        assert ask(f"{address}/v2/health/ready") == (503, {"ready": False})
         pipe.write(data)
         pipe.close()
-        assert ready(address) == (200, {"ready": True})
+        assert poll_ready(address) == (200, {"ready": True})
 
 
-@pytest.mark.parametrize("after", ["at once", "while it loads", "while it serves"])
-def test_a_server_ends_when_it_is_told_to(small, model, slow, after):
-    file, data = slow
-    with serving_it(small, model) as (process, name, address):
-        if after == "at once":
+@pytest.mark.parametrize("moment", ["at once", "while it loads", "while it serves"])
+def test_a_server_stops_within_the_grace_period(predict_image, model, slow_file, moment):
+    file, data = slow_file
+    with serve_model(predict_image, model) as (process, name, address):
+        if moment == "at once":
             while name not in podman("ps", "--format", "{{.Names}}"):
                 pass
         else:
             with file.open("wb") as pipe:
-                assert answered(f"{address}/v2/health/live")[0] == 200
-                pipe.write(data if after == "while it serves" else b"")
-                if after == "while it loads":
-                    began = stopped(name)
+                assert ask(f"{address}/v2/health/live")[0] == 200
+                pipe.write(data if moment == "while it serves" else b"")
+                if moment == "while it loads":
+                    began = stop_container(name)
                     process.wait()
-        if after == "while it serves":
-            ready(address)
-        if after != "while it loads":
-            began = stopped(name)
+        if moment == "while it serves":
+            poll_ready(address)
+        if moment != "while it loads":
+            began = stop_container(name)
         status = process.wait()
-        built.said(f"server, told to end {after}: status {status} after {time.monotonic() - began:.2f} s")
-        assert status in (0, 128 + signal.SIGTERM)  # 137 would be the end of the grace period
+        built_images.print_now(f"server, told to end {moment}: status {status} after {time.monotonic() - began:.2f} s")
+        assert status in (0, 128 + signal.SIGTERM)  # 137 would mean SIGKILL after the grace period
 
 
-def nothing(folder):
+def empty_folder(folder):
     folder.mkdir()
 
 
-def unreadable(folder):
+def unreadable_folder(folder):
     shutil.copytree(ROOT / "reference", folder)
     folder.chmod(0o700)
 
 
-def a_file(folder):
+def file_instead_of_folder(folder):
     folder.write_text("no model\n")
 
 
-def unreadable_inside(folder):
+def unreadable_subfolder(folder):
     shutil.copytree(ROOT / "reference", folder)
     (folder / "assets.extra").chmod(0o700)
 
 
-def a_network_nobody_may_read(folder):
+def unreadable_network(folder):
     shutil.copytree(ROOT / "reference", folder)
     (folder / "assets.extra" / "segmenter.tflite").chmod(0o600)
 
 
-WRONG = [nothing, unreadable, a_file, unreadable_inside, a_network_nobody_may_read]
+WRONG_MOUNTS = [empty_folder, unreadable_folder, file_instead_of_folder, unreadable_subfolder, unreadable_network]
 
 
-@pytest.mark.parametrize("mount", WRONG, ids=lambda mount: mount.__name__)
-def test_a_wrong_mount_is_told_in_one_line(small, tmp_path, mount):
-    mount(tmp_path / "model")
-    done = ran(small, flags=["--volume", f"{tmp_path / 'model'}:/model:ro"])  # as the image does by itself
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+@pytest.mark.parametrize("make_mount", WRONG_MOUNTS, ids=lambda make_mount: make_mount.__name__)
+def test_a_wrong_mount_is_reported_in_one_line(predict_image, tmp_path, make_mount):
+    make_mount(tmp_path / "model")
+    # With the image's own CMD.
+    result = run_in_container(predict_image, flags=["--volume", f"{tmp_path / 'model'}:/model:ro"])
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
     assert line.startswith("glioflow: /model")
-    built.said(line)
+    built_images.print_now(line)

@@ -1,4 +1,4 @@
-"""The evaluator of Argo's conditions that the nights in containers rely on."""
+"""The evaluator of Argo's conditions that test_nights uses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAST = {"status": "Failed", "exitCode": "143", "message": "Error (exit code 143)
         ("'a' in ('a', 'b') ? 'yes' : 'no'", "yes"),
     ],
 )
-def test_what_it_knows_it_evaluates(text, value):
+def test_supported_expressions_are_evaluated(text, value):
     assert (
         evaluate(text, lastRetry=LAST, **{"train-segmenter": True, "split": {"Skipped": True, "Succeeded": False}})
         == value
@@ -34,6 +34,6 @@ def test_what_it_knows_it_evaluates(text, value):
 
 
 @pytest.mark.parametrize("text", ["true ==", "1 + 1", "{{tasks.prepare.status}} == x", "toJson(1)", "a ?? b", "(true"])
-def test_what_it_does_not_know_is_an_error_and_no_guess(text):
+def test_unsupported_expressions_raise_an_error(text):
     with pytest.raises((AssertionError, KeyError)):
         evaluate(text, a=1, b=2)

@@ -1,3 +1,5 @@
+"""Stage ingest: the scans and the manifest that it writes, and which patients it refuses or quarantines."""
+
 from __future__ import annotations
 
 import nibabel as nib
@@ -5,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ingest_into
-from written_scans import NAME, made_up_scan, write_kaggle
+from scan_writers import NAME, make_scan, write_kaggle
 
 from components.common.errors import UserError
 from components.common.tables import read_manifest
-from components.ingest.stage import spread
+from components.ingest.stage import evenly_spaced
 from components.scans.scan_files import image_path, mask_path, read_scan
 from components.scans.slice_features import describe
 from components.sources import open_source
@@ -17,11 +19,11 @@ from components.sources import open_source
 
 def write_patients(folder, names):
     for name in names:
-        write_kaggle(folder, made_up_scan(name))
+        write_kaggle(folder, make_scan(name))
 
 
 @pytest.fixture
-def three(tmp_path):
+def three_patients(tmp_path):
     """A source of three patients, and their names."""
     names = [f"{NAME[:-1]}{number}" for number in range(3)]
     write_patients(tmp_path / "source", names)
@@ -32,7 +34,7 @@ def problems_in(folder):
     return pd.read_csv(folder / "problems.csv")
 
 
-def test_a_scan_survives_the_way_through_nifti(data, demo_source):
+def test_a_scan_survives_a_round_trip_through_nifti(data, demo_source):
     with open_source(demo_source) as source:
         pairs = [(source.read(name).scan, read_scan(data / "scans", name)) for name in source.patients[:3]]
     for before, after in pairs:
@@ -41,7 +43,7 @@ def test_a_scan_survives_the_way_through_nifti(data, demo_source):
         assert before.spacing == after.spacing
 
 
-def test_any_viewer_can_open_it(data, demo_source):
+def test_ingested_scans_are_plain_nifti_files(data, demo_source):
     with open_source(demo_source) as source:
         name = source.patients[0]
     picture, mask = nib.load(image_path(data / "scans", name)), nib.load(mask_path(data / "scans", name))
@@ -50,7 +52,7 @@ def test_any_viewer_can_open_it(data, demo_source):
     assert np.linalg.det(picture.affine) > 0
 
 
-def test_the_manifest_has_a_row_a_slice(data, demo_source):
+def test_the_manifest_has_one_row_per_slice(data, demo_source):
     manifest = read_manifest(data / "manifest.csv")
     with open_source(demo_source) as source:
         scans = {name: source.read(name).scan for name in source.patients}
@@ -72,11 +74,11 @@ def test_the_same_source_gives_the_same_bytes(tmp_path, demo_source, data, worke
         assert path.read_bytes() == (data / path.relative_to(tmp_path)).read_bytes()
 
 
-def test_a_refused_source_leaves_its_problems_and_nothing_else(tmp_path, three):
-    source, names = three
+def test_a_refused_source_leaves_only_its_problems(tmp_path, three_patients):
+    source, names = three_patients
     (source / names[2] / f"{names[2]}_2_mask.tif").unlink()
     (source / names[1] / f"{names[1]}_3.tif").write_bytes(b"II*")
-    with pytest.raises(UserError, match=r"not a readable picture .* \(and 1 more, all in .*problems.csv\)"):
+    with pytest.raises(UserError, match=r"not a readable image .* \(and 1 more, all in .*problems.csv\)"):
         ingest_into(tmp_path / "out", source)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.csv"]
     found = problems_in(tmp_path / "out")
@@ -86,8 +88,8 @@ def test_a_refused_source_leaves_its_problems_and_nothing_else(tmp_path, three):
     ]
 
 
-def test_a_refused_source_leaves_what_was_there(tmp_path, three):
-    source, names = three
+def test_a_refused_source_leaves_earlier_output_untouched(tmp_path, three_patients):
+    source, names = three_patients
     ingest_into(tmp_path / "out", source)
     before = {path: path.read_bytes() for path in (tmp_path / "out" / "scans").iterdir()}
     (source / names[2] / f"{names[2]}_2_mask.tif").unlink()
@@ -97,8 +99,8 @@ def test_a_refused_source_leaves_what_was_there(tmp_path, three):
     assert read_manifest(tmp_path / "out" / "manifest.csv")["patient"].nunique() == 3
 
 
-def test_quarantine_leaves_the_patient_out(tmp_path, three):
-    source, names = three
+def test_quarantine_leaves_the_patient_out(tmp_path, three_patients):
+    source, names = three_patients
     write_patients(source, ["extra"])
     (source / names[1] / f"{names[1]}_2_mask.tif").unlink()
     manifest = ingest_into(tmp_path / "out", source, policy={"missing_mask": "quarantine"})
@@ -107,8 +109,8 @@ def test_quarantine_leaves_the_patient_out(tmp_path, three):
     assert problems_in(tmp_path / "out")["action"].tolist() == ["quarantine"]
 
 
-def test_warn_keeps_the_patient_where_a_scan_can_be_made_of_it(tmp_path, three):
-    source, names = three
+def test_warn_keeps_a_patient_that_still_gives_a_scan(tmp_path, three_patients):
+    source, names = three_patients
     (source / names[0] / f"{names[0]}_2.tif").unlink()
     (source / names[0] / f"{names[0]}_2_mask.tif").unlink()
     manifest = ingest_into(tmp_path / "out", source)
@@ -118,9 +120,9 @@ def test_warn_keeps_the_patient_where_a_scan_can_be_made_of_it(tmp_path, three):
     assert "slice 2 of 1-6 is missing" in found["what"]
 
 
-def test_the_same_pictures_under_two_names_are_refused(tmp_path, three):
-    source, names = three
-    copy = made_up_scan(names[0])
+def test_the_same_pictures_under_two_names_are_refused(tmp_path, three_patients):
+    source, names = three_patients
+    copy = make_scan(names[0])
     write_kaggle(source, type(copy)("someone_else", "x", copy.image, copy.mask))
     with pytest.raises(UserError, match="would leak between train and test"):
         ingest_into(tmp_path / "out", source)
@@ -128,9 +130,9 @@ def test_the_same_pictures_under_two_names_are_refused(tmp_path, three):
     assert sorted(manifest["patient"].unique()) == names
 
 
-def test_a_copy_of_a_patient_that_is_left_out_is_no_copy(tmp_path, three):
-    source, names = three
-    copy = made_up_scan(names[0])
+def test_a_copy_of_a_quarantined_patient_is_kept(tmp_path, three_patients):
+    source, names = three_patients
+    copy = make_scan(names[0])
     write_kaggle(source, type(copy)("someone_else", "x", copy.image, copy.mask))
     (source / names[0] / f"{names[0]}_2_mask.tif").write_bytes(b"")
     write_patients(source, ["extra"])
@@ -153,7 +155,7 @@ def test_two_patients_are_too_few(tmp_path):
 @pytest.mark.parametrize(("count", "expected"), [(None, 10), (10, 10), (99, 10), (4, 4), (1, 1)])
 def test_a_subset_is_spread_over_the_names(count, expected):
     names = [f"p{i}" for i in range(10)]
-    picked = spread(names, count)
+    picked = evenly_spaced(names, count)
     assert len(set(picked)) == len(picked) == expected
     assert picked == sorted(picked)
     if count == 4:
@@ -161,7 +163,7 @@ def test_a_subset_is_spread_over_the_names(count, expected):
 
 
 def test_a_blank_slice_has_no_hash():
-    scan = made_up_scan(slices=2)
+    scan = make_scan(slices=2)
     scan.image[0] = 7
     rows = list(describe(scan, synthetic=False))
     assert (rows[0]["pixel_hash"], len(rows[1]["pixel_hash"])) == ("", 32)

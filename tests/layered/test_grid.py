@@ -1,4 +1,4 @@
-"""Slices on a network's grid, in NumPy as in the graph that networks are trained behind."""
+"""Slices resized to a network's grid: NumPy gives the same values as the training graph."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from hypothesis import strategies as st
 from components.layered.grid import from_grid, to_grid
 from models.networks import preprocessing
 
-sides = st.integers(8, 80)
+lengths = st.integers(8, 80)
 
 
 def noise(*shape):
     return np.random.default_rng(shape).integers(0, 256, shape, dtype=np.uint8)
 
 
-def same_as_trainings(images, size):
-    (alone,), (straight, mirrored) = (to_grid(images, size, looks) for looks in (1, 2))
+def assert_equal_to_training(images, size):
+    (alone,), (original, mirrored) = (to_grid(images, size, views) for views in (1, 2))
     assert np.array_equal(alone, preprocessing.to_grid(images, size))
-    assert np.array_equal(straight, alone)
+    assert np.array_equal(original, alone)
     assert np.array_equal(mirrored, preprocessing.to_grid(images[:, :, ::-1], size))
 
 
 @settings(max_examples=40)
-@given(sides, sides, sides)
-def test_the_grid_is_that_of_trainings_to_the_last_bit(height, width, size):
+@given(lengths, lengths, lengths)
+def test_the_grid_equals_that_of_training_exactly(height, width, size):
     images = noise(2, height, width, 3)
-    same_as_trainings(images, size)
+    assert_equal_to_training(images, size)
 
 
 @pytest.mark.parametrize(("height", "width", "size"), [(256, 256, 128), (240, 240, 128), (512, 384, 256)])
-def test_so_it_is_at_the_sizes_that_scans_have_where_many_values_are_exact_halves(height, width, size):
+def test_the_grid_equals_that_of_training_at_real_sizes_with_many_ties(height, width, size):
     images = noise(2, height, width, 3)
     exact = np.asarray(tf.image.resize(images, (size, size), antialias=True), np.float64)
     assert np.mean(np.abs(exact - np.floor(exact) - 0.5) < 1e-4) > 1e-4
-    same_as_trainings(images, size)
+    assert_equal_to_training(images, size)
 
 
 @settings(max_examples=40)
-@given(sides, sides, sides)
-def test_maps_come_back_as_tensorflow_brings_them(size, height, width):
+@given(lengths, lengths, lengths)
+def test_maps_are_resized_back_as_in_tensorflow(size, height, width):
     maps = np.random.default_rng(size).random((2, size, size), dtype=np.float32)
     expected = tf.image.resize(maps[..., None], (height, width), method="bilinear")
     np.testing.assert_allclose(from_grid(maps, height, width), np.asarray(expected)[..., 0], atol=1e-6)

@@ -1,4 +1,4 @@
-"""A layered model run by LiteRT says what it says run by TensorFlow."""
+"""A layered model gives the same results with LiteRT as with TensorFlow."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ CHOICES = {
 SIZES = {"classifier": 16, "segmenter": 32}
 
 
-def lopsided(neighbors):
-    """A classifier of slices alone on one grid, and a segmenter that sees neighbours on another: left is not right."""
+def asymmetric_networks(neighbors):
+    """A classifier of single slices and a segmenter with neighbours, on different grids; neither is symmetric."""
     keras.utils.set_random_seed(7)
     slices = keras.Input((SIZES["classifier"], SIZES["classifier"], 3))
     x = keras.layers.Conv2D(4, 3, activation="relu")(slices / 64.0 - 2.0)
@@ -37,12 +37,12 @@ def lopsided(neighbors):
 @pytest.fixture(scope="module", params=[(0, False), (1, True)], ids=["plain", "mirrored-with-neighbours"])
 def folder(request, tmp_path_factory):
     neighbors, mirror = request.param
-    model = Layered(*lopsided(neighbors), mirror=mirror)
+    model = Layered(*asymmetric_networks(neighbors), mirror=mirror)
     files = {name: litert(network, batch=2 if mirror else 1) for name, network in vars(model.networks).items()}
     record = {"neighbors": neighbors, "mirror": mirror, **CHOICES, ENTRY: described(files)}
-    place = tmp_path_factory.mktemp("both") / "layered"
-    write(model, record, place, files)
-    return place
+    destination = tmp_path_factory.mktemp("both") / "layered"
+    write(model, record, destination, files)
+    return destination
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +55,17 @@ def noisy_scan(slices, height=40, width=48):
     return Scan("p", "DU", image, None)
 
 
-def test_litert_runs_a_model_unless_another_engine_is_asked_for(engines):
+def test_litert_runs_a_model_unless_another_engine_is_requested(engines):
     assert [one.engine.name for one in engines] == ["litert", "tensorflow"]
 
 
 @pytest.mark.parametrize("slices", [1, 2, 9])
-def test_both_say_the_same_slice_by_slice_and_about_whole_scans(engines, slices):
+def test_both_engines_agree_on_single_slices_and_whole_scans(engines, slices):
     scan = noisy_scan(slices)
-    seen = [predictor(scan) for predictor in engines]
-    for one, other in zip(*seen, strict=True):
+    results = [predictor(scan) for predictor in engines]
+    for one, other in zip(*results, strict=True):
         for name, value in vars(one).items():
-            if value is None:  # what a model that looks at mirror images itself has no second view of
+            if value is None:  # a model that mirrors internally has no second view
                 assert getattr(other, name) is None, name
             else:
                 np.testing.assert_allclose(value, getattr(other, name), atol=1e-5, err_msg=name)
@@ -76,31 +76,36 @@ def test_both_say_the_same_slice_by_slice_and_about_whole_scans(engines, slices)
         np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
         np.testing.assert_array_equal(served[name], found[name], err_msg=name)
         assert served[name].dtype == value.dtype
-    assert 0 < expected["mask"].mean() < 1  # else nothing would have been shown
+    assert 0 < expected["mask"].mean() < 1  # an empty or full mask would prove nothing
 
 
-def test_the_gate_keeps_slices_from_stage_2(folder, engines):
+def test_both_engines_predict_masks_only_for_slices_that_pass_stage_1(engines, monkeypatch):
     scan = noisy_scan(9)
-    probability = engines[1].engine.detect(scan)["tumor_probability"]
-    threshold = float(np.median(probability))
-    for predictor in engines:
-        changed = predictor.record["tumor_threshold"]
-        predictor.record["tumor_threshold"] = threshold
-        if predictor.engine.name == "litert":
-            found = predictor.engine.detect(scan)
-            assert np.array_equal(found["has_tumor"], probability >= threshold)
-            assert not found["mask"][~found["has_tumor"]].any()
-            assert found["mask"][found["has_tumor"]].any(axis=(1, 2)).all()
-        predictor.record["tumor_threshold"] = changed
+    litert_engine, tensorflow_engine = (predictor.engine for predictor in engines)
+    probability = tensorflow_engine.detect(scan)["tumor_probability"]
+    threshold = float(np.sort(probability)[4:6].mean())  # between two slices, so that rounding can't matter
+    monkeypatch.setitem(litert_engine.record, "tumor_threshold", threshold)
+    saved_threshold = tensorflow_engine.model.tumor_threshold
+    original_threshold = saved_threshold.numpy()
+    saved_threshold.assign(threshold)
+    try:
+        results = [engine.detect(scan) for engine in (litert_engine, tensorflow_engine)]
+    finally:
+        saved_threshold.assign(original_threshold)
+    for found in results:
+        assert found["has_tumor"].sum() == 4
+        assert np.array_equal(found["has_tumor"], probability >= threshold)
+        assert not found["mask"][~found["has_tumor"]].any()
+        assert found["mask"][found["has_tumor"]].any(axis=(1, 2)).all()
 
 
-def test_both_smooth_stage_1_along_a_scan_but_not_what_is_served(engines):
+def test_both_engines_smooth_along_scans_but_not_served_slices(engines):
     scan = noisy_scan(9)
     alone = engines[1].engine.detect(scan)
-    along = {"sigma": 1.0, "temperature": 1.2, "threshold": float(np.median(alone["tumor_probability"]))}
+    smoothing = {"sigma": 1.0, "temperature": 1.2, "threshold": float(np.median(alone["tumor_probability"]))}
     batch = next(scan.batches(9, engines[0].record["neighbors"]))
     for predictor in engines:
-        predictor.record["tumor_smoothing"] = along
+        predictor.record["tumor_smoothing"] = smoothing
     try:
         found, expected = (predictor.engine.detect(scan) for predictor in engines)
         decided = engines[0](scan)[1]
@@ -118,8 +123,8 @@ def test_both_smooth_stage_1_along_a_scan_but_not_what_is_served(engines):
     np.testing.assert_allclose(served["tumor_probability"], alone["tumor_probability"], atol=1e-5)
 
 
-def test_converting_twice_gives_the_same_bytes_and_half_precision_half_of_them():
-    _, segmenter = lopsided(0)
+def test_conversion_is_reproducible_and_half_precision_halves_the_size():
+    _, segmenter = asymmetric_networks(0)
     assert litert(segmenter) == litert(segmenter)
     slices = keras.Input((8, 8, 3))
     wide = keras.Model(slices, keras.layers.Conv2D(256, 7, padding="same", activation="sigmoid")(slices))

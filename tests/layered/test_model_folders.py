@@ -1,4 +1,4 @@
-"""Folders that hold a layered model, or should."""
+"""Folders that hold a layered model, intact or damaged."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def layered(tmp_path_factory):
     return folder
 
 
-def picture():
+def bright_scan():
     image = np.zeros((2, 64, 64, 3), np.uint8)
     image[0, 20:40, 30:50, 1] = 200
     return Scan("p", "DU", image, np.zeros((2, 64, 64), bool))
 
 
-def test_a_model_predicts_from_assembles_folder_and_from_the_registrys(layered):
+def test_a_model_is_read_from_the_folder_of_assemble_or_the_registry(layered):
     for folder in (layered, layered / SERVING):
-        seen, found = Predictor(folder)(picture())
+        views, found = Predictor(folder)(bright_scan())
         assert found.has_tumor.tolist() == [True, False]
-        assert dice(found.mask, picture().image[..., 1] > 0) == 1
-        assert seen.mirrored == pytest.approx(seen.mask_probability, abs=1e-6)
+        assert dice(found.mask, bright_scan().image[..., 1] > 0) == 1
+        assert views.mirrored == pytest.approx(views.mask_probability, abs=1e-6)
 
 
-def test_a_model_of_a_version_without_the_signature_maps_says_the_same(layered, tmp_path):
+def test_an_old_model_without_the_maps_signature_predicts_the_same(layered, tmp_path):
     shutil.copytree(layered / SERVING, tmp_path / "old")
     model = tf.saved_model.load(str(layered / SERVING))
     signatures = {name: model.signatures[name] for name in ("serving_default", "stages")}
@@ -48,12 +48,12 @@ def test_a_model_of_a_version_without_the_signature_maps_says_the_same(layered, 
     old, new = (Predictor(folder, "tensorflow") for folder in (tmp_path / "old", layered))
     assert "maps" in new.engine.model.signatures
     assert "maps" not in old.engine.model.signatures
-    for one, other in zip(old(picture()), new(picture()), strict=True):
+    for one, other in zip(old(bright_scan()), new(bright_scan()), strict=True):
         for name, value in vars(one).items():
             assert np.array_equal(value, getattr(other, name)), name
 
 
-def half(path):
+def cut_in_half(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
@@ -70,18 +70,18 @@ VARIABLES = "variables/variables.data-00000-of-00001"
 FILES = ("saved_model.pb", VARIABLES, "variables/variables.index")
 
 
-@pytest.mark.parametrize("harm", [half, noise, empty, os.unlink])
+@pytest.mark.parametrize("damage", [cut_in_half, noise, empty, os.unlink])
 @pytest.mark.parametrize("file", FILES)
-def test_a_damaged_model_is_named_in_one_line(layered, tmp_path, file, harm):
+def test_a_damaged_model_is_reported_in_one_line(layered, tmp_path, file, damage):
     shutil.copytree(layered / SERVING, tmp_path / "model")
-    harm(tmp_path / "model" / file)
+    damage(tmp_path / "model" / file)
     with pytest.raises(UserError, match=r"model: damaged model; copy it again, or run `dvc checkout`") as error:
         Predictor(tmp_path / "model", "tensorflow")
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         (None, r"no layered model there; give a folder that assemble wrote"),
         *((text, r"layered\.json is damaged; copy it again") for text in ("{", "3", "null", "[]", "[" * 100_000)),
@@ -92,11 +92,11 @@ def test_a_damaged_model_is_named_in_one_line(layered, tmp_path, file, harm):
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_a_folder_without_all_choices_is_refused(tmp_path, text, says):
+def test_a_folder_without_a_complete_record_is_refused(tmp_path, text, message):
     if text is not None:
         (tmp_path / LAYERED).parent.mkdir()
         (tmp_path / LAYERED).write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=says) as error:
+    with pytest.raises(UserError, match=message) as error:
         read_record(tmp_path)
     assert str(error.value).startswith(f"{tmp_path}: ")
 
@@ -120,7 +120,7 @@ def test_a_folder_without_all_choices_is_refused(tmp_path, text, says):
         ("refer_at_doubt", float("inf")),
     ],
 )
-def test_a_choice_that_nothing_can_be_decided_with_is_refused(tmp_path, layered, name, value):
+def test_an_invalid_choice_is_refused(tmp_path, layered, name, value):
     record = json.loads((layered / SERVING / LAYERED).read_text(encoding="utf-8"))
     (tmp_path / LAYERED).parent.mkdir()
     (tmp_path / LAYERED).write_text(json.dumps(record | {name: value}), encoding="utf-8")
@@ -128,6 +128,6 @@ def test_a_choice_that_nothing_can_be_decided_with_is_refused(tmp_path, layered,
         read_record(tmp_path)
 
 
-def test_the_choices_are_read_as_they_were_written(layered):
+def test_choices_are_read_back_unchanged(layered):
     expected = json.loads((layered / SERVING / LAYERED).read_text(encoding="utf-8"))
     assert read_record(layered) == read_record(layered / SERVING) == expected

@@ -1,3 +1,5 @@
+"""Decision, doubt and views of a scan, compared with examples worked out by hand."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,7 +16,7 @@ RECORD = {
     "neighbors": 0,
     "tumor_threshold": 0.5,
     "mask_threshold": 0.4,
-    "processing": {"largest": False, "min_ml": 0.002},  # two voxels of a cubic millimetre
+    "processing": {"largest": False, "min_ml": 0.002},  # two voxels of one cubic millimetre
 }
 
 SPACING = (1.0, 1.0, 1.0)
@@ -22,52 +24,52 @@ SPACING = (1.0, 1.0, 1.0)
 probabilities = st.floats(0, 1, width=32)
 
 
-def made_up(slices=3, size=6):
-    """A block in the first two slices and a speck in the last, to which stage 1 says 0.9, 0.5 and 0.2."""
-    drawn = np.zeros((slices, size, size), np.float32)
-    drawn[:2, 1:3, 1:3] = 0.8
-    drawn[2, 5, 5] = 0.4
-    return Views(np.array([0.9, 0.5, 0.2], np.float32), drawn, drawn)
+def example_views(slices=3, size=6):
+    """A block in the first two slices and a speck in the last; the probabilities of stage 1 are 0.9, 0.5 and 0.2."""
+    maps = np.zeros((slices, size, size), np.float32)
+    maps[:2, 1:3, 1:3] = 0.8
+    maps[2, 5, 5] = 0.4
+    return Views(np.array([0.9, 0.5, 0.2], np.float32), maps, maps)
 
 
-def test_a_decision_by_hand():
-    seen = made_up()
-    found = decide(seen, SPACING, RECORD)
+def test_the_decision_of_a_worked_example():
+    outputs = example_views()
+    found = decide(outputs, SPACING, RECORD)
     assert found.has_tumor.tolist() == [True, True, False]  # exactly at the threshold is enough
     assert found.mask.sum(axis=(1, 2)).tolist() == [4, 4, 0]
     assert found.ungated.sum(axis=(1, 2)).tolist() == [4, 4, 0]  # the speck is too small
-    all_pass = decide(seen, SPACING, RECORD | {"tumor_threshold": 0.1})
+    all_pass = decide(outputs, SPACING, RECORD | {"tumor_threshold": 0.1})
     assert all_pass.unprocessed.sum(axis=(1, 2)).tolist() == [4, 4, 1]
     assert all_pass.mask.sum(axis=(1, 2)).tolist() == [4, 4, 0]
-    none_pass = decide(seen, SPACING, RECORD | {"tumor_threshold": 0.95})
+    none_pass = decide(outputs, SPACING, RECORD | {"tumor_threshold": 0.95})
     assert not none_pass.mask.any()
     assert none_pass.ungated.sum() == 8
 
 
-def test_doubt_by_hand():
-    found = decide(made_up(), SPACING, RECORD)
-    # Of eight voxels of 0.8 and the speck's 0.4, the mask holds the eight: 2 * 6.4 / (6.8 + 8).
+def test_the_doubt_of_a_worked_example():
+    found = decide(example_views(), SPACING, RECORD)
+    # The mask holds the eight voxels of 0.8 but not the speck of 0.4: 2 * 6.4 / (6.8 + 8).
     assert found.doubt == pytest.approx(1 - 12.8 / 14.8)
     of_mask = 1 - 2 * 3.2 / (3.2 + 4)
     entropy = [-(p * np.log2(p) + (1 - p) * np.log2(1 - p)) for p in (0.9, 0.5, 0.2)]
     assert found.slice_doubt == pytest.approx([max(entropy[0], of_mask), 1, entropy[2]])
 
 
-def test_a_mirror_image_that_says_otherwise_is_doubt():
-    seen = made_up()
-    torn = Views(seen.tumor_probability, seen.mask_probability, np.zeros_like(seen.mirrored))
-    sure, unsure = decide(seen, SPACING, RECORD), decide(torn, SPACING, RECORD)
+def test_a_differing_mirror_image_raises_doubt():
+    outputs = example_views()
+    disagreeing = Views(outputs.tumor_probability, outputs.mask_probability, np.zeros_like(outputs.mirrored))
+    sure, unsure = decide(outputs, SPACING, RECORD), decide(disagreeing, SPACING, RECORD)
     assert unsure.doubt > sure.doubt + 0.2
     assert (unsure.slice_doubt >= sure.slice_doubt).all()
-    assert np.array_equal(sure.mask, unsure.mask)  # doubt changes no mask
+    assert np.array_equal(sure.mask, unsure.mask)  # doubt doesn't change the mask
 
 
-def test_where_stage_2_looks_at_the_mirror_image_itself_its_map_is_what_doubt_is_measured_by():
-    seen = made_up()
-    both = Views(seen.tumor_probability, seen.mask_probability)
-    found, twice = decide(both, SPACING, RECORD), decide(seen, SPACING, RECORD)
-    assert found.doubt == twice.doubt > 0
-    assert np.array_equal(found.slice_doubt, twice.slice_doubt)
+def test_doubt_uses_the_map_of_a_stage_2_that_mirrors_internally():
+    outputs = example_views()
+    internally_mirrored = Views(outputs.tumor_probability, outputs.mask_probability)
+    found, two_views = decide(internally_mirrored, SPACING, RECORD), decide(outputs, SPACING, RECORD)
+    assert found.doubt == two_views.doubt > 0
+    assert np.array_equal(found.slice_doubt, two_views.slice_doubt)
 
 
 @settings(deadline=None)
@@ -77,12 +79,12 @@ def test_where_stage_2_looks_at_the_mirror_image_itself_its_map_is_what_doubt_is
     st.floats(0.05, 0.95),
     st.booleans(),
 )
-def test_processing_only_takes_away_and_stage_1_too(tumor, drawn, mirrored, threshold, largest):
+def test_processing_and_stage_1_only_remove_pixels(tumor, maps, mirrored, threshold, largest):
     record = RECORD | {"tumor_threshold": threshold, "processing": {"largest": largest, "min_ml": 0.002}}
-    seen = Views(tumor, drawn, mirrored)
-    found = decide(seen, SPACING, record)
-    assert np.array_equal(found.unprocessed, unprocessed(seen, record))
-    assert found.doubt == doubt(seen, SPACING, record)
+    outputs = Views(tumor, maps, mirrored)
+    found = decide(outputs, SPACING, record)
+    assert np.array_equal(found.unprocessed, unprocessed(outputs, record))
+    assert found.doubt == doubt(outputs, SPACING, record)
     assert not (found.mask & ~found.unprocessed).any()
     assert not found.mask[~found.has_tumor].any()
     assert 0 <= found.doubt <= 1
@@ -90,31 +92,31 @@ def test_processing_only_takes_away_and_stage_1_too(tumor, drawn, mirrored, thre
 
 
 def column_stages(batch):
-    """Stages whose map is the middle slice's FLAIR where they look, brighter by where it lies: mirroring shows."""
+    """Stages whose map is the middle slice's FLAIR times a ramp from left to right, so that mirroring changes it."""
     middle = batch[..., batch.shape[-1] // 2].astype(np.float32) / 255
-    place = np.linspace(0.5, 1, batch.shape[2], dtype=np.float32)
-    return {"tumor_probability": middle.mean(axis=(1, 2)), "mask_probability": middle * place}
+    ramp = np.linspace(0.5, 1, batch.shape[2], dtype=np.float32)
+    return {"tumor_probability": middle.mean(axis=(1, 2)), "mask_probability": middle * ramp}
 
 
 @pytest.mark.parametrize("neighbors", [0, 1])
-def test_views_are_of_every_slice_and_the_mirror_image_is_turned_back(neighbors):
+def test_views_cover_every_slice_and_mirrored_maps_are_flipped_back(neighbors):
     image = np.random.default_rng(1).integers(0, 256, (37, 6, 8, 3), dtype=np.uint8)
-    seen = views(column_stages, column_stages, Scan("p", "DU", image, None), neighbors)
-    flair, place = image[..., 1] / 255, np.linspace(0.5, 1, 8)
-    assert seen.tumor_probability == pytest.approx(flair.mean(axis=(1, 2)))
-    assert seen.mask_probability == pytest.approx(flair * place)
-    assert seen.mirrored == pytest.approx(flair * place[::-1])
+    outputs = views(column_stages, column_stages, Scan("p", "DU", image, None), neighbors)
+    flair, ramp = image[..., 1] / 255, np.linspace(0.5, 1, 8)
+    assert outputs.tumor_probability == pytest.approx(flair.mean(axis=(1, 2)))
+    assert outputs.mask_probability == pytest.approx(flair * ramp)
+    assert outputs.mirrored == pytest.approx(flair * ramp[::-1])
 
 
-def test_stages_that_look_at_the_mirror_image_themselves_are_asked_once():
+def test_stages_that_mirror_internally_are_called_once_per_slice():
     image = np.random.default_rng(1).integers(0, 256, (37, 6, 8, 3), dtype=np.uint8)
-    asked = []
+    batch_sizes = []
 
     def stages(batch):
-        asked.append(len(batch))
+        batch_sizes.append(len(batch))
         return column_stages(batch)
 
-    seen = views(stages, None, Scan("p", "DU", image, None), 0)
-    assert sum(asked) == 37
-    assert seen.mirrored is None
-    assert np.array_equal(seen.mean, seen.mask_probability)
+    outputs = views(stages, None, Scan("p", "DU", image, None), 0)
+    assert sum(batch_sizes) == 37
+    assert outputs.mirrored is None
+    assert np.array_equal(outputs.mean, outputs.mask_probability)

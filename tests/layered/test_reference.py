@@ -1,4 +1,4 @@
-"""The model that comes with the project, and how a layered model for TensorFlow is built from its weights."""
+"""The project's reference model, and the layered model for TensorFlow that is built from its weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHAPES = {
     "classifier": {"name": Small.__name__, "weights": "none", "size": 32, "strategy": "finetune", "pooling": "avg"},
     "segmenter": {"filters": [2, 2], "size": 32, "normalization": "unit"},
 }
-CHOSEN = {
+CHOICES = {
     "neighbors": 0,
     "mirror": True,
     "slices": {},
@@ -42,7 +42,7 @@ CHOSEN = {
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A folder of weights like the project's own, of tiny networks."""
+    """A folder with weights of tiny networks, laid out like the project's own."""
     folder = tmp_path_factory.mktemp("weights")
     for name, arguments in SHAPES.items():
         save_network(folder / "whole" / name, build(name, arguments), arguments)
@@ -53,38 +53,38 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shipped(weights, tmp_path_factory):
-    """A reference model like the project's own, made of those weights."""
+    """A reference model like the project's own, made from those weights."""
     folder = tmp_path_factory.mktemp("shipped") / "reference"
     files = {name: litert(load_network(weights / name), batch=2, half=True) for name in LITERT}
-    write_assets(folder, CHOSEN | {ENTRY: described(files)}, files)
+    write_assets(folder, CHOICES | {ENTRY: described(files)}, files)
     return folder
 
 
 @pytest.fixture(scope="module")
-def place(shipped, weights, tmp_path_factory):
-    """The layered model for TensorFlow, as it is written."""
+def saved_model(shipped, weights, tmp_path_factory):
+    """The layered model that was written for TensorFlow."""
     return reference.reference_saved_model(shipped, weights, tmp_path_factory.mktemp("written") / "models")
 
 
 @pytest.mark.nightly
-def test_it_becomes_a_layered_model_with_its_choices_once(shipped, weights, place):
-    predictor = Predictor(place)
+def test_the_layered_model_for_tensorflow_is_equal_and_written_only_once(shipped, weights, saved_model):
+    predictor = Predictor(saved_model)
     assert predictor.engine.name == "tensorflow"
-    assert predictor.record == CHOSEN
+    assert predictor.record == CHOICES
     slices = np.random.default_rng(1).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
     by_hand = Layered(*(load_network(weights / name) for name in LITERT), mirror=True)
     for name in ("tumor_temperature", "mask_temperature"):
-        getattr(by_hand, name).assign(CHOSEN[name])
+        getattr(by_hand, name).assign(CHOICES[name])
     light = Predictor(reference.reference_model(shipped)).stages(slices)
     for output, value in by_hand.stages(slices).items():
         assert np.allclose(predictor.stages(slices)[output], value, atol=1e-6)
-        assert np.allclose(light[output], value, atol=0.01)  # weights are rounded after others were multiplied in
-    before = place.stat().st_mtime_ns
-    assert reference.reference_saved_model(shipped, weights, place.parent) == place
-    assert place.stat().st_mtime_ns == before
+        assert np.allclose(light[output], value, atol=0.01)  # its weights were merged before they were rounded
+    before = saved_model.stat().st_mtime_ns
+    assert reference.reference_saved_model(shipped, weights, saved_model.parent) == saved_model
+    assert saved_model.stat().st_mtime_ns == before
 
 
-def test_where_it_or_its_weights_are_missing_it_says_what_to_do(shipped, tmp_path):
+def test_a_missing_model_or_missing_weights_are_reported_with_a_remedy(shipped, tmp_path):
     with pytest.raises(UserError, match="no reference model there; check the project out again"):
         reference.reference_model(tmp_path / "nowhere")
     with pytest.raises(UserError, match="which only a checkout of the project has; leave --engine out"):
@@ -93,24 +93,22 @@ def test_where_it_or_its_weights_are_missing_it_says_what_to_do(shipped, tmp_pat
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("file", ["segmenter/network.weights.h5", "classifier/network.json"])
-def test_other_weights_are_not_taken_for_those_of_before_and_damaged_ones_are_told(
-    shipped, weights, place, tmp_path, file
-):
+def test_damaged_weights_are_reported_and_not_confused_with_earlier_ones(shipped, weights, saved_model, tmp_path, file):
     damaged = shutil.copytree(weights, tmp_path / "damaged")
     (damaged / file).write_bytes((damaged / file).read_bytes()[:-100])
     with pytest.raises(UserError, match="damaged reference model; restore it with `git checkout`"):
-        reference.reference_saved_model(shipped, damaged, place.parent)
-    assert list(place.parent.iterdir()) == [place]
+        reference.reference_saved_model(shipped, damaged, saved_model.parent)
+    assert list(saved_model.parent.iterdir()) == [saved_model]
 
 
 @pytest.mark.nightly
-def test_other_choices_make_another_model(shipped, weights, place, tmp_path):
+def test_other_choices_make_another_model_folder(shipped, weights, saved_model, tmp_path):
     other = shutil.copytree(shipped, tmp_path / "other")
     write_json(other / LAYERED, read_record(other) | {"mask_threshold": 0.6})
-    assert reference.reference_saved_model(other, weights, tmp_path / "models").name != place.name
+    assert reference.reference_saved_model(other, weights, tmp_path / "models").name != saved_model.name
 
 
-def test_the_projects_own_is_small_knows_its_patients_by_fingerprint_and_has_a_card():
+def test_the_reference_is_small_and_has_fingerprints_and_a_model_card():
     files = [path for path in reference.FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 20e6
     record = json.loads((reference.FOLDER / LAYERED).read_text())
@@ -122,7 +120,7 @@ def test_the_projects_own_is_small_knows_its_patients_by_fingerprint_and_has_a_c
     assert "Not a medical device" in card
 
 
-def test_the_projects_own_is_whole_answers_by_its_name_and_sees_nothing_where_nothing_is():
+def test_the_reference_loads_by_name_and_finds_nothing_in_empty_slices():
     folder = model_folder("reference")
     assert set(read_litert(folder, read_record(folder))) == set(LITERT)
     predictor = Predictor(folder)
@@ -133,11 +131,11 @@ def test_the_projects_own_is_whole_answers_by_its_name_and_sees_nothing_where_no
 
 
 @pytest.mark.nightly
-def test_the_projects_own_weights_are_those_of_its_litert_files(tmp_path, monkeypatch):
+def test_the_reference_weights_match_its_litert_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    both = Predictor(model_folder("reference")), Predictor(model_folder("reference", "tensorflow"))
+    predictors = Predictor(model_folder("reference")), Predictor(model_folder("reference", "tensorflow"))
     rng = np.random.default_rng(1)
     slices = rng.integers(0, 256, (2, 32, 32, 9), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
-    said = [predictor.stages(slices) for predictor in both]
-    for name, value in said[0].items():
-        assert np.abs(value - said[1][name]).mean() < 0.005, name
+    outputs = [predictor.stages(slices) for predictor in predictors]
+    for name, value in outputs[0].items():
+        assert np.abs(value - outputs[1][name]).mean() < 0.005, name

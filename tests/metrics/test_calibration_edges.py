@@ -1,4 +1,4 @@
-"""Bins and temperatures at their edges, by known answers."""
+"""Edge cases of calibration bins, temperatures and the choice of processing, against known answers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from components.metrics.calibration import ece_if_calibrated, reliability
 from components.metrics.choice import CANDIDATES, Choice
 from components.metrics.temperature import temperature
 
-SAID = np.random.default_rng(0).permutation(np.linspace(0.001, 0.999, 600))
-LABELS = np.random.default_rng(1).random(600) < SAID
+PROBABILITIES = np.random.default_rng(0).permutation(np.linspace(0.001, 0.999, 600))
+LABELS = np.random.default_rng(1).random(600) < PROBABILITIES
 
 
-def test_there_are_fifteen_bins():
+def test_there_are_fifteen_bins_by_default():
     for by in ("mass", "width"):
-        table = reliability(SAID, LABELS, by=by)
+        table = reliability(PROBABILITIES, LABELS, by=by)
         assert table["count"].tolist() == [40] * 15
-        assert table.equals(reliability(SAID, LABELS, 15, by=by))
-    assert ece_if_calibrated(SAID) == ece_if_calibrated(SAID, 15)
+        assert table.equals(reliability(PROBABILITIES, LABELS, 15, by=by))
+    assert ece_if_calibrated(PROBABILITIES) == ece_if_calibrated(PROBABILITIES, 15)
 
 
-def test_the_last_bin_of_equal_width_holds_certainty():
+def test_the_last_equal_width_bin_includes_one():
     table = reliability(np.array([0.0, 0.05, 0.1, 0.95, 1.0]), np.array([0, 0, 0, 1, 1]), 10, by="width")
     assert table["low"].tolist() == [0, 0.1, 0.95]
     assert table["high"].tolist() == [0.05, 0.1, 1]
@@ -29,40 +29,44 @@ def test_the_last_bin_of_equal_width_holds_certainty():
 
 @pytest.mark.parametrize("by", ["mass", "width"])
 @pytest.mark.parametrize("scale", [1e-3, 0.5, 7])
-def test_what_all_weights_are_multiplied_by_changes_no_bin(by, scale):
+def test_scaling_all_weights_changes_no_bin(by, scale):
     weights = np.random.default_rng(2).integers(0, 4, 600).astype(float)
-    table = reliability(SAID, LABELS, weights=weights, by=by)
-    scaled = reliability(SAID, LABELS, weights=scale * weights, by=by)
+    table = reliability(PROBABILITIES, LABELS, weights=weights, by=by)
+    scaled = reliability(PROBABILITIES, LABELS, weights=scale * weights, by=by)
     assert scaled["count"].to_numpy() == pytest.approx(scale * table["count"].to_numpy())
     assert scaled.drop(columns="count").to_numpy() == pytest.approx(table.drop(columns="count").to_numpy())
 
 
 @pytest.mark.parametrize("by", ["depth", "number", "weight", "zone", ""])
-def test_there_are_no_other_bins(by):
+def test_unknown_kinds_of_bins_are_refused(by):
     with pytest.raises(ValueError, match=f'bins go by "mass" or "width", not by "{by}"'):
-        reliability(SAID, LABELS, by=by)
+        reliability(PROBABILITIES, LABELS, by=by)
 
 
-def test_chance_is_drawn_a_hundred_times_and_the_same_each_time():
-    said = SAID[:50]
-    assert ece_if_calibrated(said) == ece_if_calibrated(said, seed=0, draws=100)
-    assert len({ece_if_calibrated(said, seed=seed, draws=draws) for seed in (0, 1) for draws in (99, 100, 101)}) == 6
+def test_chance_uses_a_hundred_draws_and_a_fixed_seed_by_default():
+    probabilities = PROBABILITIES[:50]
+    assert ece_if_calibrated(probabilities) == ece_if_calibrated(probabilities, seed=0, draws=100)
+    assert (
+        len({ece_if_calibrated(probabilities, seed=seed, draws=draws) for seed in (0, 1) for draws in (99, 100, 101)})
+        == 6
+    )
 
 
 def test_a_temperature_lies_between_a_tenth_and_ten():
     assert temperature(np.array([1.0, 0.0]), np.array([0, 1])) == pytest.approx(10, rel=1e-3)
-    # All but right: the one mistake costs next to nothing, whatever the temperature.
+    # Almost right: the one mistake costs next to nothing at any temperature.
     assert temperature(np.array([0.4999999, 0.6, 0.4]), np.array([1, 1, 0])) == pytest.approx(0.1, rel=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("said", "labels"), [([0.3, 0.9, 0.1], [1, 1, 0]), ([0.9, 0.7, 0.1], [1, 0, 0]), ([0.5, 0.6, 0.2], [0, 0, 1])]
+    ("probabilities", "labels"),
+    [([0.3, 0.9, 0.1], [1, 1, 0]), ([0.9, 0.7, 0.1], [1, 0, 0]), ([0.5, 0.6, 0.2], [0, 0, 1])],
 )
-def test_a_mistake_on_one_side_is_enough_to_learn_from(said, labels):
-    assert temperature(np.array(said), np.array(labels)) != 1
+def test_mistakes_in_one_class_are_enough_to_fit_a_temperature(probabilities, labels):
+    assert temperature(np.array(probabilities), np.array(labels)) != 1
 
 
-def test_a_tie_is_a_billionth_a_patient_and_no_more():
+def test_gains_up_to_a_billionth_per_patient_count_as_ties():
     def best(patients, ahead):
         total = np.full(len(CANDIDATES), 0.5 * patients)
         total[-1] += ahead

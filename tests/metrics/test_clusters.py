@@ -1,3 +1,5 @@
+"""Intervals of slice-level statistics resample whole patients."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +13,7 @@ def mean(column):
     return float(column.mean())
 
 
-def test_with_patients_of_one_slice_it_is_the_plain_bootstrap():
+def test_with_one_slice_per_patient_it_is_the_plain_bootstrap():
     numbers = np.random.default_rng(0).normal(size=60)
     found = cluster_interval(mean, np.arange(60), numbers, seed=0)
     draws = np.random.default_rng(1).choice(numbers, (4000, 60)).mean(axis=1)
@@ -20,7 +22,7 @@ def test_with_patients_of_one_slice_it_is_the_plain_bootstrap():
     assert found.patients == 60
 
 
-def test_copies_of_a_slice_say_nothing_new():
+def test_copies_of_a_slice_do_not_narrow_the_interval():
     numbers = np.random.default_rng(0).normal(size=30)
     once = cluster_interval(mean, np.arange(30), numbers, seed=0)
     copied = cluster_interval(mean, np.repeat(np.arange(30), 20), np.repeat(numbers, 20), seed=0)
@@ -29,23 +31,23 @@ def test_copies_of_a_slice_say_nothing_new():
     assert naive.high - naive.low < 0.4 * (copied.high - copied.low)
 
 
-def test_slices_stay_with_their_patient_and_columns_together():
+def test_slices_stay_with_their_patient_and_columns_stay_aligned():
     patients = np.array(["b", "a", "c", "a", "b"])
-    seen = []
+    calls = []
 
     def remember(names, numbers):
-        seen.append((names.tolist(), numbers.tolist()))
+        calls.append((names.tolist(), numbers.tolist()))
         return 0.0
 
     cluster_interval(remember, patients, patients, np.arange(5), seed=0, draws=50)
-    for names, numbers in seen:
+    for names, numbers in calls:
         assert [patients[n] for n in numbers] == names
         for name, size in (("a", 2), ("b", 2), ("c", 1)):
             assert names.count(name) % size == 0
-    assert any(len(names) != 5 for names, _ in seen)
+    assert any(len(names) != 5 for names, _ in calls)
 
 
-def test_auroc_has_an_interval_around_it():
+def test_the_auroc_lies_within_its_interval():
     rng = np.random.default_rng(3)
     patients = np.repeat(np.arange(25), 20)
     labels = rng.random(500) < 0.35
@@ -56,13 +58,13 @@ def test_auroc_has_an_interval_around_it():
     assert found.note == ""
 
 
-def test_draws_without_one_of_the_classes_are_left_out():
+def test_draws_missing_a_class_are_skipped():
     patients, labels = np.repeat(np.arange(6), 4), np.arange(24) < 3  # a third of the draws lack patient 0
     found = cluster_interval(auroc, patients, labels, np.linspace(1, 0, 24), seed=0, draws=100)
     assert (found.value, found.low, found.high) == (1, 1, 1)
 
 
-def test_too_few_patients_or_classes_have_none():
+def test_too_few_patients_or_classes_give_no_interval():
     one = cluster_interval(mean, np.zeros(5), np.arange(5), seed=0)
     assert (one.value, one.low, one.note) == (2.0, None, "too few patients for an interval: 1")
     none = cluster_interval(mean, np.zeros(0), np.zeros(0), seed=0)

@@ -1,3 +1,5 @@
+"""Components of a mask in three dimensions, compared with scikit-image, and which of them are kept."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -15,7 +17,7 @@ SPACING = (5.0, 1.0, 2.0)  # a voxel is 0.01 ml
 
 @settings(max_examples=60, deadline=None)
 @given(masks, st.integers(0, 8), st.booleans())
-def test_it_is_what_another_labelling_keeps(mask, voxels, largest):
+def test_kept_components_match_those_of_scikit_image(mask, voxels, largest):
     numbered = label(mask, connectivity=3)
     sizes = np.bincount(numbered.ravel())[1:]
     kept = np.flatnonzero(sizes >= voxels) + 1
@@ -38,13 +40,13 @@ def test_sizes_add_up_to_the_mask(mask):
 def blobs():
     mask = np.zeros((4, 20, 20), bool)
     mask[1, 2:8, 2:8] = True  # 36 voxels
-    mask[2, 8, 8] = True  # touches it by a corner, a slice away
+    mask[2, 8, 8] = True  # touches the first at a corner, in the next slice
     mask[3, 15:18, 15:18] = True  # 9
     mask[0, 19, 0] = True  # 1
     return mask
 
 
-def test_a_corner_is_enough_to_belong_together():
+def test_voxels_touching_by_a_corner_form_one_component():
     assert sorted(label_components(blobs())[1]) == [1, 9, 37]
 
 
@@ -52,19 +54,19 @@ def test_a_corner_is_enough_to_belong_together():
     ("min_ml", "largest", "voxels"),
     [(0, False, 47), (0.02, False, 46), (0.09, False, 46), (0.09005, False, 37), (0, True, 37), (0.37, True, 37)],
 )
-def test_by_hand(min_ml, largest, voxels):
+def test_known_blobs_are_kept_or_removed_by_size(min_ml, largest, voxels):
     assert keep_components(blobs(), SPACING, min_ml=min_ml, largest=largest).sum() == voxels
 
 
-def test_without_a_rule_everything_stays():
+def test_without_a_rule_everything_is_kept():
     assert (keep_components(blobs(), SPACING) == blobs()).all()
 
 
-def test_even_the_largest_goes_if_it_is_too_small():
+def test_even_the_largest_component_is_removed_if_too_small():
     assert not keep_components(blobs(), SPACING, min_ml=0.38, largest=True).any()
 
 
-def test_an_empty_mask_stays_empty_and_the_input_untouched():
+def test_an_empty_mask_stays_empty_and_the_input_is_unchanged():
     empty = np.zeros((2, 3, 4), bool)
     assert not keep_components(empty, SPACING, min_ml=0.1, largest=True).any()
     mask = blobs()

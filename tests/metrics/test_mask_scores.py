@@ -1,3 +1,5 @@
+"""Scores of one patient's mask, with their floors and the cases of empty masks."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -30,7 +32,7 @@ def square(top, side, size=10, slices=1):
     return mask
 
 
-def test_scores_of_shifted_squares_by_hand():
+def test_scores_of_shifted_squares_match_hand_calculation():
     reference = np.concatenate([square(0, 4), np.zeros((1, 10, 10), bool)])
     prediction = np.concatenate([square(2, 4), square(0, 3)])
     scores = patient_scores(reference, prediction, SPACING)
@@ -42,7 +44,7 @@ def test_scores_of_shifted_squares_by_hand():
     assert scores["volume_error"] == pytest.approx(9 / 16)
     assert (scores["reference_voxels"], scores["predicted_voxels"]) == (16, 25)
     assert (scores["reference_ml"], scores["predicted_ml"]) == (pytest.approx(0.16), pytest.approx(0.25))
-    # Of 25 predicted voxels, 9 lie a slice of 5 mm away, and none is farther.
+    # Of the 25 predicted voxels, 9 are one slice of 5 mm away, and none is farther.
     assert scores["hd95_mm"] == scores["hd95_mm_missed_as_diagonal"] == 5
 
 
@@ -50,25 +52,31 @@ def test_scores_of_shifted_squares_by_hand():
 @given(masks)
 def test_finding_nothing_scores_exactly_the_floors(reference):
     scores = patient_scores(reference, np.zeros_like(reference), SPACING)
+    with_tumor = reference.any(axis=(1, 2))
+    diagonal = diagonal_mm((3, 4, 5), SPACING)
     floors = {
-        **dict.fromkeys(("volume_dice", "tumor_slice_dice", "false_positive_pixels_per_empty_slice"), 0),
-        **dict.fromkeys(("predicted_ml", "predicted_voxels"), 0),
+        "volume_dice": 0,
+        "tumor_slice_dice": 0,
         "volume_error": -1,
-        "all_slice_dice_empty_as_1": scores["all_slice_dice_floor"],
-        "hd95_mm_missed_as_diagonal": scores["hd95_mm_floor"],
+        "hd95_mm_missed_as_diagonal": diagonal,
+        "hd95_mm_floor": diagonal,
     }
-    assert {name: scores[name] for name in floors if scores[name] is not None}.items() <= floors.items()
-    assert scores["hd95_mm"] is None
-    if reference.any():
-        assert scores["volume_dice"] == 0
-        assert scores["hd95_mm_missed_as_diagonal"] == diagonal_mm((3, 4, 5), SPACING) > 15
-    else:
-        assert scores["hd95_mm_missed_as_diagonal"] is None
+    expected = {
+        **(floors if with_tumor.any() else dict.fromkeys(floors)),
+        "false_positive_pixels_per_empty_slice": None if with_tumor.all() else 0,
+        "all_slice_dice_empty_as_1": np.mean(~with_tumor),
+        "all_slice_dice_floor": np.mean(~with_tumor),
+        "hd95_mm": None,
+        "predicted_ml": 0,
+        "predicted_voxels": 0,
+    }
+    assert {name: scores[name] for name in expected} == expected
+    assert diagonal > 15
 
 
 @settings(deadline=None)
 @given(masks, masks)
-def test_a_perfect_mask_scores_the_best_and_nothing_beats_it(reference, prediction):
+def test_a_perfect_mask_scores_best(reference, prediction):
     best, other = patient_scores(reference, reference, SPACING), patient_scores(reference, prediction, SPACING)
     assert best["all_slice_dice_empty_as_1"] == 1
     for name in ("volume_dice", "tumor_slice_dice", "all_slice_dice_empty_as_1"):
@@ -79,7 +87,7 @@ def test_a_perfect_mask_scores_the_best_and_nothing_beats_it(reference, predicti
         assert other["hd95_mm_missed_as_diagonal"] <= other["hd95_mm_floor"]
 
 
-def test_the_floor_of_all_slices_counts_the_empty_ones():
+def test_the_floor_over_all_slices_counts_empty_ones():
     reference = np.concatenate([square(0, 4), np.zeros((3, 10, 10), bool)])
     assert patient_scores(reference, np.zeros_like(reference), SPACING)["all_slice_dice_empty_as_1"] == 0.75
 
@@ -99,6 +107,6 @@ def test_a_patient_with_tumour_everywhere_has_no_empty_slice():
 
 def test_masks_of_two_shapes_are_refused():
     with pytest.raises(ValueError, match="shapes"):
-        patient_scores(square(0, 2, slices=3), square(0, 0), SPACING)  # numpy would stretch the single slice
+        patient_scores(square(0, 2, slices=3), square(0, 0), SPACING)  # numpy would broadcast the single slice
     with pytest.raises(ValueError, match="shapes"):
         patient_scores(square(0, 0), square(0, 2, slices=3), SPACING)

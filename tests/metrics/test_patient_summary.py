@@ -1,3 +1,5 @@
+"""Scores of many patients in a few numbers, with every patient weighted equally."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +21,7 @@ def scores(reference, prediction):
     return patient_scores(square(reference), square(prediction), SPACING)
 
 
-def test_patients_weigh_the_same_and_a_missed_one_counts():
+def test_patients_are_weighted_equally_and_missed_ones_count():
     summary = summarise_patients([scores(4, 4), scores(9, 0), scores(0, 0)])
     assert summary["patients"] == 3
     assert summary["tumor_patients"] == 2
@@ -29,7 +31,7 @@ def test_patients_weigh_the_same_and_a_missed_one_counts():
     assert summary["volume_dice_floor"] == 0
     assert summary["volume_error_abs_mean"] == 0.5
     assert summary["volume_error_mean"] == -0.5
-    assert summary["hd95_mm_median"] == 0  # of the one that was found: flattering
+    assert summary["hd95_mm_median"] == 0  # over the one found tumour only, so flattering
     assert summary["hd95_mm_missed_as_diagonal_median"] == pytest.approx(np.sqrt(201) / 2)
     assert summary["hd95_mm_missed_as_diagonal"] == pytest.approx(np.sqrt(201) / 2)
     assert summary["hd95_mm_floor"] == pytest.approx(np.sqrt(201))
@@ -38,7 +40,7 @@ def test_patients_weigh_the_same_and_a_missed_one_counts():
     assert "only 2 patients" in summary["volume_dice_note"]
 
 
-def test_too_much_and_too_little_cancel_in_the_bias_alone():
+def test_over_and_under_segmentation_cancel_only_in_the_bias():
     summary = summarise_patients([scores(4, 0), scores(3, 3), scores(5, 5), scores(2, 4)])
     assert summary["volume_error_mean"] == pytest.approx((-1 + 3) / 4)
     assert summary["volume_error_abs_mean"] == 1
@@ -51,7 +53,7 @@ def test_detection_counts_lesions_and_patients():
     summary = summarise_patients(
         [
             patient_scores(both, square(4), SPACING),
-            patient_scores(square(3), elsewhere, SPACING),  # drawn, but not the tumour
+            patient_scores(square(3), elsewhere, SPACING),  # a mask, but not on the tumour
             scores(0, 2),
             scores(0, 0),
         ]
@@ -64,7 +66,7 @@ def test_detection_counts_lesions_and_patients():
 
 
 @pytest.mark.parametrize("patients", [[], [scores(0, 0)], [scores(0, 3)]])
-def test_without_a_tumour_there_is_no_number_to_trust(patients):
+def test_without_a_tumour_there_are_no_tumour_scores(patients):
     summary = summarise_patients(patients)
     for name, value in summary.items():
         if name.startswith(("volume_dice_m", "volume_dice_p", "hd95", "volume_error", "tumor_slice")):
@@ -73,7 +75,7 @@ def test_without_a_tumour_there_is_no_number_to_trust(patients):
     assert "too few patients" in summary["volume_dice_note"]
 
 
-def test_intervals_hold_their_statistics_and_repeat_with_the_seed():
+def test_intervals_contain_their_statistics_and_repeat_with_the_seed():
     many = [scores(9, side) for side in (9, 9, 9, 8, 8, 8, 7, 7, 6, 5, 9, 8, 9, 8, 3, 9, 9, 9, 8, 7, 0)]
     summary = summarise_patients(many, seed=3)
     for name in ("mean", "median", "p10"):

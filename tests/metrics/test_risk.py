@@ -1,3 +1,5 @@
+"""Risk-coverage curves and the area under them."""
+
 from __future__ import annotations
 
 import itertools
@@ -14,7 +16,7 @@ patients = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9]), st.floats(0
 
 @settings(deadline=None)
 @given(patients)
-def test_the_risk_is_the_mean_over_all_orders_that_the_doubt_allows(rows):
+def test_the_risk_is_the_mean_over_all_orders_the_doubt_allows(rows):
     doubt, dice = map(np.array, zip(*rows, strict=True))
     curves = []
     for order in itertools.permutations(range(len(rows))):
@@ -28,7 +30,7 @@ def test_the_risk_is_the_mean_over_all_orders_that_the_doubt_allows(rows):
 
 @settings(deadline=None)
 @given(patients)
-def test_the_oracle_is_below_and_all_curves_meet_at_the_end(rows):
+def test_the_oracle_is_lowest_and_all_curves_meet_at_the_end(rows):
     doubt, dice = map(np.array, zip(*rows, strict=True))
     curve = risk_coverage(doubt, dice)
     assert (curve["oracle"] <= curve["risk"] + 1e-9).all()
@@ -40,14 +42,14 @@ def test_the_oracle_is_below_and_all_curves_meet_at_the_end(rows):
     assert areas["gain"] is None or areas["gain"] <= 1 + 1e-9
 
 
-def test_by_hand():
+def test_risk_and_gain_match_hand_calculation():
     curve = risk_coverage(np.array([0.3, 0.1, 0.2]), np.array([0.5, 0.9, 0.8]))
     assert curve["risk"].tolist() == pytest.approx([0.1, 0.15, 0.8 / 3])
     assert curve["random"].tolist() == pytest.approx([0.8 / 3] * 3)
     assert aurc(curve)["gain"] == pytest.approx(1)
 
 
-def test_doubt_turned_round_is_worse_than_chance_and_flat_doubt_is_chance():
+def test_reversed_doubt_is_worse_than_chance_and_flat_doubt_equals_it():
     dice = np.linspace(0.2, 0.9, 12)
     assert aurc(risk_coverage(-dice, dice))["gain"] == pytest.approx(1)
     assert aurc(risk_coverage(dice, dice))["gain"] < -0.5
@@ -56,12 +58,12 @@ def test_doubt_turned_round_is_worse_than_chance_and_flat_doubt_is_chance():
     assert flat["aurc"] == pytest.approx(flat["aurc_random"])
 
 
-def test_without_a_spread_or_patients_there_is_nothing_to_gain():
+def test_without_spread_or_patients_there_is_no_gain():
     assert aurc(risk_coverage(np.array([1, 2]), np.array([0.5, 0.5])))["gain"] is None
     assert set(aurc(risk_coverage(np.zeros(0), np.zeros(0))).values()) == {None}
 
 
 @pytest.mark.parametrize(("doubt", "dice"), [([1, 2], [1]), ([1, np.nan], [1, 1]), ([1, 2], [1, np.nan])])
-def test_gaps_are_refused(doubt, dice):
+def test_unequal_lengths_and_nan_are_refused(doubt, dice):
     with pytest.raises(ValueError, match="finite"):
         risk_coverage(np.array(doubt), np.array(dice))

@@ -1,3 +1,5 @@
+"""Surface distances and HD95, compared with brute force and hand calculation."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +21,7 @@ def empty(*shape):
 
 
 def brute_force(reference, prediction, spacing):
-    """Every surface voxel against every other; on the surface is a voxel from which a step along an axis leads out."""
+    """Compare all pairs of surface voxels, which are those from which a step along an axis leaves the mask."""
 
     def points(mask):
         inside = {tuple(at) for at in np.argwhere(mask)}
@@ -27,13 +29,13 @@ def brute_force(reference, prediction, spacing):
         edge = [at for at in inside if any(tuple(np.add(at, step)) not in inside for step in steps)]
         return np.array(edge, float) * spacing
 
-    between = cdist(points(reference), points(prediction))
-    return max(np.percentile(between.min(axis=1), 95), np.percentile(between.min(axis=0), 95))
+    distances = cdist(points(reference), points(prediction))
+    return max(np.percentile(distances.min(axis=1), 95), np.percentile(distances.min(axis=0), 95))
 
 
 @settings(max_examples=80, deadline=None)
 @given(small_masks.flatmap(lambda m: st.tuples(st.just(m), arrays(bool, m.shape))), spacings)
-def test_it_is_what_all_pairs_give(masks, spacing):
+def test_hd95_matches_brute_force(masks, spacing):
     reference, prediction = masks
     if reference.any() and prediction.any():
         assert hd95_mm(reference, prediction, spacing) == pytest.approx(brute_force(reference, prediction, spacing))
@@ -42,7 +44,7 @@ def test_it_is_what_all_pairs_give(masks, spacing):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_it_is_what_all_pairs_give_on_blobs(seed):
+def test_hd95_matches_brute_force_on_blobs(seed):
     rng = np.random.default_rng(seed)
     blobs = [np.pad(rng.random((6, 12, 12)) > 0.4, [(1, 2), (seed, 3), (2, 0)]) for _ in range(2)]
     assert hd95_mm(*blobs, SPACING) == pytest.approx(brute_force(*blobs, SPACING))
@@ -51,14 +53,14 @@ def test_it_is_what_all_pairs_give_on_blobs(seed):
 @pytest.mark.parametrize(
     ("step", "millimetres"), [((1, 0, 0), 5), ((0, 6, 0), 3), ((0, 0, 2), 4), ((1, 0, 6), 13), ((0, 6, 2), 5)]
 )
-def test_two_voxels_are_as_far_apart_as_pythagoras_says(step, millimetres):
+def test_the_distance_of_two_voxels_is_pythagorean(step, millimetres):
     reference, prediction = empty(), empty()
     reference[2, 10, 10] = prediction[tuple(np.add((2, 10, 10), step))] = True
     assert hd95_mm(reference, prediction, SPACING) == pytest.approx(millimetres)
 
 
 @pytest.mark.parametrize("axis", range(3))
-def test_parallel_plates_are_as_far_apart_as_they_were_moved(axis):
+def test_parallel_plates_are_as_far_apart_as_their_shift(axis):
     shape = [12, 12, 12]
     reference, prediction = empty(*shape), empty(*shape)
     np.moveaxis(reference, axis, 0)[2] = True
@@ -66,16 +68,16 @@ def test_parallel_plates_are_as_far_apart_as_they_were_moved(axis):
     assert hd95_mm(reference, prediction, SPACING) == pytest.approx(7 * SPACING[axis])
 
 
-def test_a_shifted_box_by_hand():
-    # By 4 columns of 2 mm: the end face, 100 of 488 surface voxels, is 8 mm off the other's, and nothing is farther.
+def test_hd95_of_a_shifted_box_matches_hand_calculation():
+    # Shifted by 4 columns of 2 mm: the end face, 100 of 488 surface voxels, is 8 mm away, and nothing is farther.
     reference, prediction = empty(20, 20, 20), empty(20, 20, 20)
     reference[4:14, 4:14, 2:12] = prediction[4:14, 4:14, 6:16] = True
     assert surface(reference).sum() == 1000 - 8**3
     assert hd95_mm(reference, prediction, (1, 1, 2)) == 8
 
 
-def test_less_than_a_twentieth_of_a_surface_does_not_count():
-    # A bar of 3 x 3 x 100, shifted by 2 of 2 mm along itself: 17 of 802 surface voxels stick out at either end.
+def test_less_than_a_twentieth_of_a_surface_is_ignored():
+    # A bar of 3 x 3 x 100 voxels, shifted along itself by 2 of 2 mm: 17 of 802 surface voxels stick out at either end.
     reference, prediction = empty(5, 5, 110), empty(5, 5, 110)
     reference[1:4, 1:4, 2:102] = prediction[1:4, 1:4, 4:104] = True
     assert max(d.max() for d in surface_distances(reference, prediction, (1, 1, 2))) == 4
@@ -83,7 +85,7 @@ def test_less_than_a_twentieth_of_a_surface_does_not_count():
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 1.0, 1.0), (2.0, 0.5, 1.5)])
-def test_concentric_spheres_are_their_radii_apart(spacing):
+def test_concentric_spheres_are_the_difference_of_their_radii_apart(spacing):
     shape = [int(2 * 24 / s) + 5 for s in spacing]
     centre = [(n - 1) / 2 * s for n, s in zip(shape, spacing, strict=True)]
     grid = np.stack(np.meshgrid(*[np.arange(n) * s for n, s in zip(shape, spacing, strict=True)], indexing="ij"), -1)
@@ -91,7 +93,7 @@ def test_concentric_spheres_are_their_radii_apart(spacing):
     assert hd95_mm(radius <= 22, radius <= 14, spacing) == pytest.approx(8, abs=max(spacing))
 
 
-def test_a_far_blob_counts_as_soon_as_it_is_a_twentieth_of_its_own_surface():
+def test_a_far_blob_counts_from_a_twentieth_of_its_own_surface():
     reference, prediction = empty(1, 30, 100), empty(1, 30, 100)
     reference[0, :10, :10] = prediction[0, :10, :10] = True  # one slice: every voxel is surface
     prediction[0, 0, 60:64] = True  # 4 of 104
@@ -102,40 +104,40 @@ def test_a_far_blob_counts_as_soon_as_it_is_a_twentieth_of_its_own_surface():
     assert np.percentile(pooled, 95) == 0
 
 
-def test_nothing_outside_the_masks_matters():
+def test_padding_around_the_masks_does_not_matter():
     rng = np.random.default_rng(4)
     reference, prediction = rng.random((2, 3, 6, 6)) > 0.5
     wide = [np.pad(m, [(3, 1), (0, 20), (7, 7)]) for m in (reference, prediction)]
     assert hd95_mm(*wide, SPACING) == hd95_mm(reference, prediction, SPACING)
 
 
-def test_it_is_symmetric_and_zero_for_the_same():
+def test_hd95_is_symmetric_and_zero_for_equal_masks():
     rng = np.random.default_rng(5)
     reference, prediction = rng.random((2, 4, 9, 9)) > 0.7
     assert hd95_mm(reference, prediction, SPACING) == hd95_mm(prediction, reference, SPACING) > 0
     assert hd95_mm(reference, reference, SPACING) == 0
 
 
-def test_empties_have_no_distance():
-    some = empty()
-    some[3, 3, 3] = True
+def test_empty_masks_have_no_distance():
+    one_voxel = empty()
+    one_voxel[3, 3, 3] = True
     assert hd95_mm(empty(), empty(), SPACING) is None
-    assert hd95_mm(some, empty(), SPACING) is None
-    assert hd95_mm(empty(), some, SPACING) is None
+    assert hd95_mm(one_voxel, empty(), SPACING) is None
+    assert hd95_mm(empty(), one_voxel, SPACING) is None
     with pytest.raises(ValueError, match="no surface"):
-        surface_distances(some, empty(), SPACING)
+        surface_distances(one_voxel, empty(), SPACING)
     with pytest.raises(ValueError, match="shapes"):
-        surface_distances(some, some[:1], SPACING)
+        surface_distances(one_voxel, one_voxel[:1], SPACING)
     with pytest.raises(ValueError, match="shapes"):
-        surface_distances(some[:1], some, SPACING)
+        surface_distances(one_voxel[:1], one_voxel, SPACING)
 
 
-def test_the_diagonal_is_that_of_brats():
+def test_the_diagonal_matches_brats():
     assert diagonal_mm((155, 240, 240), (1, 1, 1)) == pytest.approx(373.1287, abs=1e-4)
     assert diagonal_mm((10, 20, 5), (6, 4, 0)) == 100
 
 
-def test_the_box_is_tight():
+def test_the_bounding_box_is_tight():
     mask = empty()
     mask[2:4, 5, 7:30] = True
     assert bounding_box(mask) == (slice(2, 4), slice(5, 6), slice(7, 30))

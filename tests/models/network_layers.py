@@ -1,4 +1,4 @@
-"""The layers of a network, by their kind."""
+"""The layers of a given kind in a network."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
+"""Geometric augmentation: flip, rotation, zoom, shift and elastic deformation."""
+
 from __future__ import annotations
 
 import keras
 import numpy as np
 import pytest
-from augmented_slices import MOVES, SIZE, apply, augmenter, noise, squares
+from augmented_slices import MOVES, SIZE, apply, augmenter, noise, rectangle_masks
 
 from models.networks import warp
 from models.networks.augment import Augmenter
@@ -15,7 +17,7 @@ CENTRE = SIZE // 2
 
 
 def spot_offsets(augment: Augmenter, batch: int = 64) -> np.ndarray:
-    """Where a bright spot ten pixels right of the centre goes: [batch, (down, right)], pixels from the centre."""
+    """Where a spot ten pixels right of the centre moves to: [batch, (down, right)], in pixels from the centre."""
     images = np.zeros((batch, SIZE, SIZE, 3), "float32")
     images[:, CENTRE - 1 : CENTRE + 2, CENTRE + 9 : CENTRE + 12] = 100
     moved, _ = apply(augment, images)
@@ -25,7 +27,7 @@ def spot_offsets(augment: Augmenter, batch: int = 64) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [32, 33])
-def test_flip_alone_gives_the_slice_or_its_exact_mirror_in_about_half_of_the_slices(size):
+def test_flip_mirrors_about_half_of_the_slices_exactly(size):
     images = noise(64, size)
     masks = (images[..., :1] > 127).astype("float32")
     moved, moved_masks = apply(augmenter(flip=True), images, masks)
@@ -36,7 +38,7 @@ def test_flip_alone_gives_the_slice_or_its_exact_mirror_in_about_half_of_the_sli
     assert np.array_equal(moved_masks, np.where(mirrored[:, None, None, None], masks[:, :, ::-1], masks))
 
 
-def test_rotation_turns_about_the_centre_up_to_its_reach_either_way():
+def test_rotation_turns_about_the_centre_within_its_range():
     down, right = spot_offsets(augmenter(rotate=20.0)).T
     assert np.hypot(down, right) == pytest.approx(10, abs=0.2)
     degrees = np.degrees(np.arctan2(down, right))
@@ -45,7 +47,7 @@ def test_rotation_turns_about_the_centre_up_to_its_reach_either_way():
     assert degrees.max() > 12
 
 
-def test_zoom_keeps_the_centre_and_stays_within_its_reach():
+def test_zoom_keeps_the_centre_and_stays_within_its_range():
     down, right = spot_offsets(augmenter(zoom=0.2)).T
     assert down == pytest.approx(0, abs=0.05)
     assert right.min() > 10 / 1.2 - 0.3
@@ -54,7 +56,7 @@ def test_zoom_keeps_the_centre_and_stays_within_its_reach():
     assert right.max() > 11
 
 
-def test_shift_moves_both_axes_up_to_its_share_of_the_side():
+def test_shift_moves_along_both_axes_within_its_range():
     moved = spot_offsets(augmenter(shift=0.1)) - [0, 10]
     assert np.abs(moved).max() <= 0.1 * SIZE + 0.05
     assert (moved.min(axis=0) < -1.5).all()
@@ -62,13 +64,13 @@ def test_shift_moves_both_axes_up_to_its_share_of_the_side():
     assert abs(np.corrcoef(moved.T)[0, 1]) < 0.5
 
 
-def places(augment: Augmenter, batch: int, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = augment.places(batch, size)
+def sampling_grid(augment: Augmenter, batch: int, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = augment.sampling_grid(batch, size)
     return keras.ops.convert_to_numpy(rows), keras.ops.convert_to_numpy(columns)
 
 
-def test_turning_flipping_and_zooming_together_keep_angles_and_proportions():
-    rows, columns = places(augmenter(**(MOVES | {"rotate": 40.0})), 64)
+def test_combined_affine_moves_preserve_angles_and_proportions():
+    rows, columns = sampling_grid(augmenter(**(MOVES | {"rotate": 40.0})), 64)
     a, c = columns[:, 0, 1] - columns[:, 0, 0], rows[:, 0, 1] - rows[:, 0, 0]  # one pixel to the right
     b, d = columns[:, 1, 0] - columns[:, 0, 0], rows[:, 1, 0] - rows[:, 0, 0]  # one pixel down
     area = a * d - b * c
@@ -80,8 +82,8 @@ def test_turning_flipping_and_zooming_together_keep_angles_and_proportions():
 
 
 @pytest.mark.parametrize("size", [33, 64])
-def test_elastic_moves_every_pixel_by_no_more_than_its_share_of_the_side_and_folds_nothing(size):
-    rows, columns = places(augmenter(elastic=0.1), 64, size)
+def test_elastic_displacements_stay_within_range_and_never_fold(size):
+    rows, columns = sampling_grid(augmenter(elastic=0.1), 64, size)
     axis = np.arange(size)
     moves = np.stack([rows - axis[:, None], columns - axis])
     assert np.abs(moves).max() <= 0.1 * size + 1e-4
@@ -93,12 +95,16 @@ def test_elastic_moves_every_pixel_by_no_more_than_its_share_of_the_side_and_fol
     assert area.min() > 0
 
 
-def test_elastic_is_added_to_the_other_moves_and_the_slice_is_looked_up_once(monkeypatch):
-    looked_up = []
+def test_elastic_and_the_other_moves_share_one_interpolation(monkeypatch):
+    sample_calls = []
     sample = warp.sample
-    monkeypatch.setattr(warp, "sample", lambda *arguments: looked_up.append(1) or sample(*arguments))
-    still, bent = (apply(augmenter(**MOVES, elastic=elastic), noise(4), squares(4))[0] for elastic in (0.0, 0.1))
-    assert len(looked_up) == 2
+    monkeypatch.setattr(warp, "sample", lambda *arguments: sample_calls.append(1) or sample(*arguments))
+    still, bent = (
+        apply(augmenter(**MOVES, elastic=elastic), noise(4), rectangle_masks(4))[0] for elastic in (0.0, 0.1)
+    )
+    assert len(sample_calls) == 2
     assert np.abs(bent - still).mean() > 5
-    for before, after in zip(places(augmenter(**MOVES), 8), places(augmenter(**MOVES, elastic=0.1), 8), strict=True):
+    for before, after in zip(
+        sampling_grid(augmenter(**MOVES), 8), sampling_grid(augmenter(**MOVES, elastic=0.1), 8), strict=True
+    ):
         assert 0.03 * SIZE < np.abs(after - before).max() <= 0.1 * SIZE + 1e-4

@@ -1,16 +1,18 @@
+"""The classifier's backbones, scaling, output and dropout."""
+
 from __future__ import annotations
 
 import keras
 import numpy as np
 import pytest
-from tiny_classifiers import batch_norms, noise, tiny, trunk
+from tiny_classifiers import batch_norms, noise, tiny_classifier, trunk
 
 from models.networks.classifier import classifier, set_strategy
 from models.networks.norms import MOMENTUM
 
 pytest_plugins = ["tiny_networks"]
 pytestmark = [pytest.mark.usefixtures("seeded"), pytest.mark.xdist_group("backbones")]
-nightly = pytest.mark.nightly  # what our code does to a backbone, the first three show
+nightly = pytest.mark.nightly  # the first three already show what our code does to a backbone
 
 
 @pytest.fixture(
@@ -23,24 +25,24 @@ nightly = pytest.mark.nightly  # what our code does to a backbone, the first thr
         *(pytest.param(name, marks=nightly) for name in ("DenseNet121", "ConvNeXtTiny", "Xception")),
     ],
 )
-def built(request):
-    """The name of a backbone of each family, and a classifier on it; a test may freeze it, and nothing else."""
+def named_classifier(request):
+    """A backbone's name, one per family, and a classifier on it. A test may freeze it but not change it otherwise."""
     keras.utils.set_random_seed(7)
     size = 71 if request.param == "Xception" else 32
-    named = [] if request.param == "ResNet50" else [request.param]  # which is what the specification asks for
+    named = [] if request.param == "ResNet50" else [request.param]  # the default
     return request.param, classifier(*named, weights="none", size=size, seed=1)
 
 
-@pytest.mark.parametrize("built", ["ResNet50"], indirect=True)
-def test_resnet50_is_the_backbone_where_none_is_named(built):
-    assert trunk(built[1]).name == "resnet50"
+@pytest.mark.parametrize("named_classifier", ["ResNet50"], indirect=True)
+def test_resnet50_is_the_default_backbone(named_classifier):
+    assert trunk(named_classifier[1]).name == "resnet50"
 
 
-def test_every_family_of_backbones_gives_probabilities_and_can_be_frozen(built):
-    _, network = built
+def test_each_backbone_family_gives_probabilities_and_can_be_frozen(named_classifier):
+    _, network = named_classifier
     size = network.input_shape[1]
-    pictures = np.random.default_rng(5).integers(0, 256, (2, size, size, 3)).astype("float32")
-    probability = keras.ops.convert_to_numpy(network(pictures))
+    images = np.random.default_rng(5).integers(0, 256, (2, size, size, 3)).astype("float32")
+    probability = keras.ops.convert_to_numpy(network(images))
     assert probability.shape == (2, 1)
     assert ((probability > 0) & (probability < 1)).all()
     assert len(network.trainable_variables) == len(trunk(network).trainable_variables) + 2 > 20
@@ -48,12 +50,12 @@ def test_every_family_of_backbones_gives_probabilities_and_can_be_frozen(built):
     assert len(network.trainable_variables) == 2
 
 
-def test_a_slice_is_scaled_once_whether_the_backbone_does_so_itself_or_not(built):
-    name, network = built
+def test_slices_are_scaled_once_by_the_network_or_the_backbone(named_classifier):
+    name, network = named_classifier
     scales_itself = name in ("ConvNeXtTiny", "EfficientNetB0", "MobileNetV3Small")
-    inside = {"Normalization", "Rescaling"} & {type(layer).__name__ for layer in trunk(network).layers}
-    before = len(network.operations) - len(["input", "backbone", "dropout", "head"])
-    assert (bool(inside), before > 0) == (scales_itself, not scales_itself)
+    scaling_layers = {"Normalization", "Rescaling"} & {type(layer).__name__ for layer in trunk(network).layers}
+    operations_before = len(network.operations) - len(["input", "backbone", "dropout", "head"])
+    assert (bool(scaling_layers), operations_before > 0) == (scales_itself, not scales_itself)
 
 
 def check_probability(probability: object) -> None:
@@ -64,37 +66,39 @@ def check_probability(probability: object) -> None:
     assert len(np.unique(probability)) == 3
 
 
-def test_the_output_is_a_float32_probability_a_slice(slice_classifier):
+def test_the_output_is_a_float32_probability_per_slice(slice_classifier):
     check_probability(slice_classifier(noise(3)))
 
 
 def test_the_output_is_float32_in_mixed_precision_too(backbone_weights):
     keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
     try:
-        network = tiny(weights=str(backbone_weights))
+        network = tiny_classifier(weights=str(backbone_weights))
     finally:
         keras.mixed_precision.set_dtype_policy("float32")
     assert trunk(network).compute_dtype == "bfloat16"
     check_probability(network(noise(3)))
 
 
-def test_the_backbones_own_scaling_is_inside_the_network(slice_classifier):
+def test_the_backbones_scaling_is_part_of_the_network(slice_classifier):
     head = slice_classifier.get_layer("tumor_probability")
     features = trunk(slice_classifier)(noise(3) / 127.5 - 1, training=False)
     assert keras.ops.convert_to_numpy(features).std(axis=0).max() > 0.1
     assert np.allclose(slice_classifier(noise(3), training=False), head(features), atol=1e-5)
 
 
-def test_backbones_get_the_short_memory_of_statistics(slice_classifier):
+def test_backbones_get_our_lower_batch_norm_momentum(slice_classifier):
     assert MOMENTUM < 0.99
-    assert {bn.momentum for bn in batch_norms(tiny())} == {MOMENTUM}
+    assert {bn.momentum for bn in batch_norms(tiny_classifier())} == {MOMENTUM}
     assert {bn.momentum for bn in batch_norms(slice_classifier)} == {MOMENTUM}
 
 
-def test_the_seed_repeats_the_dropout(backbone_weights):
-    network = tiny(dropout=0.5, seed=3, weights=str(backbone_weights))
+def test_the_same_seed_repeats_the_dropout(backbone_weights):
+    network = tiny_classifier(dropout=0.5, seed=3, weights=str(backbone_weights))
     (dropout,) = (layer for layer in network.layers if isinstance(layer, keras.layers.Dropout))
     again = keras.layers.Dropout(0.5, seed=3)
-    drawn = [keras.ops.convert_to_numpy(layer(np.ones((4, 50)), training=True)) for layer in (dropout, again, dropout)]
-    assert np.array_equal(drawn[0], drawn[1])
-    assert not np.array_equal(drawn[0], drawn[2])
+    dropped = [
+        keras.ops.convert_to_numpy(layer(np.ones((4, 50)), training=True)) for layer in (dropout, again, dropout)
+    ]
+    assert np.array_equal(dropped[0], dropped[1])
+    assert not np.array_equal(dropped[0], dropped[2])

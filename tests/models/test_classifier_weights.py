@@ -1,3 +1,5 @@
+"""Pre-trained weights of the classifier: where they come from, and which are refused."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from keras.src.utils import file_utils
 from small_backbone import Small
-from tiny_classifiers import tiny, trunk
+from tiny_classifiers import tiny_classifier, trunk
 
 from models.networks.backbones import WeightsUnavailableError
 from models.networks.classifier import classifier
@@ -22,12 +24,12 @@ needs_pretrained = pytest.mark.skipif(not PRETRAINED.is_file(), reason=f"{PRETRA
 
 
 @pytest.mark.parametrize("name", ["preprocess_input", "decode_predictions", "__name__", "resnet"])
-def test_what_is_in_keras_applications_but_no_backbone_is_refused(name):
+def test_non_backbones_in_keras_applications_are_refused(name):
     with pytest.raises(ValueError, match="no backbone"):
         classifier(name, weights="none", size=32)
 
 
-def test_a_size_the_backbone_cannot_take_is_not_blamed_on_weights(backbone_weights):
+def test_a_size_too_small_is_not_blamed_on_the_weights(backbone_weights):
     for weights in ("none", "imagenet", str(backbone_weights)):
         with pytest.raises(ValueError, match=r"^size 16 is too small: MobileNet takes slices of at least 32 pixels$"):
             classifier("MobileNet", weights=weights, size=16)
@@ -40,54 +42,54 @@ def test_an_unknown_backbone_is_refused():
         classifier("MobileNet9", weights="none", size=32)
 
 
-def test_a_missing_file_of_weights_is_reported_with_its_path(tmp_path):
+def test_a_missing_weights_file_is_reported_with_its_path(tmp_path):
     missing = tmp_path / "missing.weights.h5"
     with pytest.raises(WeightsUnavailableError, match=f"{missing}: no such file"):
-        tiny(weights=str(missing))
+        tiny_classifier(weights=str(missing))
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "other.weights.h5"
     resunet((4, 8), size=32).save_weights(path)
     with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of Small"):
-        tiny(weights=str(path))
+        tiny_classifier(weights=str(path))
 
 
 def test_weights_of_another_backbone_are_refused(tmp_path):
     path = tmp_path / "quarter.weights.h5"
     keras.applications.MobileNet((32, 32, 3), alpha=0.25, include_top=False, weights=None).save_weights(path)
     with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of Small"):
-        tiny(weights=str(path))
+        tiny_classifier(weights=str(path))
 
 
-def test_a_file_that_holds_no_weights_is_refused(tmp_path):
+def test_a_file_without_weights_is_refused(tmp_path):
     path = tmp_path / "text.weights.h5"
     path.write_text("not weights")
     with pytest.raises(WeightsUnavailableError, match=f"{path}: not weights of Small"):
-        tiny(weights=str(path))
+        tiny_classifier(weights=str(path))
 
 
-def test_a_backbones_own_weights_come_from_the_file(slice_classifier, backbone_weights):
-    own = Small(input_shape=(32, 32, 3))
-    own.load_weights(backbone_weights)
-    for loaded, saved in zip(trunk(slice_classifier).get_weights(), own.get_weights(), strict=True):
+def test_backbone_weights_are_loaded_from_the_file(slice_classifier, backbone_weights):
+    reference = Small(input_shape=(32, 32, 3))
+    reference.load_weights(backbone_weights)
+    for loaded, saved in zip(trunk(slice_classifier).get_weights(), reference.get_weights(), strict=True):
         assert np.array_equal(loaded, saved)
 
 
-def test_a_failed_download_is_reported_with_the_backbones_name(monkeypatch, tmp_path):
+def test_a_failed_download_is_reported_with_the_backbone_name(monkeypatch, tmp_path):
     fetch = file_utils.get_file
 
-    def fetch_from_nowhere(name, origin, **options):
+    def fetch_missing_file(name, origin, **options):
         return fetch(name, f"file:///nowhere/{name}", cache_dir=tmp_path, **options)
 
-    monkeypatch.setattr(file_utils, "get_file", fetch_from_nowhere)
+    monkeypatch.setattr(file_utils, "get_file", fetch_missing_file)
     with pytest.raises(WeightsUnavailableError, match="ImageNet weights of MobileNet: download failed") as caught:
-        classifier("MobileNet", weights="imagenet", size=128)  # 128 is a size that Keras has weights for
+        classifier("MobileNet", weights="imagenet", size=128)  # Keras has weights for size 128
     assert "URL fetch failure" in str(caught.value.__cause__)
 
 
 @needs_pretrained
-def test_the_real_pretrained_weights_load_and_tell_pictures_apart():
+def test_real_pretrained_weights_load_and_distinguish_images():
     network = classifier("MobileNet", weights=str(PRETRAINED), size=64, strategy="frozen", pooling="avg")
     with h5py.File(PRETRAINED) as file:
         first = file["layers/conv2d/vars/0"][()]
@@ -97,9 +99,9 @@ def test_the_real_pretrained_weights_load_and_tell_pictures_apart():
     squares[:, 16:48, 16:48] = 255
     shifted = np.roll(stripes, 1, axis=2)
 
-    def features(pictures: np.ndarray) -> np.ndarray:
-        seen = keras.ops.convert_to_numpy(trunk(network)(pictures / 127.5 - 1))[0]
-        return seen / np.linalg.norm(seen)
+    def features(images: np.ndarray) -> np.ndarray:
+        vector = keras.ops.convert_to_numpy(trunk(network)(images / 127.5 - 1))[0]
+        return vector / np.linalg.norm(vector)
 
     assert features(stripes) @ features(shifted) > 0.99
     assert features(stripes) @ features(squares) < 0.9

@@ -1,3 +1,5 @@
+"""The SavedModels of the networks: their signatures, and the same outputs as the networks."""
+
 from __future__ import annotations
 
 import keras
@@ -40,7 +42,7 @@ def batch(request):
     return request.param
 
 
-def test_the_shared_networks_tell_slices_and_pixels_apart(slice_classifier, segmenter, slices):
+def test_outputs_of_the_shared_networks_vary(slice_classifier, segmenter, slices):
     assert probability(slice_classifier, slices).std() > 0.1
     assert pixel_probability(segmenter, slices).std() > 0.1
 
@@ -60,7 +62,7 @@ def test_the_signatures_have_their_documented_names_and_types(saved_classifier, 
             )
 
 
-def test_the_saved_classifier_says_what_the_network_says(saved_classifier, slice_classifier, slices, batch):
+def test_the_saved_classifier_gives_the_networks_outputs(saved_classifier, slice_classifier, slices, batch):
     (served,) = saved_classifier.signatures["serving_default"](slices=tf.constant(slices[:batch])).items()
     assert served[0] == "tumor_probability"
     assert served[1].dtype == tf.float32
@@ -68,7 +70,7 @@ def test_the_saved_classifier_says_what_the_network_says(saved_classifier, slice
     assert np.allclose(served[1], probability(slice_classifier, slices[:batch]), atol=1e-5)
 
 
-def test_the_saved_segmenter_says_what_the_network_says(saved_segmenter, segmenter, slices, batch):
+def test_the_saved_segmenter_gives_the_networks_outputs(saved_segmenter, segmenter, slices, batch):
     (served,) = saved_segmenter.signatures["serving_default"](slices=tf.constant(slices[:batch])).items()
     assert served[0] == "mask_probability"
     assert served[1].dtype == tf.float32
@@ -77,7 +79,7 @@ def test_the_saved_segmenter_says_what_the_network_says(saved_segmenter, segment
 
 
 @pytest.mark.parametrize("side", [32, 70])
-def test_the_saved_networks_take_slices_of_any_size(
+def test_the_saved_networks_accept_slices_of_any_size(
     side, saved_classifier, saved_segmenter, slice_classifier, segmenter
 ):
     slices = np.random.default_rng(5).integers(0, 256, (2, side, side, 3)).astype("uint8")
@@ -87,7 +89,7 @@ def test_the_saved_networks_take_slices_of_any_size(
     assert np.allclose(served, pixel_probability(segmenter, slices), atol=1e-5)
 
 
-def test_examples_give_the_same_as_slices(saved_classifier, saved_segmenter, slices, serialized, batch):
+def test_examples_give_the_same_outputs_as_slices(saved_classifier, saved_segmenter, slices, serialized, batch):
     for saved in (saved_classifier, saved_segmenter):
         from_slices = saved.signatures["serving_default"](slices=tf.constant(slices[:batch]))
         from_examples = saved.signatures["examples"](examples=tf.constant(serialized[:batch]))

@@ -1,3 +1,5 @@
+"""Dice pooled over batches, the metric shown in training."""
+
 from __future__ import annotations
 
 import keras
@@ -18,7 +20,7 @@ def batches(count: int = 3) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.8])
-def test_dice_is_pooled_over_all_batches_as_scikit_learns_f1_is(threshold):
+def test_dice_pooled_over_all_batches_equals_scikit_learns_f1(threshold):
     metric = PooledDice(threshold)
     reference, prediction = batches()
     for truth, found in zip(reference, prediction, strict=True):
@@ -30,13 +32,13 @@ def test_dice_is_pooled_over_all_batches_as_scikit_learns_f1_is(threshold):
 
 def test_dice_is_one_minus_scipys_dice_distance():
     metric = PooledDice()
-    reference, prediction = (side[1] for side in batches())
+    reference, prediction = (arrays[1] for arrays in batches())
     metric.update_state(reference, prediction)
     expected = 1 - distance.dice(reference.ravel() == 1, prediction.ravel() >= 0.5)
     assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
 
 
-def test_four_pixels_give_what_the_formula_says():
+def test_dice_of_a_few_pixels_follows_the_formula():
     metric = PooledDice()
     metric.update_state(np.array([1.0, 1.0, 0.0, 0.0]), np.array([0.9, 0.2, 0.8, 0.1]))  # TP 1, FN 1, FP 1
     assert float(metric.result()) == pytest.approx(2 / (2 + 1 + 1))
@@ -50,7 +52,7 @@ def test_a_pixel_at_the_threshold_belongs_to_the_mask():
     assert float(metric.result()) == pytest.approx(2 / 3)
 
 
-def test_reset_state_forgets_the_batches_before():
+def test_reset_state_discards_earlier_batches():
     metric = PooledDice()
     reference, prediction = batches()
     metric.update_state(reference[1], 1 - reference[1])
@@ -61,7 +63,7 @@ def test_reset_state_forgets_the_batches_before():
     assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
 
 
-def test_dice_is_1_where_reference_and_prediction_are_empty_and_0_where_only_one_is():
+def test_dice_is_1_if_both_masks_are_empty_and_0_if_only_one_is():
     empty, full = np.zeros((1, 4, 4, 1), "float32"), np.ones((1, 4, 4, 1), "float32")
     metric = PooledDice()
     assert float(metric.result()) == 1
@@ -73,7 +75,7 @@ def test_dice_is_1_where_reference_and_prediction_are_empty_and_0_where_only_one
     assert float(metric.result()) == pytest.approx(2 / 3)
 
 
-def test_keras_reports_it_by_name_for_integer_masks_and_low_precision():
+def test_integer_masks_and_low_precision_predictions_are_accepted():
     metric = PooledDice()
     metric.update_state(np.array([1, 0, 1], "uint8"), keras.ops.cast([0.9, 0.1, 0.2], "bfloat16"))
     assert metric.name == "pooled_dice"

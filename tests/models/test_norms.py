@@ -1,3 +1,5 @@
+"""Our faster batch normalisation behaves like the layer of Keras."""
+
 from __future__ import annotations
 
 import keras
@@ -13,8 +15,8 @@ def batches(count: int = 3) -> list[np.ndarray]:
     return [random.normal(2.0, 3.0, (4, 6, 5, 7)).astype("float32") for _ in range(count)]
 
 
-def trained(layer: keras.layers.Layer, images: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """What a layer makes of a batch in training, and the gradients of its input, scale and offset."""
+def train_step(layer: keras.layers.Layer, images: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """A layer's output for a batch in training, and the gradients of its input, scale and offset."""
     batch = tf.constant(images)
     with tf.GradientTape() as tape:
         tape.watch(batch)
@@ -24,12 +26,12 @@ def trained(layer: keras.layers.Layer, images: np.ndarray) -> tuple[np.ndarray, 
 
 
 @pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}, {"epsilon": 0.1}], ids=str)
-def test_it_is_keras_layer_in_outputs_gradients_and_statistics(options):
+def test_outputs_gradients_and_statistics_equal_those_of_keras(options):
     plain, fast = keras.layers.BatchNormalization(momentum=0.7, **options), BatchNormalization(momentum=0.7, **options)
     for images in batches():
-        (expected, slopes), (found, found_slopes) = trained(plain, images), trained(fast, images)
+        (expected, gradients), (found, found_gradients) = train_step(plain, images), train_step(fast, images)
         assert np.allclose(found, expected, atol=1e-5)
-        for one, other in zip(slopes, found_slopes, strict=True):
+        for one, other in zip(gradients, found_gradients, strict=True):
             assert np.allclose(other, one, atol=1e-3)
     for expected, found in zip(plain.weights, fast.weights, strict=True):
         assert np.allclose(found, expected, atol=1e-5)
@@ -38,7 +40,7 @@ def test_it_is_keras_layer_in_outputs_gradients_and_statistics(options):
     assert np.allclose(fast(images, training=False), plain(images, training=False), atol=1e-5)
 
 
-def test_half_precision_keeps_its_statistics_in_single_precision():
+def test_half_precision_layers_keep_single_precision_statistics():
     plain, fast = BatchNormalization(), BatchNormalization(dtype="mixed_bfloat16")
     for images in batches():
         plain(images, training=True)
@@ -50,12 +52,15 @@ def test_half_precision_keeps_its_statistics_in_single_precision():
 
 
 @pytest.mark.parametrize("shape", [(4, 7), (4, 6, 7), (2, 3, 4, 5, 7)])
-def test_what_are_no_pictures_is_normalised_too(shape):
+def test_inputs_of_other_ranks_are_normalised_too(shape):
     images = np.random.default_rng(1).normal(5, 2, shape).astype("float32")
-    assert np.allclose(BatchNormalization()(images, training=True).numpy().mean(), 0, atol=1e-3)
+    layer, all_but_channels = BatchNormalization(), tuple(range(len(shape) - 1))
+    output, variance = layer(images, training=True).numpy(), images.var(all_but_channels)
+    assert np.allclose(output.mean(all_but_channels), 0, atol=1e-3)
+    assert np.allclose(output.var(all_but_channels), variance / (variance + layer.epsilon), rtol=1e-3)
 
 
-def test_frozen_it_uses_and_keeps_its_statistics():
+def test_a_frozen_layer_uses_and_keeps_its_statistics():
     layer = BatchNormalization()
     layer(batches()[0], training=True)
     before, layer.trainable = layer.get_weights(), False
@@ -64,7 +69,7 @@ def test_frozen_it_uses_and_keeps_its_statistics():
     assert np.allclose(output, layer(batches()[1], training=False))
 
 
-def test_a_network_that_exists_is_copied_with_its_weights():
+def test_an_existing_network_is_copied_with_its_weights():
     keras.utils.set_random_seed(1)
     network = keras.applications.MobileNet((32, 32, 3), include_top=False, weights=None, alpha=0.25)
     network.set_weights([weight + 0.1 for weight in network.get_weights()])
@@ -78,7 +83,7 @@ def test_a_network_that_exists_is_copied_with_its_weights():
     assert np.array_equal(copy(images, training=False), network(images, training=False))
 
 
-def test_its_files_of_weights_are_those_of_keras_layer(tmp_path):
+def test_weights_saved_from_the_keras_layer_can_be_loaded(tmp_path):
     networks = []
     for kind in (keras.layers.BatchNormalization, BatchNormalization):
         pixels = keras.Input((4, 4, 3))

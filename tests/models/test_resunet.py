@@ -1,4 +1,4 @@
-"""The ResUNet's shape: blocks, feature maps, numbers of parameters."""
+"""The ResUNet's structure: blocks, feature maps, numbers of parameters."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ pytestmark = pytest.mark.usefixtures("seeded")
 
 
 @pytest.fixture(scope="module")
-def default():
-    """The network of params.yaml at full scale; to be looked at only."""
+def default_network():
+    """The network of params.yaml at full scale; tests must not change it."""
     return resunet()
 
 
 PARAMETERS = 1_341_313
 
 
-def test_the_default_network_has_its_published_number_of_parameters(default):
-    assert default.count_params() == PARAMETERS
-    assert default.input_shape == (None, 256, 256, 3)
-    assert default.output_shape == (None, 256, 256, 1)
+def test_the_default_network_has_its_published_number_of_parameters(default_network):
+    assert default_network.count_params() == PARAMETERS
+    assert default_network.input_shape == (None, 256, 256, 3)
+    assert default_network.output_shape == (None, 256, 256, 1)
 
 
 @pytest.mark.parametrize(
@@ -37,37 +37,37 @@ def test_the_default_network_has_its_published_number_of_parameters(default):
         ({"norm": "instance"}, -2 * (2 * 16 + 3 * (2 * (32 + 64 + 128) + 256 + 16))),  # no moving statistics
     ],
 )
-def test_what_the_variants_add_to_the_default_number_of_parameters(arguments, difference):
+def test_variants_change_the_number_of_parameters_as_calculated(arguments, difference):
     assert resunet(**arguments).count_params() == PARAMETERS + difference
 
 
 def block_outputs(network: keras.Model) -> list[tuple[int, ...]]:
-    """Shapes of what each block gives: of the first block its last normalisation, of res-blocks the ReLU at the end."""
+    """Output shapes of the blocks: after the last normalisation of the first, after the addition of each res-block."""
     adds = layers(network, keras.layers.Add)
     first = layers(network, keras.layers.MaxPooling2D)[0].input
     return [first.shape[1:]] + [add.output.shape[1:] for add in adds]
 
 
-def test_the_default_network_has_the_blocks_of_its_specification(default):
-    pools = layers(default, keras.layers.MaxPooling2D)
+def test_the_default_network_has_the_blocks_of_its_specification(default_network):
+    pools = layers(default_network, keras.layers.MaxPooling2D)
     encoder = [(256, 256, 16), (128, 128, 32), (64, 64, 64), (32, 32, 128)]
-    assert block_outputs(default) == [*encoder, (16, 16, 256), *encoder[::-1]]
+    assert block_outputs(default_network) == [*encoder, (16, 16, 256), *encoder[::-1]]
     assert [pool.output.shape[1:3] for pool in pools] == [(128, 128), (64, 64), (32, 32), (16, 16)]
-    convolutions = layers(default, keras.layers.Conv2D)
+    convolutions = layers(default_network, keras.layers.Conv2D)
     kernels = [layer.kernel_size for layer in convolutions if not isinstance(layer, keras.layers.Conv2DTranspose)]
-    assert kernels.count((3, 3)) == 2 + 8  # the first block has two, each of eight res-blocks one ...
-    assert kernels.count((1, 1)) == 2 * 8 + 1  # ... beside two of 1x1; the head is the last
-    ups = layers(default, keras.layers.Conv2DTranspose)
+    assert kernels.count((3, 3)) == 2 + 8  # two in the first block, one in each of the eight res-blocks ...
+    assert kernels.count((1, 1)) == 2 * 8 + 1  # ... and two of 1x1 in each; the last one is the head
+    ups = layers(default_network, keras.layers.Conv2DTranspose)
     assert [(layer.kernel_size, layer.strides) for layer in ups] == 4 * [((2, 2), (2, 2))]
-    head = default.get_layer("tumor")
+    head = default_network.get_layer("tumor")
     assert (head.kernel_size, head.filters, head.activation.__name__) == ((1, 1), 1, "sigmoid")
-    kinds = [type(layer).__name__ for layer in default.layers]
+    kinds = [type(layer).__name__ for layer in default_network.layers]
     start = kinds.index("Conv2D")
     assert kinds[start : start + 7] == 2 * ["Conv2D", "ReLU", "BatchNormalization"] + ["MaxPooling2D"]
 
 
 @pytest.mark.parametrize("filters", [(4, 6), (3, 5, 7, 9, 11), (2, 4, 4, 4, 4, 4)])
-def test_as_many_levels_as_filters(filters):
+def test_the_network_has_as_many_levels_as_filters(filters):
     size = 2 ** len(filters)
     network = resunet(filters, size=size)
     encoder = [(size >> depth, size >> depth, width) for depth, width in enumerate(filters)]
@@ -81,32 +81,35 @@ def test_fewer_than_two_or_more_than_six_filters_are_refused(filters):
         resunet(filters, size=128)
 
 
-def test_the_default_network_has_four_levels_that_halve_the_side_and_double_the_feature_maps(default):
-    pools, joins = layers(default, keras.layers.MaxPooling2D), layers(default, keras.layers.Concatenate)
-    ups = layers(default, keras.layers.Conv2DTranspose)
-    assert (len(pools), len(joins), len(ups)) == (4, 4, 4)
+def test_each_default_level_halves_the_size_and_doubles_the_feature_maps(default_network):
+    pools, concatenations = (
+        layers(default_network, keras.layers.MaxPooling2D),
+        layers(default_network, keras.layers.Concatenate),
+    )
+    ups = layers(default_network, keras.layers.Conv2DTranspose)
+    assert (len(pools), len(concatenations), len(ups)) == (4, 4, 4)
     encoder = [pool.input.shape[1:] for pool in pools]
     assert encoder == [(256, 256, 16), (128, 128, 32), (64, 64, 64), (32, 32, 128)]
     assert ups[0].input.shape[1:] == (16, 16, 256)
     assert [layer.output.shape[1:] for layer in ups] == encoder[::-1]
-    decoder = [layer.input.shape[1:] for layer in ups[1:]] + [default.get_layer("tumor").input.shape[1:]]
+    decoder = [layer.input.shape[1:] for layer in ups[1:]] + [default_network.get_layer("tumor").input.shape[1:]]
     assert decoder == encoder[::-1]
 
 
-def test_each_concatenation_takes_the_encoders_features_of_its_size():
+def test_each_concatenation_takes_encoder_features_of_its_size():
     network = resunet((4, 8, 12), size=32)
     features = [pool.input for pool in layers(network, keras.layers.MaxPooling2D)]
     skips = [join.input[1] for join in layers(network, keras.layers.Concatenate)]
     assert [id(skip) for skip in skips] == [id(feature) for feature in reversed(features)]
 
 
-def test_nearest_repeats_pixels_instead_of_up_sampling_convolutions():
+def test_nearest_up_sampling_replaces_transposed_convolutions():
     network = resunet((4, 8), size=32, upsampling="nearest")
     assert len(layers(network, keras.layers.UpSampling2D)) == 2
     assert not layers(network, keras.layers.Conv2DTranspose)
 
 
-def test_a_side_that_the_poolings_cannot_halve_is_refused():
+def test_a_size_that_cannot_be_halved_often_enough_is_refused():
     with pytest.raises(ValueError, match="size 250 is not a multiple of 16"):
         resunet(size=250)
     with pytest.raises(ValueError, match="size 36 is not a multiple of 8"):

@@ -1,4 +1,4 @@
-"""What the ResUNet's choices do: norm, neighbours, head, normalization."""
+"""Effects of the ResUNet's options: norm, neighbours, head, normalization."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def noise(batch: int, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(5).integers(0, 256, (batch, 32, 32, channels)).astype("float32")
 
 
-@pytest.mark.parametrize(("norm", "alone"), [("batch", False), ("instance", True), ("group", True)])
-def test_only_batch_normalisation_lets_a_slice_depend_on_its_batch_in_training(norm, alone):
+@pytest.mark.parametrize(("norm", "independent"), [("batch", False), ("instance", True), ("group", True)])
+def test_only_batch_norm_makes_a_slice_depend_on_its_training_batch(norm, independent):
     network = resunet((4, 12), size=32, norm=norm)
     images = noise(3)
     together = keras.ops.convert_to_numpy(network(images, training=True))[:1]
     single = keras.ops.convert_to_numpy(network(images[:1], training=True))
-    assert np.allclose(single, together, atol=1e-4) == alone
+    assert np.allclose(single, together, atol=1e-4) == independent
     inferred = keras.ops.convert_to_numpy(network(images, training=False))[:1]
-    assert np.allclose(inferred, together, atol=1e-5) == alone
+    assert np.allclose(inferred, together, atol=1e-5) == independent
     assert together.std() > 0.01
 
 
-def test_groups_are_eight_or_as_many_fewer_as_divide_the_feature_maps():
+def test_the_number_of_groups_is_the_largest_divisor_up_to_eight():
     norms = layers(resunet((4, 12, 20), size=32, norm="group"), keras.layers.GroupNormalization)
     groups = {norm.output.shape[-1]: norm.groups for norm in norms}
     assert groups == {4: 4, 12: 6, 20: 5, 40: 8}
@@ -40,7 +40,7 @@ def test_groups_are_eight_or_as_many_fewer_as_divide_the_feature_maps():
 
 
 @pytest.mark.parametrize("normalization", ["slice", "unit"])
-def test_a_network_that_ignores_the_neighbours_is_the_one_that_sees_only_the_middle_slice(normalization):
+def test_zero_weights_for_neighbours_give_the_single_slice_network(normalization):
     shape = {"size": 32, "normalization": normalization}
     wide, plain = resunet((4, 8), neighbors=2, **shape), resunet((4, 8), **shape)
     assert wide.input_shape == (None, 32, 32, 15)
@@ -53,7 +53,7 @@ def test_a_network_that_ignores_the_neighbours_is_the_one_that_sees_only_the_mid
     assert np.allclose(wide(images), plain(images[..., 6:9]), atol=1e-4)
 
 
-def test_every_neighbour_counts():
+def test_every_channel_of_every_neighbour_affects_the_output():
     network = resunet((4, 8), size=32, neighbors=1)
     images = noise(1, 9)
     for channel in range(9):
@@ -64,7 +64,7 @@ def test_every_neighbour_counts():
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("head", ["sigmoid", "softmax"])
-def test_either_head_gives_a_float32_probability_a_pixel(head, precision):
+def test_both_heads_give_a_float32_probability_per_pixel(head, precision):
     keras.mixed_precision.set_dtype_policy(precision)
     try:
         network = resunet((4, 8), size=32, head=head)
@@ -79,14 +79,14 @@ def test_either_head_gives_a_float32_probability_a_pixel(head, precision):
     assert maps.std() > 0.01
 
 
-def test_the_softmax_head_gives_the_second_class():
+def test_the_softmax_head_outputs_the_tumour_class():
     network = resunet((4, 8), size=32, head="softmax")
     images = np.random.default_rng(5).integers(0, 256, (2, 32, 32, 3)).astype("float32")
     background, tumor = np.moveaxis(keras.Model(network.input, network.get_layer("classes").output)(images), -1, 0)
     assert np.allclose(network(images)[..., 0], 1 / (1 + np.exp(background - tumor)), atol=1e-6)
 
 
-def test_slice_normalization_takes_a_slices_brightness_away_and_unit_keeps_it():
+def test_slice_normalization_removes_brightness_and_unit_keeps_it():
     images = np.random.default_rng(5).integers(0, 256, (2, 32, 32, 3)).astype("float32")
     by_slice, unit = resunet((4, 8), size=32), resunet((4, 8), size=32, normalization="unit")
     unit.set_weights(by_slice.get_weights())
@@ -105,7 +105,7 @@ def test_slice_normalization_takes_a_slices_brightness_away_and_unit_keeps_it():
         pytest.param("sigmoid", "nearest", "group", marks=pytest.mark.nightly),
     ],
 )
-def test_training_on_bright_squares_lowers_the_loss_and_moves_every_weight(head, upsampling, norm):
+def test_training_lowers_the_loss_and_changes_every_weight(head, upsampling, norm):
     random = np.random.default_rng(5)
     masks = np.zeros((6, 32, 32, 1), "float32")
     for index, (row, column) in enumerate(random.integers(2, 18, (6, 2))):
@@ -113,7 +113,8 @@ def test_training_on_bright_squares_lowers_the_loss_and_moves_every_weight(head,
     images = 60 + 120 * masks + random.integers(0, 40, (6, 32, 32, 3))
     network = resunet((4, 8), size=32, head=head, upsampling=upsampling, norm=norm)
     optimizer = keras.optimizers.Adam(0.01)
-    optimizer.build(network.trainable_variables)  # within the first step, it would have the step compiled twice
+    # Otherwise built within the first step, which Keras would then compile twice.
+    optimizer.build(network.trainable_variables)
     network.compile(optimizer, loss=losses.focal_tversky, jit_compile=False)
     before = network.get_weights()
     history = [float(network.train_on_batch(images, masks))]

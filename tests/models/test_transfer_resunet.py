@@ -1,3 +1,5 @@
+"""The ResUNet on a pre-trained encoder: outputs, feature maps and weights."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -21,7 +23,7 @@ def noise(channels: int = 3) -> np.ndarray:
 @pytest.mark.parametrize(
     ("backbone", "levels", "head", "neighbors"), [("Small", 2, "sigmoid", 0), ("MobileNet", 5, "softmax", 1)]
 )
-def test_it_gives_a_probability_for_every_pixel(backbone, levels, head, neighbors):
+def test_the_network_gives_a_probability_for_every_pixel(backbone, levels, head, neighbors):
     network = transfer_resunet(
         **PARAMETERS | {"backbone": backbone, "filters": [4] * levels, "head": head, "neighbors": neighbors}
     )
@@ -32,7 +34,7 @@ def test_it_gives_a_probability_for_every_pixel(backbone, levels, head, neighbor
     assert network.name == "segmenter"
 
 
-def test_slice_normalization_takes_brightness_and_contrast_away_and_unit_keeps_them():
+def test_only_slice_normalization_removes_brightness_and_contrast():
     for normalization, same in (("slice", True), ("unit", False)):
         network = transfer_resunet(**PARAMETERS | {"filters": [2, 4], "normalization": normalization})
         network.set_weights([weight + 0.05 for weight in network.get_weights()])
@@ -40,7 +42,7 @@ def test_slice_normalization_takes_brightness_and_contrast_away_and_unit_keeps_t
         assert np.allclose(one, other, atol=1e-3) == same
 
 
-def test_every_size_of_feature_maps_reaches_the_mask():
+def test_feature_maps_of_every_size_reach_the_decoder():
     network = transfer_resunet(**PARAMETERS)
     assert sum(isinstance(layer, BatchNormalization) for layer in network.layers) == 5 * 3
     assert sum(type(layer).__name__ == "Concatenate" for layer in network.layers) == 5
@@ -48,18 +50,20 @@ def test_every_size_of_feature_maps_reaches_the_mask():
     assert [tuple(maps.shape[1:3]) for maps in encoder.outputs] == [(16, 16), (8, 8), (4, 4), (2, 2), (1, 1)]
 
 
-def test_it_starts_from_pretrained_weights_and_comes_back_without_their_file(backbone_weights, tmp_path):
+def test_pretrained_weights_are_loaded_but_not_needed_after_saving(backbone_weights, tmp_path):
     parameters = PARAMETERS | {"weights": str(backbone_weights)}
     network = network_files.build("segmenter", parameters)
-    own = Small(input_shape=(32, 32, 3), weights=str(backbone_weights))
-    for loaded, saved in zip(network.get_layer("Small_pyramid").get_weights(), own.get_weights(), strict=True):
+    backbone_alone = Small(input_shape=(32, 32, 3), weights=str(backbone_weights))
+    for loaded, saved in zip(
+        network.get_layer("Small_pyramid").get_weights(), backbone_alone.get_weights(), strict=True
+    ):
         assert np.array_equal(loaded, saved)
     network_files.save_network(tmp_path / "run", network, parameters | {"weights": "gone.weights.h5"})
     loaded = network_files.load_network(tmp_path / "run")
     assert np.array_equal(loaded(noise(), training=False), network(noise(), training=False))
 
 
-def test_wrong_arguments_are_named():
+def test_invalid_arguments_are_named():
     with pytest.raises(ValueError, match="head 'both' is neither sigmoid nor softmax"):
         transfer_resunet(**PARAMETERS | {"head": "both"})
     with pytest.raises(ValueError, match="normalization 'volume' is none of unit, slice"):

@@ -1,4 +1,4 @@
-"""A classifier small enough to train in a test, and what its parts are."""
+"""A classifier small enough to train in a test, and its parts: the trunk is the backbone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from small_backbone import Small
 from models.networks.classifier import classifier
 
 
-def tiny(strategy: str = "finetune", **arguments: object) -> keras.Model:
+def tiny_classifier(strategy: str = "finetune", **arguments: object) -> keras.Model:
     arguments = {"weights": "none", "size": 32, "pooling": "max", "seed": 1} | arguments
     return classifier(Small.__name__, strategy=strategy, **arguments)
 

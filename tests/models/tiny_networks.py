@@ -1,7 +1,7 @@
-"""Tiny networks and slices that the tests of the networks share, as a pytest plugin. Nobody may train or change them.
+"""A pytest plugin: tiny networks and slices that the tests of networks share. Tests must not train or change them.
 
-Not a conftest.py: a second one would hide `tests/conftest.py` from the tests that import from it.
-Files that use the same of them are in one group, `layered` or `backbones`: one worker makes them.
+This is not a conftest.py, because a second one would hide `tests/conftest.py` from the tests that import from it.
+Files that use the same fixtures are in one xdist group, `layered` or `backbones`, so that one worker builds them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from settling import settle
+from batch_norm_calibration import calibrate_batch_norms
 from small_backbone import Small
 
 from models import examples
@@ -26,13 +26,13 @@ FILTERS = (4, 8, 8, 8)
 
 @pytest.fixture
 def seeded() -> None:
-    """Random weights are the same in every run."""
+    """Make random weights the same in every run."""
     keras.utils.set_random_seed(7)
 
 
 @pytest.fixture(scope="session")
 def slices() -> np.ndarray:
-    """Five uint8 slices of 40 x 48 pixels, neither square nor the networks' size, dark ones and bright ones."""
+    """Five uint8 slices, dark to bright, of 40 x 48 pixels: neither square nor of the networks' size."""
     random = np.random.default_rng(3)
     coarse = random.integers(0, 256, (5, 10, 12, 3)) * np.linspace(0.2, 1.0, 5)[:, None, None, None]
     return coarse.repeat(4, axis=1).repeat(4, axis=2).astype("uint8")
@@ -41,10 +41,10 @@ def slices() -> np.ndarray:
 @pytest.fixture(scope="session")
 def masks() -> np.ndarray:
     """Reference masks {0, 1} of `slices`: squares, the first one empty."""
-    drawn = np.zeros((5, 40, 48, 1), "uint8")
+    squares = np.zeros((5, 40, 48, 1), "uint8")
     for index in range(1, 5):
-        drawn[index, 4 : 8 + 4 * index, 10 : 20 + 3 * index] = 1
-    return drawn
+        squares[index, 4 : 8 + 4 * index, 10 : 20 + 3 * index] = 1
+    return squares
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +55,10 @@ def small_slices(slices: np.ndarray) -> tf.Tensor:
 
 @pytest.fixture(scope="session")
 def backbone_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of weights for the small backbone whose features differ from slice to slice."""
+    """A weights file with which the small backbone's features differ from slice to slice."""
     keras.utils.set_random_seed(7)
     backbone = Small(input_shape=(SIZE, SIZE, 3))
-    settle(backbone, -1.0, 1.0, seed=1)
+    calibrate_batch_norms(backbone, -1.0, 1.0, seed=1)
     path = tmp_path_factory.mktemp("weights") / "backbone.weights.h5"
     backbone.save_weights(path)
     return path
@@ -83,22 +83,22 @@ def segmenter() -> keras.Model:
     """A small segmenter at 32 pixels."""
     keras.utils.set_random_seed(7)
     network = resunet(FILTERS, size=SIZE)
-    settle(network, 0.0, 255.0, seed=2)
+    calibrate_batch_norms(network, 0.0, 255.0, seed=2)
     return network
 
 
 @pytest.fixture(scope="session")
 def example_values() -> Callable[..., dict[str, object]]:
-    """Give the values of one tf.Example: of a slice [h, w, 3] and its mask {0, 1} [h, w, 1]."""
+    """Build the values of one tf.Example from a slice [h, w, 3] and its mask {0, 1} [h, w, 1]."""
 
-    def values(picture: np.ndarray, mask: np.ndarray, **changes: object) -> dict[str, object]:
-        made: dict[str, object] = {
+    def values(pixels: np.ndarray, mask: np.ndarray, **changes: object) -> dict[str, object]:
+        example: dict[str, object] = {
             "patient": "patient-1",
             "site": "CS",
             "slice": 11,
-            "height": picture.shape[0],
-            "width": picture.shape[1],
-            "image": picture.tobytes(),
+            "height": pixels.shape[0],
+            "width": pixels.shape[1],
+            "image": pixels.tobytes(),
             "neighbors": [],
             "mask": mask.tobytes(),
             "has_tumor": int(mask.any()),
@@ -106,9 +106,9 @@ def example_values() -> Callable[..., dict[str, object]]:
             "missing_pre": 0,
             "missing_post": 1,
         }
-        for order, name in enumerate(examples.INTENSITIES):
-            made[name] = 10.5 + order
-        return made | changes
+        for number, name in enumerate(examples.INTENSITIES):
+            example[name] = 10.5 + number
+        return example | changes
 
     return values
 
@@ -117,4 +117,4 @@ def example_values() -> Callable[..., dict[str, object]]:
 def serialized(slices: np.ndarray, masks: np.ndarray, example_values: Callable[..., dict[str, object]]) -> list[bytes]:
     """The `slices` and `masks` as serialised tf.Examples."""
     pairs = zip(slices, masks, strict=True)
-    return [examples.encode_example(example_values(picture, mask)) for picture, mask in pairs]
+    return [examples.encode_example(example_values(pixels, mask)) for pixels, mask in pairs]

@@ -1,7 +1,7 @@
 """Do the tests find faults? `python tests/mutants [MODULE ...]`, or `make mutants [ONLY=MODULE]`.
 
-Cosmic Ray puts faults into the modules of plan.yaml, one at a time; the tests named there have to fail for each. Ends
-with 1 where less than nine tenths are found, or where what survived is not what plan.yaml lists with a reason.
+Cosmic Ray puts faults into the modules of plan.yaml, one at a time; the tests listed there have to fail for each. The
+exit status is 1 if fewer than nine tenths are found, or if the survivors are not those that plan.yaml lists.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections import Counter
 from pathlib import Path
 
 import yaml
-from made import mutants_of
-from trial import ROOT, Suite, told_by
+from mutation import mutants_of
+from trial import ROOT, Suite, result_of
 
-FEWEST = 0.9
+MIN_FOUND = 0.9
 COLUMNS = ("mutants", "equivalent", "killed", "timeout", "survived")
 
 
@@ -26,42 +26,44 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="trials at once")
     chosen = parser.parse_args()
     plan = yaml.safe_load(Path(__file__).with_name("plan.yaml").read_text(encoding="utf-8"))
-    wrong, total = [], Counter()
+    problems, total = [], Counter()
     print(f"{'module':42}" + "".join(f"{name:>12}" for name in COLUMNS) + f"{'found':>8}{'CPU s':>8}")
-    for module, entry in plan["modules"].items():
+    for module, settings in plan["modules"].items():
         if any(part in module for part in chosen.only) or not chosen.only:
-            before = spent()
-            tests = [str(ROOT / path) for path in entry["tests"]]
+            before = cpu_seconds()
+            tests = [str(ROOT / path) for path in settings["tests"]]
             suite = Suite(module, tests, plan["without"], chosen.jobs)
-            counts, remarks = told_by(lambda tell, suite=suite, entry=entry: tell(judge(suite, entry)))
-            counts["seconds"] = round(spent() - before)
+            counts, remarks = result_of(
+                lambda report, suite=suite, settings=settings: report(try_module(suite, settings))
+            )
+            counts["seconds"] = round(cpu_seconds() - before)
             print(row(module, Counter(counts)), flush=True)
-            wrong += remarks
+            problems += remarks
             total.update(counts)
     print(row("all", total))
-    print("", *wrong, sep="\n")
-    return 1 if wrong else 0
+    print("", *problems, sep="\n")
+    return 1 if problems else 0
 
 
-def judge(suite: Suite, entry: dict) -> tuple[Counter, list[str]]:
-    """Try the tests on all mutants of a module; gives counts, and what is wrong with the list of survivors."""
+def try_module(suite: Suite, settings: dict) -> tuple[Counter, list[str]]:
+    """Try the tests on all mutants of a module; returns counts, and problems with the list of survivors."""
     source = (ROOT / suite.module).read_text(encoding="utf-8")
     suite.warm_up()
-    word, seconds = suite.outcomes({"": source}, limit=300)[""]
-    if word != "survived":
+    outcome, seconds = suite.outcomes({"": source}, limit=300)[""]
+    if outcome != "survived":
         raise SystemExit(f"mutants: the tests of {suite.module} fail without a fault")
     mutants = {one.name: one.source for one in mutants_of(source)}
-    tried = suite.outcomes(mutants, limit=10 + round(5 * seconds))
-    words = {name: word for name, (word, _) in tried.items()}
+    trials = suite.outcomes(mutants, limit=10 + round(5 * seconds))
+    words = {name: outcome for name, (outcome, _) in trials.items()}
     survived = {name for name in mutants if words[name] == "survived"}
-    same, left = ({name for group in entry.get(kind, []) for name in group["mutants"]} for kind in ("same", "left"))
+    same, left = ({name for group in settings.get(kind, []) for name in group["mutants"]} for kind in ("same", "left"))
     counts = Counter(words.values())
     counts["mutants"], counts["equivalent"] = len(mutants), len(same & survived)
     counts["survived"] -= counts["equivalent"]
     remarks = [f"survived, and is not listed: {name}" for name in mutants if name in survived - same - left]
     remarks += [f"is listed, and {fate(name, words)}: {name}" for name in sorted((same | left) - survived)]
-    if found(counts) < FEWEST:
-        remarks.append(f"less than {FEWEST:.0%} are found")
+    if found(counts) < MIN_FOUND:
+        remarks.append(f"less than {MIN_FOUND:.0%} are found")
     return counts, [f"{suite.module}: {remark}" for remark in remarks]
 
 
@@ -69,8 +71,8 @@ def fate(name: str, words: dict[str, str]) -> str:
     return f"is found ({words[name]})" if name in words else "is no longer made"
 
 
-def spent() -> float:
-    """CPU seconds of this process and of its ended children."""
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of its finished children."""
     return sum(os.times()[:4])
 
 

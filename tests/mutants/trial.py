@@ -1,4 +1,4 @@
-"""Try tests on a faulty module: each trial is a fork of a pytest that has imported all that the fault leaves alone."""
+"""Try tests on a faulty module: each trial is a fork of a pytest that has imported everything else."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ hypothesis.settings.register_profile(
     deadline=None,
     database=None,
     derandomize=True,  # the same mutants survive each time
-    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # nobody reads the smallest example
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # shrinking is not needed
 )
 PYTEST = ["-q", "-x", "-s", "--assert=plain", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
 PYTEST += ["--hypothesis-profile", "mutants"]
@@ -35,7 +35,7 @@ PYTEST += ["--hypothesis-profile", "mutants"]
 
 @dataclass(frozen=True)
 class Suite:
-    """The tests of a module: its path, pytest's arguments, tests and fixtures to leave out, and trials at once."""
+    """The tests of a module: its path, pytest's arguments, tests and fixtures to leave out, and parallel trials."""
 
     module: str
     arguments: list[str]
@@ -47,24 +47,24 @@ class Suite:
         return self.module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
     def outcomes(self, sources: dict[str, str], limit: int) -> dict[str, list]:
-        """How the trial of each source ended, "survived", "killed", or "timeout" after `limit`, and its CPU seconds."""
+        """The outcome for each source ("survived", "killed", or "timeout" after `limit`) and its CPU seconds."""
 
-        def run(tell):
-            return pytest.main([*PYTEST, *self.arguments], [Trials(self, sources, limit, tell)])
+        def run(report):
+            return pytest.main([*PYTEST, *self.arguments], [Trials(self, sources, limit, report)])
 
         with tempfile.TemporaryDirectory() as folder:
             os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
-            return told_by(run)
+            return result_of(run)
 
     def warm_up(self) -> None:
-        """Import here what the tests import, but not what imports the module: that has to meet each fault."""
+        """Import what the tests import, except what imports the module, which each trial has to import anew."""
 
-        def collect(tell):
+        def collect(report):
             pytest.main([*PYTEST, "--collect-only", *self.arguments])
             files = {name: str(getattr(one, "__file__", "")) for name, one in list(sys.modules.items())}
-            tell([name for name, file in files.items() if not file.startswith(str(ROOT / "tests"))])
+            report([name for name, file in files.items() if not file.startswith(str(ROOT / "tests"))])
 
-        names = told_by(collect)
+        names = result_of(collect)
         sys.modules[self.name] = None  # importing it fails
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -72,17 +72,17 @@ class Suite:
                 with suppress(Exception):
                     importlib.import_module(name)
         del sys.modules[self.name]
-        gc.freeze()  # what is here stays: no fork has to look through it
+        gc.freeze()  # forks don't have to collect what exists now
 
 
 @dataclass
 class Trials:
-    """A pytest plugin that forks before tests are collected, once for each source."""
+    """A pytest plugin that forks once for each source, before tests are collected."""
 
     suite: Suite
     sources: dict[str, str]
     limit: int
-    tell: Callable
+    report: Callable
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self):
@@ -92,32 +92,32 @@ class Trials:
                 name = waiting.pop()
                 process = os.fork()
                 if not process:
-                    self.put_in(self.sources[name])
-                    return  # to collect, and to run
+                    self.install(self.sources[name])
+                    return  # collects and runs the tests
                 running[process] = name
             process, status, used = os.wait4(-1, 0)
-            ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            late = ended in (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
-            word = "timeout" if late else "killed" if status else "survived"
-            outcomes[running.pop(process)] = [word, used.ru_utime + used.ru_stime]
-        self.tell(outcomes)
+            end_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            timed_out = end_signal in (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
+            outcome = "timeout" if timed_out else "killed" if status else "survived"
+            outcomes[running.pop(process)] = [outcome, used.ru_utime + used.ru_stime]
+        self.report(outcomes)
         os._exit(0)
 
-    def put_in(self, source: str) -> None:
-        """Let this process import that source for the module, and do no harm."""
-        sys.meta_path.insert(0, Swapped(self.suite.name, str(ROOT / self.suite.module), source))
+    def install(self, source: str) -> None:
+        """Make this process import that source as the module, and limit what it can do."""
+        sys.meta_path.insert(0, FaultyModule(self.suite.name, str(ROOT / self.suite.module), source))
         resource.setrlimit(resource.RLIMIT_CPU, (self.limit, self.limit + 1))
-        signal.alarm(20 * self.limit)  # it may wait for ever, too
-        os.kill = only_asking(os.kill)
+        signal.alarm(20 * self.limit)  # it may also block forever
+        os.kill = block_signals_to_others(os.kill)
 
     def pytest_collection_modifyitems(self, config, items):
-        dear = [item for item in items if set(self.suite.without) & {*item.fixturenames, item.originalname}]
-        items[:] = [item for item in items if item not in dear]
-        config.hook.pytest_deselected(items=dear)
+        excluded = [item for item in items if set(self.suite.without) & {*item.fixturenames, item.originalname}]
+        items[:] = [item for item in items if item not in excluded]
+        config.hook.pytest_deselected(items=excluded)
 
 
-class Swapped(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
-    """Gives another source for one module."""
+class FaultyModule(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Imports one module from another source."""
 
     def __init__(self, name: str, path: str, source: str):
         self.name, self.path, self.source = name, path, source
@@ -134,34 +134,34 @@ class Swapped(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
         return self.source.encode()
 
 
-def told_by(task: Callable) -> object:
-    """What a task tells from a process of its own, which prints nothing."""
+def result_of(task: Callable) -> object:
+    """Run a task in a silent fork; returns what it reports."""
     reader, writer = os.pipe()
     process = os.fork()
     if not process:
         status = 70
         try:
-            silent = os.open(os.devnull, os.O_RDWR)
+            null_device = os.open(os.devnull, os.O_RDWR)
             for stream in range(3):
-                os.dup2(silent, stream)
-            status = int(task(lambda told: os.write(writer, json.dumps(told).encode())) or 0)
+                os.dup2(null_device, stream)
+            status = int(task(lambda result: os.write(writer, json.dumps(result).encode())) or 0)
         finally:
             os._exit(status)
     os.close(writer)
     with os.fdopen(reader) as pipe:
-        told = pipe.read()
+        result = pipe.read()
     os.waitpid(process, 0)
-    if not told:
+    if not result:
         raise SystemExit("mutants: pytest could not start")
-    return json.loads(told)
+    return json.loads(result)
 
 
-def only_asking(kill: Callable) -> Callable:
-    """A mutant may ask whether a process runs, and hit itself, and nobody else."""
+def block_signals_to_others(kill: Callable) -> Callable:
+    """Wrap `os.kill`: a mutant may check whether a process exists, and signal itself, but no other process."""
 
-    def guarded(process, number):
-        if number and process != os.getpid():
-            raise AssertionError(f"signal {number} for process {process}")
-        return kill(process, number)
+    def guarded(process, signal_number):
+        if signal_number and process != os.getpid():
+            raise AssertionError(f"signal {signal_number} for process {process}")
+        return kill(process, signal_number)
 
     return guarded

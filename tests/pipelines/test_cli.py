@@ -1,3 +1,5 @@
+"""The command line: its help, its exit statuses, and one line for each error."""
+
 from __future__ import annotations
 
 import re
@@ -7,12 +9,12 @@ import sys
 import pytest
 import yaml
 from conftest import ROOT, tiny_tree
-from in_process import glioflow, glioflow_alone
+from in_process import glioflow, glioflow_subprocess
 
 
 @pytest.fixture
 def project(tmp_path):
-    """A folder with a tiny params.yaml in it."""
+    """A folder with nothing but a tiny params.yaml."""
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     return tmp_path
 
@@ -20,10 +22,10 @@ def project(tmp_path):
 def set_parameter(project, parameter, value):
     tree = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
     *groups, name = parameter.split(".")
-    place = tree
+    mapping = tree
     for group in groups:
-        place = place[group]
-    place[name] = value
+        mapping = mapping[group]
+    mapping[name] = value
     (project / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
 
 
@@ -46,7 +48,7 @@ def test_the_first_stages_run_by_hand(project):
 
 
 @pytest.mark.parametrize(
-    ("parameter", "value", "says"),
+    ("parameter", "value", "message"),
     [
         ("source", "nowhere", "nowhere: no such folder of scans"),
         ("source", "empty", "empty: no scans found"),
@@ -54,14 +56,14 @@ def test_the_first_stages_run_by_hand(project):
         ("segmenter.image_size", 100, "params.yaml: segmenter.image_size"),
     ],
 )
-def test_bad_input_ends_with_2_and_one_line(project, parameter, value, says):
+def test_bad_input_exits_with_2_and_one_line(project, parameter, value, message):
     (project / "empty").mkdir()
     set_parameter(project, parameter, value)
     result = glioflow("stage", "ingest", cwd=project)
     assert result.returncode == 2
     assert result.stdout == ""
     (line,) = result.stderr.strip().splitlines()
-    assert line.startswith(f"glioflow: {says}")
+    assert line.startswith(f"glioflow: {message}")
     assert {path.relative_to(project).as_posix() for path in project.rglob("*")} <= {"params.yaml", "empty", "data"}
 
 
@@ -77,14 +79,14 @@ def test_a_patient_without_masks_leaves_nothing_half_written(project):
     assert [path.name for path in sorted((project / "data").iterdir())] == ["demo", "problems.csv"]
 
 
-def test_a_stage_before_its_input_names_the_stage_to_run(project):
+def test_a_stage_without_its_input_names_the_stage_to_run(project):
     result = glioflow("stage", "split", cwd=project)
     assert result.returncode == 2
     assert "data/manifest.csv: not readable as a table; run `dvc repro ingest`" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("stage", "says"),
+    ("stage", "message"),
     [
         ("validate", "data/examples: not here; run `dvc repro`, which makes it"),
         ("evaluate", "data/examples: not here; run `dvc repro`"),
@@ -93,24 +95,24 @@ def test_a_stage_before_its_input_names_the_stage_to_run(project):
         ("push", "artifacts/layered: not here; run `dvc repro`"),
     ],
 )
-def test_a_stage_without_its_inputs_ends_with_one_line(project, stage, says):
+def test_a_stage_without_its_inputs_fails_with_one_line(project, stage, message):
     result = glioflow("stage", *stage.split(), cwd=project)
     assert result.returncode == 2
-    assert re.search(rf"^glioflow: {says}", result.stderr.splitlines()[-1])
+    assert re.search(rf"^glioflow: {message}", result.stderr.splitlines()[-1])
     assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize("words", ["step demo", "publish"])
-def test_a_pod_without_a_repository_ends_with_one_line(project, words):
+def test_a_pod_without_a_repository_fails_with_one_line(project, words):
     result = glioflow("pod", "--run", "a", "--storage", "gs://scans/a", *words.split(), cwd=project)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("glioflow: dvc: you are not inside of a DVC repository")
 
 
-@pytest.mark.parametrize("by", [glioflow, glioflow_alone])
-def test_outside_a_project_it_says_so(tmp_path, by):
-    result = by("stage", "ingest", cwd=tmp_path)
+@pytest.mark.parametrize("invoke", [glioflow, glioflow_subprocess])
+def test_a_command_outside_a_project_is_refused(tmp_path, invoke):
+    result = invoke("stage", "ingest", cwd=tmp_path)
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.strip() == ("glioflow: params.yaml: not here; run glioflow inside the project")
@@ -120,7 +122,7 @@ def test_outside_a_project_it_says_so(tmp_path, by):
     "arguments",
     [["--source", "nowhere"], ["-S", "gate.min_auroc=7"], ["-S", "nonsense"], ["-S", "clasifier.epochs=1"]],
 )
-def test_run_refuses_before_it_changes_anything(project, arguments):
+def test_run_refuses_wrong_arguments_before_it_changes_anything(project, arguments):
     before = (project / "params.yaml").read_text(encoding="utf-8")
     result = glioflow("run", *arguments, cwd=project)
     assert result.returncode == 2
@@ -138,7 +140,7 @@ def test_summary_before_a_run_says_what_to_do(project):
     assert "make run" in line
 
 
-def test_doctor_tells_the_lane():
+def test_doctor_names_the_stack():
     result = glioflow("doctor", cwd=ROOT)
     assert result.returncode == 0
     expected = "classic" if sys.version_info < (3, 11) else "modern"

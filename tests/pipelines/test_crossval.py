@@ -1,4 +1,4 @@
-"""Cross-validation: every patient is tested once, and nothing of the workspace is lost."""
+"""`glioflow crossval` tests every patient once and leaves the workspace as it was."""
 
 from __future__ import annotations
 
@@ -15,69 +15,71 @@ import psutil
 import pytest
 import yaml
 from conftest import tiny_tree
+from crossval_project import PATIENT_NAMES, fail, folds_run, wait, write_project
 from dvc_project import files, isolate
-from folds import EVERYONE, fail, ran, wait, write_project
 from in_process import glioflow
-from whole_project import BIN, command, environment
+from whole_project import BIN, environment, run_command
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
-    """A project in which the second of two folds has failed: folder, workspace before and after, exit status."""
+def after_failed_fold(tmp_path_factory):
+    """A project whose second of two folds failed: folder, workspace before and after, exit status."""
     folder = tmp_path_factory.mktemp("stopped") / "project"
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, tmp_path_factory)
         write_project(folder)
-        before = workspace(folder)
+        before = workspace_files(folder)
         fail(folder, 1)
         status = glioflow("crossval", "--folds", "2", cwd=folder).returncode
-        assert ran(folder) == ["0 of 2", "1 of 2"]
-        return SimpleNamespace(folder=folder, before=before, after=workspace(folder), status=status)
+        assert folds_run(folder) == ["0 of 2", "1 of 2"]
+        return SimpleNamespace(folder=folder, before=before, after=workspace_files(folder), status=status)
 
 
-def workspace(project):
-    """What a cross-validation must leave as it was."""
+def workspace_files(project):
+    """Return the contents of everything that a cross-validation must not change."""
     kept = {name: (project / name).read_bytes() for name in ("params.yaml", "dvc.lock", "reports/metrics.json")}
     return kept, files(project / "artifacts" / "predictions"), files(project / "artifacts" / "checkpoints")
 
 
-def pooled(project, everyone):
-    """The result, after a look at whether every patient was tested once."""
+def check_pooled(project, patient_names):
+    """Check that every patient was tested once, and return the scores of all patients."""
     patients = pd.read_csv(project / "reports" / "crossval.csv")
-    assert sorted(patients["patient"]) == sorted(everyone)
+    assert sorted(patients["patient"]) == sorted(patient_names)
     result = json.loads((project / "reports" / "crossval.json").read_text(encoding="utf-8"))
-    assert result["layered"]["patients"] == len(everyone)
+    assert result["layered"]["patients"] == len(patient_names)
     assert result["layered"]["volume_dice_mean"] == pytest.approx(patients["volume_dice"].mean())
     return patients
 
 
-def test_after_a_fold_that_failed_the_workspace_is_as_before(stopped):
-    assert stopped.status == 2
-    assert stopped.after == stopped.before
-    assert not (stopped.folder / "reports" / "crossval.json").exists()
+def test_a_failed_fold_leaves_the_workspace_unchanged(after_failed_fold):
+    assert after_failed_fold.status == 2
+    assert after_failed_fold.after == after_failed_fold.before
+    assert not (after_failed_fold.folder / "reports" / "crossval.json").exists()
 
 
-def test_started_again_it_does_the_rest_and_every_patient_is_tested_once(stopped, monkeypatch, tmp_path_factory):
+def test_a_restart_runs_the_remaining_folds_and_tests_each_patient_once(
+    after_failed_fold, monkeypatch, tmp_path_factory
+):
     isolate(monkeypatch, tmp_path_factory)
-    fail(stopped.folder)
-    result = glioflow("crossval", "--folds", "2", cwd=stopped.folder)
+    fail(after_failed_fold.folder)
+    result = glioflow("crossval", "--folds", "2", cwd=after_failed_fold.folder)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert ran(stopped.folder) == ["1 of 2 resumed"]
-    assert workspace(stopped.folder) == stopped.before
-    fold = pooled(stopped.folder, EVERYONE).set_index("patient")["fold"]
-    assert fold.to_dict() == {patient: number % 2 for number, patient in enumerate(EVERYONE)}
+    assert folds_run(after_failed_fold.folder) == ["1 of 2 resumed"]
+    assert workspace_files(after_failed_fold.folder) == after_failed_fold.before
+    fold = check_pooled(after_failed_fold.folder, PATIENT_NAMES).set_index("patient")["fold"]
+    assert fold.to_dict() == {patient: number % 2 for number, patient in enumerate(PATIENT_NAMES)}
     assert "7, each tested once" in result.stdout
-    assert not (stopped.folder / ".dvc" / "tmp" / "crossval").exists()
+    assert not (after_failed_fold.folder / ".dvc" / "tmp" / "crossval").exists()
 
 
 @pytest.fixture
 def waiting(tmp_path, monkeypatch, tmp_path_factory):
-    """A cross-validation whose second fold waits for ever: folder, workspace before, its process, the fold's number."""
+    """A cross-validation whose second fold waits forever: folder, workspace before, process, process id of the fold."""
     isolate(monkeypatch, tmp_path_factory)
     folder = tmp_path / "project"
     write_project(folder)
     wait(folder, 1)
-    before = workspace(folder)
+    before = workspace_files(folder)
     command = [BIN / "glioflow", "crossval", "--folds", "2"]
     with subprocess.Popen(command, cwd=folder, env={**os.environ, **environment(folder)}) as process:
         fold = int((folder / "begun").read_text(encoding="utf-8"))
@@ -87,36 +89,36 @@ def waiting(tmp_path, monkeypatch, tmp_path_factory):
         os.kill(fold, signal.SIGKILL)
 
 
-def test_beside_it_no_run_starts_and_none_is_silently_dropped(waiting):
-    told = glioflow("scheduled", cwd=waiting.folder)
-    assert told.returncode == 0
-    said = r"another run is under way here, started 2[^;]* \(crossval\)"
-    assert re.fullmatch(rf"scheduled run: {said}; wait until it ends; this one yields\n", told.stdout)
+def test_other_runs_are_refused_with_a_reason_during_a_crossval(waiting):
+    yielding = glioflow("scheduled", cwd=waiting.folder)
+    assert yielding.returncode == 0
+    reason = r"another run is under way here, started 2[^;]* \(crossval\)"
+    assert re.fullmatch(rf"scheduled run: {reason}; wait until it ends; this one yields\n", yielding.stdout)
     refused = glioflow("run", "-S", "gate.margin=0.5", cwd=waiting.folder)
     assert refused.returncode == 2
-    assert re.fullmatch(rf"glioflow: {said}; wait until it ends\n", refused.stderr)
+    assert re.fullmatch(rf"glioflow: {reason}; wait until it ends\n", refused.stderr)
     assert glioflow("crossval", cwd=waiting.folder).returncode == 2
-    assert workspace(waiting.folder) == waiting.before
+    assert workspace_files(waiting.folder) == waiting.before
     waiting.process.terminate()
     assert waiting.process.wait() == 128 + signal.SIGTERM
     assert not psutil.pid_exists(waiting.fold)
-    assert workspace(waiting.folder) == waiting.before
+    assert workspace_files(waiting.folder) == waiting.before
 
 
-def test_killed_without_warning_it_leaves_the_workspace_alone_and_goes_on_later(waiting):
-    family = psutil.Process(waiting.process.pid).children(recursive=True)
-    assert waiting.fold in [process.pid for process in family]
+def test_a_killed_crossval_leaves_the_workspace_unchanged_and_resumes(waiting):
+    descendants = psutil.Process(waiting.process.pid).children(recursive=True)
+    assert waiting.fold in [process.pid for process in descendants]
     waiting.process.kill()
-    psutil.wait_procs(family)  # which end by themselves
-    assert workspace(waiting.folder) == waiting.before
+    psutil.wait_procs(descendants)  # they end by themselves
+    assert workspace_files(waiting.folder) == waiting.before
     wait(waiting.folder)
-    assert ran(waiting.folder) == ["0 of 2", "1 of 2"]
+    assert folds_run(waiting.folder) == ["0 of 2", "1 of 2"]
     assert glioflow("crossval", "--folds", "2", cwd=waiting.folder).returncode == 0
-    assert ran(waiting.folder) == ["1 of 2 resumed"]
-    assert workspace(waiting.folder) == waiting.before
+    assert folds_run(waiting.folder) == ["1 of 2 resumed"]
+    assert workspace_files(waiting.folder) == waiting.before
 
 
-def test_a_split_of_ones_own_has_no_folds(tmp_path):
+def test_crossval_with_held_out_sites_is_refused(tmp_path):
     text = yaml.safe_dump(tiny_tree()).replace("holdout_sites: []", "holdout_sites: [AA]")
     (tmp_path / "params.yaml").write_text(text, encoding="utf-8")
     refused = glioflow("crossval", cwd=tmp_path)
@@ -127,11 +129,11 @@ def test_a_split_of_ones_own_has_no_folds(tmp_path):
 
 
 @pytest.mark.nightly
-def test_real_folds_are_trained_and_test_every_patient_once(project_copy):
-    before = workspace(project_copy)
-    result = command("glioflow", "crossval", "--folds", "2", cwd=project_copy)
+def test_real_folds_are_trained_and_every_patient_is_tested_once(project_copy):
+    before = workspace_files(project_copy)
+    result = run_command("glioflow", "crossval", "--folds", "2", cwd=project_copy)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("Running stage 'train@segmenter'") == 2
     assert "Running stage 'ingest'" not in result.stdout
-    assert workspace(project_copy) == before
-    pooled(project_copy, pd.read_csv(project_copy / "data" / "splits.csv")["patient"])
+    assert workspace_files(project_copy) == before
+    check_pooled(project_copy, pd.read_csv(project_copy / "data" / "splits.csv")["patient"])

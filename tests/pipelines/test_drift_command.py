@@ -1,4 +1,4 @@
-"""`glioflow drift` on scans of a source that has not been ingested and has no masks."""
+"""`glioflow drift` on scans that have not been ingested and have no masks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.sources.demo import write_demo
 
 @pytest.fixture
 def batch(tmp_path):
-    """New patients without masks, from the same synthetic scanner."""
+    """A folder of new patients without masks, from the same synthetic scanner."""
     write_demo(tmp_path / "new", patients=7, slices=8, size=64, seed=5)
     for mask in (tmp_path / "new").rglob("*_mask.tif"):
         mask.unlink()
@@ -34,7 +34,7 @@ def test_scans_of_the_same_scanner_pass(tmp_path, batch, data):
     assert set(pd.read_csv(tmp_path / "drift.csv")["drift"]) == {"no"}
 
 
-def test_scans_of_a_brighter_scanner_are_told_and_end_with_1(tmp_path, batch, data):
+def test_scans_of_a_brighter_scanner_are_reported_and_exit_with_1(tmp_path, batch, data):
     for path in batch.rglob("*.tif"):
         Image.fromarray(np.minimum(255, np.asarray(Image.open(path)) * 2.5).astype(np.uint8)).save(path)
     result = drift(tmp_path, batch, data, "--level", "0.05")
@@ -44,7 +44,7 @@ def test_scans_of_a_brighter_scanner_are_told_and_end_with_1(tmp_path, batch, da
     assert table.loc["missing_pre", "drift"] == "no"
 
 
-def test_a_folder_without_a_training_set_is_named(tmp_path, batch):
+def test_a_folder_without_a_training_set_is_reported(tmp_path, batch):
     result = drift(tmp_path, batch, tmp_path)
     assert result.returncode == 2
     assert result.stderr.strip().splitlines()[-1].startswith(f"glioflow: {tmp_path}/manifest.csv: not readable")

@@ -1,4 +1,4 @@
-"""Parameters as people type them, and what becomes of params.yaml."""
+"""Settings as people type them change params.yaml in the right places only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipelines import workflow
 from pipelines.editing import assignments, params_text
 
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
-# The same parameters as other people lay them out: nothing of it may be put in order on the way.
+# Parameters in an unusual layout, which an edit must not tidy up.
 BY_HAND = """\
 scale:   laptop   # which
 
@@ -51,7 +51,7 @@ VALUES = PLAIN | st.lists(PLAIN, max_size=4)
 
 
 def lines_changed(before, after):
-    """Numbers of the lines of a text that are others, or gone, and how many there are in their place."""
+    """Return the ranges of lines that were changed or removed, each with the number of lines that replaced them."""
     blocks = difflib.SequenceMatcher(None, before.split("\n"), after.split("\n"), autojunk=False).get_opcodes()
     return [(first, last, end - begin) for kind, first, last, begin, end in blocks if kind != "equal"]
 
@@ -67,42 +67,42 @@ def lines_changed(before, after):
 )
 @settings(max_examples=8)
 @given(VALUES)
-@example("a\x85b")  # line ends to YAML, and to few others
+@example("a\x85b")  # line ends in YAML, but in few other places
 @example(["\u2028", "\u2029ü"])
-def test_a_parameter_changes_its_own_lines_only(parameter, lines, value):
+def test_setting_a_parameter_changes_only_its_own_lines(parameter, lines, value):
     value = {"scale": "full", "source": str(value)}.get(parameter, value)
-    after, told = params_text.put(BY_HAND, [assignments.written(parameter, value)], "params.yaml")
+    after, reported = params_text.put(BY_HAND, [assignments.written(parameter, value)], "params.yaml")
     changed = lines_changed(BY_HAND, after)
     assert all(lines[0] <= first <= last <= lines[1] for first, last, _ in changed)
-    assert bool(changed) == bool(told)
-    here, there = yaml_text.parse(BY_HAND, ""), yaml_text.parse(after, "")
+    assert bool(changed) == bool(reported)
+    original, edited = yaml_text.parse(BY_HAND, ""), yaml_text.parse(after, "")
     *groups, last = {"segmenter.epochs": "segmenter.epochs.laptop", "segmenter.rate": "segmenter.rate.laptop"}.get(
         parameter, parameter
     ).split(".")
-    place, expected = there, here
+    target, expected = edited, original
     for group in groups:
-        place, expected = place[group], expected[group]
-    assert place[last] == value
+        target, expected = target[group], expected[group]
+    assert target[last] == value
     expected[last] = value
-    assert there == here
+    assert edited == original
     for comment in ("# which", "# folds", "# how", "# of Beam", "# the runner", "# behind", "# nothing yet"):
         assert comment in after or comment == "# the runner"
 
 
-def every_parameter(tree, above=""):
+def every_parameter(tree, prefix=""):
     for key, value in tree.items():
         if isinstance(value, dict) and not set(value) <= set(params.SCALES):
-            yield from every_parameter(value, f"{above}{key}.")
+            yield from every_parameter(value, f"{prefix}{key}.")
         else:
-            yield f"{above}{key}", value[tree.get("scale", "demo")] if isinstance(value, dict) else value
+            yield f"{prefix}{key}", value[tree.get("scale", "demo")] if isinstance(value, dict) else value
 
 
 @settings(max_examples=10)
 @given(st.sampled_from([*every_parameter(read_params())]), st.integers(0, 10**6) | st.text("ab", min_size=1))
-def test_each_parameter_of_params_yaml_changes_one_line_and_what_it_held_puts_it_back(known, value):
+def test_each_parameter_changes_one_line_and_its_old_value_restores_it(known, value):
     parameter, before = known
     after, _ = params_text.put(TEXT, [assignments.written(parameter, value)], "params.yaml")
-    if parameter != "convert.beam_args":  # which is written on three
+    if parameter != "convert.beam_args":  # which takes three lines
         assert [(last - first, new) for first, last, new in lines_changed(TEXT, after)] in ([(1, 1)], [])
     back, _ = params_text.put(after, [assignments.written(parameter, before)], "params.yaml")
     assert yaml_text.parse(back, "") == yaml_text.parse(TEXT, "")
@@ -115,7 +115,7 @@ def test_each_parameter_of_params_yaml_changes_one_line_and_what_it_held_puts_it
 @example("0\xa0")  # a no-break space, which belongs to the value
 @example("\xa0")
 @given(PATHS)
-def test_any_source_is_what_params_yaml_then_names(tmp_path_factory, path):
+def test_any_source_path_survives_writing_and_reading(tmp_path_factory, path):
     file = tmp_path_factory.mktemp("source") / "params.yaml"
     file.write_text(TEXT, encoding="utf-8")
     file.write_bytes(params_text.put(TEXT, [assignments.written("source", path)], str(file))[0].encode())
@@ -123,7 +123,7 @@ def test_any_source_is_what_params_yaml_then_names(tmp_path_factory, path):
 
 
 @pytest.mark.parametrize(
-    ("line", "apart"),
+    ("line", "pieces"),
     [
         ("", []),
         ("a.b=1  c=2", ["a.b=1", "c=2"]),
@@ -136,12 +136,12 @@ def test_any_source_is_what_params_yaml_then_names(tmp_path_factory, path):
         ("nonsense", ["nonsense"]),
     ],
 )
-def test_a_line_of_parameters_is_told_apart(line, apart):
-    assert assignments.split(line) == apart
+def test_a_line_is_split_into_its_settings(line, pieces):
+    assert assignments.split(line) == pieces
 
 
 @pytest.mark.parametrize(
-    ("setting", "place", "value"),
+    ("setting", "target", "value"),
     [
         ("split.holdout_sites=[AA, BB]", "split.holdout_sites", ["AA", "BB"]),
         ("split.fold=", "split.fold", None),
@@ -158,22 +158,22 @@ def test_a_line_of_parameters_is_told_apart(line, apart):
         ("segmenter.filters=[8,8]", "segmenter.filters", [8, 8]),
     ],
 )
-def test_a_value_is_yaml_and_a_path_is_a_path(setting, place, value):
+def test_values_are_read_as_yaml_and_paths_as_text(setting, target, value):
     text, _ = params_text.put(TEXT, [setting], "params.yaml")
     found = params.parse(yaml_text.parse(text, "params.yaml"))
-    for part in place.split("."):
+    for part in target.split("."):
         found = getattr(found, part)
     assert found == value
 
 
-def test_a_parameter_of_each_scale_is_set_for_the_chosen_one():
-    text, told = params_text.put(TEXT, ["segmenter.epochs=5", "scale=laptop"], "params.yaml")
+def test_a_per_scale_parameter_is_set_for_the_chosen_scale():
+    text, reported = params_text.put(TEXT, ["segmenter.epochs=5", "scale=laptop"], "params.yaml")
     assert yaml.safe_load(text)["segmenter"]["epochs"] == read_params()["segmenter"]["epochs"] | {"laptop": 5}
-    assert told == ["scale: demo -> laptop", "segmenter.epochs.laptop: 15 -> 5"]
+    assert reported == ["scale: demo -> laptop", "segmenter.epochs.laptop: 15 -> 5"]
 
 
 @pytest.mark.parametrize(
-    ("setting", "says"),
+    ("setting", "message"),
     [
         ("clasifier.epochs=3", r"clasifier\.epochs: there is no such parameter; did you mean classifier\.epochs\?"),
         ("holdout_sites=[AA]", r"no such parameter; did you mean split\.holdout_sites\?"),
@@ -187,8 +187,8 @@ def test_a_parameter_of_each_scale_is_set_for_the_chosen_one():
         ("seed", "seed: no value; write name=value"),
     ],
 )
-def test_what_cannot_be_set_is_told_by_its_name(setting, says):
-    with pytest.raises(UserError, match=says):
+def test_an_invalid_setting_is_reported_by_name(setting, message):
+    with pytest.raises(UserError, match=message):
         params_text.put(TEXT, [setting], "params.yaml")
 
 
@@ -205,13 +205,13 @@ def test_what_cannot_be_set_is_told_by_its_name(setting, says):
         f"seed={'[' * 2000}",
     ],
 )
-def test_a_value_that_does_not_end_or_can_not_be_is_refused_whatever_it_is_for(line):
-    """Where a value is text, too: nobody means a quotation mark to belong to an address."""
+def test_an_unterminated_or_impossible_value_is_always_refused(line):
+    """Also for text parameters: nobody wants a quotation mark in an address."""
     with pytest.raises(UserError, match=r"the value is no YAML; quote it, or close its quotes and brackets"):
         params_text.put(TEXT, assignments.split(line), "params.yaml")
 
 
-def test_a_path_that_looks_like_an_impossible_date_is_a_path():
+def test_a_path_that_looks_like_an_impossible_date_is_accepted():
     text, _ = params_text.put(TEXT, ["source=2001-99-99"], "params.yaml")
     assert params.parse(yaml_text.parse(text, "params.yaml")).source == "2001-99-99"
 
@@ -222,14 +222,14 @@ def test_two_values_for_a_parameter_are_refused():
     assert params_text.put(TEXT, ["seed=3", "seed=3"], "params.yaml")[1] == ["seed: 20260101 -> 3"]
 
 
-def test_a_value_that_stands_elsewhere_is_not_changed_there():
+def test_setting_a_yaml_alias_is_refused():
     text = "scale: demo\na: &here 3\nb: *here\n"
     with pytest.raises(UserError, match="b can't be set without changing other lines"):
         params_text.put(text, ["b=4"], "params.yaml")
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (lambda text: text + "seed: 4\n", r"the key seed appears twice, line \d+; remove one of the two"),
         (lambda text: text.replace("val: 0.15", "val: 0.15\n  val: 0.1"), "the key val appears twice"),
@@ -237,16 +237,16 @@ def test_a_value_that_stands_elsewhere_is_not_changed_there():
     ],
 )
 @pytest.mark.parametrize("switches", [[], ["-S", "seed=5"]])
-def test_a_params_yaml_with_two_keys_or_a_misspelt_one_is_refused(tmp_path, change, says, switches):
+def test_a_params_yaml_with_a_duplicate_or_misspelt_key_is_refused(tmp_path, change, message, switches):
     (tmp_path / "params.yaml").write_text(change(TEXT), encoding="utf-8")
     result = glioflow("run", *switches, cwd=tmp_path)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
-    assert re.search(says, line)
+    assert re.search(message, line)
     assert (tmp_path / "params.yaml").read_text(encoding="utf-8") == change(TEXT)
 
 
-def test_latin_1_and_windows_line_ends(tmp_path, monkeypatch):
+def test_latin_1_is_refused_and_windows_line_ends_are_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_bytes(TEXT.replace("# folder,", "# für,").encode("latin-1"))
     with pytest.raises(UserError, match=r"params.yaml: line \d+ is not UTF-8"):

@@ -1,4 +1,4 @@
-"""A start that knows a patient who is to be tested is told before the first stage, where the splits are known."""
+"""A starting network that was trained on a test patient is refused before the first stage, if the splits are known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from changed_params import params_with
 from conftest import ROOT, tiny_tree
 from dvc_project import files, isolate, run
 from in_process import glioflow
-from written_scans import made_up_scan, write_kaggle
+from scan_writers import make_scan, write_kaggle
 
 from components.common.errors import UserError
 from components.scans.identity import fingerprint
@@ -31,12 +31,12 @@ START = "own/weights/v1"
 
 @pytest.fixture(scope="module")
 def split(tmp_path_factory):
-    """A project whose splits are up to date, by stages that copy them."""
+    """A project whose splits are up to date; its stages only copy them."""
     folder = tmp_path_factory.mktemp("split")
     with pytest.MonkeyPatch.context() as patch:
         isolate(patch, tmp_path_factory)
         (folder / "data").mkdir()
-        write_kaggle(folder / "scans", made_up_scan("TCGA_DU_0001_19990101"))
+        write_kaggle(folder / "scans", make_scan("TCGA_DU_0001_19990101"))
         (folder / "wanted.csv").write_text(SPLITS, encoding="utf-8")
         (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}), encoding="utf-8")
         (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree() | {"source": "scans"}), encoding="utf-8")
@@ -53,8 +53,8 @@ def project(split, tmp_path, monkeypatch, tmp_path_factory):
     return folder
 
 
-def know(*names):
-    """Let the start have learned from these."""
+def write_start_trained_on(*names):
+    """Write a starting network that was trained on these patients."""
     folder = ROOT / "benchmarks" / "quality" / "reference" / "segmenter"
     shutil.copytree(folder, START, dirs_exist_ok=True)
     record = json.loads((folder / "network.json").read_text(encoding="utf-8"))
@@ -63,7 +63,7 @@ def know(*names):
         json.dump(record, file)
 
 
-def refused(**options):
+def refusal(**options):
     with pytest.raises(UserError) as error:
         check_tested(params_with(segmenter__start=START), **options)
     return str(error.value)
@@ -73,12 +73,12 @@ def check(**options):
     check_tested(params_with(segmenter__start=START), **options)
 
 
-def test_a_known_test_patient_ends_a_run_before_all_stages_and_nothing_is_written(project):
-    know("P1", "P3", "P9")
+def test_a_known_test_patient_ends_a_run_before_anything_is_written(project):
+    write_start_trained_on("P1", "P3", "P9")
     before = files(project)
-    told = glioflow("run", "-S", f"segmenter.start={START}", cwd=project)
-    assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr == (
+    result = glioflow("run", "-S", f"segmenter.start={START}", cwd=project)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
         "glioflow: params.yaml: segmenter.start: own/weights/v1 was trained or chosen on 1 of the 2 test patients, "
         "whose scores would be worthless; let split.file put them into train, leave them out of the source, or take "
         "another start\n"
@@ -88,29 +88,29 @@ def test_a_known_test_patient_ends_a_run_before_all_stages_and_nothing_is_writte
 
 
 def test_patients_of_the_other_splits_may_be_known(project):
-    know("P1", "P2", "P9")
+    write_start_trained_on("P1", "P2", "P9")
     check()
 
 
-def test_splits_of_before_say_nothing_once_others_are_wanted(project):
-    know("P3", "P4")
-    assert "2 of the 2 test patients" in refused()
+def test_outdated_splits_are_not_checked(project):
+    write_start_trained_on("P3", "P4")
+    assert "2 of the 2 test patients" in refusal()
     (project / "wanted.csv").write_text(SPLITS.replace("test", "train"), encoding="utf-8")
     check()
 
 
-def test_before_there_are_splits_nothing_is_said(project):
-    know("P3")
+def test_without_splits_nothing_is_reported(project):
+    write_start_trained_on("P3")
     (project / "data" / "splits.csv").unlink()
     check()
 
 
-def test_in_a_cross_validation_everybody_is_tested(project):
-    know("P1", "P2")
-    assert "2 of the 4 test patients" in refused(everybody=True)
+def test_a_cross_validation_checks_all_patients(project):
+    write_start_trained_on("P1", "P2")
+    assert "2 of the 4 test patients" in refusal(everybody=True)
     (project / "wanted.csv").write_text(SPLITS.replace("test", "train"), encoding="utf-8")
-    assert "2 of the 4 test patients" in refused(everybody=True)
-    write_kaggle(project / "scans", made_up_scan("TCGA_DU_0002_19990101"))
+    assert "2 of the 4 test patients" in refusal(everybody=True)
+    write_kaggle(project / "scans", make_scan("TCGA_DU_0002_19990101"))
     check(everybody=True)
 
 

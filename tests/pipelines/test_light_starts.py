@@ -1,4 +1,4 @@
-"""What only reads tables, and what predicts, starts without TensorFlow, Keras, Beam and TFX."""
+"""Commands that only read tables or predict start without TensorFlow, Keras, Beam and TFX."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conftest import ROOT
 from layered_models import write_layered
 
 HEAVY = ("apache_beam", "keras", "tensorflow", "tensorflow_model_analysis", "tfx")
-SHOW = f"import sys; print(sorted(set({HEAVY}) & set(sys.modules)))"
+PRINT_HEAVY = f"import sys; print(sorted(set({HEAVY}) & set(sys.modules)))"
 COMMAND = "from pipelines.cli import cli; cli({arguments}, standalone_mode=False)"
 
 
@@ -26,8 +26,10 @@ COMMAND = "from pipelines.cli import cli; cli({arguments}, standalone_mode=False
         COMMAND.format(arguments=["run", "--help"]),
     ],
 )
-def test_what_reads_tables_starts_without_tensorflow_and_beam(code):
-    result = subprocess.run([sys.executable, "-c", f"{code}\n{SHOW}"], capture_output=True, text=True, check=True)
+def test_light_commands_start_without_tensorflow_and_beam(code):
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{PRINT_HEAVY}"], capture_output=True, text=True, check=True
+    )
     assert result.stdout.splitlines()[-1] == "[]"
 
 
@@ -39,9 +41,9 @@ def model(tmp_path_factory):
 
 
 def run_and_show(arguments):
-    """Run a command to its end, and tell what heavy it has imported."""
-    code = COMMAND.format(arguments=[str(one) for one in arguments])
-    program = f"try:\n    {code}\nexcept SystemExit as end:\n    assert end.code in (0, 1), end\n{SHOW}"
+    """Run a command to its end; return its output, with the heavy modules it imported in the last line."""
+    code = COMMAND.format(arguments=[str(argument) for argument in arguments])
+    program = f"try:\n    {code}\nexcept SystemExit as end:\n    assert end.code in (0, 1), end\n{PRINT_HEAVY}"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     return result.stdout.splitlines()
 
@@ -52,13 +54,13 @@ def test_a_prediction_needs_neither_tensorflow_nor_beam(demo_source, model, tmp_
     assert lines[-1] == "[]"
 
 
-def test_drift_by_a_models_predictions_needs_neither(demo_source, data, model):
+def test_drift_with_a_model_needs_neither_tensorflow_nor_beam(demo_source, data, model):
     lines = run_and_show(["drift", demo_source, "--against", data, "--model", model])
     assert any("patient(s) compared" in line for line in lines)
     assert lines[-1] == "[]"
 
 
-def test_a_training_is_seen_to_need_tensorflow():
-    code = f"import components.train.devices\n{SHOW}"
+def test_the_check_sees_that_training_needs_tensorflow():
+    code = f"import components.train.devices\n{PRINT_HEAVY}"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "tensorflow" in result.stdout

@@ -1,4 +1,4 @@
-"""What is typed behind `make` reaches the command line letter by letter, past make's and the shell's own grammar."""
+"""Variables given to `make` reach the command unchanged, despite the special characters of make and the shell."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ import subprocess
 
 import pytest
 from conftest import ROOT
-from drawing import SHARED_FOLDER
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from hypothesis_profiles import SHARED_FOLDER
 
-# Stands where .venv has the command, and notes what comes in.
-NOTE = """\
+# Takes the place of the command in .venv and records its arguments.
+RECORD_ARGUMENTS = """\
 #!/usr/bin/env python3
 import json, sys
 json.dump(sys.argv[1:], open("words.json", "w"))
 """
-# No variable of make holds a line's end, and it drops blanks around one.
+# A variable of make can't hold line breaks, and make strips the blanks around it.
 LINES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1).map(str.strip).filter(bool)
 
 
 @pytest.fixture(scope="module")
-def called(tmp_path_factory):
-    """A function that calls make and gives the words that the command has got."""
+def run_make(tmp_path_factory):
+    """A function that calls make and returns the arguments that the command received."""
     folder = tmp_path_factory.mktemp("make")
     shutil.copy(ROOT / "Makefile", folder)
-    for name, text in {".venv/bin/glioflow": NOTE, ".venv/bin/python": NOTE, "infra/bootstrap.py": ""}.items():
+    for name, text in {
+        ".venv/bin/glioflow": RECORD_ARGUMENTS,
+        ".venv/bin/python": RECORD_ARGUMENTS,
+        "infra/bootstrap.py": "",
+    }.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
         (folder / name).chmod(0o755)
@@ -46,18 +50,18 @@ def called(tmp_path_factory):
 @settings(max_examples=8, suppress_health_check=SHARED_FOLDER)
 @example("/scans of Köln (2), a=b/[x] #3 & ~'\"`$HOME $(ls) ${x} \\n;*?")
 @given(LINES)
-def test_any_source_arrives_as_it_was_typed(called, source):
-    assert called("run", f"SOURCE={source}") == ["run", "--source", source]
-    assert called("bench-data", f"SOURCE={source}") == ["benchmarks/data.py", "--source", source]
+def test_any_source_is_passed_as_it_was_typed(run_make, source):
+    assert run_make("run", f"SOURCE={source}") == ["run", "--source", source]
+    assert run_make("bench-data", f"SOURCE={source}") == ["benchmarks/data.py", "--source", source]
 
 
 @pytest.mark.parametrize("line", ["split.holdout_sites=[AA, BB]", "source=/a b/$c seed=3", 'split.file="a, b.csv"'])
-def test_parameters_arrive_as_one_line(called, line):
-    assert called("run", "SCALE=laptop", f"SET={line}") == ["run", "--scale", "laptop", "--settings", line]
+def test_settings_are_passed_as_one_argument(run_make, line):
+    assert run_make("run", "SCALE=laptop", f"SET={line}") == ["run", "--scale", "laptop", "--settings", line]
 
 
-def test_without_a_switch_none_is_passed(called):
-    assert called("run") == ["run"]
-    assert called("bench-predict", "SOURCE=a b", "MODEL=$x") == [
+def test_unset_variables_pass_no_options(run_make):
+    assert run_make("run") == ["run"]
+    assert run_make("bench-predict", "SOURCE=a b", "MODEL=$x") == [
         *("benchmarks/prediction.py", "--source", "a b", "--model", "$x")
     ]

@@ -1,4 +1,4 @@
-"""Commands mean the project around the folder where they are given, and run the code that lies in it."""
+"""Commands act on the project around the working folder and run that project's code."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import pytest
 import yaml
 from conftest import ROOT, tiny_tree
 from in_process import glioflow
-from whole_project import BIN, copied
-from written_scans import made_up_scan, write_kaggle
+from scan_writers import make_scan, write_kaggle
+from whole_project import BIN, copy_project
 
 from pipelines.project import root
 
 
 @pytest.fixture
 def project(tmp_path):
-    folder = copied(tmp_path / "project with [brackets]")
+    folder = copy_project(tmp_path / "project with [brackets]")
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     (folder / "notes" / "today").mkdir(parents=True)
     return folder
 
 
-def test_paths_count_from_where_they_are_typed(project):
+def test_paths_are_relative_to_the_working_folder(project):
     below = project / "notes" / "today"
-    write_kaggle(below / "scans", made_up_scan("TCGA_DU_0001_19990101"))
-    done = glioflow("compile", "argo", "--out", "made", cwd=below)
-    assert done.returncode == 0, done.stderr
-    (project / ".dvc" / "config").write_text("no settings", encoding="utf-8")  # so that a run ends where it calls DVC
+    write_kaggle(below / "scans", make_scan("TCGA_DU_0001_19990101"))
+    result = glioflow("compile", "argo", "--out", "made", cwd=below)
+    assert result.returncode == 0, result.stderr
+    (project / ".dvc" / "config").write_text("no settings", encoding="utf-8")  # makes a run fail at its first DVC call
     assert glioflow("run", "--source", "scans", cwd=below).returncode == 2
     assert yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))["source"] == "notes/today/scans"
     assert {path.name for path in (below / "made").iterdir()} == {"workflow-template.yaml", "cron-workflow.yaml"}
@@ -49,22 +49,22 @@ def test_a_copy_runs_its_own_code_whichever_environment_is_active(tmp_path):
     (copy / "notes").mkdir()
     (copy / ".dvc").mkdir()
     for folder in (copy, copy / "notes"):
-        done = subprocess.run(
+        result = subprocess.run(
             [BIN / "glioflow", "doctor"],
             cwd=folder,
             env={"PATH": f"{BIN}:/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
         )
-        assert done.stdout.startswith("of the copy\n"), done.stdout + done.stderr
-    done = subprocess.run([BIN / "glioflow", "--nonsense"], cwd=copy, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.startswith("Usage: glioflow")
+        assert result.stdout.startswith("of the copy\n"), result.stdout + result.stderr
+    result = subprocess.run([BIN / "glioflow", "--nonsense"], cwd=copy, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert result.stderr.startswith("Usage: glioflow")
 
 
-def test_outside_of_a_project_nothing_changes(tmp_path):
-    done = glioflow("promote", "v1.0.0", "--stage", "prod", cwd=tmp_path)
-    assert done.stderr == "glioflow: params.yaml: not here; run glioflow inside the project\n"
+def test_promote_outside_a_project_is_refused(tmp_path):
+    result = glioflow("promote", "v1.0.0", "--stage", "prod", cwd=tmp_path)
+    assert result.stderr == "glioflow: params.yaml: not here; run glioflow inside the project\n"
 
 
 @pytest.mark.parametrize(
@@ -80,23 +80,23 @@ def test_outside_of_a_project_nothing_changes(tmp_path):
         "pod --run r --storage s prepare",
     ],
 )
-def test_without_a_repository_as_after_a_download_the_remedy_is_named(project, words):
+def test_a_project_without_a_git_repository_names_the_remedy(project, words):
     shutil.rmtree(project / ".git")
     before = (project / "params.yaml").read_bytes()
-    done = glioflow(*words.split(), cwd=project)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+    result = glioflow(*words.split(), cwd=project)
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
     assert "no Git repository here; a downloaded archive has none: clone the project instead, or `git init`" in line
     assert (project / "params.yaml").read_bytes() == before
 
 
-def test_where_dvc_was_told_to_do_without_git_it_does(project):
+def test_dvc_configured_without_git_needs_no_repository(project):
     shutil.rmtree(project / ".git")
     (project / ".dvc" / "config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     assert glioflow("clean", cwd=project).stdout == "nothing to remove\n"
 
 
-def test_only_a_whole_project_of_ours_is_taken_for_the_one_around(tmp_path):
+def test_only_a_complete_glioflow_project_is_found(tmp_path):
     deep = tmp_path / "below" / "deep"
     deep.mkdir(parents=True)
     (tmp_path / ".dvc").mkdir()
@@ -105,20 +105,22 @@ def test_only_a_whole_project_of_ours_is_taken_for_the_one_around(tmp_path):
     (tmp_path / "params.yaml").touch()
     assert root(deep) == tmp_path
     (tmp_path / "dvc.yaml").write_text("stages: {train: {cmd: python train.py}}\n", encoding="utf-8")
-    assert root(deep) is None  # somebody else's
+    assert root(deep) is None  # another project's dvc.yaml
     (tmp_path / "dvc.yaml").write_text("stages: {demo: {cmd: glioflow stage demo}}\n", encoding="utf-8")
     (tmp_path / "below" / "params.yaml").touch()
-    assert root(deep) is None  # half a project in between
+    assert root(deep) is None  # an incomplete project in between
     (tmp_path / "below" / "params.yaml").unlink()
     (tmp_path / ".dvc").rmdir()
-    assert root(deep) is None  # files that were copied there
+    assert root(deep) is None  # only copied files, without .dvc
 
 
-def test_a_working_folder_that_is_gone_is_told_in_one_line(tmp_path):
+def test_a_removed_working_folder_is_reported_in_one_line(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     line = 'rmdir "$PWD" && exec "$0" doctor'
     settings = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(["sh", "-c", line, BIN / "glioflow"], cwd=gone, env=settings, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr == "glioflow: the working folder: it was removed; change to another one\n"
+    result = subprocess.run(
+        ["sh", "-c", line, BIN / "glioflow"], cwd=gone, env=settings, capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert result.stderr == "glioflow: the working folder: it was removed; change to another one\n"

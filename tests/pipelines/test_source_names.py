@@ -1,4 +1,4 @@
-"""Folders of scans with names that some grammar on the way would take for something else."""
+"""Folders of scans whose names have a special meaning in YAML, DVC or the shell."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 from dvc.repo import Repo
-from written_scans import made_up_scan, write_kaggle
+from scan_writers import make_scan, write_kaggle
 
 from components.common import yaml_text
 from components.sources import open_source
@@ -21,13 +21,13 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project of one stage that depends on its source, as dvc.yaml's ingest does, and a set of scans."""
+    """A project with a set of scans and one stage that depends on its source, like `ingest` in dvc.yaml."""
     folder = tmp_path_factory.mktemp("project")
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     stage = "  ingest:\n    cmd: 'true'\n    deps:\n      - ${source}\n"
     (folder / "dvc.yaml").write_text(f"stages:\n{stage}", encoding="utf-8")
-    write_kaggle(folder / "set", made_up_scan("TCGA_DU_0001_19990101"))
+    write_kaggle(folder / "set", make_scan("TCGA_DU_0001_19990101"))
     return folder
 
 

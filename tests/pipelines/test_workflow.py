@@ -1,4 +1,4 @@
-"""The whole chain, for real: DVC runs every stage in a copy of the project, at tiny sizes."""
+"""The whole workflow for real: DVC runs every stage in a copy of the project, at tiny sizes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 import tensorflow as tf
 import yaml
 from dvc_project import run
-from finished import copy_of
+from finished_project import clone_project
 from in_process import glioflow
 from scipy.special import expit, logit
-from whole_project import command, commit, copied, tiny
+from whole_project import commit, copy_project, run_command, tiny_switches
 
 from components.common.layout import SLICES
 from components.layered.record import digest
@@ -30,26 +30,26 @@ from pipelines import run_lock, workflow
 
 @pytest.fixture(scope="module")
 def project(finished_project, tmp_path_factory):
-    """The finished project, or rather a copy, in which no test changes anything that a stage reads or writes."""
-    return copy_of(finished_project, tmp_path_factory.mktemp("workflow") / "project")
+    """A copy of the finished project; no test may change what its stages read or write."""
+    return clone_project(finished_project, tmp_path_factory.mktemp("workflow") / "project")
 
 
 @pytest.fixture(scope="module")
-def refused(finished_project, warmed, tmp_path_factory):
-    """A copy with remotes, in which a scheduled run has met floors out of reach: folder and outcome."""
-    place = tmp_path_factory.mktemp("refused")
-    folder = copy_of(finished_project, place / "project")
-    run(place, "git init -q --bare origin.git")
+def refused_run(finished_project, warm_programs, tmp_path_factory):
+    """A copy with remotes whose scheduled run failed at floors that no model reaches: folder and outcome."""
+    parent_folder = tmp_path_factory.mktemp("refused")
+    folder = clone_project(finished_project, parent_folder / "project")
+    run(parent_folder, "git init -q --bare origin.git")
     run(folder, "git remote add origin ../origin.git")
     run(folder, "git push -q -u origin HEAD")
     run(folder, "dvc remote add -q -d store ../store")
     floors = [f"gate.min_{name}_dice=1" for name in ("volume", "pooled")]
     with chdir(folder):
         workflow.apply(floors)
-    return SimpleNamespace(folder=folder, outcome=scheduled(folder, "--sync", PATH=warmed[0]))
+    return SimpleNamespace(folder=folder, outcome=run_scheduled(folder, "--sync", PATH=warm_programs[0]))
 
 
-def test_the_run_ends_with_a_table_and_the_reports_path(finished_project):
+def test_the_run_ends_with_a_table_and_the_path_of_the_report(finished_project):
     log = (finished_project / "run.log").read_text(encoding="utf-8").split("--- stderr ---")[0].rstrip()
     table = log[log.rindex("\n\n") :]
     assert "SYNTHETIC" in table
@@ -62,7 +62,7 @@ def test_the_run_ends_with_a_table_and_the_reports_path(finished_project):
     )
 
 
-def test_progress_is_seen_and_noise_is_not(finished_project):
+def test_the_log_shows_progress_and_no_noise(finished_project):
     log = (finished_project / "run.log").read_text(encoding="utf-8")
     for progress in ("demo:", "ingest:", "convert train", "TFX: StatisticsGen", "epoch 1/2", "assemble:", "evaluate:"):
         assert progress in log, progress
@@ -71,9 +71,9 @@ def test_progress_is_seen_and_noise_is_not(finished_project):
 
 
 @pytest.mark.nightly
-def test_processes_that_start_cold_reach_what_warm_ones_reach(finished_project, tmp_path):
-    commit(copied(tmp_path))
-    result = command("glioflow", "run", *tiny(), cwd=tmp_path)
+def test_cold_processes_give_the_same_metrics_as_warm_ones(finished_project, tmp_path):
+    commit(copy_project(tmp_path))
+    result = run_command("glioflow", "run", *tiny_switches(), cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     metrics = Path("reports", "details.json")
     assert json.loads((tmp_path / metrics).read_text()) == json.loads((finished_project / metrics).read_text())
@@ -81,27 +81,27 @@ def test_processes_that_start_cold_reach_what_warm_ones_reach(finished_project, 
 
 def test_a_second_run_changes_nothing(project):
     lock = (project / "dvc.lock").read_bytes()
-    result = command("dvc", "repro", cwd=project)
+    result = run_command("dvc", "repro", cwd=project)
     assert result.returncode == 0
     assert "Data and pipelines are up to date." in result.stdout
     assert "Running stage" not in result.stdout
     assert (project / "dvc.lock").read_bytes() == lock
 
 
-def scheduled(project, *options, **variables):
+def run_scheduled(project, *options, **variables):
     result = glioflow("scheduled", *options, cwd=project, **variables)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout.splitlines()[-1]
 
 
 def test_a_scheduled_run_with_nothing_new_does_nothing(project):
-    assert scheduled(project) == "scheduled run: nothing new: no stage had to run"
+    assert run_scheduled(project) == "scheduled run: nothing new: no stage had to run"
 
 
-def test_a_scheduled_run_yields_to_another_and_a_run_by_hand_is_refused(project):
-    with alone_in(project):
+def test_during_a_run_a_scheduled_one_yields_and_a_manual_one_fails(project):
+    with locked_by_another_run(project):
         assert re.match(
-            r"scheduled run: another run is under way here, started 2.*; this one yields", scheduled(project)
+            r"scheduled run: another run is under way here, started 2.*; this one yields", run_scheduled(project)
         )
         result = glioflow("run", cwd=project)
         assert result.returncode == 2
@@ -109,8 +109,8 @@ def test_a_scheduled_run_yields_to_another_and_a_run_by_hand_is_refused(project)
 
 
 @contextmanager
-def alone_in(folder):
-    """The lock of a run, held by somebody else: whoever opens its file anew, in whichever process, is another."""
+def locked_by_another_run(folder):
+    """Hold the lock of a run; opening its file again, even in this process, counts as another run."""
     held = ExitStack()
     with chdir(folder):
         held.enter_context(run_lock.alone())
@@ -125,47 +125,47 @@ def chdir(folder):
         yield
 
 
-def test_a_scheduled_run_tells_what_ran_and_brings_results_to_the_remotes(refused):
-    # and not the trainings: none of their inputs has changed
-    assert refused.outcome == (
+def test_a_scheduled_run_reports_its_stages_and_pushes_its_results(refused_run):
+    # No training ran, because no input of one has changed.
+    assert refused_run.outcome == (
         "scheduled run: ran evaluate, report, push; push: nothing pushed: the model is not blessed"
     )
-    cached, brought = (
+    cached, stored = (
         {path.relative_to(folder) for path in (folder / "files").rglob("*") if path.is_file()}
-        for folder in (refused.folder / ".dvc" / "cache", refused.folder.parent / "store")
+        for folder in (refused_run.folder / ".dvc" / "cache", refused_run.folder.parent / "store")
     )
-    report = yaml.safe_load((refused.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]["report"]
+    report = yaml.safe_load((refused_run.folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]["report"]
     (made,) = (out["md5"] for out in report["outs"] if out["path"] == "reports/report.html")
-    assert Path("files/md5", made[:2], made[2:]) in cached & brought
-    assert list((refused.folder.parent / "store" / "runs").rglob("*"))  # what a later run looks up
-    assert scheduled(refused.folder, "--sync") == "scheduled run: nothing new: no stage had to run"
+    assert Path("files/md5", made[:2], made[2:]) in cached & stored
+    assert list((refused_run.folder.parent / "store" / "runs").rglob("*"))  # DVC's run cache, for later runs
+    assert run_scheduled(refused_run.folder, "--sync") == "scheduled run: nothing new: no stage had to run"
 
 
-def test_dvc_shows_metrics_params_and_plots(project):
-    metrics = json.loads(command("dvc", "metrics", "show", "--json", cwd=project).stdout)
+def test_dvc_shows_metrics_and_plots(project):
+    metrics = json.loads(run_command("dvc", "metrics", "show", "--json", cwd=project).stdout)
     shown = metrics[""]["data"]["reports/metrics.json"]["data"]
     assert 0 <= shown["layered"]["volume_dice_mean"] <= 1
-    told = command("dvc", "metrics", "show", cwd=project).stdout
-    assert max(map(len, told.splitlines())) < 300  # details would be seventeen screens wide
-    plots = command("dvc", "plots", "show", "--out", "plots", cwd=project)
+    content = run_command("dvc", "metrics", "show", cwd=project).stdout
+    assert max(map(len, content.splitlines())) < 300  # with details it would be seventeen screens wide
+    plots = run_command("dvc", "plots", "show", "--out", "plots", cwd=project)
     assert plots.returncode == 0, plots.stderr
     page = (project / "plots" / "index.html").read_text(encoding="utf-8")
     for curve in ("val_auroc", "val_volume_dice", "true_positive_rate", "volume_dice"):
         assert curve in page
 
 
-def test_git_keeps_the_headline_and_no_patients_name(project):
-    told = (project / "reports" / "metrics.json").read_text(encoding="utf-8")
+def test_git_gets_the_main_metrics_and_no_patient_names(project):
+    content = (project / "reports" / "metrics.json").read_text(encoding="utf-8")
     details = json.loads((project / "reports" / "details.json").read_text(encoding="utf-8"))
-    kept = run(project, "git status --porcelain --untracked-files=all")
-    assert "reports/metrics.json" in kept
-    assert "reports/details.json" not in kept
-    assert "DEMO_" not in told
+    git_status = run(project, "git status --porcelain --untracked-files=all")
+    assert "reports/metrics.json" in git_status
+    assert "reports/details.json" not in git_status
+    assert "DEMO_" not in content
     for group in ("classifier", "segmenter", "layered"):
-        assert json.loads(told)[group].items() <= {**details[group], "processing": None}.items()
+        assert json.loads(content)[group].items() <= {**details[group], "processing": None}.items()
 
 
-def test_the_metrics_are_those_of_the_masks_on_disk(project):
+def test_the_metrics_match_the_masks_on_disk(project):
     metrics = json.loads((project / "reports" / "metrics.json").read_text(encoding="utf-8"))
     dice = []
     for found in sorted((project / "artifacts" / "predictions").glob("*_mask.nii.gz")):
@@ -176,8 +176,8 @@ def test_the_metrics_are_those_of_the_masks_on_disk(project):
     assert metrics["layered"]["volume_dice_mean"] == pytest.approx(np.mean(dice))
 
 
-def seen_by_tfma(project):
-    """Labels of the test slices, and the classifier's own probabilities of them."""
+def tfma_probabilities(project):
+    """Return labels and uncalibrated probabilities of the test slices, as TFMA gets them."""
     files = sorted(map(str, (project / "data" / "examples" / "Split-test").glob("*.gz")))
     records = list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
     features = [tf.train.Example.FromString(record).features.feature for record in records]
@@ -191,13 +191,13 @@ def test_tfma_agrees_with_the_evaluation_by_patient(project):
     overall = metrics["tfma"]["classifier"]["overall"]
     slices = pd.read_csv(project / "artifacts" / "predictions" / SLICES)
     assert auroc(slices["has_tumor"], slices["tumor_probability"]) == pytest.approx(metrics["classifier"]["auroc"])
-    # TFMA sees probabilities before calibration, and tells ten thousand apart: a classifier that has hardly learned
-    # has all of its within a few of those, and one next to a border comes to either side of it.
-    has_tumor, seen = seen_by_tfma(project)
-    said = expit(metrics["calibration"]["tumor_temperature"] * logit(slices["tumor_probability"]))
-    assert np.sort(said) == pytest.approx(np.sort(seen), abs=1e-5)
+    # TFMA gets probabilities before calibration and sorts them into ten thousand bins. A classifier that has hardly
+    # learned fills only a few of them, and a value next to a bin's edge may fall on either side.
+    has_tumor, uncalibrated = tfma_probabilities(project)
+    restored = expit(metrics["calibration"]["tumor_temperature"] * logit(slices["tumor_probability"]))
+    assert np.sort(restored) == pytest.approx(np.sort(uncalibrated), abs=1e-5)
     towards = np.where(has_tumor, 0.1, -0.1)
-    worst, best = (auroc(has_tumor, np.ceil(seen * 9999 + shift)) for shift in (-towards, towards))
+    worst, best = (auroc(has_tumor, np.ceil(uncalibrated * 9999 + shift)) for shift in (-towards, towards))
     assert worst - 1e-6 <= overall["auroc"] <= best + 1e-6
     assert overall["example_count"] == metrics["classifier"]["slices"]
     assert {name for name in metrics["cohorts"] if name.startswith("site=")} <= set(metrics["tfma"]["segmenter"])
@@ -213,36 +213,36 @@ def test_the_pushed_model_runs_on_slices(project):
     assert outputs["tumor_probability"].shape == (3,)
 
 
-def test_no_file_that_git_would_take_names_a_patient(project):
-    """`git add .` is what the docs say, and what is in Git is what people share."""
+def test_no_file_that_git_would_add_names_a_patient(project):
+    """The docs say `git add .`, and people share what is in Git."""
     manifest = pd.read_csv(project / "data" / "manifest.csv")
     patients = {name.encode() for name in manifest["patient"]} | {str(name).encode() for name in manifest["subject"]}
-    taken = run(project, "git ls-files --cached --others --exclude-standard").splitlines()
-    assert {"dvc.lock", "reports/metrics.json", "reports/model_card.md", "registry/dossier.json"} <= set(taken)
-    files = [project / name for name in taken if (project / name).is_file() and not (project / name).is_symlink()]
+    added = run(project, "git ls-files --cached --others --exclude-standard").splitlines()
+    assert {"dvc.lock", "reports/metrics.json", "reports/model_card.md", "registry/dossier.json"} <= set(added)
+    files = [project / name for name in added if (project / name).is_file() and not (project / name).is_symlink()]
     assert [str(path) for path in files if any(name in path.read_bytes() for name in patients)] == []
-    assert not [name for name in taken if any(patient in name.encode() for patient in patients)]
+    assert not [name for name in added if any(patient in name.encode() for patient in patients)]
 
 
-def test_drift_takes_a_registered_model(project):
+def test_drift_accepts_a_registered_model(project):
     result = glioflow("drift", "data/demo", "--model", "registry:v1.0.0", "--sample", "2", cwd=project)
     assert result.returncode == 0, result.stderr
     assert SHARE in result.stdout
 
 
 class Page(html.parser.HTMLParser):
-    """Collects what a page would load, and pictures without an alternative text."""
+    """Collect what a page would load, and pictures without alternative text."""
 
     def __init__(self):
         super().__init__()
-        self.loads, self.mute = [], []
+        self.loads, self.without_alt = [], []
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
         if tag in ("img", "script", "link", "iframe"):
             self.loads.append(values.get("src") or values.get("href") or "")
         if tag == "img" and not values.get("alt"):
-            self.mute.append(values)
+            self.without_alt.append(values)
 
 
 def test_the_report_is_self_contained_and_says_synthetic(project):
@@ -251,21 +251,21 @@ def test_the_report_is_self_contained_and_says_synthetic(project):
     page.feed(text)
     assert page.loads
     assert all(link.startswith("data:") for link in page.loads)
-    assert page.mute == []
+    assert page.without_alt == []
     body = re.sub(r"<svg.*?</svg>|<style.*?</style>", "", text, flags=re.DOTALL)
     for heading in re.findall(r"<h2>(.*?)</h2>", body):
         if heading not in ("The gate", "Exact parameters"):
             assert "synthetic" in heading, heading
 
 
-def test_a_floor_out_of_reach_refuses_and_pushes_nothing(refused, finished_project):
-    told = glioflow("summary", cwd=refused.folder).stdout
-    assert re.search(r"Verdict +NOT BLESSED", told)
-    assert re.search(r"layered model: volume_dice_mean 0\.\d+ is below its floor 1", told)
-    assert re.search(r"segmenter \(TFX Evaluator\): pooled_dice 0\.\d+ is below its floor 1", told)
-    assert "nothing pushed" in told
+def test_an_unreachable_floor_refuses_the_model_and_pushes_nothing(refused_run, finished_project):
+    content = glioflow("summary", cwd=refused_run.folder).stdout
+    assert re.search(r"Verdict +NOT BLESSED", content)
+    assert re.search(r"layered model: volume_dice_mean 0\.\d+ is below its floor 1", content)
+    assert re.search(r"segmenter \(TFX Evaluator\): pooled_dice 0\.\d+ is below its floor 1", content)
+    assert "nothing pushed" in content
     before = glioflow("models", cwd=finished_project).stdout
     assert "v1.0.0" in before
-    assert glioflow("models", cwd=refused.folder).stdout == before
-    report = (refused.folder / "reports" / "report.html").read_text(encoding="utf-8")
+    assert glioflow("models", cwd=refused_run.folder).stdout == before
+    report = (refused_run.folder / "reports" / "report.html").read_text(encoding="utf-8")
     assert "NOT BLESSED" in report

@@ -1,4 +1,4 @@
-"""A second workspace reads what the first one reads, and what is written in it stays in it."""
+"""A second workspace reads the same files as the first one, and writes only into itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dvc_project import files, isolate, run
 from components.common.errors import UserError
 from pipelines.workspace import Workspace
 
-TOP = Path(".dvc/tmp/second")
+SECOND_FOLDER = Path(".dvc/tmp/second")
 STAGES = {
     "one": {
         "cmd": "cat ../beside/scan data/own/scan components/code.py > data/made; cat ../beside/scan >> ledger",
@@ -26,7 +26,7 @@ STAGES = {
 
 @pytest.fixture
 def project(tmp_path, monkeypatch, tmp_path_factory):
-    """A project with scans beside it, and beside an output of its own, whose stages have run."""
+    """A project whose stages have run, with scans outside it and others next to its outputs."""
     isolate(monkeypatch, tmp_path_factory)
     folder = tmp_path / "project"
     for place, text in {"../beside/scan": "a", "data/own/scan": "b", "components/code.py": "c"}.items():
@@ -44,10 +44,10 @@ def without_dvc(folder):
     return {path: text for path, text in files(folder).items() if ".dvc" not in path.parts}
 
 
-def test_what_runs_in_it_reads_the_same_and_changes_nothing_outside(project):
+def test_a_run_in_a_second_workspace_changes_nothing_outside(project):
     before, cached = without_dvc(project.parent), files(project / ".dvc" / "cache")
-    second = Workspace(TOP)
-    assert second.run("dvc", "status", "--quiet") == 0  # nothing differs, and nothing has to run
+    second = Workspace(SECOND_FOLDER)
+    assert second.run("dvc", "status", "--quiet") == 0  # up to date: no stage has to run
     (project / "components" / "code.py").write_text("edited", encoding="utf-8")
     second.set({"seed": 7, "split.fold": 2})
     assert second.run("dvc", "repro", "--quiet") == 0
@@ -59,20 +59,20 @@ def test_what_runs_in_it_reads_the_same_and_changes_nothing_outside(project):
     assert files(project / ".dvc" / "cache").items() >= cached.items()
     second.remove()
     assert without_dvc(project.parent) == before
-    assert not TOP.exists()
+    assert not SECOND_FOLDER.exists()
 
 
-def test_one_that_was_left_behind_is_gone_on_with_and_takes_the_ledger_of_now(project):
-    second = Workspace(TOP)
+def test_a_leftover_workspace_is_reused_with_the_current_ledger(project):
+    second = Workspace(SECOND_FOLDER)
     (second.folder / "checkpoint").touch()
     (project / "ledger").write_text("now", encoding="utf-8")
-    again = Workspace(TOP)
+    again = Workspace(SECOND_FOLDER)
     assert (again.folder / "checkpoint").exists()
     assert (again.folder / "ledger").read_text(encoding="utf-8") == "now"
 
 
-def test_a_dependency_that_holds_the_project_is_refused(project):
+def test_a_dependency_that_contains_the_project_is_refused(project):
     stages = {"one": {"cmd": "true", "deps": [".."], "outs": ["made"]}}
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
     with pytest.raises(UserError, match=r"^\.\.: holds the project itself; give it by its path from / on$"):
-        Workspace(TOP)
+        Workspace(SECOND_FOLDER)

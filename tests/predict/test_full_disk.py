@@ -1,4 +1,4 @@
-"""A disk that fills up: one line with the folder, the reason and the remedy, and nothing half-written."""
+"""A full disk ends a command with one line (folder, reason, remedy) and leaves nothing half-written."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from conftest import ingest_into, tiny_tree
 from in_process import glioflow
 from layered_models import write_layered
 from PIL import Image
-from written_scans import made_up_scan, write_kaggle, write_nifti
+from scan_writers import make_scan, write_kaggle, write_nifti
 
 from components.common import system
 from components.common.errors import UserError
-from components.common.faults import PASSING
+from components.common.faults import EX_TEMPFAIL
 from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.system import DiskFullError, is_full
 from components.convert.stage import convert
@@ -37,20 +37,20 @@ def project(tmp_path_factory):
     (folder / "params.yaml").write_text(yaml.safe_dump(tiny_tree()), encoding="utf-8")
     write_layered(folder / "model")
     for patient in PATIENTS:
-        scan = made_up_scan(patient, slices=6, size=32)
+        scan = make_scan(patient, slices=6, size=32)
         write_kaggle(folder / "pictures", scan)
         write_nifti(folder / "volumes" / patient, scan)
     return folder
 
 
-def leave(disk, free):
-    """Fill a disk up to so many bytes."""
+def leave_free(disk, free):
+    """Fill a disk until only `free` bytes are left."""
     with (disk / "filler").open("wb") as file:
         file.write(bytes(shutil.disk_usage(disk).free - free))
 
 
-def whole(folder):
-    """Read all that lies in a folder, so that nothing cut short stays unseen; returns the names."""
+def read_all_files(folder):
+    """Read every file of a folder, so that a truncated one is noticed; returns the names."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         if path.suffix in (".png", ".tif"):
             Image.open(path).load()
@@ -62,8 +62,8 @@ def whole(folder):
 
 
 @pytest.mark.parametrize(("kind", "switch"), [("pictures", ["--overlays"]), ("volumes", [])])
-def test_predict_says_so_and_goes_on_when_there_is_room(project, small_disk, kind, switch):
-    leave(small_disk, 24 * 1024)
+def test_predict_reports_a_full_disk_and_resumes_when_there_is_room(project, small_disk, kind, switch):
+    leave_free(small_disk, 24 * 1024)
     command = ["predict", kind, "--model", "model", "--out", str(small_disk / "out"), *switch]
     result = glioflow(*command, cwd=project)
     assert result.returncode == 2, result.stderr
@@ -71,15 +71,15 @@ def test_predict_says_so_and_goes_on_when_there_is_room(project, small_disk, kin
         f"glioflow: {small_disk / 'out'}: the disk is full; make room, and go on with --resume"
     )
     assert "Traceback" not in result.stderr
-    assert not [name for name in whole(small_disk / "out") if name.startswith(".part-")]
+    assert not [name for name in read_all_files(small_disk / "out") if name.startswith(".part-")]
     (small_disk / "filler").unlink()
     assert glioflow(*command, "--resume", cwd=project).returncode == 0
-    assert "patients.csv" in whole(small_disk / "out")
+    assert "patients.csv" in read_all_files(small_disk / "out")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_ingest_leaves_nothing(project, small_disk, workers):
-    leave(small_disk, 40 * 1024)
+def test_ingest_on_a_full_disk_leaves_nothing_behind(project, small_disk, workers):
+    leave_free(small_disk, 40 * 1024)
     with pytest.raises(
         UserError, match=rf"^{small_disk}/(scans|manifest\.csv): the disk is full \(No space left"
     ) as error:
@@ -90,15 +90,15 @@ def test_ingest_leaves_nothing(project, small_disk, workers):
 
 @pytest.fixture
 def small_files():
-    """No file of this process may have more than 16 KiB, as if the disk were full for all that is larger."""
+    """Limit the files of this process to 16 KiB, as if the disk were full for anything larger."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16 * 1024, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_convert_leaves_nothing(data, tmp_path, small_files):
-    # whose workers go by a resolved path, which leads out of the disk of another process
+def test_convert_on_a_full_disk_leaves_nothing_behind(data, tmp_path, small_files):
+    # Not on `small_disk`: the workers resolve its path, which then no longer leads into the mount namespace.
     with pytest.raises(UserError, match=rf"^{tmp_path}/examples: the disk is full \(File too large") as error:
         convert(
             data / "scans", data / "splits.csv", tmp_path / "examples", shards=2, beam_args=["--runner=FnApiRunner"]
@@ -107,11 +107,11 @@ def test_convert_leaves_nothing(data, tmp_path, small_files):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stage_ends_with_one_line(project, small_disk):
+def test_a_stage_on_a_full_disk_ends_with_one_line(project, small_disk):
     place = small_disk / "project"
     place.mkdir()
     shutil.copy(project / "params.yaml", place)
-    leave(small_disk, 30 * 1024)
+    leave_free(small_disk, 30 * 1024)
     result = glioflow("stage", "demo", cwd=place)
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith(
@@ -120,19 +120,19 @@ def test_a_stage_ends_with_one_line(project, small_disk):
     assert {path.name for path in (place / "data").iterdir()} == set()
 
 
-def fill(folder):
+def write_to_a_full_disk(folder):
     with atomic_folder(folder) as part:
         write_json(part / "a", 1)
         with atomic_file(part / "b"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_the_outermost_name_is_told_and_no_temporary_one(tmp_path):
+def test_the_error_names_the_outermost_path_and_no_temporary_one(tmp_path):
     with pytest.raises(DiskFullError, match=rf"^{tmp_path}/folder: the disk is full") as error:
-        fill(tmp_path / "folder")
+        write_to_a_full_disk(tmp_path / "folder")
     assert ".part-" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
-    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)  # as workers send it
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)  # it survives the way back from a worker
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_outermost_name_is_told_and_no_temporary_one(tmp_path):
         ValueError("(sqlite3.OperationalError) database or disk is full"),
     ],
 )
-def test_every_kind_of_full_is_known(error):
+def test_every_error_of_a_full_disk_is_recognised(error):
     outer = KeyError()
     outer.__cause__ = error
     assert is_full(error)
@@ -153,7 +153,7 @@ def test_every_kind_of_full_is_known(error):
 
 
 @pytest.mark.parametrize(
-    ("error", "says", "ends"),
+    ("error", "message", "exit_status"),
     [
         (PermissionError(errno.EACCES, "x", "scans/a"), "scans/a: Permission denied; check its permissions", 2),
         (
@@ -162,31 +162,31 @@ def test_every_kind_of_full_is_known(error):
             2,
         ),
         (OSError(errno.EIO, "x", "scans/a"), "scans/a: Input/output error; fix that and start again", 2),
-        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "Connection refused; fix that", PASSING),
-        (RuntimeError("x"), "x; this may pass, so start again later", PASSING),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "Connection refused; fix that", EX_TEMPFAIL),
+        (RuntimeError("x"), "x; this may pass, so start again later", EX_TEMPFAIL),
     ],
 )
-def test_what_the_machine_refuses_is_one_line(tmp_path, monkeypatch, error, says, ends):
-    def refused(**_):
-        if isinstance(error, RuntimeError):  # a library's own, of which nobody here knows
+def test_an_operating_system_error_is_one_line(tmp_path, monkeypatch, error, message, exit_status):
+    def fail(**_):
+        if isinstance(error, RuntimeError):  # as a library raises it, hiding the cause
             raise error from TimeoutError()
         raise error
 
     monkeypatch.setattr(cli.quiet, "silence", lambda: None)
-    monkeypatch.setattr("pipelines.run_summary.summary", lambda: refused())
+    monkeypatch.setattr("pipelines.run_summary.summary", lambda: fail())
     result = glioflow("summary", cwd=tmp_path)
-    assert result.returncode == ends
+    assert result.returncode == exit_status
     (line,) = result.stderr.splitlines()
-    assert line.startswith(f"glioflow: {says}")
+    assert line.startswith(f"glioflow: {message}")
 
 
-def test_a_fault_of_the_code_keeps_its_traceback():
+def test_a_bug_keeps_its_traceback():
     assert system.in_words(KeyError("x")) is None
     assert system.in_words(OSError("cannot open")) is None
 
 
 @pytest.mark.parametrize("place", ["file/out.csv", "/proc/nowhere/out.csv"])
-def test_where_nothing_can_be_written_the_file_is_named(tmp_path, monkeypatch, place):
+def test_an_unwritable_path_is_named(tmp_path, monkeypatch, place):
     monkeypatch.chdir(tmp_path)
     Path("file").touch()
     with (

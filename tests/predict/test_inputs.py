@@ -1,4 +1,4 @@
-"""What people may point at: sets, patients, files."""
+"""What `glioflow predict` accepts as input: sets, patients, single files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import shutil
 
 import numpy as np
 import pytest
+from bad_sources import PATIENTS
 from gcs_server import ADDRESS, upload_patients
 from PIL import Image
-from refused import PATIENTS
-from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
+from scan_writers import make_scan, write_dicom, write_kaggle, write_nifti
 
 from components.common.errors import UserError
 from components.scans.scan_files import write_scan
@@ -26,11 +26,11 @@ def read(address):
 
 @pytest.mark.parametrize("write", [write_kaggle, write_nifti, write_dicom])
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another"])
-def test_a_patients_own_folder_is_that_patient(tmp_path, write, beside):
-    scan = made_up_scan()
+def test_the_folder_of_a_patient_is_read_as_that_patient(tmp_path, write, beside):
+    scan = make_scan()
     folder = write(tmp_path, scan)
     if beside:
-        write(tmp_path, made_up_scan("TCGA_DU_0002_19990101"))
+        write(tmp_path, make_scan("TCGA_DU_0002_19990101"))
     for address in (folder, f"{folder}/"):
         found = read(address)
         assert list(found) == [scan.patient]
@@ -38,14 +38,14 @@ def test_a_patients_own_folder_is_that_patient(tmp_path, write, beside):
         assert found[scan.patient].mask is None
 
 
-def test_the_folder_around_holds_them_all(tmp_path):
+def test_the_parent_folder_holds_all_patients(tmp_path):
     for name in PATIENTS:
-        write_dicom(tmp_path, made_up_scan(name))
+        write_dicom(tmp_path, make_scan(name))
     assert list(read(tmp_path)) == PATIENTS
 
 
-def test_dicom_files_side_by_side_are_one_patient(tmp_path):
-    scan = made_up_scan()
+def test_dicom_files_in_one_folder_are_one_patient(tmp_path):
+    scan = make_scan()
     folder = write_dicom(tmp_path / "in", scan, mask=False)
     flat = tmp_path / "flat"
     flat.mkdir()
@@ -57,21 +57,21 @@ def test_dicom_files_side_by_side_are_one_patient(tmp_path):
 
 
 def test_the_current_folder_may_be_a_patient(tmp_path, monkeypatch):
-    monkeypatch.chdir(write_kaggle(tmp_path, made_up_scan()))
-    assert list(read(".")) == [made_up_scan().patient]
+    monkeypatch.chdir(write_kaggle(tmp_path, make_scan()))
+    assert list(read(".")) == [make_scan().patient]
 
 
 def test_a_four_dimensional_file_is_a_patient(tmp_path):
     for name in PATIENTS[:2]:
-        write_scan(tmp_path, made_up_scan(name))
+        write_scan(tmp_path, make_scan(name))
     found = read(tmp_path / f"{PATIENTS[1]}.nii.gz")
     assert list(found) == [PATIENTS[1]]
-    np.testing.assert_array_equal(found[PATIENTS[1]].image, made_up_scan(PATIENTS[1]).image)
+    np.testing.assert_array_equal(found[PATIENTS[1]].image, make_scan(PATIENTS[1]).image)
 
 
 @pytest.mark.parametrize("name", ["slice 7.png", "x.tif", "x.jpg"])
-def test_a_picture_is_a_slice(tmp_path, name):
-    picture = made_up_scan().image[2]
+def test_a_picture_is_a_scan_of_one_slice(tmp_path, name):
+    picture = make_scan().image[2]
     Image.fromarray(picture).save(tmp_path / name)
     ((patient, scan),) = read(tmp_path / name).items()
     assert patient == "x" or patient.startswith("slice-7-")
@@ -80,26 +80,26 @@ def test_a_picture_is_a_slice(tmp_path, name):
         np.testing.assert_array_equal(scan.image[0], picture)
 
 
-@pytest.mark.usefixtures("temporary")
-def test_a_bucket_holds_a_set_a_patient_and_a_picture(tmp_path, bucket):
+@pytest.mark.usefixtures("temporary_folder")
+def test_a_bucket_may_hold_a_set_a_patient_or_a_picture(tmp_path, bucket):
     upload_patients(bucket, tmp_path / "in")
     name = PATIENTS[1]
     assert list(read(ADDRESS)) == PATIENTS
     for address in (f"{ADDRESS}/{name}", f"{ADDRESS}/{name}/"):
         found = read(address)
         assert list(found) == [name]
-        np.testing.assert_array_equal(found[name].image, made_up_scan(name).image)
+        np.testing.assert_array_equal(found[name].image, make_scan(name).image)
     (slice_one,) = read(f"{ADDRESS}/{name}/{name}_1.tif").values()
-    np.testing.assert_array_equal(slice_one.image, made_up_scan(name).image[:1])
+    np.testing.assert_array_equal(slice_one.image, make_scan(name).image[:1])
 
 
 @pytest.mark.parametrize("name", ["nowhere", "no.png", "no.nii.gz", "no.zip"])
-def test_what_is_not_there_is_told(tmp_path, name):
+def test_a_missing_input_is_reported(tmp_path, name):
     with pytest.raises(UserError, match=f"{name}: no such file"), open_input(str(tmp_path / name)):
         pass
 
 
-def test_a_folder_without_scans_is_told(tmp_path):
+def test_a_folder_without_scans_is_reported(tmp_path):
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
     with pytest.raises(UserError, match="no scans found"), open_input(str(tmp_path)):
         pass

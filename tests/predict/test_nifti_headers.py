@@ -1,4 +1,4 @@
-"""A written mask lies on its scan in every program: whichever form of the header it believes, and with none at all."""
+"""A NIfTI mask lies on its scan in every program, whichever form of the header (qform, sform or neither) it reads."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import struct
 import nibabel as nib
 import numpy as np
 import pytest
-from drawing import SHARED_FOLDER
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profiles import SHARED_FOLDER
 from phantoms import phantom
 
 from components.predict.mask_files import write_masks
@@ -18,23 +18,23 @@ from components.sources.inputs import open_input
 from components.sources.reading import Options
 
 OPTIONS = Options(size=40, spacing=6.0)
-PLACE = ("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
-PLACE += ("srow_x", "srow_y", "srow_z", "xyzt_units")
+PLACEMENT = ("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+PLACEMENT += ("srow_x", "srow_y", "srow_z", "xyzt_units")
 
 
-def predicted(path, out):
-    """Write a mask for the scan at `path`: scan, what was drawn on it, the headers of both files, and where it is."""
+def write_mask(path, out):
+    """Write a mask for the scan at `path`; returns the scan, the mask, both files' headers and the mask's path."""
     with open_input(str(path)) as source:
         (patient,) = source.patients
         scan = source.read(patient, OPTIONS, masks=False).scan
-        drawn = scan.image[..., 1] > 180
-        write_masks(out, source, scan, drawn)
+        bright_mask = scan.image[..., 1] > 180
+        write_masks(out, source, scan, bright_mask)
     (written,) = out.iterdir()
-    return scan, drawn, raw(path), raw(written), written
+    return scan, bright_mask, raw_header(path), raw_header(written), written
 
 
-def raw(path):
-    """A header's bytes as nibabel's table of fields, and as nobody has mended them."""
+def raw_header(path):
+    """A header as nibabel's table of fields, without nibabel's repairs."""
     data = path.read_bytes()
     data = gzip.decompress(data) if path.name.endswith(".gz") else data
     kind = nib.Nifti2Header if data[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c") else nib.Nifti1Header
@@ -42,10 +42,10 @@ def raw(path):
 
 
 def quaternion_affine(header):
-    """The qform by the standard's own formula, with no part of nibabel."""
+    """The affine of the qform by the formula of the standard, without nibabel."""
     b, c, d = (float(header[f"quatern_{one}"]) for one in "bcd")
     a = np.sqrt(max(0.0, 1 - b * b - c * c - d * d))
-    turn = np.array(
+    rotation = np.array(
         [
             [a * a + b * b - c * c - d * d, 2 * b * c - 2 * a * d, 2 * b * d + 2 * a * c],
             [2 * b * c + 2 * a * d, a * a + c * c - b * b - d * d, 2 * c * d - 2 * a * b],
@@ -53,23 +53,23 @@ def quaternion_affine(header):
         ]
     )
     sizes = np.asarray(header["pixdim"][1:4], float) * [1, 1, -1 if header["pixdim"][0] < 0 else 1]
-    return np.column_stack([turn * sizes, [float(header[f"qoffset_{one}"]) for one in "xyz"]])
+    return np.column_stack([rotation * sizes, [float(header[f"qoffset_{one}"]) for one in "xyz"]])
 
 
 def assert_same_place(mask, flair):
-    for field in PLACE:
+    for field in PLACEMENT:
         assert np.asarray(mask[field]).tobytes() == np.asarray(flair[field]).tobytes(), field
     assert mask["pixdim"][:4].tobytes() == flair["pixdim"][:4].tobytes()
     assert mask["dim"][1:4].tolist() == flair["dim"][1:4].tolist()
     np.testing.assert_array_equal(quaternion_affine(mask), quaternion_affine(flair))
 
 
-def saved(folder, qcode, scode, qform=None, sform=None, kind=nib.Nifti1Image, name="P_flair.nii.gz", **fields):
-    """FLAIR with two forms and their codes, and further fields of its header."""
-    made = phantom()
-    picture = kind(made.volumes["flair"], made.affine)
-    picture.set_qform(made.affine if qform is None else qform, qcode)
-    picture.set_sform(made.affine if sform is None else sform, scode)
+def save_flair(folder, qcode, scode, qform=None, sform=None, kind=nib.Nifti1Image, name="P_flair.nii.gz", **fields):
+    """Save FLAIR with these two forms, their codes, and further header fields."""
+    subject = phantom()
+    picture = kind(subject.volumes["flair"], subject.affine)
+    picture.set_qform(subject.affine if qform is None else qform, qcode)
+    picture.set_sform(subject.affine if sform is None else sform, scode)
     for field, value in fields.items():
         picture.header[field] = value
     folder.mkdir(parents=True)
@@ -80,16 +80,16 @@ def saved(folder, qcode, scode, qform=None, sform=None, kind=nib.Nifti1Image, na
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
 @pytest.mark.parametrize("scode", [0, 1, 2, 4])
 @pytest.mark.parametrize("qcode", [0, 1, 2, 3])
-def test_both_forms_and_their_codes_are_those_of_flair(tmp_path, qcode, scode, kind):
-    path = saved(tmp_path / "in", qcode, scode, kind=kind)
-    _, drawn, flair, mask, written = predicted(path, tmp_path / "out")
+def test_the_mask_has_the_forms_and_codes_of_flair(tmp_path, qcode, scode, kind):
+    path = save_flair(tmp_path / "in", qcode, scode, kind=kind)
+    _, bright_mask, flair, mask, written = write_mask(path, tmp_path / "out")
     assert_same_place(mask, flair)
     assert mask["intent_code"] == 1002
     assert nib.load(written).get_data_dtype() == np.uint8
     assert (float(mask["scl_slope"]), float(mask["scl_inter"])) == (1, 0)
     values = np.asarray(nib.load(written).dataobj)
     assert set(np.unique(values)) == {0, 1}
-    assert drawn.any()
+    assert bright_mask.any()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=SHARED_FOLDER)
@@ -99,9 +99,9 @@ def test_both_forms_and_their_codes_are_those_of_flair(tmp_path, qcode, scode, k
     codes=st.sampled_from([(1, 1), (1, 0), (0, 1), (0, 0), (2, 4)]),
     flip=st.booleans(),
 )
-def test_a_voxel_of_the_mask_lies_where_it_was_drawn_in_the_patient(tmp_path_factory, angles, shift, codes, flip):
+def test_mask_voxels_lie_where_they_were_drawn_in_the_patient(tmp_path_factory, angles, shift, codes, flip):
     folder = tmp_path_factory.mktemp("turned")
-    turned = phantom().affine
+    rotated = phantom().affine
     for axis, angle in enumerate(np.radians(angles)):
         plane = np.eye(4)
         one, other = (axis + 1) % 3, (axis + 2) % 3
@@ -111,59 +111,59 @@ def test_a_voxel_of_the_mask_lies_where_it_was_drawn_in_the_patient(tmp_path_fac
             np.sin(angle),
             np.cos(angle),
         )
-        turned = plane @ turned
-    turned[:3, 3] += shift
+        rotated = plane @ rotated
+    rotated[:3, 3] += shift
     if flip:
-        turned[:, 0] *= -1
-    path = saved(folder / "in", *codes, qform=turned, sform=turned)
-    _, _, flair, mask, written = predicted(path, folder / "out")
+        rotated[:, 0] *= -1
+    path = save_flair(folder / "in", *codes, qform=rotated, sform=rotated)
+    _, _, flair, mask, written = write_mask(path, folder / "out")
     assert_same_place(mask, flair)
     values, bright = np.asarray(nib.load(written).dataobj) > 0, phantom().volumes["flair"] > 600
-    # What was drawn is FLAIR's bright blob, so the mask holds FLAIR's bright voxels, index by index.
+    # The mask marks the bright blob of FLAIR, so it holds FLAIR's bright voxels, index by index.
     assert (values & bright).sum() > 0.8 * bright.sum()
     assert (values & ~bright).sum() < 0.3 * bright.sum()
 
 
-def test_forms_that_contradict_each_other_stay_as_they_are(tmp_path):
+def test_contradictory_forms_are_copied_unchanged(tmp_path):
     other = phantom().affine
     other[:3, 3] += 30
-    path = saved(tmp_path / "in", 1, 2, qform=other)
-    _, _, flair, mask, _ = predicted(path, tmp_path / "out")
+    path = save_flair(tmp_path / "in", 1, 2, qform=other)
+    _, _, flair, mask, _ = write_mask(path, tmp_path / "out")
     assert_same_place(mask, flair)
 
 
 @pytest.mark.parametrize("change", [{0: 0.0}, {1: -5.0}, {0: -1.0, 2: -6.0}], ids=str)
-def test_a_header_that_breaks_the_standard_is_not_mended_in_the_mask_alone(tmp_path, change):
-    """Programs differ in what they make of it, so it has to be the same for both files."""
-    path = saved(tmp_path / "in", 0, 1, name="P_flair.nii")
+def test_an_invalid_header_is_not_repaired_in_the_mask_alone(tmp_path, change):
+    """Programs read such a header in different ways, so it has to be the same in both files."""
+    path = save_flair(tmp_path / "in", 0, 1, name="P_flair.nii")
     data = bytearray(path.read_bytes())
-    for at, value in change.items():
-        data[76 + 4 * at : 80 + 4 * at] = struct.pack("<f", value)  # pixdim
+    for index, value in change.items():
+        data[76 + 4 * index : 80 + 4 * index] = struct.pack("<f", value)  # pixdim
     path.write_bytes(bytes(data))
-    _, _, flair, mask, _ = predicted(path, tmp_path / "out")
+    _, _, flair, mask, _ = write_mask(path, tmp_path / "out")
     assert_same_place(mask, flair)
 
 
-def test_what_names_a_person_and_what_is_true_of_flair_alone_is_left_out(tmp_path):
+def test_personal_data_and_flair_only_fields_are_left_out(tmp_path):
     texts = {"descrip": b"DOE JANE", "db_name": b"DOE JANE", "aux_file": b"doe.txt", "intent_name": b"doe"}
-    path = saved(tmp_path / "in", 1, 1, **texts, cal_max=900)
+    path = save_flair(tmp_path / "in", 1, 1, **texts, cal_max=900)
     picture = nib.load(path)
     picture.header.extensions.append(nib.nifti1.Nifti1Extension(6, b"DOE JANE"))
     nib.save(picture, path)
-    *_, mask, written = predicted(path, tmp_path / "out")
+    *_, mask, written = write_mask(path, tmp_path / "out")
     assert b"doe" not in gzip.decompress(written.read_bytes()).lower()
     assert float(mask["cal_max"]) == 1
 
 
 @pytest.mark.parametrize("shape", [(40, 32, 12, 3), (40, 32, 12, 1, 3)], ids=["4-D", "ITK's 5-D"])
-def test_a_file_of_several_channels_gives_its_place_to_a_mask_of_three_axes(tmp_path, shape):
-    made = phantom()
-    stack = np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1).reshape(shape)
-    picture = nib.Nifti1Image(stack, made.affine)
-    picture.set_qform(made.affine, 1)
+def test_a_multi_channel_file_gets_a_mask_of_three_axes_in_its_place(tmp_path, shape):
+    subject = phantom()
+    stack = np.stack([subject.volumes[role] for role in ("t1", "flair", "t1ce")], -1).reshape(shape)
+    picture = nib.Nifti1Image(stack, subject.affine)
+    picture.set_qform(subject.affine, 1)
     picture.header["intent_code"] = 1007
     (tmp_path / "in").mkdir()
     nib.save(picture, tmp_path / "in" / "P.nii.gz")
-    _, _, flair, mask, written = predicted(tmp_path / "in" / "P.nii.gz", tmp_path / "out")
+    _, _, flair, mask, written = write_mask(tmp_path / "in" / "P.nii.gz", tmp_path / "out")
     assert nib.load(written).shape == (40, 32, 12)
     assert_same_place(mask, flair)

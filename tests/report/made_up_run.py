@@ -1,6 +1,6 @@
-"""A finished run without any training: scans of noise with a square tumour, and what a made-up model says of them.
+"""A finished run without any training: noise scans with a square tumour, and a made-up model's predictions.
 
-All numbers come from the project's own code, so that the tables have the shape of real ones.
+The project's own code computes all numbers, so the tables have the shape of real ones.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ TFMA = {
 }
 
 
-def names(count):
+def names_of_patients(count):
     """Names of test patients."""
     return [f"DEMO_{'AB'[i % 2] * 2}_{100 + i}_20200101" for i in range(count)]
 
 
 def made_up_scan(patient, *, tumor=slice(2, 4), size=SIZE, slices=SLICE_COUNT):
-    """Noise in a disc, and a square tumour of a fifth of the side on the slices `tumor`; None for no tumour."""
+    """Noise in a disc, with a square tumour a fifth as wide on the slices `tumor`; None for no tumour."""
     rng = np.random.default_rng([*patient.encode()])
     rows, columns = np.mgrid[:size, :size] - size / 2
     image = rng.integers(40, 140, (slices, size, size, 3), dtype=np.uint8)
@@ -68,44 +68,44 @@ def made_up_scan(patient, *, tumor=slice(2, 4), size=SIZE, slices=SLICE_COUNT):
 
 
 def good(scan, number):
-    """Finds every tumour; draws it shifted by more pixels from patient to patient, and doubts it more."""
-    ill = scan.mask.any(axis=(1, 2))
-    moved = np.roll(scan.mask, number % 6, axis=2)
-    sure = 0.98 - 0.08 * (number % 6)
-    return np.where(ill, 0.9, 0.1) - 0.01 * number % 0.05, np.where(moved, sure, 0.001)
+    """Find every tumour, but shift its mask further, with less certainty, from patient to patient."""
+    has_tumor = scan.mask.any(axis=(1, 2))
+    shifted = np.roll(scan.mask, number % 6, axis=2)
+    certainty = 0.98 - 0.08 * (number % 6)
+    return np.where(has_tumor, 0.9, 0.1) - 0.01 * number % 0.05, np.where(shifted, certainty, 0.001)
 
 
 def over_confident(scan, number):
-    """Says 1 where there is no tumour as often as where there is, and draws four times what is there."""
-    ill = scan.mask.any(axis=(1, 2))
+    """Be nearly certain of tumour in half of the empty slices, too, and predict four times its area."""
+    has_tumor = scan.mask.any(axis=(1, 2))
     wide = scan.mask | np.roll(scan.mask, 9, 1) | np.roll(scan.mask, 9, 2) | np.roll(scan.mask, (9, 9), (1, 2))
-    said = np.where(ill, 0.99, np.where(np.arange(len(ill)) % 2, 0.985, 0.01))
-    return said - 0.001 * number % 0.002, np.where(wide, 0.99 - 0.001 * number, 0.0005)
+    tumor_probability = np.where(has_tumor, 0.99, np.where(np.arange(len(has_tumor)) % 2, 0.985, 0.01))
+    return tumor_probability - 0.001 * number % 0.002, np.where(wide, 0.99 - 0.001 * number, 0.0005)
 
 
 def all_background(scan, number):
-    """Finds nothing, anywhere."""
+    """Find nothing, anywhere."""
     return np.full(len(scan.mask), 0.01 + 0.0001 * number), np.full(scan.mask.shape, 0.0001)
 
 
 def predict(folder, scans, model):
-    """Write what `evaluate` would, for a made-up model."""
+    """Write what `evaluate` would write for a made-up model."""
     folder.mkdir(parents=True)
     found, pixels = [], PixelCalibration()
     for number, scan in enumerate(scans):
-        said, drawn = model(scan, number)
-        seen = Views(said, drawn, drawn)
-        prediction = decide(seen, scan.spacing, RECORD)
+        tumor_probability, mask_probability = model(scan, number)
+        outputs = Views(tumor_probability, mask_probability, mask_probability)
+        prediction = decide(outputs, scan.spacing, RECORD)
         write_mask(mask_path(folder, scan.patient), prediction.mask, scan.affine)
-        found.append(measure(scan, seen, prediction))
-        pixels += PixelCalibration.of(drawn, scan.mask)
+        found.append(measure(scan, outputs, prediction))
+        pixels += PixelCalibration.of(mask_probability, scan.mask)
     for kind, file in (("patients", PATIENTS), ("slices", SLICES)):
         pd.DataFrame([row for one in found for row in one[kind]]).to_csv(folder / file, index=False)
     (folder / PIXELS).write_text(json.dumps({name: v.tolist() for name, v in vars(pixels).items()}))
 
 
 def write_networks(artifacts):
-    """Histories, arguments and weights, as small as they come."""
+    """Write training histories, arguments and weights, as small as possible."""
     scores = {"classifier": ("auroc", "val_auroc"), "segmenter": ("pooled_dice", "val_volume_dice")}
     arguments = {
         "classifier": {"name": "MobileNet", "weights": "none", "size": 64, "strategy": "finetune"},
@@ -125,10 +125,10 @@ def write_networks(artifacts):
 
 
 def write_record(layered, people):
-    """layered.json of a model that learned from these persons."""
-    made = {"train": HASH, "val": HASH, "parameters": HASH, "code": HASH, "pretrained": "", "precision": "float32"}
-    made["people"] = sorted(fingerprint(one) for one in people)
-    record = {**RECORD, "made_from": {"classifier": made, "segmenter": made}}
+    """Write layered.json of a model trained on these persons."""
+    made_from = {"train": HASH, "val": HASH, "parameters": HASH, "code": HASH, "pretrained": "", "precision": "float32"}
+    made_from["people"] = sorted(fingerprint(one) for one in people)
+    record = {**RECORD, "made_from": {"classifier": made_from, "segmenter": made_from}}
     (layered / SERVING / LAYERED).parent.mkdir(parents=True)
     write_json(layered / SERVING / LAYERED, record)
 
@@ -136,12 +136,12 @@ def write_record(layered, people):
 def write_run(
     folder, params, scans, model=good, *, leaky=False, champion=None, problems=(), synthetic=True, reviewed=None
 ):
-    """Write all that a run leaves behind, and give the arguments of `read_run`.
+    """Write everything that a run leaves behind, and return the arguments for `read_run`.
 
     Args:
         scans: the test patients.
-        leaky: the model was trained on the first of them, too.
-        champion: another model, which is in use.
+        leaky: the model was also trained on the first of them.
+        champion: another model, currently in use.
         problems: rows of problems.csv.
         reviewed: decision on the reference, and the review's name and reviewer, by patient.
     """
@@ -157,8 +157,10 @@ def write_run(
             [reviewed.get(patient, ("", ""))[at] for patient in manifest["patient"]] for at in (0, 1)
         )
     manifest.to_csv(folder / "manifest.csv", index=False)
-    sides = ["test"] * len(scans) + ["train", "train", "val"]
-    splits = [(one.patient, one.subject, one.site, side, 0) for one, side in zip([*scans, *others], sides, strict=True)]
+    split_names = ["test"] * len(scans) + ["train", "train", "val"]
+    splits = [
+        (one.patient, one.subject, one.site, side, 0) for one, side in zip([*scans, *others], split_names, strict=True)
+    ]
     pd.DataFrame(splits, columns=["patient", "subject", "site", "split", "fold"]).to_csv(
         folder / "splits.csv", index=False
     )
@@ -170,7 +172,7 @@ def write_run(
     if champion:
         write_record(folder / "champion", TRAINED)
 
-    def measured(*_, **__):
+    def measure_champion(*_, **__):
         predict(folder / "champion_predictions", scans, champion)
         (folder / "champion_predictions" / PATIENTS).rename(folder / "predictions" / CHAMPION)
         return (
@@ -183,7 +185,7 @@ def write_run(
         )
 
     params = params.model_copy(update={"gate": params.gate.model_copy(update={"champion": str(folder / "champion")})})
-    kept, verdicts._measure = verdicts._measure, measured
+    original, verdicts._measure = verdicts._measure, measure_champion
     try:
         metrics, verdict = verdicts.decide_verdict(
             params, layered=folder / "artifacts" / "layered", predictions=folder / "predictions",
@@ -191,14 +193,14 @@ def write_run(
             refusals=[],
         )  # fmt: skip
     finally:
-        verdicts._measure = kept
+        verdicts._measure = original
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "verdict.json", verdict)
     return {"params": params, **paths(folder)}
 
 
 def paths(folder):
-    """Where `write_run` has put everything, as `read_run` takes it."""
+    """Where `write_run` put everything, as arguments for `read_run`."""
     files = {name: folder / f"{name}.csv" for name in ("manifest", "splits", "problems", "drift")}
     files |= {name: folder / f"{name}.json" for name in ("metrics", "verdict")}
     return {**files, **{name: folder / name for name in ("artifacts", "predictions", "scans")}}
@@ -206,5 +208,5 @@ def paths(folder):
 
 def made_up_run(folder, params, scans=None, model=good, **arguments):
     """Write a run of ten patients, or of these scans, and read it."""
-    scans = [made_up_scan(name) for name in names(10)] if scans is None else scans
+    scans = [made_up_scan(name) for name in names_of_patients(10)] if scans is None else scans
     return read_run(**write_run(folder, params, scans, model, **arguments))

@@ -1,4 +1,4 @@
-"""The report's page of a run, its text, and its sections."""
+"""Render the report page of a run, and read its text and sections."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def page_of(run, folder):
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
-def seen(page):
+def visible_text(page):
     """The text that a reader sees, in order."""
     body = re.sub(r"<style>.*?</style>|<head>.*?</head>", "", page, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
 def section(page, name):
-    return seen(re.search(rf'<section id="{name}">(.*?)</section>', page, re.DOTALL)[1])
+    return visible_text(re.search(rf'<section id="{name}">(.*?)</section>', page, re.DOTALL)[1])

@@ -1,3 +1,5 @@
+"""Line charts as SVG, and the learning curves drawn with them."""
+
 from __future__ import annotations
 
 import math
@@ -11,7 +13,7 @@ from components.report.svg import BOTTOM, LEFT, RIGHT, TOP, Chart, ticks
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "found"),
+    ("low", "high", "expected"),
     [
         (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         (0, 0.054, [0, 0.01, 0.02, 0.03, 0.04, 0.05]),
@@ -21,17 +23,17 @@ from components.report.svg import BOTTOM, LEFT, RIGHT, TOP, Chart, ticks
         (3, 3, [3]),
     ],
 )
-def test_ticks_are_round_and_few(low, high, found):
-    assert ticks(low, high) == pytest.approx(found)
+def test_ticks_are_round_and_few(low, high, expected):
+    assert ticks(low, high) == pytest.approx(expected)
 
 
-def test_epochs_are_whole():
+def test_ticks_of_epochs_are_whole():
     assert ticks(1, 2, whole=True) == [1, 2]
     assert ticks(1, 3, whole=True) == [1, 2, 3]
     assert ticks(1, 40, whole=True) == [10, 20, 30, 40]
 
 
-def test_points_lie_where_the_axes_say_and_what_is_not_a_number_is_left_out():
+def test_points_are_placed_by_the_axes_and_nan_is_skipped():
     chart = Chart((0, 10), (0, 1), "x", "y")
     chart.line([0, 5, 7, 10], [0, 0.5, math.nan, 1], "one")
     points = re.search(r'points="([^"]+)"', chart.draw("words"))[1]
@@ -40,13 +42,13 @@ def test_points_lie_where_the_axes_say_and_what_is_not_a_number_is_left_out():
     ).replace(f"{RIGHT},{TOP}", f"{float(RIGHT)},{float(TOP)}")
 
 
-def test_a_line_of_one_point_is_a_dot():
+def test_a_line_of_one_point_is_drawn_as_a_dot():
     chart = Chart((0, 1), (0, 1), "x", "y")
     chart.line([0.5], [0.5], "two")
     assert '<circle class="two"' in chart.draw("words")
 
 
-def test_words_are_escaped():
+def test_the_description_is_escaped():
     assert '"&lt;b&gt; &amp; &#34;' in Chart((0, 1), (0, 1), "x", "y").draw('<b> & "')
 
 
@@ -62,7 +64,7 @@ def test_the_kept_epoch_is_the_best_on_validation_patients():
     assert "AUROC on validation patients from 0.400 to 0.600" in score.svg
 
 
-def test_an_epoch_that_diverged_does_not_break_the_chart():
+def test_a_diverged_epoch_does_not_break_the_chart():
     score, loss = learning_curves(
         {"classifier": history(val_loss=[0.8, math.nan, 0.7], val_auroc=[math.nan, 0.8, 0.6])}
     )
@@ -76,8 +78,8 @@ def test_a_single_epoch_is_drawn():
     assert score.svg.count("<circle") == 3
 
 
-def test_without_a_history_or_a_score_it_says_so():
-    never = history(val_auroc=[math.nan] * 3)
-    for panel in learning_curves({"classifier": never, "segmenter": pd.DataFrame()}):
+def test_a_missing_history_or_score_is_reported():
+    never_scored = history(val_auroc=[math.nan] * 3)
+    for panel in learning_curves({"classifier": never_scored, "segmenter": pd.DataFrame()}):
         assert panel.svg is None
         assert panel.note.startswith("Not measured")

@@ -1,3 +1,5 @@
+"""The report's gallery: which patients and slices it shows, and how outlines are drawn."""
+
 from __future__ import annotations
 
 import base64
@@ -6,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from made_up_run import made_up_run, made_up_scan, names
+from made_up_run import made_up_run, made_up_scan, names_of_patients
 from PIL import Image
 
 from components.report.gallery import outline, overlay, picks, shown, square
@@ -22,7 +24,7 @@ def area(path):
     return abs(total)
 
 
-def test_an_outline_lies_around_its_pixels_also_at_the_border():
+def test_an_outline_encloses_its_pixels_even_at_the_border():
     mask = np.zeros((20, 30), bool)
     mask[0:6, 10:20] = True
     points = np.array(re.findall(r"([-\d.]+),([-\d.]+)", outline(mask)), float)
@@ -31,23 +33,23 @@ def test_an_outline_lies_around_its_pixels_also_at_the_border():
     assert area(outline(mask)) == pytest.approx(60, abs=1)  # corners are cut
 
 
-def test_a_hole_has_an_outline_of_its_own():
+def test_a_hole_gets_its_own_outline():
     mask = np.zeros((20, 20), bool)
     mask[4:16, 4:16] = True
     mask[8:12, 8:12] = False
     assert outline(mask).count("M") == 2
 
 
-def test_the_slice_with_most_tumour_is_shown_else_with_most_drawn_else_the_middle():
-    truth, drawn = np.zeros((2, 5, 8, 8), bool)
-    assert shown(truth, drawn)[0] == 2
-    drawn[4, :2] = True
-    assert shown(truth, drawn)[0] == 4
+def test_the_shown_slice_has_most_tumour_or_most_mask_or_is_the_middle():
+    truth, predicted = np.zeros((2, 5, 8, 8), bool)
+    assert shown(truth, predicted)[0] == 2
+    predicted[4, :2] = True
+    assert shown(truth, predicted)[0] == 4
     truth[1, :3] = truth[3, :1] = True
-    assert shown(truth, drawn)[0] == 1
+    assert shown(truth, predicted)[0] == 1
 
 
-def test_the_crop_is_a_square_around_the_head_with_both_masks_at_the_same_place():
+def test_the_crop_is_square_around_the_head_and_outlines_stay_aligned():
     image = np.zeros((60, 40), np.uint8)
     image[20:30, 5:25] = 200
     mask = np.zeros((60, 40), bool)
@@ -58,20 +60,20 @@ def test_the_crop_is_a_square_around_the_head_with_both_masks_at_the_same_place(
     text = overlay(image, mask, mask, "words & signs")
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", text)[1]))))
     assert picture.shape == (side, side)
-    lit = np.argwhere(picture > 0)
+    bright = np.argwhere(picture > 0)
     points = np.array(re.findall(r"([-\d.]+),([-\d.]+)", re.search(r' d="([^"]+)"', text)[1]), float)
-    assert points.min(axis=0)[::-1] == pytest.approx(lit.min(axis=0))
-    assert points.max(axis=0)[::-1] == pytest.approx(lit.max(axis=0) + 1)
+    assert points.min(axis=0)[::-1] == pytest.approx(bright.min(axis=0))
+    assert points.max(axis=0)[::-1] == pytest.approx(bright.max(axis=0) + 1)
     assert 'aria-label="words &amp; signs"' in text
 
 
-def test_a_black_slice_without_any_mask_is_no_error():
+def test_a_black_slice_without_masks_has_no_outline():
     empty = np.zeros((16, 16), bool)
     assert "<path" not in overlay(np.zeros((16, 16), np.uint8), empty, empty, "black")
 
 
-def test_best_median_and_worst_come_first_then_the_most_doubtful_and_nobody_twice(tmp_path, tiny_params):
-    run = made_up_run(tmp_path, tiny_params, [made_up_scan(name) for name in names(20)])
+def test_best_median_and_worst_come_first_then_the_most_doubtful(tmp_path, tiny_params):
+    run = made_up_run(tmp_path, tiny_params, [made_up_scan(name) for name in names_of_patients(20)])
     run.metrics["doubt"]["refer_at_doubt"] = 0.0
     found = picks(run)
     ranked = run.with_tumor["patient"].tolist()

@@ -1,4 +1,4 @@
-"""Reviewed masks in a source: in its own format, all or none, with their history beside them."""
+"""Adoption of reviewed masks into a source: in its own format, all or none, with their history in reviews.csv."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import shutil
 
 import numpy as np
 import pytest
-from reviewed import KINDS, reviewing, write_found, write_source
+from review_client import KINDS, reviewing, write_predictions, write_source
 
-from components.adopt.bring_in import adopt
+from components.adopt.adoption import adopt
 from components.common.errors import UserError
 from components.review.own_scan import OWN
 from components.sources import open_source
 
 
-def files_of(folder):
+def read_files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def reviewed_in(folder, kind, names=("P1", "P2", "P3")):
-    """A review in which the first patient of the list is corrected, the second accepted, the third rejected."""
+def make_review(folder, kind, names=("P1", "P2", "P3")):
+    """Make a review in which the first patient of the list is corrected, the second accepted, the third rejected."""
     with reviewing(folder, kind, names) as client:
-        mask = client.desk.open(0).start.copy()
+        mask = client.session.open(0).start.copy()
         mask[tuple(size // 2 for size in mask.shape)] ^= True
         assert client.decide("corrected", mask=mask).status_code == 200
         client.decide("accepted", 1)
@@ -31,47 +31,47 @@ def reviewed_in(folder, kind, names=("P1", "P2", "P3")):
     return folder / "reviewed"
 
 
-def masks_in(source):
+def read_masks(source):
     with open_source(source) as opened:
         return {patient: opened.read(patient, OWN).scan.mask for patient in opened.patients}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_masks_replace_those_of_the_source_in_its_own_format(tmp_path, kind):
-    reviewed = reviewed_in(tmp_path, kind)
-    before, files = masks_in(tmp_path / "scans"), files_of(tmp_path / "scans")
-    done = adopt(reviewed, tmp_path / "scans")
-    assert (done.corrected, done.accepted, done.new, done.train_only) == (1, 1, 0, 0)
-    after = masks_in(tmp_path / "scans")
+def test_masks_replace_those_of_the_source_in_its_format(tmp_path, kind):
+    reviewed = make_review(tmp_path, kind)
+    before, files = read_masks(tmp_path / "scans"), read_files(tmp_path / "scans")
+    summary = adopt(reviewed, tmp_path / "scans")
+    assert (summary.corrected, summary.accepted, summary.new, summary.train_only) == (1, 1, 0, 0)
+    after = read_masks(tmp_path / "scans")
     assert (after["P3"] ^ before["P3"]).sum() == 5
     assert (after["P2"] ^ before["P2"]).sum() == 4
     np.testing.assert_array_equal(after["P1"], before["P1"])
-    changed = {name for name, data in files_of(tmp_path / "scans").items() if files.get(name) != data}
+    changed = {name for name, data in read_files(tmp_path / "scans").items() if files.get(name) != data}
     assert all(name == "reviews.csv" or "mask" in name or "seg" in name for name in changed)
-    assert set(files_of(tmp_path / "scans")) == {*files, "reviews.csv"}
+    assert set(read_files(tmp_path / "scans")) == {*files, "reviews.csv"}
 
 
 @pytest.mark.parametrize("kind", ["kaggle", "nifti", "dicom"])
-@pytest.mark.parametrize("there", [True, False])
-def test_new_patients_come_with_their_scans_and_are_for_training(tmp_path, kind, there):
-    reviewed, target = reviewed_in(tmp_path, kind), tmp_path / "source"
-    if there:
+@pytest.mark.parametrize("target_exists", [True, False])
+def test_new_patients_are_added_with_their_scans_for_training_only(tmp_path, kind, target_exists):
+    reviewed, target = make_review(tmp_path, kind), tmp_path / "source"
+    if target_exists:
         write_source(target, kind, ["Q1"])
-    done = adopt(reviewed, target)
-    assert (done.new, done.train_only) == (2, 2)
+    summary = adopt(reviewed, target)
+    assert (summary.new, summary.train_only) == (2, 2)
     with open_source(target) as opened:
-        assert opened.patients == ["P2", "P3", *(["Q1"] if there else [])]
+        assert opened.patients == ["P2", "P3", *(["Q1"] if target_exists else [])]
         assert {name: one.train_only for name, one in opened.reviewed.items()} == {"P2": 1, "P3": 1}
         assert opened.reviewed["P3"].review == "corrected"
-        assert opened.reviewed["P3"].review_by == f"{done.name} Dr. Gold"
+        assert opened.reviewed["P3"].review_by == f"{summary.name} Dr. Gold"
         assert [str(problem) for problem in opened.problems] == []
 
 
-def test_new_patients_may_be_tested_on_if_somebody_says_so(tmp_path):
-    assert adopt(reviewed_in(tmp_path, "kaggle"), tmp_path / "source", test_too=True).train_only == 0
+def test_new_patients_may_be_tested_on_if_asked(tmp_path):
+    assert adopt(make_review(tmp_path, "kaggle"), tmp_path / "source", test_too=True).train_only == 0
 
 
-def test_a_reviewed_reference_began_as_nobodys_outline(tmp_path):
+def test_a_reviewed_reference_is_not_training_only(tmp_path):
     with reviewing(tmp_path, names=("P1", "P2")):
         pass
     scores = tmp_path / "crossval.csv"
@@ -81,8 +81,8 @@ def test_a_reviewed_reference_began_as_nobodys_outline(tmp_path):
     assert adopt(tmp_path / "other", tmp_path / "source").train_only == 0
 
 
-def test_the_table_beside_the_patients_tells_the_whole_history(tmp_path):
-    reviewed = reviewed_in(tmp_path, "kaggle")
+def test_reviews_csv_holds_the_whole_history(tmp_path):
+    reviewed = make_review(tmp_path, "kaggle")
     adopt(reviewed, tmp_path / "scans")
     with pytest.raises(UserError, match="holds no accepted or corrected mask"):
         adopt(reviewed, tmp_path / "scans")
@@ -97,7 +97,7 @@ def test_the_table_beside_the_patients_tells_the_whole_history(tmp_path):
     assert rows[0]["review"] == rows[1]["review"] != rows[2]["review"]
 
 
-def another_scan(folder):
+def replace_scan(folder):
     shutil.rmtree(folder / "scans" / "P3")
     other = write_source(folder / "other", "kaggle", ["P9"]) / "P9"
     for path in sorted(other.iterdir()):
@@ -106,67 +106,67 @@ def another_scan(folder):
         shutil.copy(path, target)
 
 
-def another_mask(folder):
+def replace_mask(folder):
     masks = sorted((folder / "reviewed" / "revisions").glob("*/0001/mask.nii.gz"))
     shutil.copy(masks[0], masks[1])
 
 
-def a_link(folder):
+def replace_by_a_link(folder):
     (folder / "scans" / "P3").rename(folder / "elsewhere")
     (folder / "scans" / "P3").symlink_to(folder / "elsewhere")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason"),
+    ("damage", "reason"),
     [
-        (another_scan, "P3 is not the scan that was reviewed"),
-        (another_mask, "not the mask that was decided on"),
-        (a_link, "P3: is a link to another place"),
+        (replace_scan, "P3 is not the scan that was reviewed"),
+        (replace_mask, "not the mask that was decided on"),
+        (replace_by_a_link, "P3: is a link to another place"),
     ],
 )
-def test_what_does_not_fit_changes_nothing_at_all(tmp_path, spoil, reason):
-    reviewed = reviewed_in(tmp_path, "kaggle")
-    spoil(tmp_path)
-    before = files_of(tmp_path / "scans")
+def test_a_mismatched_review_changes_nothing(tmp_path, damage, reason):
+    reviewed = make_review(tmp_path, "kaggle")
+    damage(tmp_path)
+    before = read_files(tmp_path / "scans")
     with pytest.raises(UserError, match=reason):
         adopt(reviewed, tmp_path / "scans")
-    assert files_of(tmp_path / "scans") == before
+    assert read_files(tmp_path / "scans") == before
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_a_source_of_another_format_is_refused(tmp_path):
-    reviewed = reviewed_in(tmp_path, "kaggle")
+    reviewed = make_review(tmp_path, "kaggle")
     write_source(tmp_path / "other", "nifti", ["Q1"])
     with pytest.raises(UserError, match="is in a different format"):
         adopt(reviewed, tmp_path / "other")
 
 
-def test_nobody_adopts_while_somebody_reviews(tmp_path):
-    reviewed = reviewed_in(tmp_path, "kaggle")
+def test_adoption_during_a_review_is_refused(tmp_path):
+    reviewed = make_review(tmp_path, "kaggle")
     with reviewing(tmp_path), pytest.raises(UserError, match=r"Dr\. Gold is reviewing there"):
         adopt(reviewed, tmp_path / "scans")
 
 
-def test_a_person_who_is_tested_on_gets_no_mask_that_a_model_began(tmp_path):
-    reviewed = reviewed_in(tmp_path, "kaggle")
+def test_a_test_patient_gets_no_mask_that_began_as_a_models_outline(tmp_path):
+    reviewed = make_review(tmp_path, "kaggle")
     with pytest.raises(UserError, match="P3: this person is in test"):
         adopt(reviewed, tmp_path / "source", sides={"P3": "test"})
     assert not (tmp_path / "source").exists()
 
 
-def test_a_scan_that_was_written_to_in_place_would_be_noticed(tmp_path):
-    """Who has files of the old version by a hard link, as DVC's cache may, still has their bytes."""
-    reviewed = reviewed_in(tmp_path, "nifti")
+def test_files_are_replaced_rather_than_written_in_place(tmp_path):
+    """Hard links to files of the old version, as DVC's cache may have them, keep the old bytes."""
+    reviewed = make_review(tmp_path, "nifti")
     kept = tmp_path / "cache"
     shutil.copytree(tmp_path / "scans", kept, copy_function=os.link)
-    before = files_of(kept)
+    before = read_files(kept)
     adopt(reviewed, tmp_path / "scans")
-    assert files_of(kept) == before
+    assert read_files(kept) == before
 
 
-def test_predictions_for_scans_without_any_reference_can_be_adopted(tmp_path):
+def test_predictions_for_scans_without_a_reference_can_be_adopted(tmp_path):
     source = write_source(tmp_path / "scans", "nifti", ["P1", "P2"])
-    write_found(tmp_path / "found", source)
+    write_predictions(tmp_path / "found", source)
     for path in source.rglob("*seg*"):
         path.unlink()
     with reviewing(tmp_path, "nifti") as client:

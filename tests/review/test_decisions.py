@@ -1,4 +1,4 @@
-"""Decisions through the page's own API: what is kept, what is refused, and that nothing is overwritten."""
+"""Decisions through the API of the page: what is kept, what is refused, and that nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from nibabel.affines import apply_affine
-from reviewed import KINDS, SIZE, reviewing, write_source
+from review_client import KINDS, SIZE, reviewing, write_source
 
 from components.common.errors import UserError
 from components.review.own_scan import as_nifti
@@ -19,55 +19,55 @@ from components.sources.inputs import open_input
 from components.sources.reading import Options
 
 
-def table(folder):
+def read_table(folder):
     with (folder / "reviewed" / "reviews.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_corrected_mask_lies_on_disk_where_it_was_drawn(tmp_path, kind):
-    """World coordinates of its voxels are those of the scan's, in the source's own axes."""
+def test_a_corrected_mask_is_stored_where_it_was_drawn(tmp_path, kind):
+    """Its voxels have the world coordinates of those of the scan, in the source's own axes."""
     with reviewing(tmp_path, kind) as client:
-        seen = client.desk.open(0)
-        mask = seen.start.copy()
+        opened_patient = client.session.open(0)
+        mask = opened_patient.start.copy()
         mask[tuple(size // 2 for size in mask.shape)] ^= True
         assert client.decide("corrected", mask=mask).json() == {"state": "corrected", "revision": 1, "note": ""}
         flair = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/flair").content)
-    kept = nib.load(tmp_path / "reviewed" / "revisions" / seen.scan.patient / "0001" / "mask.nii.gz")
+    kept = nib.load(tmp_path / "reviewed" / "revisions" / opened_patient.scan.patient / "0001" / "mask.nii.gz")
     assert kept.shape == flair.shape == mask.shape
     np.testing.assert_allclose(kept.affine, flair.affine, atol=1e-4)
     np.testing.assert_array_equal(np.asarray(kept.dataobj), mask)
     if kind not in ("kaggle", "dicom"):
-        own = nib.load(next(tmp_path.glob(f"scans/{seen.scan.patient}/*flair*")))
+        own = nib.load(next(tmp_path.glob(f"scans/{opened_patient.scan.patient}/*flair*")))
         np.testing.assert_allclose(kept.affine, own.affine, atol=1e-4)
         assert kept.shape == own.shape
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_mask_shown_first_is_the_models(tmp_path, kind):
+def test_the_mask_shown_first_is_that_of_the_model(tmp_path, kind):
     with reviewing(tmp_path, kind, names=("P1",)) as client:
-        seen = client.desk.open(0)
-        assert seen.reference is not None
-        assert seen.start.sum() == seen.reference.sum() + 4
-        assert (seen.start | ~seen.reference).all()
+        opened_patient = client.session.open(0)
+        assert opened_patient.reference is not None
+        assert opened_patient.start.sum() == opened_patient.reference.sum() + 4
+        assert (opened_patient.start | ~opened_patient.reference).all()
 
 
 @pytest.mark.parametrize("kind", ["kaggle", "turned", "dicom"])
 def test_the_probability_map_lies_over_the_mask(tmp_path, kind):
-    """On a grid of its own, which may have other axes: places in the patient are compared."""
+    """The map's grid may have other axes, so positions in the patient are compared."""
     with reviewing(tmp_path, kind, names=("P1",)) as client:
         assert client.details()["probability"]
-        seen = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/probability").content)
+        probability = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/probability").content)
         mask = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/start").content)
     places = [
         sorted(map(tuple, np.round(apply_affine(one.affine, np.argwhere(np.asarray(one.dataobj) > 200)), 2)))
-        for one in (seen, nib.Nifti1Image(255 * (np.asarray(mask.dataobj) > 0).astype(np.uint8), mask.affine))
+        for one in (probability, nib.Nifti1Image(255 * (np.asarray(mask.dataobj) > 0).astype(np.uint8), mask.affine))
     ]
     assert places[0] == places[1]
-    assert np.asarray(seen.dataobj).max() == round(0.9 * 255)
+    assert np.asarray(probability.dataobj).max() == round(0.9 * 255)
 
 
-def test_the_list_begins_with_the_most_doubtful_and_tells_their_states(tmp_path):
+def test_the_list_starts_with_the_most_doubtful_and_shows_states(tmp_path):
     with reviewing(tmp_path, names=("P1", "P2", "P3")) as client:
         assert client.decide("accepted", 1).status_code == 200
         assert client.decide("rejected", 2, reason="unsure").status_code == 200
@@ -79,47 +79,47 @@ def test_the_list_begins_with_the_most_doubtful_and_tells_their_states(tmp_path)
     assert listed["position"] == 2
 
 
-def test_a_row_says_who_decided_what_on_which_scan_and_how_far_the_mask_moved(tmp_path):
+def test_a_row_records_reviewer_decision_scan_and_mask_change(tmp_path):
     with reviewing(tmp_path) as client:
-        seen = client.desk.open(0)
-        mask = np.zeros_like(seen.start)
+        opened_patient = client.session.open(0)
+        mask = np.zeros_like(opened_patient.start)
         mask[0, 0, 0] = True
         client.decide("corrected", mask=mask)
-    (row,) = table(tmp_path)
+    (row,) = read_table(tmp_path)
     assert row["utc"].endswith("Z")
     kept = {name: row[name] for name in row if name != "utc"}
     assert kept == {
         "patient": "P2", "revision": "1", "decision": "corrected", "reviewer": "Dr. Gold", "seconds": "3.5",
-        "reason": "", "scan": seen.hash, "model": "d" * 64, "before": mask_hash(seen.start), "after": mask_hash(mask),
-        "dice": "0.0",
+        "reason": "", "scan": opened_patient.hash, "model": "d" * 64,
+        "before": mask_hash(opened_patient.start), "after": mask_hash(mask), "dice": "0.0",
     }  # fmt: skip
 
 
-def test_a_second_decision_is_a_second_revision_and_the_first_stays(tmp_path):
+def test_a_second_decision_is_a_second_revision_and_the_first_is_kept(tmp_path):
     with reviewing(tmp_path) as client:
         client.decide("accepted")
         first = (tmp_path / "reviewed" / "revisions" / "P2" / "0001" / "decision.json").read_bytes()
-        mask = client.desk.open(0).start.copy()
+        mask = client.session.open(0).start.copy()
         mask[0, 0, 0] = True
         assert client.decide("corrected", mask=mask).json()["revision"] == 2
     with reviewing(tmp_path) as client:  # after a restart, too
         assert client.decide("rejected", reason="not a brain").json()["revision"] == 3
-        assert client.desk.revisions.latest("P2").reason == "not a brain"
+        assert client.session.revisions.latest("P2").reason == "not a brain"
     assert (tmp_path / "reviewed" / "revisions" / "P2" / "0001" / "decision.json").read_bytes() == first
-    assert [row["decision"] for row in table(tmp_path)] == ["accepted", "corrected", "rejected"]
+    assert [row["decision"] for row in read_table(tmp_path)] == ["accepted", "corrected", "rejected"]
 
 
-def test_a_page_that_is_behind_is_refused(tmp_path):
+def test_an_outdated_page_is_refused(tmp_path):
     with reviewing(tmp_path) as client:
         client.decide("accepted")
         answer = client.decide("rejected", reason="unsure", base=0)
         assert answer.status_code == 409
-        assert len(table(tmp_path)) == 1
+        assert len(read_table(tmp_path)) == 1
 
 
-def test_a_draft_is_there_after_a_restart_and_gone_after_the_decision(tmp_path):
+def test_a_draft_survives_a_restart_and_ends_with_the_decision(tmp_path):
     with reviewing(tmp_path) as client:
-        mask = client.desk.open(0).start.copy()
+        mask = client.session.open(0).start.copy()
         mask[1, 2, 3] ^= True
         kind = {"content-type": "application/octet-stream"}
         sent = gzip.compress(client.nifti(mask))
@@ -133,17 +133,17 @@ def test_a_draft_is_there_after_a_restart_and_gone_after_the_decision(tmp_path):
         assert not client.details()["draft"]
 
 
-def bad_masks(seen):
-    """Name to bytes of what is no mask of this scan."""
-    good, affine = seen.start.astype(np.uint8), seen.geometry.affine
+def bad_masks(opened_patient):
+    """Files that are not a mask of this scan, by what is wrong with them."""
+    good, affine = opened_patient.start.astype(np.uint8), opened_patient.geometry.affine
     moved = affine.copy()
     moved[0, 3] += 2
     two = good.copy()
     two[0, 0, 0] = 2
     broken = good.astype(np.float32)
     broken[0, 0, 0] = np.nan
-    claims = bytearray(as_nifti(good, affine))
-    claims[42:48] = np.array([30000, 30000, 30000], "<i2").tobytes()
+    oversized = bytearray(as_nifti(good, affine))
+    oversized[42:48] = np.array([30000, 30000, 30000], "<i2").tobytes()
     scaled = nib.Nifti1Image(good, affine)
     scaled.header.set_slope_inter(2, 0)
     return {
@@ -151,7 +151,7 @@ def bad_masks(seen):
         "not a number": nib.Nifti1Image(broken, affine).to_bytes(),
         "elsewhere": as_nifti(good, moved),
         "another shape": as_nifti(good[:-1], affine),
-        "claims 27 billion voxels": bytes(claims),
+        "claims 27 billion voxels": bytes(oversized),
         "scaled": scaled.to_bytes(),
         "ends early": as_nifti(good, affine)[:-1],
         "a bomb": gzip.compress(bytes(1 << 24)),
@@ -167,30 +167,30 @@ def client(tmp_path_factory):
         yield client
 
 
-BAD = ("labels of 2", "not a number", "elsewhere", "another shape", "claims 27 billion voxels", "scaled", "ends early",
-       "a bomb", "damaged gzip", "nothing of the kind", "empty header")  # fmt: skip
+BAD_MASKS = ("labels of 2", "not a number", "elsewhere", "another shape", "claims 27 billion voxels", "scaled",
+             "ends early", "a bomb", "damaged gzip", "nothing of the kind", "empty header")  # fmt: skip
 
 
-@pytest.mark.parametrize("what", BAD)
-def test_what_is_no_mask_of_the_scan_is_refused_in_a_line(client, what):
-    answer = client.decide("corrected", mask=bad_masks(client.desk.open(0))[what])
+@pytest.mark.parametrize("what", BAD_MASKS)
+def test_an_invalid_mask_is_refused_in_one_line(client, what):
+    answer = client.decide("corrected", mask=bad_masks(client.session.open(0))[what])
     assert answer.status_code == 422
     assert "saved" in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
-    assert client.desk.revisions.decisions == {}
+    assert client.session.revisions.decisions == {}
 
 
 def test_a_mask_of_two_gigabytes_is_refused_by_its_length(client):
     size = {"content-type": "application/octet-stream", "content-length": str(2 << 30)}
     scan = client.details()["scan"]
-    asked = {"scan": scan, "base": 0, "seconds": 1}
-    answer = client("POST", "/patients/0/decisions/corrected", params=asked, headers=size, content=b"x")
+    parameters = {"scan": scan, "base": 0, "seconds": 1}
+    answer = client("POST", "/patients/0/decisions/corrected", params=parameters, headers=size, content=b"x")
     assert answer.status_code == 413
 
 
-def test_a_mask_of_another_patient_is_refused_even_where_both_have_one_shape(client):
+def test_a_mask_of_another_patient_of_the_same_shape_is_refused(client):
     other = client.details(1)["scan"]
-    mask = ~client.desk.open(0).start
+    mask = ~client.session.open(0).start
     assert client.decide("corrected", mask=mask, scan=other).status_code == 409
     assert client.decide("accepted", scan=other).status_code == 409
 
@@ -207,16 +207,16 @@ def test_a_mask_of_another_patient_is_refused_even_where_both_have_one_shape(cli
         ("accepted", {"seconds": 1e9}),
     ],
 )
-def test_decisions_that_say_too_little_or_nonsense_are_refused(client, decision, query):
+def test_incomplete_or_invalid_decisions_are_refused(client, decision, query):
     assert client.decide(decision, **query).status_code == 422
-    assert client.desk.revisions.decisions == {}
+    assert client.session.revisions.decisions == {}
 
 
 def test_a_correction_that_changes_nothing_is_refused(client):
-    assert client.decide("corrected", mask=client.desk.open(0).start).status_code == 422
+    assert client.decide("corrected", mask=client.session.open(0).start).status_code == 422
 
 
-def test_a_second_reviewer_is_told_who_is_there(tmp_path):
+def test_a_second_reviewer_is_refused_and_the_first_is_named(tmp_path):
     with (
         reviewing(tmp_path),
         pytest.raises(UserError, match=r"Dr\. Gold is reviewing there; wait"),
@@ -225,7 +225,7 @@ def test_a_second_reviewer_is_told_who_is_there(tmp_path):
         pass
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
+def test_a_folder_that_is_not_a_review_is_left_alone(tmp_path):
     (tmp_path / "reviewed").mkdir()
     (tmp_path / "reviewed" / "thesis.tex").touch()
     with pytest.raises(UserError, match="holds something other than a review"), reviewing(tmp_path):
@@ -242,20 +242,20 @@ def test_a_review_of_another_model_needs_another_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["", "=cmd|' /C calc'!A0", "a\nb", "x" * 65])
-def test_names_that_a_table_can_not_hold_are_refused(tmp_path, name):
+def test_reviewer_names_unsafe_for_a_table_are_refused(tmp_path, name):
     with pytest.raises(UserError, match="--reviewer"), reviewing(tmp_path, reviewer=name):
         pass
 
 
 @pytest.mark.parametrize("kind", ["kaggle", "nifti", "oblique", "dicom"])
-def test_beside_a_reference_the_held_out_prediction_can_be_seen(tmp_path, kind):
-    """The reference drawn on, and the prediction as the cross-validation has kept it, on the slices of data/scans."""
+def test_the_held_out_prediction_is_shown_beside_a_reference(tmp_path, kind):
+    """The mask to edit is the reference; a cross-validation stored the prediction, on the slices of data/scans."""
     source = write_source(tmp_path / "scans", kind, ("P1", "P2"))
     with open_input(str(source)) as opened:
         scan = opened.read("P1", Options(size=SIZE, spacing=1.0)).scan
-    drawn = np.roll(scan.mask, 3, axis=2)
+    prediction = np.roll(scan.mask, 3, axis=2)
     (tmp_path / "folds" / "fold-1").mkdir(parents=True)
-    write_mask(mask_path(tmp_path / "folds" / "fold-1", "P1"), drawn, scan.affine)
+    write_mask(mask_path(tmp_path / "folds" / "fold-1", "P1"), prediction, scan.affine)
     scores = tmp_path / "crossval.csv"
     scores.write_text("patient,volume_dice,predicted_voxels,fold\nP1,0.2,8,1\nP2,0.9,8,0\n")
     task = {"found": scores, "references": True, "folds": tmp_path / "folds"}
@@ -263,17 +263,17 @@ def test_beside_a_reference_the_held_out_prediction_can_be_seen(tmp_path, kind):
         assert [client.details(number)["prediction"] for number in (0, 1)] == [True, False]
         shown = nib.Nifti1Image.from_bytes(client("GET", "/patients/0/layers/prediction").content)
         assert client("GET", "/patients/1/layers/prediction").status_code == 404
-        seen = client.desk.open(0)
-        np.testing.assert_allclose(shown.affine, seen.geometry.affine, atol=1e-4)
-        expected = to_own(seen.scan, np.roll(seen.scan.mask, 3, axis=2).astype(np.uint8)) > 0
+        opened_patient = client.session.open(0)
+        np.testing.assert_allclose(shown.affine, opened_patient.geometry.affine, atol=1e-4)
+        expected = to_own(opened_patient.scan, np.roll(opened_patient.scan.mask, 3, axis=2).astype(np.uint8)) > 0
         np.testing.assert_array_equal(np.asarray(shown.dataobj) > 0, expected)
-        np.testing.assert_array_equal(client.desk.open(0).start, seen.reference)
+        np.testing.assert_array_equal(client.session.open(0).start, opened_patient.reference)
         mask_path(tmp_path / "folds" / "fold-1", "P1").write_bytes(b"no volume")
         answer = client("GET", "/patients/0/layers/prediction")
         assert "held-out prediction can't be read" in answer.json()["error"]
 
 
-def test_references_are_ordered_by_how_much_held_out_predictions_disagree(tmp_path):
+def test_references_are_ordered_by_disagreement_with_predictions(tmp_path):
     with reviewing(tmp_path, names=("P1", "P2", "P3")):
         pass
     scores = tmp_path / "crossval.csv"
@@ -285,7 +285,7 @@ def test_references_are_ordered_by_how_much_held_out_predictions_disagree(tmp_pa
         listed = client("GET", "/patients").json()
         assert listed["references"]
         assert [row["patient"] for row in listed["patients"]] == ["P3", "P2", "P1"]
-        seen = client.desk.open(1)
-        np.testing.assert_array_equal(seen.start, seen.reference)
+        opened_patient = client.session.open(1)
+        np.testing.assert_array_equal(opened_patient.start, opened_patient.reference)
         assert client.decide("accepted", 1).json()["state"] == "accepted"
-        assert client.desk.revisions.latest("P2").model == ""
+        assert client.session.revisions.latest("P2").model == ""

@@ -1,3 +1,5 @@
+"""Volumes resampled to the slice grid, and masks mapped back to the source."""
+
 from __future__ import annotations
 
 import nibabel as nib
@@ -19,18 +21,18 @@ from components.scans.geometry import (
 from components.scans.scan import Scan
 from components.scans.scan_files import read_scan, write_scan
 
-BALL = np.array([12.0, -8.0, 5.0])  # where the ball lies in the patient, millimetres
+BALL = np.array([12.0, -8.0, 5.0])  # position of the ball in the patient, in millimetres
 RADIUS = 30.0
 
 
 def ball(geometry):
-    """The ball as a mask, drawn at the voxels' own places in the patient."""
-    places = apply_affine(geometry.affine, np.stack(np.indices(geometry.shape), axis=-1))
-    return np.linalg.norm(places - BALL, axis=-1) < RADIUS
+    """Mask of the ball, drawn at the voxels' positions in the patient."""
+    positions = apply_affine(geometry.affine, np.stack(np.indices(geometry.shape), axis=-1))
+    return np.linalg.norm(positions - BALL, axis=-1) < RADIUS
 
 
 def centred(shape, columns):
-    """Geometry whose middle lies at the origin; `columns` are the steps of the three axes."""
+    """Geometry centred on the origin; `columns` are the steps along the three axes."""
     affine = np.eye(4)
     affine[:3, :3] = columns
     affine[:3, 3] = -affine[:3, :3] @ ((np.array(shape) - 1) / 2)
@@ -43,7 +45,7 @@ def dice(one, other):
 
 @st.composite
 def acquisitions(draw):
-    """A head's field of view, by any scanner: orders and directions of axes, spacings, tilts up to ten degrees."""
+    """Field of view of a head in any scanner: axes in any order and direction, spacings, tilts of up to ten degrees."""
     order = draw(st.permutations(range(3)))
     signs = np.array([draw(st.sampled_from([-1, 1])) for _ in range(3)])
     sizes = np.array([draw(st.floats(0.8, 2.0)), draw(st.floats(0.8, 2.0)), draw(st.floats(1.5, 6.0))])
@@ -55,43 +57,43 @@ def acquisitions(draw):
 
 @settings(max_examples=8, deadline=None)
 @given(source=acquisitions(), spacing=st.floats(1.0, 1.5))
-def test_a_ball_lands_where_it_is_and_comes_back(source, spacing):
+def test_a_ball_keeps_its_position_and_survives_the_round_trip(source, spacing):
     grid = model_grid(source, size=96, spacing=spacing)
     assert nib.aff2axcodes(grid.affine) == ("L", "P", "S")
     np.testing.assert_allclose(voxel_sizes(grid.affine)[:2], spacing, rtol=1e-6)
-    there = resample_mask(ball(source), source, grid)
-    volume = there.sum() * abs(np.linalg.det(grid.affine[:3, :3]))
-    assert dice(there, ball(grid)) > 0.95
+    resampled = resample_mask(ball(source), source, grid)
+    volume = resampled.sum() * abs(np.linalg.det(grid.affine[:3, :3]))
+    assert dice(resampled, ball(grid)) > 0.95
     assert volume == pytest.approx(4 / 3 * np.pi * RADIUS**3, rel=0.06)
-    assert dice(resample_mask(there, grid, source), ball(source)) > 0.95
+    assert dice(resample_mask(resampled, grid, source), ball(source)) > 0.95
 
 
 @settings(max_examples=30, deadline=None)
 @given(axes=st.permutations(["LR", "AP", "IS"]), flips=st.tuples(*[st.booleans()] * 3))
-def test_the_same_voxels_in_another_order_keep_their_values_and_type(axes, flips):
+def test_reordered_voxels_keep_their_values_and_type(axes, flips):
     codes = tuple(pair[flip] for pair, flip in zip(axes, flips, strict=True))
     volume = np.random.default_rng(0).integers(0, 255, (32, 32, 5), dtype=np.uint8)
     axial = centred(volume.shape, np.diag([-1, -1, 5]))
-    turned = nib.Nifti1Image(volume, axial.affine).as_reoriented(
+    reoriented = nib.Nifti1Image(volume, axial.affine).as_reoriented(
         nib.orientations.ornt_transform(nib.io_orientation(axial.affine), nib.orientations.axcodes2ornt(codes))
     )
-    source = Geometry(turned.shape, turned.affine)
+    source = Geometry(reoriented.shape, reoriented.affine)
     grid = model_grid(source, size=32, spacing=1.0)
     assert grid.same_as(axial)
-    back = resample(np.asarray(turned.dataobj), source, grid)
-    assert back.dtype == np.uint8
-    np.testing.assert_array_equal(back, volume)
+    restored = resample(np.asarray(reoriented.dataobj), source, grid)
+    assert restored.dtype == np.uint8
+    np.testing.assert_array_equal(restored, volume)
 
 
-def test_large_pixels_are_means_of_small_ones_and_not_samples():
-    """A checkerboard of single pixels has no place on a coarse grid but as grey."""
+def test_coarse_pixels_are_means_of_fine_ones_and_not_samples():
+    """A checkerboard of single pixels can only appear as grey on a coarse grid."""
     fine = centred((256, 256, 3), np.diag([-0.5, -0.5, 5]))
     board = (np.indices(fine.shape)[:2].sum(axis=0) % 2 * 200).astype(np.uint8)
     coarse = resample(board, fine, model_grid(fine, size=64, spacing=1.3))
     assert np.abs(coarse[4:-4, 4:-4] - 100).max() < 25
 
 
-def test_what_lies_outside_is_counted():
+def test_voxels_outside_are_counted():
     inner, outer = centred((32, 32, 4), np.diag([-1, -1, 5])), centred((64, 64, 4), np.diag([-1, -1, 5]))
     mask = np.zeros(outer.shape, bool)
     mask[32, 32, 2] = True
@@ -103,14 +105,14 @@ def test_what_lies_outside_is_counted():
 @pytest.mark.parametrize(
     "columns", [np.zeros((3, 3)), np.full((3, 3), np.nan), np.diag([1, 1, 1e4]), np.diag([1e-5, 1, 1]), np.ones((3, 3))]
 )
-def test_affines_that_no_scan_has_are_not_usable(columns):
+def test_implausible_affines_are_not_usable(columns):
     affine = np.eye(4)
     affine[:3, :3] = columns
     assert not is_usable(affine)
     assert is_usable(np.diag([-0.5, 0.5, 5, 1]))
 
 
-def test_the_way_back_is_kept_in_the_file(tmp_path):
+def test_the_source_geometry_is_kept_in_the_file(tmp_path):
     source = centred((90, 70, 20), np.array([[0, -2, 0], [2, 0, 0], [0, 0.2, 6]]))
     grid = model_grid(source, size=128, spacing=1.2)
     mask = resample_mask(ball(source), source, grid).transpose(2, 1, 0)
@@ -118,12 +120,12 @@ def test_the_way_back_is_kept_in_the_file(tmp_path):
     write_scan(tmp_path, Scan("p", "unknown", image, mask, grid.affine, source))
     read = read_scan(tmp_path, "p")
     assert read.source.same_as(source)
-    back = read.to_source(read.mask)
-    assert back.shape == source.shape
-    assert dice(back, ball(source)) > 0.95
+    restored = read.to_source(read.mask)
+    assert restored.shape == source.shape
+    assert dice(restored, ball(source)) > 0.95
 
 
-def test_plain_pictures_have_no_way_back():
+def test_plain_pictures_can_not_be_mapped_back_to_a_source():
     scan = Scan("p", "unknown", np.zeros((2, 8, 8, 3), np.uint8), None)
-    with pytest.raises(ValueError, match="plain pictures"):
+    with pytest.raises(ValueError, match="2-D images"):
         scan.to_source(np.zeros((2, 8, 8), bool))

@@ -1,3 +1,5 @@
+"""Person and site from a scan's name, fingerprints, and safe file names."""
+
 from __future__ import annotations
 
 import pytest
@@ -31,11 +33,11 @@ from components.scans.identity import file_name, fingerprint, site_of, subject_o
         ("P_99999999", "P_99999999", "unknown"),
     ],
 )
-def test_names_tell_the_person_and_the_site(patient, subject, site):
+def test_person_and_site_are_read_from_the_name(patient, subject, site):
     assert (subject_of(patient), site_of(patient)) == (subject, site)
 
 
-def test_a_person_of_tcga_has_one_fingerprint_in_both_notations():
+def test_a_tcga_person_has_the_same_fingerprint_in_both_notations():
     assert fingerprint("TCGA-DU-7298") == fingerprint("TCGA_DU_7298_19910324") == fingerprint("TCGA-DU-7298_exam2")
     assert fingerprint("TCGA-DU-7298") != fingerprint("TCGA-DU-7299")
     assert fingerprint("P-DU-7298") != fingerprint("P_DU_7298")
@@ -60,7 +62,7 @@ ENDINGS = [
 @example("Patient 12", "Patient-12")
 @example("UCSF-PDGM-0004_FU ä", "UCSF-PDGM-0004_FU 2")
 @example("ä" * 200, "ä" * 199)
-def test_under_safe_names_the_examinations_of_a_person_are_still_one_persons(one, other):
+def test_safe_names_keep_the_examinations_of_a_person_together(one, other):
     names = [person + ending for person in {one, other} for ending in ENDINGS]
     assume(not any(person.endswith("_mask") for person in map(subject_of, names)))
     assert len({file_name(name) for name in names}) == len(set(names))
@@ -69,7 +71,7 @@ def test_under_safe_names_the_examinations_of_a_person_are_still_one_persons(one
 
 
 @given(st.lists(st.text(min_size=1, max_size=20), min_size=2, max_size=5, unique=True))
-def test_file_names_are_safe_and_stay_apart(identities):
+def test_file_names_are_safe_and_distinct(identities):
     names = [file_name(identity) for identity in identities]
     assert len(set(names)) == len(names)
     assert all(name and "/" not in name and not name.startswith(".") for name in names)

@@ -1,3 +1,5 @@
+"""Run-length encoding of masks and back."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,7 +13,7 @@ from components.scans.rle import decode, encode
 masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=12))
 
 
-def pixel_by_pixel(mask):
+def encode_by_counting(mask):
     """The convention, spelled out: walk down each column and count."""
     runs, number, before = [], 0, False
     for column in range(mask.shape[1]):
@@ -25,7 +27,7 @@ def pixel_by_pixel(mask):
     return " ".join(f"{start} {length}" for start, length in runs)
 
 
-def test_the_example_of_the_convention():
+def test_the_example_from_the_convention_is_decoded_and_encoded():
     mask = decode("1 3 10 5", 4, 5)
     assert sorted(np.flatnonzero(mask.ravel(order="F")) + 1) == [1, 2, 3, 10, 11, 12, 13, 14]
     assert mask[:, 0].tolist() == [True, True, True, False]
@@ -47,12 +49,12 @@ def test_empty_masks_are_empty_strings():
 
 
 @given(masks)
-def test_encoding_is_what_counting_gives(mask):
-    assert encode(mask) == pixel_by_pixel(mask)
+def test_encoding_equals_counting_pixel_by_pixel(mask):
+    assert encode(mask) == encode_by_counting(mask)
 
 
 @given(masks)
-def test_decoding_gives_the_mask_back(mask):
+def test_decoding_restores_the_mask(mask):
     assert np.array_equal(decode(encode(mask), *mask.shape), mask)
 
 
@@ -65,7 +67,7 @@ def test_runs_may_come_in_any_order(mask, random):
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "message"),
     [
         ("1", "pairs"),
         ("1 2 3", "pairs"),
@@ -84,13 +86,13 @@ def test_runs_may_come_in_any_order(mask, random):
         ("5 2 5 2", "overlap"),
     ],
 )
-def test_what_is_no_mask_is_refused(text, why):
-    with pytest.raises(ValueError, match=why):
+def test_invalid_run_lengths_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
         decode(text, 3, 4)
 
 
 @given(st.text(alphabet="0123456789 -.e", max_size=20))
-def test_any_text_is_a_mask_or_a_value_error(text):
+def test_any_text_decodes_to_a_mask_or_raises_value_error(text):
     try:
         mask = decode(text, 5, 7)
     except ValueError:

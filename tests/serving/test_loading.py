@@ -1,6 +1,6 @@
-"""`glioflow serve` before its model is there: what probes hear, and that it can be stopped, even as the first process.
+"""`glioflow serve` while its model is loading: what health probes get, and that it can be stopped, even as PID 1.
 
-A file of the model is a pipe, so that reading it takes as long as a test wants.
+One file of the model is a named pipe, so reading it takes as long as a test needs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from contextlib import contextmanager, suppress
 import psutil
 import pytest
 from conftest import ROOT
-from served import COMMAND, JSON, PREDICT
+from serve_client import COMMAND, JSON, PREDICT
 
 from components.common.layout import LAYERED, LITERT
 
 NETWORK = LITERT["classifier"]
-FIRST = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child"]  # the command is the first process there
+AS_PID_1 = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child"]  # the command becomes PID 1
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def model(tmp_path):
     return tmp_path / "model"
 
 
-def slow(path):
-    """Make a pipe of a file; returns what the file held."""
+def replace_with_pipe(path):
+    """Replace a file with a named pipe; returns the content of the file."""
     data = path.read_bytes()
     path.unlink()
     os.mkfifo(path)
@@ -40,65 +40,65 @@ def slow(path):
 
 
 @contextmanager
-def started(model, *before):
-    """A server that has not told its address, and the port that it was given."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
+def start_server(model, *before):
+    """Start a server; yields its process, before it has printed its address, and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
     command = [*before, COMMAND, "serve", "--model", model, "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process, port
         finally:
             with suppress(psutil.NoSuchProcess):
-                for each in psutil.Process(process.pid).children():  # of unshare, which isn't asked
-                    each.kill()
+                for child in psutil.Process(process.pid).children():  # the server, if unshare started it
+                    child.kill()
             process.kill()
 
 
-def asked(port, method, path, body=None):
+def send_request(port, method, path, body=None):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, body, JSON)
     with connection.getresponse() as response:
-        found = response.status, json.load(response), response.headers.get("Retry-After")
+        result = response.status, json.load(response), response.headers.get("Retry-After")
     connection.close()
-    return found
+    return result
 
 
-def test_it_is_alive_at_once_and_ready_when_it_can_predict(model):
-    data = slow(model / NETWORK)
-    with started(model) as (process, port):
-        with (model / NETWORK).open("wb") as pipe:  # waits for the server to read it
-            assert asked(port, "GET", "/v2/health/live") == (200, {"live": True}, None)
-            assert asked(port, "GET", "/v2/health/ready") == (503, {"ready": False}, None)
-            assert asked(port, "GET", "/v1/models/layered") == (503, {"name": "layered", "ready": False}, None)
-            status, answer, again = asked(port, "POST", PREDICT, b"{}")
-            assert (status, again) == (503, "1")
+def test_the_server_is_alive_at_once_and_ready_once_it_can_predict(model):
+    data = replace_with_pipe(model / NETWORK)
+    with start_server(model) as (process, port):
+        with (model / NETWORK).open("wb") as pipe:  # blocks until the server opens it for reading
+            assert send_request(port, "GET", "/v2/health/live") == (200, {"live": True}, None)
+            assert send_request(port, "GET", "/v2/health/ready") == (503, {"ready": False}, None)
+            assert send_request(port, "GET", "/v1/models/layered") == (503, {"name": "layered", "ready": False}, None)
+            status, answer, retry_after = send_request(port, "POST", PREDICT, b"{}")
+            assert (status, retry_after) == (503, "1")
             assert "still being loaded" in answer["error"]
             pipe.write(data)
         assert process.stdout.readline().startswith("serving on ")
-        assert asked(port, "GET", "/v2/health/ready") == (200, {"ready": True}, None)
-        assert asked(port, "GET", "/v1/models/layered") == (200, {"name": "layered", "ready": True}, None)
+        assert send_request(port, "GET", "/v2/health/ready") == (200, {"ready": True}, None)
+        assert send_request(port, "GET", "/v1/models/layered") == (200, {"name": "layered", "ready": True}, None)
         process.terminate()
         assert process.wait() == 0
         assert process.stderr.read() == ""
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("file", [LAYERED, NETWORK], ids=["while it looks for a model", "while it loads one"])
-def test_it_can_be_stopped_before_it_serves(model, file, end):
-    if subprocess.run([*FIRST, "true"], capture_output=True).returncode:
+def test_the_server_can_be_stopped_before_it_serves(model, file, stop_signal):
+    if subprocess.run([*AS_PID_1, "true"], capture_output=True).returncode:
         pytest.skip("no processes of one's own can be numbered here: unshare --pid fails")
-    slow(model / file)
-    with started(model, *FIRST) as (process, _), (model / file).open("wb"):  # it reads, and gets nothing
+    replace_with_pipe(model / file)
+    with start_server(model, *AS_PID_1) as (process, _), (model / file).open("wb"):  # it blocks on reading
         (server,) = psutil.Process(process.pid).children()
-        server.send_signal(end)
+        server.send_signal(stop_signal)
         assert process.wait(timeout=20) == 0
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 
-def test_a_model_that_can_not_be_loaded_ends_it_with_one_line(model):
+def test_an_unloadable_model_ends_the_server_with_one_line(model):
     (model / NETWORK).write_bytes(b"no network")
-    with started(model) as (process, _):
+    with start_server(model) as (process, _):
         assert process.wait() == 2
         assert process.stdout.read() == ""
         (line,) = process.stderr.read().splitlines()

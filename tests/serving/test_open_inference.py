@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, asked of a real server."""
+"""The Open Inference Protocol (v2), on a real server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layered_models import write_layered
-from served import serving
+from serve_client import serving
 
 INFER = "/v2/models/layered/infer"
 
@@ -24,9 +24,9 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def slices():
-    made = np.random.default_rng(3).integers(60, 80, (2, 40, 48, 3), dtype=np.uint8)
-    made[1, 10:24, 12:30, 1] = 200
-    return made
+    pixels = np.random.default_rng(3).integers(60, 80, (2, 40, 48, 3), dtype=np.uint8)
+    pixels[1, 10:24, 12:30, 1] = 200
+    return pixels
 
 
 def tensor(slices, **other):
@@ -39,13 +39,13 @@ def tensor(slices, **other):
     }
 
 
-def inferred(server, *inputs, **more):
-    status, body = server.ask("POST", INFER, json.dumps({"inputs": inputs, **more}))
+def infer(server, *inputs, **extra):
+    status, body = server.ask("POST", INFER, json.dumps({"inputs": inputs, **extra}))
     return status, json.loads(body)
 
 
-def test_it_answers_as_the_other_protocol_does(server, slices):
-    status, found = inferred(server, tensor(slices), id="seven")
+def test_answers_equal_those_of_the_v1_protocol(server, slices):
+    status, found = infer(server, tensor(slices), id="seven")
     assert status == 200
     assert (found["model_name"], found["id"]) == ("layered", "seven")
     arrays = {one["name"]: np.array(one["data"]).reshape(one["shape"]) for one in found["outputs"]}
@@ -55,11 +55,11 @@ def test_it_answers_as_the_other_protocol_does(server, slices):
         np.testing.assert_array_equal(array, [row[name] for row in rows])
 
 
-def test_the_model_says_which_tensors_it_takes_and_gives(server, slices):
+def test_the_model_metadata_describes_its_tensors(server, slices):
     model = json.loads(server.ask("GET", "/v2/models/layered")[1])
     (given,) = model["inputs"]
     assert (given["name"], given["datatype"], given["shape"]) == ("slices", "UINT8", [-1, -1, -1, 3])
-    outputs = inferred(server, tensor(slices))[1]["outputs"]
+    outputs = infer(server, tensor(slices))[1]["outputs"]
     assert [(one["name"], one["datatype"]) for one in outputs] == [
         (one["name"], one["datatype"]) for one in model["outputs"]
     ]
@@ -67,8 +67,8 @@ def test_the_model_says_which_tensors_it_takes_and_gives(server, slices):
     assert server.ask("GET", "/v2/models/layered/ready")[0] == server.ask("GET", "/v2")[0] == 200
 
 
-def test_only_the_outputs_that_are_asked_for_are_sent(server, slices):
-    _, found = inferred(server, tensor(slices), outputs=[{"name": "has_tumor"}])
+def test_only_the_requested_outputs_are_sent(server, slices):
+    _, found = infer(server, tensor(slices), outputs=[{"name": "has_tumor"}])
     assert [one["name"] for one in found["outputs"]] == ["has_tumor"]
     assert found["outputs"][0]["data"] == [False, True]
 
@@ -77,7 +77,7 @@ SMALL = np.zeros((1, 4, 4, 3), np.uint8)
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changed", "message"),
     [
         ({"name": "images"}, '"slices", of datatype UINT8'),
         ({"datatype": "FP32"}, "of datatype UINT8"),
@@ -96,15 +96,15 @@ SMALL = np.zeros((1, 4, 4, 3), np.uint8)
         ({"data": [True] * 48}, "whole numbers"),
     ],
 )
-def test_a_wrong_tensor_is_refused_in_words(server, changed, words):
-    status, found = inferred(server, tensor(SMALL, **changed))
+def test_an_invalid_tensor_is_refused_with_a_reason(server, changed, message):
+    status, found = infer(server, tensor(SMALL, **changed))
     assert status == 400
-    assert words in found["error"]
+    assert message in found["error"]
 
 
-@pytest.mark.parametrize("more", [{"outputs": [{"name": "volume"}]}, {"outputs": []}, {"outputs": 7}, {"id": 7}])
-def test_a_wrong_wish_is_refused(server, more):
-    assert inferred(server, tensor(SMALL), **more)[0] == 400
+@pytest.mark.parametrize("extra", [{"outputs": [{"name": "volume"}]}, {"outputs": []}, {"outputs": 7}, {"id": 7}])
+def test_invalid_outputs_and_ids_are_refused(server, extra):
+    assert infer(server, tensor(SMALL), **extra)[0] == 400
 
 
 json_values = st.recursive(
@@ -121,5 +121,5 @@ json_values = st.recursive(
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(json_values)
-def test_whatever_else_is_sent_is_refused(server, payload):
+def test_any_other_json_is_refused(server, payload):
     assert server.ask("POST", INFER, json.dumps(payload))[0] == 400

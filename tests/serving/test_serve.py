@@ -1,4 +1,4 @@
-"""`glioflow serve`, a real server, asked over HTTP."""
+"""`glioflow serve` over HTTP, on a real server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from layered_models import write_layered
 from PIL import Image
-from served import COMMAND, JSON, LIMIT_MB, PREDICT, png, serving
+from serve_client import COMMAND, JSON, LIMIT_MB, PREDICT, png, serving
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,12 @@ def server(model, tmp_path_factory):
 def slices():
     """Two slices, the second with a spot that is bright in FLAIR."""
     rng = np.random.default_rng(3)
-    made = rng.integers(60, 80, (2, 40, 48, 3), dtype=np.uint8)
-    made[1, 10:24, 12:30, 1] = 200
-    return made
+    pixels = rng.integers(60, 80, (2, 40, 48, 3), dtype=np.uint8)
+    pixels[1, 10:24, 12:30, 1] = 200
+    return pixels
 
 
-def test_pixels_and_pictures_get_the_models_own_answer(server, model, slices):
+def test_pixels_and_encoded_images_get_the_models_own_prediction(server, model, slices):
     from components.layered.predictor import Predictor
 
     expected = Predictor(model).serve(slices)
@@ -72,13 +72,13 @@ def test_pixels_and_pictures_get_the_models_own_answer(server, model, slices):
         ("/v2/health/ready", {"ready": True}),
     ],
 )
-def test_health(server, path, content):
+def test_status_paths_answer_get_and_head(server, path, content):
     status, body = server.ask("GET", path)
     assert (status, json.loads(body)) == (200, content)
     assert server.ask("HEAD", path) == (200, b"")
 
 
-def counted(server):
+def prediction_count(server):
     status, body = server.ask("GET", "/metrics")
     assert status == 200
     (count,) = re.findall(r'^request_predict_seconds_count{model_name="layered"} (\S+)$', body.decode(), re.MULTILINE)
@@ -86,13 +86,13 @@ def counted(server):
 
 
 def test_predictions_are_counted(server, slices):
-    before = counted(server)
+    before = prediction_count(server)
     server.predict(slices.tolist())
-    assert counted(server) == before + 1
+    assert prediction_count(server) == before + 1
 
 
-def probes():
-    """The paths that Kubernetes and Docker ask."""
+def probe_paths():
+    """The paths that Kubernetes and Docker probe."""
     manifest = yaml.safe_load((ROOT / "infra" / "kserve" / "serving-runtime.yaml").read_text(encoding="utf-8"))
     (container,) = manifest["spec"]["containers"]
     image = (ROOT / "infra" / "docker" / "predict.Dockerfile").read_text(encoding="utf-8")
@@ -101,7 +101,7 @@ def probes():
 
 
 def test_probes_are_answered(server):
-    assert [server.ask("GET", path)[0] for path in probes()] == [200, 200, 200]
+    assert [server.ask("GET", path)[0] for path in probe_paths()] == [200, 200, 200]
 
 
 @pytest.mark.parametrize(
@@ -133,19 +133,19 @@ def test_probes_are_answered(server):
     ],
     ids=lambda value: str(value)[:20],  # some bodies are megabytes
 )
-def test_what_the_server_is_not_for_is_refused(server, method, path, body, headers, status):
+def test_unsupported_requests_are_refused_with_a_reason(server, method, path, body, headers, status):
     found, response = server.ask(method, path, body, headers)
     assert found == status
-    assert is_reason(response)
+    assert is_one_line_error(response)
 
 
-def is_reason(response):
-    """Whether this is JSON of one line that says what is wrong."""
+def is_one_line_error(response):
+    """Whether this is JSON with a one-line error message."""
     content = json.loads(response)
     return set(content) == {"error"} and "\n" not in content["error"] and "Traceback" not in content["error"]
 
 
-def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent(server):
+def test_a_body_declared_too_large_is_refused_before_it_is_sent(server):
     connection = server.connect()
     connection.putrequest("POST", PREDICT)
     for name, value in {**JSON, "Content-Length": LIMIT_MB * 2**20 + 1, "Expect": "100-continue"}.items():
@@ -156,14 +156,14 @@ def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent(server):
     connection.close()
 
 
-def cut(picture):
-    """The same file without its last third."""
+def truncated(picture):
+    """The same picture without the last third of its bytes."""
     data = base64.b64decode(picture["b64"])
     return {"b64": base64.b64encode(data[: len(data) * 2 // 3]).decode()}
 
 
-def bomb():
-    """A PNG whose head promises 30,000 x 30,000 pixels."""
+def png_bomb():
+    """A PNG whose header claims 30,000 x 30,000 pixels."""
     file = io.BytesIO()
     Image.new("RGB", (8, 8)).save(file, "PNG")
     data = bytearray(file.getvalue())
@@ -185,13 +185,13 @@ def bomb():
         ([{"b64": "?"}], "not base64"),
         ([{"b64": base64.b64encode(b"GIF89a").decode()}], "neither PNG nor JPEG"),
         ([png(np.zeros((4, 4), np.uint8))], "mode L"),
-        ([cut(png(np.zeros((64, 64, 3), np.uint8)))], "can't read"),
+        ([truncated(png(np.zeros((64, 64, 3), np.uint8)))], "can't read"),
         ([png(np.zeros((4, 4, 3), np.uint8)), png(np.zeros((4, 5, 3), np.uint8))], "one size"),
         ([png(np.zeros((4, 4, 3), np.uint8)), [[[0, 0, 0]]]], "mixed"),
-        ([bomb()], ""),
+        ([png_bomb()], ""),
     ],
 )
-def test_bad_slices_get_a_reason(server, instances, reason):
+def test_invalid_slices_are_refused_with_a_reason(server, instances, reason):
     status, response = server.predict(instances)
     assert status == 400
     assert reason in response["error"]
@@ -219,22 +219,22 @@ def test_malformed_requests_get_4xx(server, kind, count):
         max_examples=count // len(MALFORMED),
         database=None,
         derandomize=True,
-        suppress_health_check=[HealthCheck.too_slow],  # a busy machine is no finding
+        suppress_health_check=[HealthCheck.too_slow],  # a busy machine is not a failure
     )
     @given(body=MALFORMED[kind])
     def ask(body):
         status, response = server.ask("POST", PREDICT, body)
         assert 400 <= status < 500, response
-        assert is_reason(response)
+        assert is_one_line_error(response)
 
     ask()
 
 
-def test_more_than_can_wait_are_refused_and_probes_are_not(server, slices):
-    waiting = [server.begin(2) for _ in range(64)]
+def test_a_full_queue_refuses_predictions_but_answers_probes(server, slices):
+    waiting = [server.begin_prediction(2) for _ in range(64)]
     status, response = server.predict(slices.tolist())
     assert (status, "waiting" in response["error"]) == (503, True)
-    assert [server.ask("GET", path)[0] for path in probes()] == [200, 200, 200]
+    assert [server.ask("GET", path)[0] for path in probe_paths()] == [200, 200, 200]
     for connection in waiting:
         connection.send(b"{}")
         assert connection.getresponse().status == 400
@@ -242,18 +242,20 @@ def test_more_than_can_wait_are_refused_and_probes_are_not(server, slices):
     assert server.predict(slices.tolist())[0] == 200
 
 
-def test_a_client_that_goes_away_is_no_failure(server):
-    server.begin(1000).close()  # the fixture reads the log
+def test_a_client_that_disconnects_causes_no_error(server):
+    server.begin_prediction(1000).close()  # the fixture checks the log
     assert server.ask("GET", "/v2/health/live")[0] == 200
 
 
-def test_it_still_serves(server, slices):
+def test_the_server_still_predicts(server, slices):
     assert server.predict(slices.tolist())[0] == 200
 
 
-def test_it_listens_on_loopback_alone(server):
-    doors = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == psutil.CONN_LISTEN]
-    assert {door.ip for door in doors} == {"127.0.0.1"}
+def test_the_server_listens_on_loopback_only(server):
+    addresses = [
+        c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == psutil.CONN_LISTEN
+    ]
+    assert {address.ip for address in addresses} == {"127.0.0.1"}
 
 
 def test_a_port_in_use_is_reported_in_one_line(server, model):
@@ -267,7 +269,7 @@ def test_a_port_in_use_is_reported_in_one_line(server, model):
     assert f"127.0.0.1:{server.port}: can't listen there" in result.stderr
 
 
-def test_what_is_no_model_is_not_served(tmp_path):
+def test_a_folder_without_a_model_is_refused(tmp_path):
     result = subprocess.run(
         [COMMAND, "serve", "--model", str(tmp_path)], capture_output=True, text=True, check=False, env=dict(os.environ)
     )
@@ -275,10 +277,10 @@ def test_what_is_no_model_is_not_served(tmp_path):
     assert "no layered model there" in result.stderr
 
 
-def test_after_sigterm_what_was_begun_is_ended(server, slices):
-    """The last test, for it ends the server of all others."""
+def test_after_sigterm_a_request_under_way_is_finished(server, slices):
+    """This test has to be the last: it stops the server that all tests share."""
     body = json.dumps({"instances": [png(slices[1])] * 64}).encode()
-    connection = server.begin(len(body))
+    connection = server.begin_prediction(len(body))
     connection.send(body[:1000])
     server.process.send_signal(signal.SIGTERM)
     connection.send(body[1000:])
@@ -286,5 +288,5 @@ def test_after_sigterm_what_was_begun_is_ended(server, slices):
         assert response.status == 200
         assert len(json.load(response)["predictions"]) == 64
     connection.close()
-    while server.process.poll() is None:  # an impatient supervisor; the fixture reads status and log
+    while server.process.poll() is None:  # like an impatient supervisor; the fixture checks exit status and log
         server.process.send_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Changes to DICOM files that were written for a test."""
+"""Edit DICOM files that a test has written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives come in like folders; hostile and damaged ones are refused."""
+"""Archives are read like folders; hostile and damaged ones are refused."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import tarfile
 import zipfile
 
 import pytest
+from bad_sources import PATIENTS, assert_refused
 from conftest import ingest_into
-from refused import PATIENTS, assert_refused
-from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
+from scan_writers import make_scan, write_dicom, write_kaggle, write_nifti
 
 from components.common.errors import UserError
 from components.sources import archive, open_source
@@ -19,7 +19,7 @@ from components.sources import archive, open_source
 @pytest.fixture
 def tree(tmp_path):
     for name in PATIENTS:
-        write_kaggle(tmp_path / "in", made_up_scan(name))
+        write_kaggle(tmp_path / "in", make_scan(name))
     return tmp_path / "in"
 
 
@@ -35,7 +35,7 @@ def pack(tree, target, inside="kaggle_3m"):
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tgz"])
-def test_an_archive_gives_what_its_folder_gives(tmp_path, tree, suffix, monkeypatch):
+def test_an_archive_is_ingested_like_its_folder(tmp_path, tree, suffix, monkeypatch):
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     packed = pack(tree, tmp_path / f"scans{suffix}")
@@ -49,9 +49,9 @@ def test_an_archive_gives_what_its_folder_gives(tmp_path, tree, suffix, monkeypa
 
 
 @pytest.mark.parametrize("write", [write_nifti, write_dicom])
-def test_any_format_may_be_packed(tmp_path, write):
+def test_archives_of_any_format_are_read(tmp_path, write):
     for name in PATIENTS:
-        write(tmp_path / "in", made_up_scan(name))
+        write(tmp_path / "in", make_scan(name))
     with open_source(pack(tmp_path / "in", tmp_path / "scans.zip", inside="export/day 1")) as source:
         assert source.patients == PATIENTS
         assert source.read(PATIENTS[0]).problems == []
@@ -109,11 +109,11 @@ def damage_header(path):
     path.write_bytes(bytes(data))
 
 
-def recompress(path, harm):
-    """Do harm to the tar inside of a .tar.gz, whose own checksum stays right."""
+def recompress(path, corrupt):
+    """Corrupt the tar inside a .tar.gz, and keep the checksum of the .tar.gz right."""
     inner = path.with_suffix(".inner")
     inner.write_bytes(gzip.decompress(path.read_bytes()))
-    harm(inner)
+    corrupt(inner)
     path.write_bytes(gzip.compress(inner.read_bytes()))
 
 
@@ -154,10 +154,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_or_damaged_archive_is_refused(tmp_path, tree, kind):
-    suffix, harm, says = HOSTILE[kind]
+    suffix, corrupt, message = HOSTILE[kind]
     packed = pack(tree, tmp_path / f"scans{suffix}")
-    harm(packed)
-    assert_refused(tmp_path, packed, says)
+    corrupt(packed)
+    assert_refused(tmp_path, packed, message)
     assert not list(tmp_path.rglob("evil*"))
 
 

@@ -1,11 +1,11 @@
-"""Voxels in another order than all headers say: pictures and masks flipped or cut by programs that kept the header."""
+"""Voxels that contradict their headers: images and masks flipped or cropped by programs that kept the header."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from laid_out import OPTIONS, read
-from phantoms import phantom, put
+from phantom_files import OPTIONS, read
+from phantoms import phantom, write_nifti_volume
 
 from components.sources import open_source
 from components.sources.inputs import open_input
@@ -31,7 +31,7 @@ def test_a_flipped_picture_is_reported_by_ingest_and_prediction(tmp_path, role, 
         assert f"fits FLAIR far better with {reversed_axes} reversed" in what
 
 
-def test_axes_swapped_in_a_cube_are_reported(tmp_path):
+def test_swapped_axes_of_a_cubic_volume_are_reported(tmp_path):
     made = phantom(shape=(32, 32, 32), zooms=(6.0, 6.0, 6.0))
     made.write(
         tmp_path / "P", headers={"t1": lambda data, affine: (np.ascontiguousarray(data.transpose(2, 1, 0)), affine)}
@@ -43,7 +43,7 @@ def test_axes_swapped_in_a_cube_are_reported(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_pictures_as_they_are_raise_no_doubt(tmp_path, seed):
+def test_unaltered_volumes_are_not_reported(tmp_path, seed):
     phantom(seed).write(tmp_path / "P")
     readings, _ = read(tmp_path)
     assert notes(readings["P"]) == []
@@ -62,14 +62,14 @@ def test_a_mask_of_dark_tissue_is_noted(tmp_path):
     made = phantom()
     made.write(tmp_path / "P", roles=("flair", "t1", "t1ce"))
     flair = made.volumes["flair"]
-    put(tmp_path / "P" / "P_seg.nii.gz", ((flair > 30) & (flair < 80)).astype(np.uint8), made.affine)
+    write_nifti_volume(tmp_path / "P" / "P_seg.nii.gz", ((flair > 30) & (flair < 80)).astype(np.uint8), made.affine)
     readings, _ = read(tmp_path)
     ((kind, what),) = notes(readings["P"])
     assert kind == "choice"
     assert "where FLAIR is dark" in what
 
 
-def test_a_part_of_a_mask_with_the_header_of_the_whole_is_refused(tmp_path):
+def test_a_cropped_mask_with_the_original_header_is_refused(tmp_path):
     phantom().write(tmp_path / "P", headers={"seg": lambda data, affine: (data[4:-4, 4:-4, 1:-1], affine)})
     readings, _ = read(tmp_path)
     ((kind, what),) = notes(readings["P"])

@@ -1,4 +1,4 @@
-"""Catalogue of broken DICOM patients: each kind ends in its own message, and none tells who the patient is."""
+"""Catalogue of broken DICOM patients: each kind has its own message, and none reveals who the patient is."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import gzip
 import re
 
 import pytest
+from bad_sources import PATIENTS, assert_refused, write_a_good_patient_and, write_three_good_patients_and
 from conftest import ingest_into
 from pydicom import dcmread
 from pydicom.uid import MPEG2MPML, JPEGExtended12Bit, JPEGLosslessSV1, JPEGLSLossless, generate_uid
-from refused import PATIENTS, a_good_one_and, assert_refused, three_good_and
-from written_scans import made_up_scan, segmentation, write_dicom, write_series
+from scan_writers import make_scan, segmentation, write_dicom, write_series
 
 from components.sources import open_source
 from components.sources.reading import Options
@@ -29,7 +29,7 @@ def edit(folder, change, channel="flair", which=slice(None)):
         data.save_as(path)
 
 
-def setting(**tags):
+def set_tags(**tags):
     def change(data):
         for name, value in tags.items():
             setattr(data, name, value)
@@ -37,7 +37,7 @@ def setting(**tags):
     return change
 
 
-def without(*names):
+def drop_tags(*names):
     def change(data):
         for name in names:
             delattr(data, name)
@@ -74,7 +74,7 @@ def twelve_bits(data):
 
 
 def shifted_mask(folder):
-    scan = made_up_scan(NAME)
+    scan = make_scan(NAME)
     slices = [dcmread(path) for path in files(folder)]
     for data in slices:
         data.ImagePositionPatient = [500 + data.ImagePositionPatient[0], *data.ImagePositionPatient[1:]]
@@ -97,47 +97,50 @@ def second_acquisition(folder):
 BROKEN = {
     "truncated header": (
         lambda f: files(f)[0].write_bytes(files(f)[0].read_bytes()[:200]),
-        "IM0001.dcm: its header ends before it says what it is",
+        "IM0001.dcm: its header has no Modality",
     ),
     "truncated pixels": (
         lambda f: files(f)[0].write_bytes(files(f)[0].read_bytes()[:-400]),
         "series 3: its headers or pixels can't be decoded",
     ),
     "text": (lambda f: files(f)[0].write_text("hello", encoding="utf-8"), "IM0001.dcm: not a readable DICOM file"),
-    "no pixel data": (lambda f: edit(f, without("PixelData")), "series 3: slices without pixel data"),
+    "no pixel data": (lambda f: edit(f, drop_tags("PixelData")), "series 3: slices without pixel data"),
     "too few pixels": (
-        lambda f: edit(f, setting(PixelData=bytes(100))),
+        lambda f: edit(f, set_tags(PixelData=bytes(100))),
         "series 3: its headers or pixels can't be decoded",
     ),
-    "no size": (lambda f: edit(f, without("Rows")), "series 3: slices without Rows and Columns"),
-    "bomb": (lambda f: edit(f, setting(Rows=60000, Columns=60000)), "series 3: its headers claim more voxels"),
+    "no size": (lambda f: edit(f, drop_tags("Rows")), "series 3: slices without Rows and Columns"),
+    "bomb": (lambda f: edit(f, set_tags(Rows=60000, Columns=60000)), "series 3: its headers claim more voxels"),
     "sizes mixed": (lambda f: edit(f, shrink, which=slice(2)), "series 3: slices of different sizes"),
-    "colour": (lambda f: edit(f, colour), "series 3: colour pictures"),
+    "colour": (lambda f: edit(f, colour), "series 3: colour images"),
     "unknown compression": (lambda f: edit(f, compressed_as(JPEGLosslessSV1)), "compressed as JPEG Lossless"),
-    "no spacing": (lambda f: edit(f, without("PixelSpacing")), "series 3: slices without PixelSpacing"),
+    "no spacing": (lambda f: edit(f, drop_tags("PixelSpacing")), "series 3: slices without PixelSpacing"),
     "frames of reference mixed": (
-        lambda f: edit(f, setting(FrameOfReferenceUID="1.2.3"), which=slice(2)),
+        lambda f: edit(f, set_tags(FrameOfReferenceUID="1.2.3"), which=slice(2)),
         "series 3: slices of several frames of reference",
     ),
     "spacings mixed": (
-        lambda f: edit(f, setting(PixelSpacing=[2, 2]), which=slice(2)),
+        lambda f: edit(f, set_tags(PixelSpacing=[2, 2]), which=slice(2)),
         "series 3: slices of different PixelSpacing",
     ),
-    "no position": (lambda f: edit(f, without("ImagePositionPatient")), "series 3: slices without a position"),
+    "no position": (lambda f: edit(f, drop_tags("ImagePositionPatient")), "series 3: slices without a position"),
     "orientations mixed": (lambda f: edit(f, tilt, which=slice(2)), "series 3: slices of different orientations"),
     "positions twice": (second_acquisition, "series 3: 6 pairs of slices at one position"),
-    "one slice": (lambda f: [path.unlink() for path in files(f)[1:]], "series 3: a single slice is no examination"),
+    "one slice": (
+        lambda f: [path.unlink() for path in files(f)[1:]],
+        "series 3: a single slice is not a complete series",
+    ),
     "no FLAIR": (lambda f: [path.unlink() for path in files(f)], "no FLAIR sequence"),
-    "patients mixed": (lambda f: edit(f, setting(PatientID="X1"), which=slice(2, 4)), "holds files of 2 patients"),
-    "studies mixed": (lambda f: edit(f, setting(StudyInstanceUID="1.2.3"), "post"), "holds 2 examinations"),
+    "patients mixed": (lambda f: edit(f, set_tags(PatientID="X1"), which=slice(2, 4)), "holds files of 2 patients"),
+    "studies mixed": (lambda f: edit(f, set_tags(StudyInstanceUID="1.2.3"), "post"), "holds 2 examinations"),
     "infinite": (
-        lambda f: edit(f, setting(RescaleSlope="1e308", RescaleIntercept="0")),
+        lambda f: edit(f, set_tags(RescaleSlope="1e308", RescaleIntercept="0")),
         "series 3: pixels that are NaN",
     ),
     "no mask": (lambda f: (f / "seg.dcm").unlink(), "no reference mask"),
     "two masks": (another_mask, "2 masks"),
     "a frame of its own": (
-        lambda f: edit(f, setting(FrameOfReferenceUID="1.2.3"), "pre"),
+        lambda f: edit(f, set_tags(FrameOfReferenceUID="1.2.3"), "pre"),
         "pre is placed in another frame of reference than FLAIR",
     ),
     "truncated mask": (
@@ -158,17 +161,17 @@ BROKEN = {
 }
 
 
-# What helps; each would be another thing by the kind of problem alone.
+# Advice for each fault; the kind of problem alone would suggest something else.
 REMEDIES = {
     "unknown compression": (compressed_as(JPEGLosslessSV1), r"1\.2\.840\.10008\.1\.2\.4\.70.*gdcmconv --raw.*dcmdjpeg"),
     "twelve bits of JPEG": (twelve_bits, r"1\.2\.840\.10008\.1\.2\.4\.51.*no decoder.*gdcmconv --raw.*dcmdjpeg"),
     "video": (compressed_as(MPEG2MPML), "MPEG2.*export uncompressed"),
     "sizes mixed": (shrink, "of another series"),
-    "bomb": (setting(Rows=60000, Columns=60000), "export the series again"),
-    "no position": (without("ImagePositionPatient"), "no screen shots"),
+    "bomb": (set_tags(Rows=60000, Columns=60000), "export the series again"),
+    "no position": (drop_tags("ImagePositionPatient"), "no screenshots"),
     "orientations mixed": (tilt, "a series of its own"),
     "colour": (colour, "no colour maps"),
-    "no pixel data": (without("PixelData"), "not their headers alone"),
+    "no pixel data": (drop_tags("PixelData"), "not their headers alone"),
     "an identifier each": (
         lambda data: setattr(data, "StudyInstanceUID", f"1.2.{data.SeriesNumber}.{data.InstanceNumber}"),
         "de-identify all files of an examination in one go",
@@ -179,80 +182,80 @@ REMEDIES = {
         ],
         "de-identify all files of an examination in one go",
     ),
-    "no spacing": (without("PixelSpacing"), "export the images with PixelSpacing"),
-    "infinite": (setting(RescaleSlope="1e308", RescaleIntercept="0"), "RescaleSlope or RescaleIntercept"),
-    "studies mixed": (setting(StudyInstanceUID="1.2.3"), "give each examination a folder of its own"),
+    "no spacing": (drop_tags("PixelSpacing"), "export the images with PixelSpacing"),
+    "infinite": (set_tags(RescaleSlope="1e308", RescaleIntercept="0"), "RescaleSlope or RescaleIntercept"),
+    "studies mixed": (set_tags(StudyInstanceUID="1.2.3"), "give each examination a folder of its own"),
 }
 
 
 @pytest.mark.parametrize("kind", REMEDIES)
-def test_the_remedy_is_that_of_the_fault(tmp_path, kind):
+def test_the_advice_fits_the_fault(tmp_path, kind):
     change, remedy = REMEDIES[kind]
-    folder = write_dicom(tmp_path, made_up_scan(NAME))
+    folder = write_dicom(tmp_path, make_scan(NAME))
     for channel in ("pre", "flair", "post") if kind == "an identifier each" else ("flair",):
         edit(folder, change, channel, which=slice(2) if "mixed" in kind else slice(None))
     with open_source(tmp_path) as source:
-        told = [str(problem) for problem in source.read(NAME, Options(size=32, spacing=1.0)).problems]
-    assert any(re.search(remedy, line) for line in told), told
+        reported = [str(problem) for problem in source.read(NAME, Options(size=32, spacing=1.0)).problems]
+    assert any(re.search(remedy, line) for line in reported), reported
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_patient_is_refused_by_id_and_reason(tmp_path, kind, capsys):
-    harm, says = BROKEN[kind]
-    harm(a_good_one_and(write_dicom, tmp_path / "in"))
-    assert_refused(tmp_path, tmp_path / "in", f"{NAME}: .*{says}")
+def test_a_broken_patient_is_refused_with_id_and_reason(tmp_path, kind, capsys):
+    damage, message = BROKEN[kind]
+    damage(write_a_good_patient_and(write_dicom, tmp_path / "in"))
+    assert_refused(tmp_path, tmp_path / "in", f"{NAME}: .*{message}")
     assert "DOE" not in capsys.readouterr().out
 
 
-def test_a_missing_slice_leaves_the_patient_out(tmp_path, capsys):
-    files(three_good_and(write_dicom, tmp_path / "in"))[2].unlink()
+def test_a_patient_with_a_missing_slice_is_quarantined(tmp_path, capsys):
+    files(write_three_good_patients_and(write_dicom, tmp_path / "in"))[2].unlink()
     manifest = ingest_into(tmp_path / "kept", tmp_path / "in")
     assert sorted(manifest["patient"].unique()) == PATIENTS[:-1]
     assert f"quarantine: {NAME}: series 3: slices are 5.0 to 10.0 mm apart" in capsys.readouterr().out
-    assert_refused(tmp_path, tmp_path / "in", "one is missing between", policy={"gap": "refuse"})
+    assert_refused(tmp_path, tmp_path / "in", "one may be missing", policy={"gap": "refuse"})
 
 
-def test_a_folder_without_a_patient_id_is_told_by_its_place(tmp_path):
-    folder = three_good_and(write_dicom, tmp_path / "in")
+def test_a_folder_without_a_patient_id_is_reported_by_its_position(tmp_path):
+    folder = write_three_good_patients_and(write_dicom, tmp_path / "in")
     for channel in ("pre", "flair", "post"):
-        edit(folder, setting(PatientID=""), channel)
+        edit(folder, set_tags(PatientID=""), channel)
     (folder / "seg.dcm").unlink()
     folder.rename(folder.with_name("DOE JANE 1960"))
     assert_refused(tmp_path, tmp_path / "in", r"folder 1 of 4: the DICOM files in it have no PatientID")
 
 
-def test_nothing_but_the_patient_id_gets_out(tmp_path, capsys):
+def test_only_the_patient_id_leaves_the_source(tmp_path, capsys):
     """Names, birth dates and folder names stay in the source, whether it is refused or not."""
     secrets = ("DOE", "JANE", "19600229", "A77", "WHO")
     for name in PATIENTS:
-        write_dicom(tmp_path / "in", made_up_scan(name), place=f"DOE_JANE_{name[8:12]}")
-        edit(tmp_path / "in" / f"DOE_JANE_{name[8:12]}", setting(OtherPatientNames="DOE", PatientAge="JANE"))
+        write_dicom(tmp_path / "in", make_scan(name), place=f"DOE_JANE_{name[8:12]}")
+        edit(tmp_path / "in" / f"DOE_JANE_{name[8:12]}", set_tags(OtherPatientNames="DOE", PatientAge="JANE"))
     ingest_into(tmp_path / "out", tmp_path / "in")
     victim = tmp_path / "in" / f"DOE_JANE_{NAME[8:12]}"
-    edit(victim, without("PixelData"))
+    edit(victim, drop_tags("PixelData"))
     (victim / "flair" / "DOE_JANE.dcm").write_bytes(b"hello")
     assert_refused(tmp_path / "again", tmp_path / "in", "slices without pixel data|not a readable DICOM")
-    told = "".join(capsys.readouterr())
+    reported = "".join(capsys.readouterr())
     written = [path for path in tmp_path.glob("*out*/**/*") if path.is_file()]
     written += [path for path in (tmp_path / "again").rglob("*") if path.is_file()]
     assert len(written) > len(PATIENTS)
     for secret in secrets:
-        assert secret not in told
+        assert secret not in reported
         for path in written:
             data = path.read_bytes()
             assert secret.encode() not in (gzip.decompress(data) if path.suffix == ".gz" else data), path
             assert secret not in path.name
 
 
-def test_series_are_told_apart_by_headers_and_the_better_one_is_taken(tmp_path, capsys):
+def test_series_are_classified_by_headers_and_the_better_one_is_taken(tmp_path, capsys):
     for name in PATIENTS:
-        scan = made_up_scan(name)
+        scan = make_scan(name)
         folder = write_dicom(tmp_path / "in", scan)
-        short = made_up_scan(name, slices=3)
+        short = make_scan(name, slices=3)
         write_series(folder / "short", short, "flair", series="short", SeriesNumber=12)
         write_series(folder / "t2", scan, "flair", series="t2", SeriesNumber=13, SeriesDescription="AX T2 TSE")
         write_series(folder / "scout", scan, "pre", series="scout", SeriesDescription="3-plane localizer")
     ingest_into(tmp_path / "out", tmp_path / "in")
-    told = capsys.readouterr().out
-    assert f"warn: {NAME}: series 3 is taken for flair, and not series 12" in told
-    assert told.count("is taken for") == len(PATIENTS)
+    reported = capsys.readouterr().out
+    assert f"warn: {NAME}: series 3 is used as flair, not series 12" in reported
+    assert reported.count("is used as") == len(PATIENTS)

@@ -1,4 +1,4 @@
-"""Addresses in buckets that can't be read: one line, that names the address, and no copies left."""
+"""Bucket addresses that can't be read: one line that names the address, and no copies left behind."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bad_sources import PATIENTS, assert_refused
 from conftest import tiny_tree
-from gcs_server import ADDRESS, lead_clients_to, upload_patients
-from refused import PATIENTS, assert_refused
+from gcs_server import ADDRESS, point_clients_at, upload_patients
 
 from components.common.errors import UserError
 from components.sources import open_source
 
 GLIOFLOW = Path(sys.executable).with_name("glioflow")
-pytestmark = pytest.mark.usefixtures("temporary")
+pytestmark = pytest.mark.usefixtures("temporary_folder")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def uploaded(tmp_path, bucket):
 
 
 @pytest.mark.parametrize(
-    ("address", "says"),
+    ("address", "message"),
     [
         ("gs://scans/empty", "no scans found"),
         ("gs://nobodys/incoming", "no such bucket"),
@@ -40,13 +40,13 @@ def uploaded(tmp_path, bucket):
         ("s3://scans/incoming", "Install s3fs"),
     ],
 )
-def test_an_address_without_scans_ends_in_one_line(tmp_path, bucket, address, says):
+def test_an_address_without_scans_is_refused_in_one_line(tmp_path, bucket, address, message):
     bucket.blob("damaged.zip").upload_from_string(b"PK")
-    assert_refused(tmp_path, address, says)
+    assert_refused(tmp_path, address, message)
 
 
 @pytest.mark.parametrize("name", ["/evil.tif", "../evil.tif", f"{PATIENTS[0]}/../../evil.tif"])
-def test_an_object_whose_copy_would_leave_the_folder_is_refused(tmp_path, uploaded, name):
+def test_an_object_name_that_escapes_the_folder_is_refused(tmp_path, uploaded, name):
     uploaded.blob(f"incoming/2024/{name}").upload_from_string(b"evil")
     assert_refused(tmp_path, ADDRESS, "evil.tif' is not a path")
 
@@ -60,7 +60,7 @@ def test_an_object_that_vanishes_is_named(uploaded):
 
 
 class Refusing(http.server.BaseHTTPRequestHandler):
-    """What Cloud Storage answers to who has no account; the server of the other tests knows no accounts."""
+    """Answers like Cloud Storage to a client without an account; the server of the other tests has no accounts."""
 
     def do_GET(self):
         answer = json.dumps({"error": {"code": 401, "message": "Anonymous caller has no storage.objects.list access"}})
@@ -73,11 +73,11 @@ class Refusing(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_bucket_without_access_shows_one_line_on_the_screen(tmp_path, monkeypatch):
+def test_an_inaccessible_bucket_is_reported_in_a_single_line(tmp_path, monkeypatch):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_tree() | {"source": ADDRESS}), encoding="utf-8")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        lead_clients_to(f"http://127.0.0.1:{server.server_port}", monkeypatch, tmp_path)
+        point_clients_at(f"http://127.0.0.1:{server.server_port}", monkeypatch, tmp_path)
         result = subprocess.run([GLIOFLOW, "stage", "ingest"], cwd=tmp_path, capture_output=True, text=True)
         server.shutdown()
     assert result.returncode == 2

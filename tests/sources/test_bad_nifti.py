@@ -1,4 +1,4 @@
-"""Catalogue of broken NIfTI patients: each kind ends in its own message."""
+"""Catalogue of broken NIfTI patients: each kind has its own message."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import gzip
 import nibabel as nib
 import numpy as np
 import pytest
-from refused import PATIENTS, a_good_one_and, assert_refused
-from written_scans import write_nifti
+from bad_sources import PATIENTS, assert_refused, write_a_good_patient_and
+from scan_writers import write_nifti
 
 NAME = PATIENTS[-1]
 
@@ -23,7 +23,7 @@ def rewrite(folder, role="flair", change=lambda data: data, affine=None):
     nib.save(nib.Nifti1Image(data, picture.affine if affine is None else affine), path(folder, role))
 
 
-def put(value, dtype=np.float32):
+def set_voxel(value, dtype=np.float32):
     def change(data):
         data = data.astype(dtype)
         data[3, 3, 3] = value
@@ -66,8 +66,8 @@ BROKEN = {
     "no such type": (lambda f: edit_header(f, datatype=999), "_flair.nii.gz: not a readable NIfTI file"),
     "bomb": (lambda f: edit_header(f, dim=[3, 30000, 30000, 30000, 1, 1, 1, 1]), "claims 30000 x 30000 x 30000 voxels"),
     "no voxels": (lambda f: edit_header(f, dim=[3, 32, 32, 0, 1, 1, 1, 1]), "claims 32 x 32 x 0 voxels"),
-    "NaN": (lambda f: rewrite(f, change=put(np.nan)), "1 voxels are NaN or infinite"),
-    "infinite": (lambda f: rewrite(f, "t1", put(np.inf)), "_t1.nii.gz: 1 voxels are NaN or infinite"),
+    "NaN": (lambda f: rewrite(f, change=set_voxel(np.nan)), "1 voxels are NaN or infinite"),
+    "infinite": (lambda f: rewrite(f, "t1", set_voxel(np.inf)), "_t1.nii.gz: 1 voxels are NaN or infinite"),
     "complex": (lambda f: rewrite(f, change=lambda d: d.astype(np.complex64)), "holds complex64"),
     "colour": (lambda f: rewrite(f, change=lambda d: np.zeros(d.shape, RGB)), "one number per voxel is expected"),
     "flat affine": (
@@ -80,12 +80,15 @@ BROKEN = {
         "4 dimensions where 3 are expected",
     ),
     "no FLAIR": (lambda f: path(f).unlink(), "no FLAIR sequence"),
-    "two FLAIR": (lambda f: path(f, "flair_b").write_bytes(path(f).read_bytes()), "a second file for flair"),
+    "two FLAIR": (lambda f: path(f, "flair_b").write_bytes(path(f).read_bytes()), "several files for flair"),
     "no mask": (lambda f: path(f, "seg").unlink(), "no reference mask"),
-    "broken numbers": (lambda f: rewrite(f, "seg", put(0.4)), "negative or broken numbers"),
-    "negative labels": (lambda f: rewrite(f, "seg", put(-1, np.int16)), "negative or broken numbers"),
+    "broken numbers": (lambda f: rewrite(f, "seg", set_voxel(0.4)), "negative or broken numbers"),
+    "negative labels": (lambda f: rewrite(f, "seg", set_voxel(-1, np.int16)), "negative or broken numbers"),
     "flat mask": (lambda f: rewrite(f, "seg", lambda d: d[..., 0]), "a mask of 2 dimensions"),
-    "a picture for a mask": (lambda f: path(f, "seg").write_bytes(path(f).read_bytes()), "looks like a picture"),
+    "a picture for a mask": (
+        lambda f: path(f, "seg").write_bytes(path(f).read_bytes()),
+        "looks like an image, not a mask",
+    ),
     "no position": (
         lambda f: edit_header(f, "seg", sform_code=0, qform_code=0),
         "its mask: its header holds no position",
@@ -95,18 +98,18 @@ BROKEN = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # nibabel, while a test writes NaN
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # from nibabel, when a test writes NaN
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_patient_is_refused_by_name_and_reason(tmp_path, kind):
-    harm, says = BROKEN[kind]
-    harm(a_good_one_and(write_nifti, tmp_path / "in"))
-    assert_refused(tmp_path, tmp_path / "in", f"{NAME}.*{says}")
+def test_a_broken_patient_is_refused_with_name_and_reason(tmp_path, kind):
+    damage, message = BROKEN[kind]
+    damage(write_a_good_patient_and(write_nifti, tmp_path / "in"))
+    assert_refused(tmp_path, tmp_path / "in", f"{NAME}.*{message}")
 
 
-def test_a_tumour_too_thin_for_the_slices_is_told(tmp_path):
-    folder = a_good_one_and(write_nifti, tmp_path / "in")
+def test_a_tumour_too_thin_for_the_slices_is_refused(tmp_path):
+    folder = write_a_good_patient_and(write_nifti, tmp_path / "in")
     fine = np.zeros((32, 32, 30), np.uint8)
-    fine[8:16, 8:16, 12:13] = 1  # a millimetre between two slices, 5 mm apart
+    fine[8:16, 8:16, 12:13] = 1  # one millimetre thick, between two slices 5 mm apart
     affine = nib.load(path(folder)).affine
     affine[:3, 2] /= 5
     nib.save(nib.Nifti1Image(fine, affine), path(folder, "seg"))
@@ -114,7 +117,7 @@ def test_a_tumour_too_thin_for_the_slices_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [2, 4])
-def test_four_dimensions_with_other_channels_are_refused(tmp_path, channels):
+def test_a_4d_file_with_a_wrong_number_of_channels_is_refused(tmp_path, channels):
     for name in PATIENTS:
         (tmp_path / "in").mkdir(exist_ok=True)
         nib.save(nib.Nifti1Image(np.ones((8, 8, 4, channels), np.uint8), np.eye(4)), tmp_path / "in" / f"{name}.nii.gz")

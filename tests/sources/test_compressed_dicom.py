@@ -1,4 +1,4 @@
-"""Compressed pixels are the pixels: single slices and multi-frame files, few and many bits, with a sign or without."""
+"""Compressed pixels read like plain ones: single slices and multi-frame files, 8 to 16 bits, signed or not."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from scan_writers import make_scan, mr_slice, multi_frame
 from test_dicom import read
-from written_scans import enhanced, made_up_scan, mr_slice
 
 SLICES = 6
-# Bits and sign, and what is added to 0..2040.
+# Bits, sign, and the offset added to values of 0 to 2040.
 KINDS = {"8 bits": (8, 0, 0), "12 bits": (12, 0, 0), "16 bits": (16, 0, 30_000), "16 with a sign": (16, 1, -1000)}
 
 
 def to_jpeg_2000(data):
-    """As Pillow encodes it, because pydicom has no encoder of its own."""
+    """Encode with Pillow, because pydicom has no encoder for JPEG 2000."""
     size = (-1, data.Rows, data.Columns)
     frames = np.frombuffer(data.PixelData, np.uint8 if data.BitsAllocated == 8 else np.uint16).reshape(size)
     coded = [io.BytesIO() for _ in frames]
@@ -46,23 +46,25 @@ COMPRESSIONS = {
 }
 
 
-def files(kind, frames):
-    """FLAIR as data sets, one a slice or one of all, in so many bits."""
-    scan, (bits, signed, offset) = made_up_scan(slices=SLICES), KINDS[kind]
-    found = (
-        [enhanced(scan, "flair")] if frames else [mr_slice(scan, "flair", number, "flair") for number in range(SLICES)]
+def flair_data_sets(kind, frames):
+    """FLAIR as one data set per slice or, with `frames`, a single one, with the bits of `kind`."""
+    scan, (bits, signed, offset) = make_scan(slices=SLICES), KINDS[kind]
+    data_sets = (
+        [multi_frame(scan, "flair")]
+        if frames
+        else [mr_slice(scan, "flair", number, "flair") for number in range(SLICES)]
     )
-    for data in found:
+    for data in data_sets:
         if bits > 8:
             values = np.frombuffer(data.PixelData, np.uint8).astype(np.int32) * 8 + offset
             data.PixelData = values.astype("<i2" if signed else "<u2").tobytes()
             data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, bits, bits - 1, signed
-    return found
+    return data_sets
 
 
-def save(folder, found):
+def save(folder, data_sets):
     folder.mkdir(parents=True)
-    for number, data in enumerate(found):
+    for number, data in enumerate(data_sets):
         data.save_as(folder / f"IM{number}.dcm", enforce_file_format=True)
 
 
@@ -70,11 +72,11 @@ def save(folder, found):
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_lossless_compression_changes_nothing(tmp_path, kind, compression, frames):
-    save(tmp_path / "plain" / "P", files(kind, frames))
-    found = files(kind, frames)
-    for data in found:
+    save(tmp_path / "plain" / "P", flair_data_sets(kind, frames))
+    data_sets = flair_data_sets(kind, frames)
+    for data in data_sets:
         COMPRESSIONS[compression](data)
-    save(tmp_path / "packed" / "P", found)
+    save(tmp_path / "packed" / "P", data_sets)
     plain, packed = (read(tmp_path / name).scan for name in ("plain", "packed"))
     assert plain.image.std() > 20
     np.testing.assert_array_equal(packed.image, plain.image)

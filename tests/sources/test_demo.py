@@ -1,3 +1,5 @@
+"""The synthetic demo patients are reproducible and resemble the real data."""
+
 from __future__ import annotations
 
 import hashlib
@@ -8,18 +10,18 @@ from scipy.ndimage import binary_dilation
 from components.sources import demo, open_source
 
 
-def digest(folder):
+def digests(folder):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         demo.write_demo(tmp_path / name, patients=3, slices=6, size=64, seed=seed)
-    assert digest(tmp_path / "a") == digest(tmp_path / "b")
-    assert digest(tmp_path / "a") != digest(tmp_path / "c")
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    assert digests(tmp_path / "a") != digests(tmp_path / "c")
 
 
-def test_patients_look_like_the_real_data():
+def test_demo_patients_resemble_the_real_data():
     shares, contrasts = [], []
     for number in range(12):
         image, mask = demo.patient_volume(np.random.default_rng([7, number]), 20, 128)
@@ -32,7 +34,7 @@ def test_patients_look_like_the_real_data():
     assert min(contrasts) > 1.1  # bright in FLAIR
 
 
-def test_sites_and_missing_sequences(demo_source):
+def test_scans_cover_all_sites_and_some_lack_a_sequence(demo_source):
     with open_source(demo_source) as source:
         scans = [source.read(name).scan for name in source.patients]
         assert source.synthetic

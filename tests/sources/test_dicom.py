@@ -11,10 +11,19 @@ from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import Tag
 from pydicom.uid import MediaStorageDirectoryStorage
-from written_scans import DESCRIPTIONS, NAME, enhanced, made_up_scan, tagged, write_dicom, write_nifti, write_series
+from scan_writers import (
+    DESCRIPTIONS,
+    NAME,
+    dataset_with,
+    make_scan,
+    multi_frame,
+    write_dicom,
+    write_nifti,
+    write_series,
+)
 
 from components.sources import open_source
-from components.sources.dicom.images import highdicom
+from components.sources.dicom.cached_highdicom import highdicom
 from components.sources.dicom.sequence import sequence_of
 from components.sources.reading import Options
 
@@ -28,8 +37,8 @@ def read(folder):
 
 
 def usage(administered):
-    """What a multi-frame file says of its frames: whether the agent was given when they were taken."""
-    of_frames = tagged(ContrastBolusUsageSequence=[tagged(ContrastBolusAgentAdministered=administered)])
+    """Tags by which a multi-frame file says whether the agent had been given when its frames were acquired."""
+    of_frames = dataset_with(ContrastBolusUsageSequence=[dataset_with(ContrastBolusAgentAdministered=administered)])
     return {"SharedFunctionalGroupsSequence": [of_frames]}
 
 
@@ -69,19 +78,19 @@ def usage(administered):
         ({}, "other"),
     ],
 )
-def test_sequences_are_told_by_words_then_by_timing(tags, expected):
-    assert sequence_of(tagged(**tags)).sequence == expected
+def test_sequences_are_recognised_by_words_then_by_timing(tags, expected):
+    assert sequence_of(dataset_with(**tags)).sequence == expected
 
 
-def test_masks_may_be_nifti(tmp_path):
-    scan = made_up_scan()
+def test_a_nifti_mask_beside_dicom_is_read(tmp_path):
+    scan = make_scan()
     folder = write_dicom(tmp_path / "in", scan, mask=False)
     (write_nifti(tmp_path / "elsewhere", scan) / f"{NAME}_seg.nii.gz").rename(folder / "outline.nii.gz")
     np.testing.assert_array_equal(read(tmp_path / "in").scan.mask, scan.mask)
 
 
-def test_a_mask_on_one_slice_only_lands_on_that_slice(tmp_path):
-    scan = made_up_scan()
+def test_a_mask_on_a_single_slice_stays_on_that_slice(tmp_path):
+    scan = make_scan()
     scan.mask[:] = False
     scan.mask[4, 3:9, 20:31] = True
     write_dicom(tmp_path, scan)
@@ -89,7 +98,7 @@ def test_a_mask_on_one_slice_only_lands_on_that_slice(tmp_path):
 
 
 def test_a_missing_sequence_is_a_copy_of_flair(tmp_path):
-    write_dicom(tmp_path, made_up_scan(), channels=("flair", "post"))
+    write_dicom(tmp_path, make_scan(), channels=("flair", "post"))
     reading = read(tmp_path)
     assert reading.problems == []
     assert reading.scan.missing_sequences() == {"pre": True, "post": False}
@@ -101,21 +110,21 @@ def test_a_missing_sequence_is_a_copy_of_flair(tmp_path):
         (("flair", "pre"), "AX T1", None, True),
         (("flair", "pre"), "AX T1", "NONE", False),
         (("flair", "pre"), "AX T1 PRE", None, False),
-        (("flair", "pre", "post"), "AX T1", None, False),  # the other one says that it has the agent
+        (("flair", "pre", "post"), "AX T1", None, False),  # the other T1 states that it has the agent
     ],
 )
-def test_a_lone_t1_of_which_no_header_speaks_of_an_agent_is_taken_with_a_note(tmp_path, channels, words, agent, noted):
-    scan = made_up_scan()
+def test_only_a_lone_t1_silent_about_contrast_is_noted(tmp_path, channels, words, agent, noted):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan, channels=[channel for channel in channels if channel != "pre"])
-    more = {} if agent is None else {"ContrastBolusAgent": agent}
-    write_series(folder / "t1", scan, "pre", SeriesDescription=words, **more)
+    extra = {} if agent is None else {"ContrastBolusAgent": agent}
+    write_series(folder / "t1", scan, "pre", SeriesDescription=words, **extra)
     reading = read(tmp_path)
-    assert ["taken for T1 before" in str(problem) for problem in reading.problems] == [True] * noted
+    assert ["used as T1 before" in str(problem) for problem in reading.problems] == [True] * noted
     assert not reading.scan.missing_sequences()["pre"]
 
 
-def test_scanner_units_become_0_to_255(tmp_path):
-    scan = made_up_scan()
+def test_scanner_units_are_scaled_to_0_to_255(tmp_path):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan)
     for path in (folder / "flair").iterdir():
         data = dcmread(path)
@@ -127,8 +136,8 @@ def test_scanner_units_become_0_to_255(tmp_path):
     np.testing.assert_array_equal(image[..., 0], scan.image[..., 0])
 
 
-def test_inverted_grey_is_turned_right(tmp_path):
-    scan = made_up_scan()
+def test_inverted_greyscale_is_corrected(tmp_path):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan)
     for path in (folder / "flair").iterdir():
         data = dcmread(path)
@@ -142,8 +151,8 @@ def test_inverted_grey_is_turned_right(tmp_path):
     ["SliceThickness", "SpacingBetweenSlices", "EchoTime", "SeriesNumber", "InstanceNumber", "ImagesInAcquisition"],
 )
 @pytest.mark.parametrize("text", [b"5mm ", b"5,0 ", b"n/a "])
-def test_a_text_where_a_helpful_number_is_expected_costs_no_scan(tmp_path, name, text):
-    scan = made_up_scan()
+def test_text_in_an_optional_numeric_tag_does_not_lose_the_scan(tmp_path, name, text):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan)
     for path in folder.rglob("IM*.dcm"):
         data = dcmread(path)
@@ -156,12 +165,12 @@ def test_a_text_where_a_helpful_number_is_expected_costs_no_scan(tmp_path, name,
 
 
 def test_multi_frame_files_are_read_like_series(tmp_path):
-    scan = made_up_scan()
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan)
     for channel in DESCRIPTIONS:
         for path in (folder / channel).iterdir():
             path.unlink()
-        frames = enhanced(scan, channel)
+        frames = multi_frame(scan, channel)
         frames.ImagesInAcquisition = len(scan.image)
         frames.save_as(folder / channel / "frames.dcm", enforce_file_format=True)
     reading = read(tmp_path)
@@ -170,33 +179,33 @@ def test_multi_frame_files_are_read_like_series(tmp_path):
     np.testing.assert_array_equal(reading.scan.mask, scan.mask)
 
 
-def test_a_second_examination_of_a_patient_is_the_same_subject(tmp_path):
-    first, second = made_up_scan("P1", seed=1), made_up_scan("P1", seed=2)
+def test_a_second_examination_of_a_patient_has_the_same_subject(tmp_path):
+    first, second = make_scan("P1", seed=1), make_scan("P1", seed=2)
     write_dicom(tmp_path, first, place="2019")
     write_dicom(tmp_path, second, place="2021")
-    write_dicom(tmp_path, made_up_scan("P2"), place="2022")
+    write_dicom(tmp_path, make_scan("P2"), place="2022")
     with open_source(tmp_path) as source:
         scans = [source.read(patient, OPTIONS).scan for patient in source.patients]
     assert [(scan.patient, scan.subject) for scan in scans] == [("P1", "P1"), ("P1_exam2", "P1"), ("P2", "P2")]
 
 
-def test_a_dated_patient_id_that_comes_twice_is_two_examinations(tmp_path):
+def test_a_repeated_dated_patient_id_gives_two_examinations(tmp_path):
     for seed in (1, 2):
-        write_dicom(tmp_path, made_up_scan(NAME, seed=seed), place=f"f{seed}")
-    write_dicom(tmp_path, made_up_scan("P2"), place="f3")
+        write_dicom(tmp_path, make_scan(NAME, seed=seed), place=f"f{seed}")
+    write_dicom(tmp_path, make_scan("P2"), place="f3")
     with open_source(tmp_path) as source:
         assert source.patients == ["P2", NAME, f"{NAME}_exam2"]
         assert source.read(f"{NAME}_exam2", OPTIONS).scan.subject == "TCGA_DU_0001"
 
 
-def test_a_converted_volume_beside_the_series_is_no_mask(tmp_path):
-    folder = write_dicom(tmp_path / "in", made_up_scan(), mask=False)
-    (write_nifti(tmp_path / "other", made_up_scan()) / f"{NAME}_flair.nii.gz").rename(folder / "AX_T2_FLAIR.nii.gz")
+def test_a_converted_volume_beside_the_series_is_not_a_mask(tmp_path):
+    folder = write_dicom(tmp_path / "in", make_scan(), mask=False)
+    (write_nifti(tmp_path / "other", make_scan()) / f"{NAME}_flair.nii.gz").rename(folder / "AX_T2_FLAIR.nii.gz")
     assert read(tmp_path / "in").has("missing_mask")
 
 
-def test_a_series_that_cannot_be_stacked_leaves_its_place_to_the_next(tmp_path):
-    scan = made_up_scan()
+def test_a_series_that_can_not_be_stacked_yields_to_the_next(tmp_path):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan)
     for phase in range(2):
         write_series(folder / f"phase{phase}", scan, "post", series="timed", SeriesNumber=1)
@@ -206,13 +215,13 @@ def test_a_series_that_cannot_be_stacked_leaves_its_place_to_the_next(tmp_path):
             data.save_as(path)
     reading = read(tmp_path)
     assert [str(problem).split(";")[0] for problem in reading.problems] == [
-        f"{NAME}: series 4 is taken for post, and not series 1"
+        f"{NAME}: series 4 is used as post, not series 1"
     ]
     np.testing.assert_array_equal(reading.scan.image, scan.image)
 
 
-def test_images_exported_twice_count_once_and_a_directory_not_at_all(tmp_path):
-    scan = made_up_scan()
+def test_duplicate_images_count_once_and_a_dicomdir_is_ignored(tmp_path):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan)
     (folder / "again").mkdir()
     for path in (folder / "flair").iterdir():
@@ -227,16 +236,16 @@ def test_images_exported_twice_count_once_and_a_directory_not_at_all(tmp_path):
     np.testing.assert_array_equal(reading.scan.image, scan.image)
 
 
-def test_names_that_are_no_file_names_are_made_safe_and_stay_apart(tmp_path):
+def test_unsafe_patient_ids_become_distinct_safe_names(tmp_path):
     for i, name in enumerate(("A/1", "A 1", "A^1")):
-        write_dicom(tmp_path, made_up_scan(name), place=str(i))
+        write_dicom(tmp_path, make_scan(name), place=str(i))
     with open_source(tmp_path) as source:
         assert len(set(source.patients)) == 3
         assert all(name.startswith("A-1-") for name in source.patients)
 
 
 @pytest.mark.skipif(not LGG.is_dir(), reason="no real scans beside the project")
-def test_a_real_patient_survives_the_way_through_dicom(tmp_path):
+def test_a_real_patient_survives_a_round_trip_through_dicom(tmp_path):
     import subprocess
     import sys
 
@@ -246,23 +255,23 @@ def test_a_real_patient_survives_the_way_through_dicom(tmp_path):
     subprocess.run([sys.executable, LGG / "unpack.py", tmp_path / "tif", name], check=True, capture_output=True)
     with open_source(tmp_path / "tif") as source:
         scan = source.read(name).scan
-    write_dicom(tmp_path / "dicom", Scan(name, scan.site, scan.image, scan.mask, made_up_scan().affine))
+    write_dicom(tmp_path / "dicom", Scan(name, scan.site, scan.image, scan.mask, make_scan().affine))
     with open_source(tmp_path / "dicom") as source:
-        again = source.read(name).scan
-    np.testing.assert_array_equal(again.image, scan.image)
-    np.testing.assert_array_equal(again.mask, scan.mask)
+        round_trip = source.read(name).scan
+    np.testing.assert_array_equal(round_trip.image, scan.image)
+    np.testing.assert_array_equal(round_trip.mask, scan.mask)
 
 
-def test_what_the_standard_says_of_a_kind_of_file_is_looked_up_once(tmp_path, monkeypatch):
-    write_dicom(tmp_path, made_up_scan("TCGA_DU_0001_19990101"))
+def test_each_lookup_in_the_dicom_standard_is_made_only_once(tmp_path, monkeypatch):
+    write_dicom(tmp_path, make_scan("TCGA_DU_0001_19990101"))
     highdicom()
-    look_up, asked = tables.is_attribute_in_iod, []
+    original, lookups = tables.is_attribute_in_iod, []
 
-    def counted(*words, **more):
-        asked.append(f"{words} {more}")
-        return look_up(*words, **more)
+    def recorded(*words, **extra):
+        lookups.append(f"{words} {extra}")
+        return original(*words, **extra)
 
-    monkeypatch.setattr(tables, "is_attribute_in_iod", counted)
+    monkeypatch.setattr(tables, "is_attribute_in_iod", recorded)
     highdicom.cache_clear()
     assert read(tmp_path).scan is not None
-    assert 0 < len(asked) == len(set(asked))
+    assert 0 < len(lookups) == len(set(lookups))

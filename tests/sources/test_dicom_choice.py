@@ -7,16 +7,16 @@ import pytest
 from dicom_edits import edit
 from pydicom import dcmread
 from pydicom.uid import generate_uid
+from scan_writers import NAME, make_scan, write_dicom, write_series
 from test_dicom import OPTIONS
-from written_scans import NAME, made_up_scan, write_dicom, write_series
 
 from components.sources import open_source
 from components.sources.reading import Options
 
 
-def examination(folder, *series):
-    """Series as (channel to draw from, tags), numbered from 1; the scan."""
-    scan = made_up_scan()
+def write_examination(folder, *series):
+    """Write series given as (channel of the scan, tags), numbered from 1, and return the scan."""
+    scan = make_scan()
     for number, (channel, tags) in enumerate(series, start=1):
         write_series(folder / str(number), scan, channel, series=str(number), SeriesNumber=number, **tags)
         for path in (folder / str(number)).iterdir():
@@ -26,21 +26,21 @@ def examination(folder, *series):
     return scan
 
 
-def chosen(tmp_path, *series):
-    scan = examination(tmp_path / "in" / "x", *series)
+def write_and_read(tmp_path, *series):
+    scan = write_examination(tmp_path / "in" / "x", *series)
     with open_source(tmp_path / "in") as source:
         reading = source.read(NAME, Options(size=32, spacing=1.0), masks=False)
     return scan, reading
 
 
-WHOLE = {"ProtocolName": "BRAIN W/WO CONTRAST", "Manufacturer": "GE MEDICAL SYSTEMS"}
+EXAMINATION_PROTOCOL = {"ProtocolName": "BRAIN W/WO CONTRAST", "Manufacturer": "GE MEDICAL SYSTEMS"}
 
-SHARED = {"ProtocolName": "AX T1 POST GAD", "Manufacturer": "GE MEDICAL SYSTEMS"}
+SERIES_PROTOCOL = {"ProtocolName": "AX T1 POST GAD", "Manufacturer": "GE MEDICAL SYSTEMS"}
 
 
-@pytest.mark.parametrize("protocol", [WHOLE, SHARED], ids=["both", "one of its series"])
-def test_the_name_of_the_whole_examination_says_nothing_about_a_series(tmp_path, protocol):
-    scan, reading = chosen(
+@pytest.mark.parametrize("protocol", [EXAMINATION_PROTOCOL, SERIES_PROTOCOL], ids=["both", "one of its series"])
+def test_a_protocol_name_shared_by_all_series_is_ignored(tmp_path, protocol):
+    scan, reading = write_and_read(
         tmp_path,
         ("pre", {"SeriesDescription": "Ax T1", **protocol}),
         ("flair", {"SeriesDescription": "Ax T2 FLAIR", **protocol}),
@@ -54,8 +54,8 @@ def test_the_name_of_the_whole_examination_says_nothing_about_a_series(tmp_path,
     ("before", "after"),
     [("AX T1 PRECONTRAST", "AX T1 POSTCONTRAST"), ("t1_tse_tra_ohne_KM", "t1_tse_tra_KM"), ("T1 NO GAD", "T1 GAD")],
 )
-def test_words_for_no_contrast_agent_are_no_contrast_agent(tmp_path, before, after):
-    scan, reading = chosen(
+def test_words_for_no_contrast_do_not_count_as_contrast(tmp_path, before, after):
+    scan, reading = write_and_read(
         tmp_path,
         ("pre", {"SeriesDescription": before}),
         ("flair", {"SeriesDescription": "t2_tirm_tra_dark-fluid"}),
@@ -68,16 +68,18 @@ def test_words_for_no_contrast_agent_are_no_contrast_agent(tmp_path, before, aft
 @pytest.mark.parametrize(
     "times", [{"InversionTime": 160, "EchoTime": 60, "RepetitionTime": 4000}, {}], ids=["TI", "silent"]
 )
-def test_a_stir_is_no_flair_even_with_more_slices(tmp_path, times):
-    short = {"SeriesDescription": "AX FLAIR"}
-    scan, reading = chosen(tmp_path, ("flair", short), ("pre", {"SeriesDescription": "t2_tirm_tra_fs_orbita", **times}))
+def test_a_stir_series_is_not_taken_for_flair(tmp_path, times):
+    flair_tags = {"SeriesDescription": "AX FLAIR"}
+    scan, reading = write_and_read(
+        tmp_path, ("flair", flair_tags), ("pre", {"SeriesDescription": "t2_tirm_tra_fs_orbita", **times})
+    )
     np.testing.assert_array_equal(reading.scan.image[..., 1], scan.image[..., 1])
     assert reading.scan.missing_sequences() == {"pre": True, "post": True}
     assert [problem.kind for problem in reading.problems] == ([] if times else ["choice"])
 
 
-def test_a_series_that_may_be_two_things_is_left_out_and_told(tmp_path):
-    _, reading = chosen(
+def test_an_ambiguous_series_is_left_out_and_reported(tmp_path):
+    _, reading = write_and_read(
         tmp_path, ("flair", {"SeriesDescription": "AX FLAIR"}), ("pre", {"SeriesDescription": "T1 W/WO CONTRAST"})
     )
     (problem,) = reading.problems
@@ -86,27 +88,27 @@ def test_a_series_that_may_be_two_things_is_left_out_and_told(tmp_path):
     assert reading.scan.missing_sequences() == {"pre": True, "post": True}
 
 
-def test_a_series_without_doubt_is_taken_before_one_with(tmp_path):
-    scan, reading = chosen(
+def test_an_unambiguous_series_is_preferred(tmp_path):
+    scan, reading = write_and_read(
         tmp_path,
         ("pre", {"SeriesDescription": "AX FLAIR +C"}),
         ("flair", {"SeriesDescription": "AX FLAIR"}),
     )
     np.testing.assert_array_equal(reading.scan.image[..., 1], scan.image[..., 1])
     assert [str(problem).split(";")[0] for problem in reading.problems] == [
-        f"{NAME}: series 2 is taken for flair, and not series 1"
+        f"{NAME}: series 2 is used as flair, not series 1"
     ]
 
 
-def test_a_flair_after_the_agent_is_taken_with_a_note(tmp_path):
-    _, reading = chosen(tmp_path, ("flair", {"SeriesDescription": "AX FLAIR +C"}))
+def test_a_flair_after_the_contrast_agent_is_taken_with_a_note(tmp_path):
+    _, reading = write_and_read(tmp_path, ("flair", {"SeriesDescription": "AX FLAIR +C"}))
     assert reading.scan is not None
     (problem,) = reading.problems
-    assert "taken for flair, though it was taken after the contrast agent" in str(problem)
+    assert "used as flair, though it was taken after the contrast agent" in str(problem)
 
 
-def test_an_examination_of_another_kind_is_told_by_its_modality(tmp_path):
-    folder = write_dicom(tmp_path, made_up_scan(), mask=False)
+def test_an_examination_of_another_modality_is_reported(tmp_path):
+    folder = write_dicom(tmp_path, make_scan(), mask=False)
 
     def to_ct(data, _):
         data.Modality = "CT"

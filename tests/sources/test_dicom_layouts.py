@@ -9,9 +9,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
+from scan_writers import AFFINE, NAME, make_scan, multi_frame, write_dicom
 from scipy.spatial.transform import Rotation
 from test_dicom import OPTIONS, read
-from written_scans import AFFINE, NAME, enhanced, made_up_scan, write_dicom
 
 from components.common.errors import UserError
 from components.sources import open_source
@@ -19,14 +19,14 @@ from components.sources.inputs import open_input
 
 
 def bare(implicit, little=True):
-    """A data set without preamble and file header."""
+    """Strip a file to its data set, without preamble and file header."""
 
     def strip(path):
         data = dcmread(path)
         file = DicomBytesIO()
         file.is_implicit_VR, file.is_little_endian = implicit, little
         plain = Dataset(data)
-        plain["PixelData"].VR = "OB"  # words would change their bytes' order
+        plain["PixelData"].VR = "OB"  # words would be byte-swapped
         write_dataset(file, plain)
         path.write_bytes(file.getvalue())
 
@@ -34,7 +34,7 @@ def bare(implicit, little=True):
 
 
 def without_preamble(path):
-    """The file header is there, the 132 bytes before it are not."""
+    """Keep the file header, but drop the 132 bytes before it."""
     path.write_bytes(path.read_bytes()[132:])
 
 
@@ -44,8 +44,8 @@ def without_preamble(path):
     [bare(implicit=True), bare(implicit=False), bare(implicit=False, little=False), without_preamble],
     ids=["implicit", "explicit", "big endian", "header without preamble"],
 )
-def test_data_sets_are_read_without_the_wrapping_of_part_10(tmp_path, strip, named):
-    scan = made_up_scan()
+def test_data_sets_without_part_10_wrapping_are_read(tmp_path, strip, named):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan, mask=False)
     for path in sorted(folder.rglob("*.dcm")):
         strip(path)
@@ -62,15 +62,15 @@ def test_data_sets_are_read_without_the_wrapping_of_part_10(tmp_path, strip, nam
     "head", [b"", b"hello", bytes(200), b"\x08\x00" * 100, b"\\\x01\0\0" + bytes(400), b"II*\0" * 40]
 )
 def test_other_files_are_not_taken_for_bare_data_sets(tmp_path, head):
-    folder = write_dicom(tmp_path, made_up_scan())
+    folder = write_dicom(tmp_path, make_scan())
     (folder / "notes").write_bytes(head)
     assert read(tmp_path).problems == []
 
 
 @pytest.mark.parametrize("name", ["IM{}", "1.2.840.113619.2.{}", "0000000{}", "MR.1.2.{}"])
 @pytest.mark.parametrize("damage", [b"", bytes(5000), b"<html>not found</html>"], ids=["empty", "zeros", "error page"])
-def test_a_damaged_image_without_a_suffix_is_not_passed_over(tmp_path, name, damage):
-    folder = write_dicom(tmp_path, made_up_scan())
+def test_a_damaged_image_without_a_suffix_is_reported(tmp_path, name, damage):
+    folder = write_dicom(tmp_path, make_scan())
     for number, path in enumerate(sorted((folder / "flair").iterdir())):
         path.rename(path.with_name(name.format(number)))
     last = max((folder / "flair").iterdir(), key=lambda path: int(path.name.rpartition(".")[2].strip("IM")))
@@ -78,12 +78,12 @@ def test_a_damaged_image_without_a_suffix_is_not_passed_over(tmp_path, name, dam
     assert "unreadable" in {problem.kind for problem in read(tmp_path).problems}
 
 
-def uid_a_slice(data, number):
+def series_uid_per_slice(data, number):
     data.SeriesInstanceUID = f"1.2.3.{number + 1}"
 
 
-def uid_and_number_a_slice(data, number):
-    uid_a_slice(data, number)
+def series_uid_and_number_per_slice(data, number):
+    series_uid_per_slice(data, number)
     data.SeriesNumber = number + 1
 
 
@@ -91,7 +91,7 @@ def one_uid_for_all_series(data, _):
     data.SeriesInstanceUID = "1.2.3"
 
 
-def one_identifier(data, _):
+def one_instance_uid(data, _):
     data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.{data.SeriesNumber}"
 
 
@@ -110,13 +110,13 @@ def noisy_spacing(data, number):
 @pytest.mark.parametrize(
     "change",
     [
-        *(uid_a_slice, uid_and_number_a_slice, one_uid_for_all_series, one_identifier),
+        *(series_uid_per_slice, series_uid_and_number_per_slice, one_uid_for_all_series, one_instance_uid),
         *(no_frame_of_reference, no_modality, noisy_spacing),
     ],
     ids=lambda change: change.__name__,
 )
-def test_careless_identifiers_and_rounding_are_seen_through(tmp_path, change):
-    scan = made_up_scan()
+def test_sloppy_identifiers_and_rounding_are_tolerated(tmp_path, change):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan, mask=False)
     edit(folder, change)
     with open_source(tmp_path) as source:
@@ -125,10 +125,10 @@ def test_careless_identifiers_and_rounding_are_seen_through(tmp_path, change):
     np.testing.assert_array_equal(reading.scan.image, scan.image)
 
 
-def test_a_broken_orientation_of_a_lone_slice_is_told(tmp_path):
-    folder = write_dicom(tmp_path, made_up_scan(), mask=False)
+def test_a_broken_orientation_of_one_slice_is_reported(tmp_path):
+    folder = write_dicom(tmp_path, make_scan(), mask=False)
     path = folder / "flair" / "IM0001.dcm"
-    edit(path.parent, uid_a_slice)
+    edit(path.parent, series_uid_per_slice)
     damaged = path.read_bytes().replace(b"1.0\\", b"o.0\\", 1)
     assert damaged != path.read_bytes()
     path.write_bytes(damaged)
@@ -141,7 +141,7 @@ def test_a_broken_orientation_of_a_lone_slice_is_told(tmp_path):
 def test_rounded_orientations_are_read(tmp_path, digits):
     affine = AFFINE.copy()
     affine[:3, :3] = Rotation.from_euler("xyz", [17, -9, 23], degrees=True).as_matrix() @ AFFINE[:3, :3]
-    scan = made_up_scan(affine=affine)
+    scan = make_scan(affine=affine)
     folder = write_dicom(tmp_path, scan, mask=False)
 
     def rounded(data, _):
@@ -156,11 +156,11 @@ def test_rounded_orientations_are_read(tmp_path, digits):
     assert np.abs(reading.scan.affine @ [32, 32, 6, 1] - corner).max() < 0.6 * 10.0 ** (2 - digits)
 
 
-def test_one_multi_frame_file_is_a_patient(tmp_path):
-    scan = made_up_scan()
+def test_a_single_multi_frame_file_is_a_patient(tmp_path):
+    scan = make_scan()
     path = tmp_path / "DOE JANE"
-    enhanced(scan, "flair").save_as(path, enforce_file_format=True)
-    write_dicom(tmp_path, made_up_scan("P2"))
+    multi_frame(scan, "flair").save_as(path, enforce_file_format=True)
+    write_dicom(tmp_path, make_scan("P2"))
     with open_input(str(path)) as source:
         assert source.patients == [NAME]
         reading = source.read(NAME, OPTIONS, masks=False)
@@ -168,15 +168,15 @@ def test_one_multi_frame_file_is_a_patient(tmp_path):
     np.testing.assert_array_equal(reading.scan.image[..., 1], scan.image[..., 1])
 
 
-def test_one_slice_as_an_input_sends_to_its_folder(tmp_path):
-    folder = write_dicom(tmp_path, made_up_scan())
+def test_a_single_slice_is_reported_with_advice_to_give_its_folder(tmp_path):
+    folder = write_dicom(tmp_path, make_scan())
     with open_input(str(folder / "flair" / "IM0001.dcm")) as source:
         (problem,) = source.read(NAME, OPTIONS, masks=False).problems
     assert "give the folder that holds all slices" in str(problem)
 
 
-def test_one_file_without_patient_id_is_refused_in_a_line(tmp_path):
-    data = enhanced(made_up_scan(), "flair")
+def test_a_file_without_patient_id_is_refused(tmp_path):
+    data = multi_frame(make_scan(), "flair")
     data.PatientID = ""
     data.save_as(tmp_path / "x.dcm", enforce_file_format=True)
     with pytest.raises(UserError, match=r"no PatientID.*dcmodify"), open_input(str(tmp_path / "x.dcm")):
@@ -184,8 +184,8 @@ def test_one_file_without_patient_id_is_refused_in_a_line(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["DOE_JANE_19700101", "DOE_JANE.dcm"])
-def test_a_link_to_nowhere_is_passed_over_and_never_named(tmp_path, name):
-    folder = write_dicom(tmp_path, made_up_scan())
+def test_a_dangling_link_is_skipped_and_never_named(tmp_path, name):
+    folder = write_dicom(tmp_path, make_scan())
     (folder / name).symlink_to("/nowhere/x")
     with open_input(str(folder)) as source:
         reading = source.read(NAME, OPTIONS)

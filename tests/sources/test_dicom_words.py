@@ -1,4 +1,4 @@
-"""Words by which people name sequences and contrast agents; each list holds what must be told alike."""
+"""Words for sequences and contrast agents; the phrases of each list must be classified alike."""
 
 from __future__ import annotations
 
@@ -110,35 +110,35 @@ AN_AGENT = ["Y", "YES", "Gadovist", "10ML GADAVIST", "Dotarem", "KM", "Magnevist
 
 
 def variants(phrase):
-    """The same in other letters, and in the spelling of Siemens' protocols."""
+    """The phrase in upper and lower case, and with the underscores of Siemens' protocols."""
     return {phrase, phrase.upper(), phrase.lower(), phrase.replace(" ", "_")}
 
 
 @pytest.mark.parametrize(
-    ("expected", "known"),
+    ("expected", "listed"),
     [("absent", ABSENT), ("present", PRESENT), ("both", BOTH), ("", SILENT)],
     ids=["absent", "present", "both", "silent"],
 )
-def test_words_for_contrast_agent_are_told_in_any_spelling(expected, known):
-    told = {spelt: mentioned_agent(spelt) for phrase in known for spelt in variants(phrase)}
-    assert {spelt: said for spelt, said in told.items() if said != expected} == {}
+def test_contrast_words_are_recognised_in_any_spelling(expected, listed):
+    found = {spelling: mentioned_agent(spelling) for phrase in listed for spelling in variants(phrase)}
+    assert {spelling: result for spelling, result in found.items() if result != expected} == {}
 
 
 @pytest.mark.parametrize(
-    ("expected", "known"), [({"flair"}, FLAIR), ({"other", "t2"}, NEITHER)], ids=["flair", "other"]
+    ("expected", "listed"), [({"flair"}, FLAIR), ({"other", "t2"}, NEITHER)], ids=["flair", "other"]
 )
-def test_names_of_sequences_are_told_in_any_spelling(expected, known):
-    told = {spelt: weighting(spelt) for phrase in known for spelt in variants(phrase)}
-    assert {spelt: said for spelt, said in told.items() if said not in expected} == {}
+def test_sequence_names_are_recognised_in_any_spelling(expected, listed):
+    found = {spelling: weighting(spelling) for phrase in listed for spelling in variants(phrase)}
+    assert {spelling: result for spelling, result in found.items() if result not in expected} == {}
 
 
-def test_agents_that_are_none_are_none():
+def test_values_meaning_no_agent_are_not_taken_for_an_agent():
     assert {value for value in NO_AGENT if stated_agent(value) == "present"} == set()
     assert {value for value in AN_AGENT if stated_agent(value) != "present"} == set()
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_told(text):
+def test_any_text_is_classified(text):
     assert mentioned_agent(text) in ("", "absent", "present", "both")
     assert weighting(text) in ("", "t1", "flair", "t2", "tirm", "several", "other")
     assert stated_agent(text) in ("", "absent", "present")

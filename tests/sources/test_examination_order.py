@@ -1,22 +1,22 @@
-"""T1 series are told apart by the examination around them: what came before the contrast agent is without it."""
+"""T1 series are classified by their place in the examination: those before the contrast agent lack it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from scan_writers import make_scan, write_series
 from test_dicom import OPTIONS, read
-from written_scans import made_up_scan, write_series
 
 from components.sources import open_source
 
 PRE, FLAIR, POST = 0, 1, 2
-AFTER = "acquired after a series with contrast agent"
-SILENT = "no header says whether contrast agent was given"
-EVERYWHERE = "ContrastBolusAgent is in all series"
+AFTER_CONTRAST = "acquired after a series with contrast agent"
+UNSTATED = "no header says whether contrast agent was given"
+IN_ALL_SERIES = "ContrastBolusAgent is in all series"
 
 
-def examination(folder, scan, *series):
-    """Write series as (channel, number, tags)."""
+def read_examination(folder, scan, *series):
+    """Write series given as (channel, number, tags), and read the examination."""
     for channel, number, tags in series:
         write_series(folder / "P" / str(number), scan, channel, series=str(number), SeriesNumber=number, **tags)
     return read(folder)
@@ -26,69 +26,69 @@ def notes(reading):
     return " | ".join(problem.what for problem in reading.problems)
 
 
-def test_a_silent_t1_after_one_with_contrast_agent_is_doubted(tmp_path):
-    silent = {"SeriesDescription": "COR T1"}
-    reading = examination(tmp_path, made_up_scan(), ("flair", 3, {}), ("post", 6, {}), ("pre", 8, silent))
-    assert AFTER in notes(reading)
+def test_an_unlabelled_t1_after_a_contrast_series_is_doubted(tmp_path):
+    unlabelled = {"SeriesDescription": "COR T1"}
+    reading = read_examination(tmp_path, make_scan(), ("flair", 3, {}), ("post", 6, {}), ("pre", 8, unlabelled))
+    assert AFTER_CONTRAST in notes(reading)
 
 
-def test_a_silent_t1_before_one_with_contrast_agent_is_not(tmp_path):
-    silent = {"SeriesDescription": "AX T1"}
-    reading = examination(tmp_path, made_up_scan(), ("pre", 2, silent), ("flair", 3, {}), ("post", 6, {}))
-    assert AFTER not in notes(reading)
+def test_an_unlabelled_t1_before_a_contrast_series_is_not_doubted(tmp_path):
+    unlabelled = {"SeriesDescription": "AX T1"}
+    reading = read_examination(tmp_path, make_scan(), ("pre", 2, unlabelled), ("flair", 3, {}), ("post", 6, {}))
+    assert AFTER_CONTRAST not in notes(reading)
 
 
-def test_times_come_before_numbers(tmp_path):
-    silent = {"SeriesDescription": "AX T1", "AcquisitionTime": "100000"}
+def test_acquisition_times_take_precedence_over_series_numbers(tmp_path):
+    unlabelled = {"SeriesDescription": "AX T1", "AcquisitionTime": "100000"}
     given = {"AcquisitionTime": "101500"}
-    reading = examination(tmp_path, made_up_scan(), ("pre", 20, silent), ("flair", 3, {}), ("post", 6, given))
-    assert AFTER not in notes(reading)
+    reading = read_examination(tmp_path, make_scan(), ("pre", 20, unlabelled), ("flair", 3, {}), ("post", 6, given))
+    assert AFTER_CONTRAST not in notes(reading)
 
 
 @pytest.mark.parametrize("description", ["AX T1", ""])
-def test_of_two_silent_t1_the_earlier_is_taken_and_noted(tmp_path, description):
-    scan, longer = made_up_scan(), made_up_scan(slices=8, seed=5)
+def test_the_earlier_of_two_unlabelled_t1_is_taken_and_noted(tmp_path, description):
+    scan, longer = make_scan(), make_scan(slices=8, seed=5)
     tags = {"SeriesDescription": description, "RepetitionTime": "500", "EchoTime": "10"}
     write_series(tmp_path / "P" / "2", scan, "pre", series="2", SeriesNumber=2, **tags)
     write_series(tmp_path / "P" / "3", scan, "flair", series="3")
     write_series(tmp_path / "P" / "8", longer, "post", series="8", SeriesNumber=8, **tags)
     reading = read(tmp_path)
     np.testing.assert_array_equal(reading.scan.image[..., PRE], scan.image[..., PRE])
-    assert "series 2 is taken for pre, and not series 8" in notes(reading)
+    assert "series 2 is used as pre, not series 8" in notes(reading)
 
 
-def test_without_descriptions_a_t1_of_which_nothing_speaks_of_an_agent_is_noted(tmp_path):
+def test_a_t1_without_description_or_agent_is_noted(tmp_path):
     tags = {"SeriesDescription": "", "RepetitionTime": "500", "EchoTime": "10"}
-    assert SILENT in notes(examination(tmp_path, made_up_scan(), ("flair", 3, {}), ("pre", 2, tags)))
+    assert UNSTATED in notes(read_examination(tmp_path, make_scan(), ("flair", 3, {}), ("pre", 2, tags)))
 
 
-def test_without_descriptions_the_agent_of_a_later_series_tells_that_the_first_is_without(tmp_path):
-    scan = made_up_scan()
+def test_without_descriptions_a_later_agent_marks_the_first_t1_as_pre(tmp_path):
+    scan = make_scan()
     tags = {"SeriesDescription": "", "RepetitionTime": "500", "EchoTime": "10"}
     given = tags | {"ContrastBolusAgent": "Dotarem"}
-    reading = examination(tmp_path, scan, ("pre", 2, tags), ("flair", 3, {}), ("post", 6, given))
+    reading = read_examination(tmp_path, scan, ("pre", 2, tags), ("flair", 3, {}), ("post", 6, given))
     np.testing.assert_array_equal(reading.scan.image, scan.image)
     assert [problem.kind for problem in reading.problems] == ["missing_mask"]
 
 
-def test_an_agent_that_the_console_wrote_into_every_series_does_not_make_t1_post(tmp_path):
-    scan, agent = made_up_scan(), {"ContrastBolusAgent": "Gadovist"}
+def test_an_agent_in_every_series_does_not_make_a_plain_t1_post(tmp_path):
+    scan, agent = make_scan(), {"ContrastBolusAgent": "Gadovist"}
     plain = agent | {"SeriesDescription": "AX T1"}
-    reading = examination(tmp_path, scan, ("pre", 2, plain), ("flair", 3, agent), ("post", 6, agent))
+    reading = read_examination(tmp_path, scan, ("pre", 2, plain), ("flair", 3, agent), ("post", 6, agent))
     np.testing.assert_array_equal(reading.scan.image, scan.image)
-    assert EVERYWHERE in notes(reading)
+    assert IN_ALL_SERIES in notes(reading)
 
 
-def test_the_image_class_tells_that_an_image_is_mr(tmp_path):
-    scan = made_up_scan()
+def test_the_sop_class_identifies_mr_despite_another_modality(tmp_path):
+    scan = make_scan()
     tags = {"Modality": "OT"}
-    reading = examination(tmp_path, scan, ("pre", 2, tags), ("flair", 3, tags), ("post", 6, tags))
+    reading = read_examination(tmp_path, scan, ("pre", 2, tags), ("flair", 3, tags), ("post", 6, tags))
     np.testing.assert_array_equal(reading.scan.image, scan.image)
 
 
-def test_one_patient_id_of_two_persons_is_reported(tmp_path):
+def test_a_patient_id_shared_by_two_persons_is_reported(tmp_path):
     for name, date in (("A", "19600229"), ("B", "19710101")):
-        write_series(tmp_path / name, made_up_scan(seed=len(date)), "flair", PatientBirthDate=date)
+        write_series(tmp_path / name, make_scan(seed=len(date)), "flair", PatientBirthDate=date)
     with open_source(tmp_path) as source:
         (problem,) = source.problems
     assert problem.kind == "identity"
@@ -97,15 +97,15 @@ def test_one_patient_id_of_two_persons_is_reported(tmp_path):
 
 
 @pytest.mark.parametrize("date", ["", "00000000", "19600229"])
-def test_a_birth_date_that_was_removed_or_is_the_same_is_not(tmp_path, date):
-    write_series(tmp_path / "A", made_up_scan(), "flair")
-    write_series(tmp_path / "B", made_up_scan(), "flair", PatientBirthDate=date)
+def test_a_removed_or_equal_birth_date_is_not_reported(tmp_path, date):
+    write_series(tmp_path / "A", make_scan(), "flair")
+    write_series(tmp_path / "B", make_scan(), "flair", PatientBirthDate=date)
     with open_source(tmp_path) as source:
         assert source.problems == []
 
 
-def test_a_patients_folder_with_a_folder_for_each_examination_is_read_as_several(tmp_path):
-    scan = made_up_scan()
+def test_a_folder_per_examination_gives_several_examinations(tmp_path):
+    scan = make_scan()
     for number in range(2):
         for channel in ("pre", "flair", "post"):
             place = tmp_path / "set" / scan.patient / f"0{number}-01-1999-BRAIN" / channel

@@ -1,4 +1,4 @@
-"""Random damage: a reader gives a scan or says what is wrong; it never raises anything else."""
+"""Random damage: a reader returns a scan or reports what is wrong; it never raises anything else."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from drawing import SHARED_FOLDER
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from written_scans import NAME, made_up_scan, write_dicom, write_kaggle, write_nifti
+from hypothesis_profiles import SHARED_FOLDER
+from scan_writers import NAME, make_scan, write_dicom, write_kaggle, write_nifti
 
 from components.common.errors import UserError
 from components.sources import open_source
@@ -26,15 +26,15 @@ VICTIMS = {
 
 @pytest.fixture(scope="module", params=WRITERS)
 def written(request, tmp_path_factory):
-    """Format, and a folder with one good patient of it."""
+    """A format, and a folder with one good patient in it."""
     root = tmp_path_factory.mktemp(request.param)
-    WRITERS[request.param](root, made_up_scan(slices=3, size=16))
+    WRITERS[request.param](root, make_scan(slices=3, size=16))
     return request.param, root
 
 
 @st.composite
 def damages(draw):
-    """A function from bytes to damaged bytes; most damage goes where the headers are."""
+    """Draw a function that damages bytes, mostly where the headers are."""
     kind = draw(st.sampled_from(["cut", "flip", "zero", "insert", "repeat"]))
     at = draw(st.one_of(st.integers(0, 1200), st.integers(0, 20_000)))
     junk = draw(st.binary(min_size=1, max_size=24))
@@ -47,24 +47,24 @@ def damages(draw):
     }[kind]
 
 
-def assert_told_or_read(root):
-    """Open and read the source: scans, problems in one line each, or a UserError."""
-    readings, told = [], []
+def assert_reported_or_read(root):
+    """Read a source; only scans, one-line problems or a UserError may result."""
+    readings, messages = [], []
     try:
         with open_source(root) as source:
             readings = [source.read(patient, Options(size=16)) for patient in source.patients]
     except UserError as error:
-        told.append(str(error))
+        messages.append(str(error))
     for reading in readings:
         assert reading.scan is not None or reading.problems
         if reading.scan is not None:
             assert reading.scan.image.dtype == "uint8"
             assert reading.scan.image.shape[3] == 3
-        told += map(str, reading.problems)
-    assert all("\n" not in line for line in told)
+        messages += map(str, reading.problems)
+    assert all("\n" not in line for line in messages)
 
 
-@pytest.mark.filterwarnings("default")  # libraries warn about damage; here only the end counts
+@pytest.mark.filterwarnings("default")  # libraries warn about damage; only the outcome matters here
 @settings(max_examples=30, suppress_health_check=SHARED_FOLDER)
 @given(damage=damages(), mask=st.booleans(), packed=st.booleans())
 def test_damage_never_ends_in_a_traceback(written, tmp_path_factory, damage, mask, packed):
@@ -73,10 +73,10 @@ def test_damage_never_ends_in_a_traceback(written, tmp_path_factory, damage, mas
     shutil.copytree(good, root)
     victim = root / NAME / VICTIMS[form][mask]
     data = victim.read_bytes()
-    # Inside of a gzip, damage would only ever find the checksum.
+    # Damage to compressed bytes would only ever fail the checksum.
     inside = form == "nifti" and not packed
     victim.write_bytes(gzip.compress(damage(gzip.decompress(data))) if inside else damage(data))
-    assert_told_or_read(root)
+    assert_reported_or_read(root)
     shutil.rmtree(root.parent)
 
 
@@ -85,8 +85,8 @@ def test_damage_never_ends_in_a_traceback(written, tmp_path_factory, damage, mas
 @given(damage=damages())
 def test_a_damaged_archive_never_ends_in_a_traceback(tmp_path_factory, suffix, damage):
     folder = tmp_path_factory.mktemp("packed")
-    write_kaggle(folder / "in", made_up_scan(slices=3, size=16))
+    write_kaggle(folder / "in", make_scan(slices=3, size=16))
     packed = Path(shutil.make_archive(str(folder / "scans"), suffix, folder / "in"))
     packed.write_bytes(damage(packed.read_bytes()))
-    assert_told_or_read(packed)
+    assert_reported_or_read(packed)
     shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Medical Decathlon and nnU-Net: pictures and labels in folders of their own, channels by number."""
+"""Medical Decathlon and nnU-Net: images and labels in separate folders, numbered channels."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 
 import numpy as np
 import pytest
-from laid_out import assert_whole, full, lay, read
-from phantoms import phantom, put
+from phantom_files import assert_complete, patient_files, place_files, read
+from phantoms import phantom, write_nifti_volume
 
 from components.common.errors import UserError
 from components.sources import open_source
@@ -19,75 +19,79 @@ MODALITIES = {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}
 
 @pytest.mark.parametrize("key", ["modality", "channel_names"])
 @pytest.mark.parametrize("form", ["decathlon", "nnU-Net"])
-def test_images_and_labels_with_what_dataset_json_says_of_channels(tmp_path, form, key):
+def test_channels_are_read_as_dataset_json_names_them(tmp_path, form, key):
     made = phantom()
     stack = np.stack([made.volumes[one] for one in ("flair", "t1", "t1ce", "flair")], -1)
     for name in ("BRATS_001", "BRATS_002"):
-        put(tmp_path / "labelsTr" / f"{name}.nii.gz", made.volumes["seg"], made.affine)
+        write_nifti_volume(tmp_path / "labelsTr" / f"{name}.nii.gz", made.volumes["seg"], made.affine)
         if form == "decathlon":
-            put(tmp_path / "imagesTr" / f"{name}.nii.gz", stack, made.affine)
+            write_nifti_volume(tmp_path / "imagesTr" / f"{name}.nii.gz", stack, made.affine)
         else:
             for channel in range(4):
-                put(tmp_path / "imagesTr" / f"{name}_{channel:04}.nii.gz", stack[..., channel], made.affine)
+                write_nifti_volume(
+                    tmp_path / "imagesTr" / f"{name}_{channel:04}.nii.gz", stack[..., channel], made.affine
+                )
     (tmp_path / "dataset.json").write_text(json.dumps({key: MODALITIES}), encoding="utf-8")
     readings, problems = read(tmp_path)
-    assert_whole(readings, "BRATS_001", "BRATS_002")
+    assert_complete(readings, "BRATS_001", "BRATS_002")
     assert problems == []
 
 
 @pytest.mark.parametrize("form", ["decathlon", "nnU-Net"])
-def test_channels_of_which_nothing_says_what_they_are_are_refused_with_the_parameter(tmp_path, form):
+def test_unnamed_channels_are_refused_with_the_parameter_to_set(tmp_path, form):
     made = phantom()
     stack = np.stack([made.volumes[one] for one in ("flair", "t1", "t1ce", "flair")], -1)
     if form == "decathlon":
-        put(tmp_path / "imagesTr" / "B_001.nii.gz", stack, made.affine)
+        write_nifti_volume(tmp_path / "imagesTr" / "B_001.nii.gz", stack, made.affine)
     else:
         for channel in range(4):
-            put(tmp_path / "imagesTr" / f"B_001_{channel:04}.nii.gz", stack[..., channel], made.affine)
-    put(tmp_path / "labelsTr" / "B_001.nii.gz", made.volumes["seg"], made.affine)
+            write_nifti_volume(tmp_path / "imagesTr" / f"B_001_{channel:04}.nii.gz", stack[..., channel], made.affine)
+    write_nifti_volume(tmp_path / "labelsTr" / "B_001.nii.gz", made.volumes["seg"], made.affine)
     readings, _ = read(tmp_path)
     (problem,) = readings["B_001"].problems
     assert readings["B_001"].scan is None
     assert "ingest.channels" in str(problem)
     with open_source(tmp_path) as source:
-        told = Options(size=40, spacing=6.0, channels=("flair", "pre", "post", "t2"))
-        assert_whole({"B_001": source.read("B_001", told)}, "B_001")
+        options = Options(size=40, spacing=6.0, channels=("flair", "pre", "post", "t2"))
+        assert_complete({"B_001": source.read("B_001", options)}, "B_001")
 
 
-def test_a_folder_of_pictures_alone_is_read_by_the_dataset_json_above_it(tmp_path):
+def test_an_images_folder_uses_the_dataset_json_above_it(tmp_path):
     made = phantom()
     for channel, role in enumerate(("flair", "t1", "t1ce", "flair")):
-        put(tmp_path / "set" / "imagesTs" / f"B_001_{channel:04}.nii.gz", made.volumes[role], made.affine)
+        write_nifti_volume(
+            tmp_path / "set" / "imagesTs" / f"B_001_{channel:04}.nii.gz", made.volumes[role], made.affine
+        )
     (tmp_path / "set" / "dataset.json").write_text(json.dumps({"channel_names": MODALITIES}), encoding="utf-8")
     ((patient, reading),) = read(tmp_path / "set" / "imagesTs", open_input, masks=False)[0].items()
     assert (patient, reading.problems) == ("B_001", [])
     assert not any(reading.scan.missing_sequences().values())
 
 
-def test_years_at_the_ends_of_names_are_no_channels(tmp_path):
-    lay(tmp_path, *full("P1", "P1", "flair_2019", "t1_2019", "t1ce_2019", "seg_2019"))
-    assert_whole(read(tmp_path)[0], "P1")
+def test_years_at_the_end_of_names_are_not_taken_for_channels(tmp_path):
+    place_files(tmp_path, *patient_files("P1", "P1", "flair_2019", "t1_2019", "t1ce_2019", "seg_2019"))
+    assert_complete(read(tmp_path)[0], "P1")
 
 
-def two_sets(root):
-    lay(root, "msd/imagesTr/B_001_0000.nii.gz=F", "msd/labelsTr/B_001.nii.gz=B")
-    lay(root, "nnunet/imagesTr/C_001_0000.nii.gz=F", "nnunet/labelsTr/C_001.nii.gz=B")
+def write_two_sets(root):
+    place_files(root, "msd/imagesTr/B_001_0000.nii.gz=F", "msd/labelsTr/B_001.nii.gz=B")
+    place_files(root, "nnunet/imagesTr/C_001_0000.nii.gz=F", "nnunet/labelsTr/C_001.nii.gz=B")
     return root
 
 
-def test_two_sets_side_by_side_are_no_patients(tmp_path):
+def test_two_data_sets_side_by_side_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"it holds separate data sets, msd, nnunet; give one of them"):
-        read(two_sets(tmp_path))
+        read(write_two_sets(tmp_path))
 
 
-def test_a_set_beside_patients_is_lost(tmp_path):
-    lay(two_sets(tmp_path), *full("P1", "P1"), *full("P2", "P2"))
+def test_a_data_set_beside_patients_is_reported_as_lost(tmp_path):
+    place_files(write_two_sets(tmp_path), *patient_files("P1", "P1"), *patient_files("P2", "P2"))
     readings, (problem,) = read(tmp_path)
     assert sorted(readings) == ["P1", "P2"]
     assert problem.lost
     assert "msd/imagesTr" in problem.what
 
 
-def test_a_persons_own_folder_of_images_is_no_set(tmp_path):
-    lay(tmp_path, *full("P1/images", "P1"), *full("P2/images", "P2"))
+def test_an_images_folder_of_one_patient_is_not_a_data_set(tmp_path):
+    place_files(tmp_path, *patient_files("P1/images", "P1"), *patient_files("P2/images", "P2"))
     assert sorted(read(tmp_path)[0]) == ["P1", "P2"]

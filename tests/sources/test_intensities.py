@@ -1,4 +1,4 @@
-"""Numbers that somebody has changed before: brought to what the scanner's own would have given, or told."""
+"""Intensities that somebody has rescaled: mapped to what the scanner's own would have given, or reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from phantoms import phantom
 from PIL import Image
-from written_scans import made_up_scan, write_kaggle
+from scan_writers import make_scan, write_kaggle
 
 from components.predict.checked_reading import read_one
 from components.sources import open_source
@@ -24,7 +24,7 @@ def inside(volume):
     return volume[volume > 0]
 
 
-# From scanner units to what people make of them; the background of the phantom is 0.
+# Common changes of scanner units; the background of the phantom is 0.
 LINEAR = {
     "0 to 1": lambda v: v / v.max(),
     "-1 to 1": lambda v: 2 * v / v.max() - 1,
@@ -49,30 +49,30 @@ def read(tmp_path, change, roles=("flair", "t1", "t1ce")):
         return read_one((0, "P"), [source], OPTIONS)
 
 
-def own(tmp_path):
+def original(tmp_path):
     return read(tmp_path / "own", lambda volume: volume).scan.image.astype(int)
 
 
 @pytest.mark.parametrize("kind", LINEAR)
-def test_a_linear_change_of_all_voxels_changes_nothing(tmp_path, kind):
+def test_a_linear_rescaling_of_all_voxels_changes_nothing(tmp_path, kind):
     found = read(tmp_path, LINEAR[kind])
-    assert np.abs(found.scan.image.astype(int) - own(tmp_path)).max() <= 2
+    assert np.abs(found.scan.image.astype(int) - original(tmp_path)).max() <= 2
     assert "intensities" not in {problem.kind for problem in found.problems}
 
 
-def test_what_interpolation_leaves_below_0_is_nothing_to_tell(tmp_path):
+def test_negative_values_from_interpolation_are_not_reported(tmp_path):
     def ringing(volume):
         edge = np.roll(volume, 1, 0) != volume
         return np.where((volume == 0) & edge, -15, volume)
 
     found = read(tmp_path, ringing)
     assert "intensities" not in {problem.kind for problem in found.problems}
-    assert np.abs(found.scan.image.astype(int) - own(tmp_path)).mean() < 5
+    assert np.abs(found.scan.image.astype(int) - original(tmp_path)).mean() < 5
 
 
 @pytest.mark.parametrize("kind", INSIDE)
-def test_what_was_standardised_around_a_background_looks_as_before_and_is_told(tmp_path, kind):
-    found, before = read(tmp_path, INSIDE[kind]), own(tmp_path)
+def test_standardisation_around_a_background_is_undone_and_reported(tmp_path, kind):
+    found, before = read(tmp_path, INSIDE[kind]), original(tmp_path)
     image = found.scan.image.astype(int)
     assert (image[before == 0] <= 2).all()
     assert np.abs(image - before).mean() < 8
@@ -82,7 +82,7 @@ def test_what_was_standardised_around_a_background_looks_as_before_and_is_told(t
 
 
 @pytest.mark.parametrize("value", [0, 7, -1.5])
-def test_a_flair_of_one_value_is_no_scan(tmp_path, value):
+def test_a_constant_flair_is_refused(tmp_path, value):
     found = read(tmp_path, lambda volume: volume * 0 + value, roles=("flair",))
     assert found.scan is None
     (problem,) = found.problems
@@ -90,13 +90,13 @@ def test_a_flair_of_one_value_is_no_scan(tmp_path, value):
     assert "everywhere" in problem.what
 
 
-def test_a_t1_of_one_value_counts_as_missing(tmp_path):
+def test_a_constant_t1_counts_as_missing(tmp_path):
     found = read(tmp_path, lambda volume: volume * 0, roles=("t1",))
     assert found.scan.missing_sequences() == {"pre": True, "post": False}
     assert "pre has the value 0.0 everywhere; FLAIR stands in for it" in {problem.what for problem in found.problems}
 
 
-def test_eight_bits_of_which_few_are_used_are_told(tmp_path):
+def test_an_8_bit_image_with_few_levels_is_reported(tmp_path):
     made = phantom()
     made.volumes["flair"] = (made.volumes["flair"] // 100).astype(np.uint8)
     made.write(tmp_path / "P", roles=("flair",))
@@ -105,15 +105,15 @@ def test_eight_bits_of_which_few_are_used_are_told(tmp_path):
     assert "intensities" in kinds
 
 
-def test_scanner_units_are_scaled_as_the_models_learned_them():
+def test_scanner_units_are_scaled_as_the_models_expect():
     volume = np.concatenate([np.zeros(1000), np.linspace(1, 800, 999), [5000]]).reshape(20, 10, 10)
     scaled = intensities.to_uint8(volume)
     assert (scaled.min(), scaled.max()) == (0, 255)
     assert scaled.ravel()[1499] == pytest.approx(255 * 400 / np.percentile(volume[volume > 0], 99.5), abs=1)
 
 
-def test_prediction_runs_ingests_checks_of_slices(tmp_path):
-    scan = made_up_scan()
+def test_prediction_runs_the_slice_checks_of_ingest(tmp_path):
+    scan = make_scan()
     scan.image[1] = 9
     scan.image[4] = scan.image[3]
     write_kaggle(tmp_path, scan)
@@ -125,8 +125,8 @@ def test_prediction_runs_ingests_checks_of_slices(tmp_path):
     }
 
 
-def tif_of_16_bits(path, pixels):
-    """Colours of 16 bits, which Pillow can't write."""
+def write_16_bit_tif(path, pixels):
+    """Write colours of 16 bits, which Pillow can't."""
     height, width, _ = pixels.shape
     data = pixels.astype("<u2").tobytes()
     start = 8 + 2 + 12 * 10 + 4
@@ -139,7 +139,7 @@ def tif_of_16_bits(path, pixels):
     path.write_bytes(written + struct.pack("<I3H", 0, 16, 16, 16) + data)
 
 
-def png_of_16_bits(path, pixels):
+def write_16_bit_png(path, pixels):
     height, width, _ = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
 
@@ -150,13 +150,13 @@ def png_of_16_bits(path, pixels):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
-@pytest.mark.parametrize(("suffix", "write"), [(".tif", tif_of_16_bits), (".png", png_of_16_bits)])
-def test_colours_of_more_than_8_bits_are_refused_and_not_cut(tmp_path, suffix, write):
+@pytest.mark.parametrize(("suffix", "write"), [(".tif", write_16_bit_tif), (".png", write_16_bit_png)])
+def test_colours_of_more_than_8_bits_are_refused_and_not_truncated(tmp_path, suffix, write):
     pixels = np.random.default_rng(0).integers(0, 4096, (16, 12, 3))
     path = tmp_path / f"x{suffix}"
     write(path, pixels)
     with Image.open(path) as picture:
-        assert np.asarray(picture).max() < 16  # Pillow reads it, and leaves four of twelve bits
+        assert np.asarray(picture).max() < 16  # Pillow reads it, but keeps four of twelve bits
     with open_input(str(path)) as source:
         reading = source.read("x", masks=False)
     assert reading.scan is None

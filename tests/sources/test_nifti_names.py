@@ -1,4 +1,4 @@
-"""What file names tell, from public sets, scanners, converters and reading rooms in six languages."""
+"""Roles of files by their names, from public sets, scanners, converters and reading rooms in six languages."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def table(text):
 
 
 @pytest.mark.parametrize(("name", "what"), table(BIDS) + table(WORDS))
-def test_a_name_tells_what_a_file_is(name, what):
+def test_the_name_determines_the_role_of_a_file(name, what):
     assert str(file_names.role(f"{name}.nii.gz", "")) == what
 
 
 @pytest.mark.parametrize(
-    ("start", "says"),
+    ("start", "reason"),
     [
         ("GD_001_", "a patient's initials"),
         ("post_op_", "a phase"),
@@ -71,10 +71,10 @@ def test_a_name_tells_what_a_file_is(name, what):
         ("tumor_1_", "a study's name"),
     ],
 )
-def test_what_all_names_begin_with_is_not_looked_at(start, says):
+def test_a_prefix_common_to_all_names_is_ignored(start, reason):
     ends = {"flair": "flair", "t1": "pre", "t1ce": "post", "seg": "mask"}
     found = file_names.roles([f"{start}{end}.nii.gz" for end in ends], "P")
-    assert [one.what for one in found.values()] == list(ends.values()), says
+    assert [one.what for one in found.values()] == list(ends.values()), reason
 
 
 LABEL = st.sampled_from(["post", "pre", "T1ce", "FLAIR", "gd", "mask", "T2", "contrast", "brain", "01"])
@@ -84,7 +84,7 @@ ENTITIES = st.lists(st.tuples(st.sampled_from(["ses", "acq", "run", "space", "re
 @given(
     ENTITIES, st.sampled_from([("T1w", "pre"), ("FLAIR", "flair"), ("T2w", "other"), ("bold", "other")]), st.booleans()
 )
-def test_no_label_of_bids_but_that_of_ce_changes_what_was_measured(entities, suffix, agent):
+def test_only_the_ce_label_of_bids_changes_the_sequence(entities, suffix, agent):
     name = "_".join(["sub-gd", *("-".join(one) for one in entities), *(["ce-gadolinium"] if agent else []), suffix[0]])
     expected = "post" if agent and suffix[1] == "pre" else suffix[1]
     assert file_names.role(f"{name}.nii.gz", "") == expected
@@ -100,7 +100,7 @@ def test_no_label_of_bids_but_that_of_ce_changes_what_was_measured(entities, suf
         (["sub-1_space-MNI_FLAIR", "sub-1_FLAIR"], "sub-1_FLAIR"),
     ],
 )
-def test_of_several_files_the_reference_and_the_original_come_first(names, best):
+def test_references_and_originals_are_preferred(names, best):
     found = file_names.roles([f"{name}.nii.gz" for name in names], "P")
     assert max(found, key=lambda name: found[name].rank) == f"{best}.nii.gz"
     assert len({one.what for one in found.values()}) == 1

@@ -1,20 +1,20 @@
-"""Files of two persons in one folder of NIfTI files are refused; other numbers in their names mean nothing."""
+"""NIfTI files of two persons in one folder are refused; other numbers in their names are ignored."""
 
 from __future__ import annotations
 
 import nibabel as nib
 import pytest
-from phantoms import phantom, put
-from positions_read import read
+from phantoms import phantom, write_nifti_volume
+from read_positions import read
 
-FOREIGN = [
+TWO_PERSONS = [
     ("P1_flair", "P2_t1"),
     ("P01_flair", "P2_t1"),
     ("patient_003_flair", "patient_004_t1"),
     ("UPENN-GBM-00001_11_FLAIR", "UPENN-GBM-00002_11_T1"),
     ("sub-01_FLAIR", "sub-02_T1w"),
 ]
-OWN = [
+ONE_PERSON = [
     ("P1_flair", "P1_t1"),
     ("P1_flair", "P01_t1"),
     ("series_3_flair", "series_4_t1"),
@@ -28,10 +28,10 @@ OWN = [
 ]
 
 
-def lay(folder, flair, t1, seg="seg"):
+def write_patient(folder, flair, t1, seg="seg"):
     made = phantom()
     for name, role in ((flair, "flair"), (t1, "t1"), (seg, "seg")):
-        put(folder / "P" / f"{name}.nii.gz", made.volumes[role], made.affine)
+        write_nifti_volume(folder / "P" / f"{name}.nii.gz", made.volumes[role], made.affine)
     return folder
 
 
@@ -39,38 +39,38 @@ def kinds(folder):
     return {problem.kind for problem in read(folder).problems}
 
 
-@pytest.mark.parametrize("names", FOREIGN, ids=" ".join)
-def test_files_of_two_persons_make_no_scan(tmp_path, names):
-    reading = read(lay(tmp_path, *names))
+@pytest.mark.parametrize("names", TWO_PERSONS, ids=" ".join)
+def test_files_of_two_persons_are_refused(tmp_path, names):
+    reading = read(write_patient(tmp_path, *names))
     assert [problem.kind for problem in reading.problems] == ["identity"]
     assert reading.scan is None
 
 
-@pytest.mark.parametrize("names", OWN, ids=" ".join)
-def test_numbers_that_count_series_or_days_are_no_persons(tmp_path, names):
-    assert "identity" not in kinds(lay(tmp_path, *names))
+@pytest.mark.parametrize("names", ONE_PERSON, ids=" ".join)
+def test_series_numbers_and_dates_do_not_separate_persons(tmp_path, names):
+    assert "identity" not in kinds(write_patient(tmp_path, *names))
 
 
-@pytest.mark.parametrize(("space", "told"), [("MNI152NLin6Asym", True), ("SRI24", True), ("T1w", False)])
-def test_a_mask_in_a_templates_space_beside_the_patients_own_pictures_is_told(tmp_path, space, told):
-    folder = lay(tmp_path, "sub-01_FLAIR", "sub-01_T1w", f"sub-01_space-{space}_label-tumor_mask")
-    assert ("position" in kinds(folder)) == told
+@pytest.mark.parametrize(("space", "reported"), [("MNI152NLin6Asym", True), ("SRI24", True), ("T1w", False)])
+def test_a_mask_in_template_space_beside_native_images_is_reported(tmp_path, space, reported):
+    folder = write_patient(tmp_path, "sub-01_FLAIR", "sub-01_T1w", f"sub-01_space-{space}_label-tumor_mask")
+    assert ("position" in kinds(folder)) == reported
 
 
-@pytest.mark.parametrize(("codes", "told"), [((4, 4), True), ((3, 3), True), ((2, 2), False), ((1, 4), True)])
+@pytest.mark.parametrize(("codes", "reported"), [((4, 4), True), ((3, 3), True), ((2, 2), False), ((1, 4), True)])
 @pytest.mark.parametrize("moved", [True, False], ids=["moved", "same voxels"])
-def test_positions_in_a_template_are_told_unless_the_voxels_are_the_same(tmp_path, codes, told, moved):
+def test_template_positions_are_reported_unless_the_voxels_match(tmp_path, codes, reported, moved):
     made = phantom()
-    there = made.affine.copy()
-    there[2, 3] += 4 * moved
-    for role, affine, written in (("flair", made.affine, (1, 1)), ("t1", there, codes)):
-        put(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], affine, written)
-    put(tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], made.affine)
-    assert ("position" in kinds(tmp_path)) == (told and moved)
+    shifted = made.affine.copy()
+    shifted[2, 3] += 4 * moved
+    for role, affine, written in (("flair", made.affine, (1, 1)), ("t1", shifted, codes)):
+        write_nifti_volume(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], affine, written)
+    write_nifti_volume(tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], made.affine)
+    assert ("position" in kinds(tmp_path)) == (reported and moved)
 
 
-@pytest.mark.parametrize(("factor", "told"), [(0.5, True), (1.0, False), (1.004, False), (1.05, True)])
-def test_voxel_sizes_that_contradict_the_affine_are_told(tmp_path, factor, told):
+@pytest.mark.parametrize(("factor", "reported"), [(0.5, True), (1.0, False), (1.004, False), (1.05, True)])
+def test_voxel_sizes_that_contradict_the_affine_are_reported(tmp_path, factor, reported):
     made = phantom()
     path = made.write(tmp_path / "P") / "P_flair.nii.gz"
     picture = nib.load(path)
@@ -80,4 +80,4 @@ def test_voxel_sizes_that_contradict_the_affine_are_told(tmp_path, factor, told)
     picture.header["pixdim"][1:4] *= factor
     nib.save(picture, path)
     what = " ".join(problem.what for problem in read(tmp_path).problems)
-    assert ("by pixdim; sform is taken" in what) == told
+    assert ("by pixdim; sform is taken" in what) == reported

@@ -1,4 +1,4 @@
-"""Values that are not tissue: padding, offsets, inverted pictures, missing slices of a series."""
+"""Pixel values and stacks that mislead: padding, offsets, inverted images, missing or repeated slices."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import copy
 
 import numpy as np
 import pytest
+from scan_writers import dataset_with, make_scan, mr_slice, multi_frame
 from test_dicom import read
-from written_scans import enhanced, made_up_scan, mr_slice, tagged
 
 from components.sources.volumes import intensities
 
 SLICES = 6
 
 
-def written(folder, change, numbers=range(SLICES), stored="<i2"):
-    """FLAIR with 16 bits; `change` may edit each slice and its pixels [height, width]."""
-    scan = made_up_scan(slices=SLICES)
+def write_and_read(folder, change, numbers=range(SLICES), stored="<i2"):
+    """Write FLAIR with 16 bits and read it; `change` may edit each slice and its pixels [height, width]."""
+    scan = make_scan(slices=SLICES)
     (folder / "P").mkdir(parents=True)
     for number in numbers:
         data = mr_slice(scan, "flair", number, "flair")
@@ -37,7 +37,7 @@ def unchanged(*_):
     ("value", "stored", "kind"),
     [(-2000, "<i2", "SS"), (63536, "<u2", "US"), (-32768, "<i2", "SS"), (63536, "<i2", "US")],
 )
-def test_padding_is_no_intensity(tmp_path, value, stored, kind):
+def test_padding_is_read_as_black(tmp_path, value, stored, kind):
     def pad(data, pixels):
         pixels[:6] = value if stored == "<u2" else np.int16(np.uint16(value % 65536).view(np.int16))
         data.add_new("PixelPaddingValue", kind, value)
@@ -45,8 +45,8 @@ def test_padding_is_no_intensity(tmp_path, value, stored, kind):
     def black(_, pixels):
         pixels[:6] = 0
 
-    padded = written(tmp_path / "a", pad, stored=stored).scan.image[..., 1]
-    np.testing.assert_array_equal(padded, written(tmp_path / "b", black, stored=stored).scan.image[..., 1])
+    padded = write_and_read(tmp_path / "a", pad, stored=stored).scan.image[..., 1]
+    np.testing.assert_array_equal(padded, write_and_read(tmp_path / "b", black, stored=stored).scan.image[..., 1])
 
 
 def monochrome1(data):
@@ -61,54 +61,54 @@ def negative_slope(data):
     data.RescaleSlope, data.RescaleIntercept = -1, 4095
 
 
-def twice(data):
+def doubly_inverted(data):
     monochrome1(data)
     negative_slope(data)
 
 
 @pytest.mark.parametrize(
-    ("shown", "dark"), [(monochrome1, "max"), (inverse, "max"), (negative_slope, "max"), (twice, "min")]
+    ("invert", "darkest"), [(monochrome1, "max"), (inverse, "max"), (negative_slope, "max"), (doubly_inverted, "min")]
 )
-def test_padding_is_black_where_the_lowest_value_is_white(tmp_path, shown, dark):
+def test_padding_is_black_even_in_inverted_images(tmp_path, invert, darkest):
     def pad(data, pixels):
-        shown(data)
+        invert(data)
         pixels[:6] = 63536
         data.add_new("PixelPaddingValue", "US", 63536)
 
     def black(data, pixels):
-        shown(data)
-        pixels[:6] = getattr(pixels[6:], dark)()
+        invert(data)
+        pixels[:6] = getattr(pixels[6:], darkest)()
 
-    padded = written(tmp_path / "a", pad, stored="<u2").scan.image[..., 1]
-    np.testing.assert_array_equal(padded, written(tmp_path / "b", black, stored="<u2").scan.image[..., 1])
+    padded = write_and_read(tmp_path / "a", pad, stored="<u2").scan.image[..., 1]
+    np.testing.assert_array_equal(padded, write_and_read(tmp_path / "b", black, stored="<u2").scan.image[..., 1])
 
 
-def test_every_other_slice_of_a_series_is_a_gap(tmp_path):
-    reading = written(tmp_path, unchanged, numbers=range(0, SLICES, 2))
+def test_missing_every_other_slice_is_a_gap(tmp_path):
+    reading = write_and_read(tmp_path, unchanged, numbers=range(0, SLICES, 2))
     assert reading.scan is None
     (problem,) = [problem for problem in reading.problems if problem.kind == "gap"]
     assert "10.0 mm apart, 5.0 mm by their headers" in problem.what
 
 
-def test_distances_that_headers_give_are_no_gap(tmp_path):
+def test_distances_stated_by_the_headers_are_no_gap(tmp_path):
     def spaced(data, _):
         data.SpacingBetweenSlices = 10
 
-    assert written(tmp_path, spaced, numbers=range(0, SLICES, 2)).scan is not None
+    assert write_and_read(tmp_path, spaced, numbers=range(0, SLICES, 2)).scan is not None
 
 
-def test_slices_beside_each_other_are_told_as_a_tilt(tmp_path):
+def test_sheared_slices_are_reported_as_gantry_tilt(tmp_path):
     def tilt(data, _):
         place = [float(x) for x in data.ImagePositionPatient]
         data.ImagePositionPatient = [place[0], place[1] + 2.0 * data.InstanceNumber, place[2]]
 
-    reading = written(tmp_path, tilt)
+    reading = write_and_read(tmp_path, tilt)
     assert reading.scan is None
     assert any("gantry tilt" in problem.what and "dcm2niix" in problem.advice for problem in reading.problems)
 
 
 def second_stack(data):
-    """All frames once more, as of a second echo, or of phase beside magnitude."""
+    """Repeat all frames, like those of a second echo, or of phase beside magnitude."""
     frames = list(data.PerFrameFunctionalGroupsSequence)
     data.PerFrameFunctionalGroupsSequence = frames + copy.deepcopy(frames)
     data.NumberOfFrames, data.PixelData = 2 * len(frames), data.PixelData * 2
@@ -120,7 +120,7 @@ def other_plane(data):
     frames = data.PerFrameFunctionalGroupsSequence
     for number, frame in enumerate(frames):
         turn = [1, 0, 0, 0, 1, 0] if number < len(frames) / 2 else [0, 1, 0, 0, 0, -1]
-        frame.PlaneOrientationSequence = [tagged(ImageOrientationPatient=turn)]
+        frame.PlaneOrientationSequence = [dataset_with(ImageOrientationPatient=turn)]
 
 
 def one_frame_fewer(data):
@@ -139,12 +139,12 @@ def wrong_count(data):
     [
         (second_stack, "series", "6 pairs of slices at one position"),
         (other_plane, "series", "slices of different orientations"),
-        (one_frame_fewer, "gap", "one is missing between"),
+        (one_frame_fewer, "gap", "one may be missing"),
         (wrong_count, "unreadable", "NumberOfFrames is 99, and it describes 6 frames"),
     ],
 )
-def test_a_multi_frame_file_that_is_no_stack_is_refused_like_single_slices(tmp_path, change, kind, reason):
-    data = enhanced(made_up_scan(slices=SLICES), "flair")
+def test_a_multi_frame_file_that_is_not_one_stack_is_refused(tmp_path, change, kind, reason):
+    data = multi_frame(make_scan(slices=SLICES), "flair")
     change(data)
     (tmp_path / "P").mkdir()
     data.save_as(tmp_path / "P" / "IM1.dcm", enforce_file_format=True)
@@ -153,14 +153,14 @@ def test_a_multi_frame_file_that_is_no_stack_is_refused_like_single_slices(tmp_p
 
 
 def head():
-    """Air of 0 to 20 around a head of 200 to 400, [40, 40, 10]."""
+    """A volume [40, 40, 10] with air of 0 to 20 around a head of 200 to 400."""
     rng = np.random.default_rng(0)
     volume = rng.integers(0, 20, (40, 40, 10)).astype(np.int16)
     volume[8:32, 8:32] = rng.integers(200, 400, (24, 24, 10))
     return volume
 
 
-def test_an_offset_is_taken_for_black_and_noted():
+def test_an_intensity_offset_is_mapped_to_black_and_noted():
     volume = head()
     np.testing.assert_allclose(
         intensities.to_uint8(volume + 2048).astype(int), intensities.to_uint8(volume).astype(int), atol=6

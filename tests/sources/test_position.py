@@ -1,4 +1,4 @@
-"""Headers that contradict each other: refused where voxels would lie elsewhere, taken where they only look odd."""
+"""Headers that contradict each other: refused if voxels would be misplaced, accepted if they only look odd."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import itertools
 import nibabel as nib
 import numpy as np
 import pytest
-from drawing import SHARED_FOLDER
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from phantoms import phantom, put
-from positions_read import LPS, OPTIONS, read
-from written_scans import made_up_scan, write_dicom
+from hypothesis_profiles import SHARED_FOLDER
+from phantoms import phantom, write_nifti_volume
+from read_positions import LPS, OPTIONS, read
+from scan_writers import make_scan, write_dicom
 
 from components.sources import open_source
 from components.sources.reading import Options
 
 
 def resliced(data, affine, axes):
-    """The same voxels in another order of axes, with the header that belongs to them."""
+    """The same voxels in another axis order, with a matching header."""
     picture = nib.Nifti1Image(data, affine)
     turn = nib.orientations.ornt_transform(nib.io_orientation(affine), nib.orientations.axcodes2ornt(tuple(axes)))
-    turned = picture.as_reoriented(turn)
-    return np.asarray(turned.dataobj), turned.affine
+    reoriented = picture.as_reoriented(turn)
+    return np.asarray(reoriented.dataobj), reoriented.affine
 
 
 @pytest.mark.parametrize("codes", [(0, 0), (1, 0), (0, 1), (1, 1), (4, 2), (2, 4)])
-def test_headers_that_agree_are_taken_whatever_their_codes(tmp_path, codes):
+def test_agreeing_headers_are_accepted_whatever_their_codes(tmp_path, codes):
     made = phantom()
     for role in ("flair", "t1", "seg"):
-        put(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], made.affine, codes)
+        write_nifti_volume(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], made.affine, codes)
     reading = read(tmp_path)
     assert [problem.kind for problem in reading.problems] == ([] if any(codes) else ["choice"])
     assert reading.scan.mask.sum() > 0
@@ -38,7 +38,7 @@ def test_headers_that_agree_are_taken_whatever_their_codes(tmp_path, codes):
 
 @pytest.mark.parametrize("affine", [np.eye(4), LPS, np.diag([5.0, 6, 11, 1])], ids=["identity", "LPS", "sizes"])
 @pytest.mark.parametrize("roles", [("flair", "t1", "t1ce", "seg"), ("flair", "seg"), ("flair",)], ids=len)
-def test_files_that_all_lack_a_position_are_taken_voxel_by_voxel_and_that_is_noted_once(tmp_path, affine, roles):
+def test_files_without_any_position_are_matched_by_voxel_with_one_note(tmp_path, affine, roles):
     made = phantom()
     made.affine = affine
     with open_source(made.write(tmp_path / "P", roles=roles).parent) as source:
@@ -52,28 +52,30 @@ def test_files_that_all_lack_a_position_are_taken_voxel_by_voxel_and_that_is_not
 def test_a_four_dimensional_file_without_a_position_is_noted(tmp_path):
     made = phantom()
     stack = np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1)
-    put(tmp_path / "P.nii.gz", stack, made.affine, (0, 0))
+    write_nifti_volume(tmp_path / "P.nii.gz", stack, made.affine, (0, 0))
     with open_source(tmp_path) as source:
         (problem,) = source.read("P", OPTIONS, masks=False).problems
     assert "no header of its files holds a position" in problem.what
 
 
-def test_what_itk_writes_for_a_scan_without_a_position_is_taken_voxel_by_voxel(tmp_path):
-    """ITK reads codes of 0 as an origin at the first voxel, and gives its mask that place and a code."""
+def test_an_itk_mask_of_a_scan_without_position_is_matched_by_voxel(tmp_path):
+    """ITK takes codes of 0 for an origin at the first voxel, and writes that origin, with a code, into its mask."""
     made = phantom()
-    put(tmp_path / "P" / "P_flair.nii.gz", made.volumes["flair"], made.affine, (0, 0))
-    put(tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], LPS @ np.diag(np.diag(made.affine)), (1, 1))
+    write_nifti_volume(tmp_path / "P" / "P_flair.nii.gz", made.volumes["flair"], made.affine, (0, 0))
+    write_nifti_volume(
+        tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], LPS @ np.diag(np.diag(made.affine)), (1, 1)
+    )
     reading = read(tmp_path)
     assert [problem.kind for problem in reading.problems] == ["choice"]
     assert (reading.scan.image[..., 1][reading.scan.mask] > 150).mean() > 0.9
 
 
-def test_a_mask_on_the_voxels_of_t1_lies_where_t1_does(tmp_path):
-    """Of FLAIR's shape and beside it, but T1 is there, too: it was drawn on T1."""
+def test_a_mask_with_the_grid_of_t1_is_placed_like_t1(tmp_path):
+    """It has FLAIR's shape but T1's position, so it was drawn on T1."""
     made = phantom()
-    there = made.affine.copy()
-    there[:3, 3] += [10, 6, 0]
-    moved = {"t1": lambda data, _: (np.roll(data, (-2, -1), (0, 1)), there)}
+    shifted = made.affine.copy()
+    shifted[:3, 3] += [10, 6, 0]
+    moved = {"t1": lambda data, _: (np.roll(data, (-2, -1), (0, 1)), shifted)}
     moved["seg"] = moved["t1"]
     reading = read(made.write(tmp_path / "P", headers=moved).parent)
     assert reading.problems == []
@@ -82,13 +84,15 @@ def test_a_mask_on_the_voxels_of_t1_lies_where_t1_does(tmp_path):
 
 @pytest.mark.parametrize("axes", ["LPS", "RAS", "PSR", "RAI", "SPL", "AIR"])
 @pytest.mark.parametrize("role", ["seg", "t1"])
-def test_voxels_in_another_order_with_their_own_header_are_the_same_scan(tmp_path, axes, role):
+def test_reordered_axes_with_a_matching_header_give_the_same_scan(tmp_path, axes, role):
     made = phantom()
     plain = read(made.write(tmp_path / "plain" / "P").parent).scan
-    turned = read(made.write(tmp_path / "turned" / "P", headers={role: lambda *volume: resliced(*volume, axes)}).parent)
-    assert turned.problems == []
-    np.testing.assert_array_equal(turned.scan.image, plain.image)
-    np.testing.assert_array_equal(turned.scan.mask, plain.mask)
+    reoriented = read(
+        made.write(tmp_path / "turned" / "P", headers={role: lambda *volume: resliced(*volume, axes)}).parent
+    )
+    assert reoriented.problems == []
+    np.testing.assert_array_equal(reoriented.scan.image, plain.image)
+    np.testing.assert_array_equal(reoriented.scan.mask, plain.mask)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=SHARED_FOLDER)
@@ -97,8 +101,8 @@ def test_voxels_in_another_order_with_their_own_header_are_the_same_scan(tmp_pat
     shift=st.tuples(*[st.floats(-15, 15)] * 3),
     factor=st.sampled_from([0.5, 1.0, 1.5]),
 )
-def test_a_sequence_of_another_angle_and_place_in_the_scanner_is_taken(tmp_path_factory, angle, shift, factor):
-    """T1 is the same head, acquired with another grid: FLAIR's position and its own put it where it belongs."""
+def test_a_sequence_at_another_angle_and_position_is_resampled(tmp_path_factory, angle, shift, factor):
+    """T1 shows the same head on another grid; the positions in both headers align it with FLAIR."""
     folder = tmp_path_factory.mktemp("angled")
     made = phantom()
     turn = np.eye(4)
@@ -111,14 +115,14 @@ def test_a_sequence_of_another_angle_and_place_in_the_scanner_is_taken(tmp_path_
     shape = tuple(round(size / factor) for size in made.volumes["t1"].shape[:2]) + made.volumes["t1"].shape[2:]
     moved = nib.processing.resample_from_to(nib.Nifti1Image(made.volumes["t1"], made.affine), (shape, affine), order=1)
     reading = read(made.write(folder / "P", headers={"t1": lambda *_: (np.asarray(moved.dataobj), affine)}).parent)
-    assert {problem.kind for problem in reading.problems} <= {"gap"}  # of slices shifted out of T1
+    assert {problem.kind for problem in reading.problems} <= {"gap"}  # for slices shifted out of T1
     plain = read(made.write(folder / "plain" / "P").parent).scan
     inside = plain.image[..., 0] > 60
     moved_image = reading.scan.image[..., 0]
     assert (moved_image > 60)[inside].mean() > 0.7
 
 
-def test_a_slab_inside_of_flair_is_taken(tmp_path):
+def test_a_slab_within_flair_is_accepted(tmp_path):
     made = phantom()
 
     def slab(data, affine):
@@ -133,8 +137,8 @@ def test_a_slab_inside_of_flair_is_taken(tmp_path):
 
 
 @pytest.mark.parametrize("forms", list(itertools.product(["qform", "sform"], repeat=2)))
-def test_a_mask_in_either_form_of_flairs_header_lies_on_flair(tmp_path, forms):
-    """FLAIR's qform and sform differ, and ITK wrote the mask by one of them."""
+def test_a_mask_by_either_form_of_flairs_header_is_placed_on_flair(tmp_path, forms):
+    """FLAIR's qform and sform differ, and ITK used one of them for the mask."""
     made = phantom()
     other = made.affine.copy()
     other[:3, 3] += [40, 0, 0]
@@ -144,16 +148,18 @@ def test_a_mask_in_either_form_of_flairs_header_lies_on_flair(tmp_path, forms):
     picture.set_sform(made.affine if forms[0] == "sform" else other, 1)
     picture.set_qform(other if forms[0] == "sform" else made.affine, 1)
     nib.save(picture, path)
-    put(tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], made.affine, (1, 0) if forms[1] == "qform" else (0, 1))
+    write_nifti_volume(
+        tmp_path / "P" / "P_seg.nii.gz", made.volumes["seg"], made.affine, (1, 0) if forms[1] == "qform" else (0, 1)
+    )
     for role in ("t1", "t1ce"):
-        put(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], made.affine)
+        write_nifti_volume(tmp_path / "P" / f"P_{role}.nii.gz", made.volumes[role], made.affine)
     reading = read(tmp_path)
     assert [problem.kind for problem in reading.problems] == ["choice"]
     inside = reading.scan.image[..., 1][reading.scan.mask]
     assert (inside > 150).mean() > 0.9
 
 
-def test_a_mask_beside_the_head_is_refused(tmp_path):
+def test_a_mask_outside_the_head_is_refused(tmp_path):
     made = phantom()
     made.volumes["seg"] = np.zeros_like(made.volumes["seg"])
     made.volumes["seg"][:3, :3, 4:8] = 1
@@ -162,16 +168,16 @@ def test_a_mask_beside_the_head_is_refused(tmp_path):
     assert "lies outside the head" in reading.problems[0].what
 
 
-@pytest.mark.parametrize("lost", [np.eye(4), None], ids=["identity", "LPS for RAS"])
-def test_a_nifti_mask_beside_dicom_is_held_to_the_same(tmp_path, lost):
-    scan = made_up_scan()
+@pytest.mark.parametrize("wrong_affine", [np.eye(4), None], ids=["identity", "LPS for RAS"])
+def test_a_misplaced_nifti_mask_beside_dicom_is_refused(tmp_path, wrong_affine):
+    scan = make_scan()
     folder = write_dicom(tmp_path, scan, mask=False)
     voxels = np.ascontiguousarray(scan.mask.transpose(2, 1, 0).astype(np.uint8))
-    put(folder / "mask.nii.gz", voxels, scan.affine)
+    write_nifti_volume(folder / "mask.nii.gz", voxels, scan.affine)
     with open_source(tmp_path) as source:
         reading = source.read(scan.patient, Options(size=32, spacing=1.0))
         np.testing.assert_array_equal(reading.scan.mask, scan.mask)
-        put(folder / "mask.nii.gz", voxels, LPS @ scan.affine if lost is None else lost)
+        write_nifti_volume(folder / "mask.nii.gz", voxels, LPS @ scan.affine if wrong_affine is None else wrong_affine)
         reading = source.read(scan.patient, Options(size=32, spacing=1.0))
     assert reading.scan is None
     assert [problem.kind for problem in reading.problems] == ["position"]

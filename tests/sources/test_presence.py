@@ -1,4 +1,4 @@
-"""Whether a source is there is told by a glance at it, however large it is."""
+"""A quick check finds out whether a source exists, however large it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 from gcs_server import ADDRESS, upload_patients
-from written_scans import made_up_scan, write_kaggle
+from scan_writers import make_scan, write_kaggle
 
 from components.common.errors import UserError
 from components.sources import open_source
@@ -17,42 +17,42 @@ from components.sources.presence import check_source
 PATIENTS = [f"TCGA_DU_000{i}_19990101" for i in range(1, 5)]
 
 
-def look(source):
+def check(source):
     check_source(str(source))
 
 
 @pytest.fixture
 def tree(tmp_path):
     for name in PATIENTS:
-        write_kaggle(tmp_path / "in", made_up_scan(name))
+        write_kaggle(tmp_path / "in", make_scan(name))
     return tmp_path / "in"
 
 
 @pytest.fixture
-def touched(monkeypatch):
-    """Folders that are listed, and files that Python opens."""
+def accessed(monkeypatch):
+    """Paths of all folders that are listed and files that Python opens."""
     found = []
 
-    def noting(function):
-        def noted(path=".", *arguments, **options):
+    def recording(function):
+        def recorded(path=".", *arguments, **options):
             found.append(str(path))
             return function(path, *arguments, **options)
 
-        return noted
+        return recorded
 
-    monkeypatch.setattr("os.scandir", noting(os.scandir))
-    monkeypatch.setattr("io.open", noting(open))
+    monkeypatch.setattr("os.scandir", recording(os.scandir))
+    monkeypatch.setattr("io.open", recording(open))
     return found
 
 
-def test_a_folder_is_not_searched_further_than_to_its_first_scan(tree, touched):
-    look(tree)
-    assert len(touched) == 2  # the folder and its first patient
+def test_a_folder_is_searched_only_up_to_its_first_scan(tree, accessed):
+    check(tree)
+    assert len(accessed) == 2  # the folder and its first patient
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz"])
 def test_an_archive_is_not_unpacked(tmp_path, tree, suffix, monkeypatch):
-    """What is wrong inside is for the stage that reads it to find."""
+    """Damage inside is left for the stage that reads it to find."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     packed = tmp_path / f"scans{suffix}"
@@ -66,14 +66,14 @@ def test_an_archive_is_not_unpacked(tmp_path, tree, suffix, monkeypatch):
         with tarfile.open(packed, "w:gz" if suffix == ".tar.gz" else "w") as archive:
             archive.add(tree, "set")
         packed.write_bytes(packed.read_bytes()[: packed.stat().st_size // 2])
-    look(packed)
+    check(packed)
     with pytest.raises(UserError, match="damaged archive"), open_source(packed):
         pass
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("nowhere", "nowhere: no such folder of scans"),
         ("nowhere.zip", "nowhere.zip: no such file"),
@@ -84,7 +84,7 @@ def test_an_archive_is_not_unpacked(tmp_path, tree, suffix, monkeypatch):
         ("tables", "tables: no scans found; expected folders of patients"),
     ],
 )
-def test_what_can_be_no_source_is_refused(tmp_path, monkeypatch, name, says):
+def test_an_invalid_source_is_refused(tmp_path, monkeypatch, name, message):
     monkeypatch.chdir(tmp_path)
     for folder in ("empty", "tables/more"):
         (tmp_path / folder).mkdir(parents=True)
@@ -97,25 +97,25 @@ def test_what_can_be_no_source_is_refused(tmp_path, monkeypatch, name, says):
         "tables/README.md",
     ):
         (tmp_path / file).write_text("text", encoding="utf-8")
-    (tmp_path / "tables" / "again").symlink_to(tmp_path / "tables")  # a circle
+    (tmp_path / "tables" / "again").symlink_to(tmp_path / "tables")  # a link cycle
     with pytest.raises(UserError) as error:
-        look(name)
-    assert str(error.value).startswith(says)
+        check(name)
+    assert str(error.value).startswith(message)
 
 
-def test_a_zip_that_is_meant_to_fill_the_disk_is_refused_before_any_stage(tmp_path, monkeypatch):
+def test_a_zip_bomb_is_refused_before_any_stage(tmp_path, monkeypatch):
     monkeypatch.setattr("components.sources.archive.HARMLESS_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("p/p_1.tif", bytes(1_000_000))
     with pytest.raises(UserError, match="would grow"):
-        look(tmp_path / "bomb.zip")
+        check(tmp_path / "bomb.zip")
 
 
-def test_in_a_bucket_only_the_names_are_looked_up(tmp_path, bucket):
+def test_in_a_bucket_only_object_names_are_checked(tmp_path, bucket):
     upload_patients(bucket, tmp_path / "in")
     bucket.blob("scans.zip").upload_from_string("what a look inside would refuse")
     for address in (ADDRESS, f"{ADDRESS}/", "gs://scans", "gs://scans/scans.zip"):
-        look(address)
+        check(address)
     for address in ("gs://scans/other", "gs://scans/other.zip", "gs://nobodys/scans.zip"):
         with pytest.raises(UserError, match="no such bucket or file"):
-            look(address)
+            check(address)

@@ -1,4 +1,4 @@
-"""The same examination in every format must come in as the same pixels, at the same place in the patient."""
+"""The same examination gives the same pixels, at the same position in the patient, from every format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from conftest import ingest_into
-from written_scans import made_up_scan, write_dicom, write_kaggle, write_nifti
+from scan_writers import make_scan, write_dicom, write_kaggle, write_nifti
 
 from components.scans.scan_files import image_path, read_scan, write_scan
 from components.sources import open_source
@@ -30,7 +30,7 @@ OPTIONS = Options(size=32, spacing=1.0)
 
 @pytest.mark.parametrize("form", WRITERS)
 def test_pixels_spacing_and_orientation_survive(tmp_path, form):
-    scan = made_up_scan()
+    scan = make_scan()
     WRITERS[form](tmp_path / "in", scan)
     with open_source(tmp_path / "in") as source:
         assert source.patients == [scan.patient]
@@ -43,8 +43,8 @@ def test_pixels_spacing_and_orientation_survive(tmp_path, form):
     assert (reading.scan.site, reading.scan.subject) == ("DU", "TCGA_DU_0001")
 
 
-def test_pictures_become_the_same_slices_at_a_plain_place(tmp_path):
-    scan = made_up_scan()
+def test_pictures_become_the_same_slices_with_a_default_affine(tmp_path):
+    scan = make_scan()
     write_kaggle(tmp_path, scan)
     with open_source(tmp_path) as source:
         read = source.read(scan.patient).scan
@@ -55,8 +55,8 @@ def test_pictures_become_the_same_slices_at_a_plain_place(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["brats", "dicom"])
-def test_through_ingest_to_the_files(tmp_path, form):
-    scans = [made_up_scan(f"TCGA_DU_{i:04d}_19990101", seed=i) for i in range(3)]
+def test_ingest_writes_the_same_pixels_and_position(tmp_path, form):
+    scans = [make_scan(f"TCGA_DU_{i:04d}_19990101", seed=i) for i in range(3)]
     for scan in scans:
         WRITERS[form](tmp_path / "in", scan)
     ingest_into(tmp_path / "out", tmp_path / "in", options=OPTIONS)
@@ -70,16 +70,16 @@ def test_through_ingest_to_the_files(tmp_path, form):
 
 
 @pytest.mark.parametrize("axes", ["".join(axes) for axes in itertools.product("LR", "AP", "IS")])
-def test_any_order_of_axes(tmp_path, axes):
-    scan = made_up_scan()
+def test_any_axis_direction_is_read(tmp_path, axes):
+    scan = make_scan()
     write_nifti(tmp_path, scan, axes=axes)
     with open_source(tmp_path) as source:
         np.testing.assert_array_equal(source.read(scan.patient, OPTIONS).scan.image, scan.image)
 
 
 @pytest.mark.parametrize("form", ["brats", "dicom"])
-def test_links_to_patients_are_followed_and_circles_survived(tmp_path, form):
-    scan = made_up_scan()
+def test_links_to_patients_are_followed_and_cycles_survived(tmp_path, form):
+    scan = make_scan()
     WRITERS[form](tmp_path / "store", scan)
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "linked").symlink_to(tmp_path / "store" / scan.patient)
@@ -89,8 +89,8 @@ def test_links_to_patients_are_followed_and_circles_survived(tmp_path, form):
         np.testing.assert_array_equal(source.read(patient, OPTIONS).scan.image, scan.image)
 
 
-def test_sessions_of_bids_are_examinations_of_one_subject(tmp_path):
-    scans = [made_up_scan("sub-01", seed=seed) for seed in (1, 2)]
+def test_bids_sessions_are_examinations_of_one_subject(tmp_path):
+    scans = [make_scan("sub-01", seed=seed) for seed in (1, 2)]
     for scan, session in zip(scans, ("ses-1", "ses-2"), strict=True):
         folder = WRITERS["bids"](tmp_path / session, scan)
         (tmp_path / "in" / "sub-01" / session).mkdir(parents=True)
@@ -104,9 +104,9 @@ def test_sessions_of_bids_are_examinations_of_one_subject(tmp_path):
         np.testing.assert_array_equal(one.image, other.image)
 
 
-def test_what_a_mac_leaves_beside_files_is_passed_over(tmp_path):
-    folder = write_nifti(tmp_path / "in", made_up_scan())
-    (folder / f"._{made_up_scan().patient}_flair.nii.gz").write_bytes(b"Mac")
+def test_macos_metadata_files_are_ignored(tmp_path):
+    folder = write_nifti(tmp_path / "in", make_scan())
+    (folder / f"._{make_scan().patient}_flair.nii.gz").write_bytes(b"Mac")
     (tmp_path / "in" / "__MACOSX" / "x").mkdir(parents=True)
     (tmp_path / "in" / "__MACOSX" / "x" / "y_flair.nii.gz").write_bytes(b"Mac")
     with open_source(tmp_path / "in") as source:
@@ -115,32 +115,32 @@ def test_what_a_mac_leaves_beside_files_is_passed_over(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bin_of", [".Trash-1000/files", "#recycle", "$RECYCLE.BIN/S-1-5", "@Recycle", ".snapshot/daily"]
+    "trash", [".Trash-1000/files", "#recycle", "$RECYCLE.BIN/S-1-5", "@Recycle", ".snapshot/daily"]
 )
-def test_what_was_thrown_away_is_no_patient(tmp_path, bin_of):
-    scan = made_up_scan("P1")
+def test_trash_and_snapshot_folders_are_ignored(tmp_path, trash):
+    scan = make_scan("P1")
     write_nifti(tmp_path / "in" / "P1", scan)
-    write_nifti(tmp_path / "in" / bin_of / "P9", made_up_scan("P9"))
+    write_nifti(tmp_path / "in" / trash / "P9", make_scan("P9"))
     with open_source(tmp_path / "in") as source:
         assert source.patients == ["P1"]
         assert source.problems == []
-    with open_source(tmp_path / "in" / bin_of) as source:  # asked for, it is read
+    with open_source(tmp_path / "in" / trash) as source:  # read when it is the source itself
         assert source.patients == ["P9"]
 
 
-def test_what_lies_beside_the_set_is_told(tmp_path):
+def test_a_patient_beside_the_set_is_reported(tmp_path):
     for name in ("P0", "P1"):
-        write_kaggle(tmp_path / "kaggle_3m", made_up_scan(name))
-    write_nifti(tmp_path, made_up_scan("P2"))
+        write_kaggle(tmp_path / "kaggle_3m", make_scan(name))
+    write_nifti(tmp_path, make_scan("P2"))
     (tmp_path / "kaggle_3m" / "data.csv").write_text("Patient\n", encoding="utf-8")
     with open_source(tmp_path) as source:
         (problem,) = source.problems
     assert problem.what.endswith("recognised: P2")
 
 
-def test_folders_in_which_no_patient_is_recognised_are_told(tmp_path):
-    write_kaggle(tmp_path, made_up_scan())
-    write_nifti(tmp_path, made_up_scan("P2"))
+def test_folders_without_a_recognised_patient_are_reported(tmp_path):
+    write_kaggle(tmp_path, make_scan())
+    write_nifti(tmp_path, make_scan("P2"))
     with open_source(tmp_path) as source:
         (problem,) = source.problems
     assert (problem.kind, problem.what) == ("skipped", "1 folder(s) hold no patient that can be recognised: P2")

@@ -1,22 +1,22 @@
-"""A mask lies on the slices that it was drawn on, whichever frames its file leaves out."""
+"""A DICOM SEG mask stays on the slices it was drawn on, whichever frames its file omits."""
 
 from __future__ import annotations
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from written_scans import made_up_scan, segmentation, write_series
+from scan_writers import make_scan, segmentation, write_series
 
 from components.sources import open_source
 from components.sources.reading import Options
 
-SCAN, OPTIONS = made_up_scan("P1"), Options(size=32, spacing=1.0)
+SCAN, OPTIONS = make_scan("P1"), Options(size=32, spacing=1.0)
 
 
-def read_with(folder, drawn, *, on="flair", change=lambda data: None):
-    """The slices of the mask that is read where these were drawn."""
+def read_with(folder, marked, *, on="flair", change=lambda data: None):
+    """Write and read a mask with these slices marked; return the reading and the mask."""
     mask = np.zeros_like(SCAN.mask)
-    mask[list(drawn), 12:20, 12:20] = True
+    mask[list(marked), 12:20, 12:20] = True
     for channel in ("pre", "flair", "post"):
         slices = write_series(folder / "P1" / channel, SCAN, channel)
         if channel == on:
@@ -33,14 +33,14 @@ def read_with(folder, drawn, *, on="flair", change=lambda data: None):
 
 
 @settings(max_examples=12, deadline=None)
-@given(drawn=st.sets(st.integers(0, len(SCAN.mask) - 1), min_size=1, max_size=5), on=st.sampled_from(["flair", "pre"]))
-def test_frames_that_are_left_out_stay_empty(tmp_path_factory, drawn, on):
-    reading, mask = read_with(tmp_path_factory.mktemp("seg"), drawn, on=on)
+@given(marked=st.sets(st.integers(0, len(SCAN.mask) - 1), min_size=1, max_size=5), on=st.sampled_from(["flair", "pre"]))
+def test_omitted_frames_stay_empty(tmp_path_factory, marked, on):
+    reading, mask = read_with(tmp_path_factory.mktemp("seg"), marked, on=on)
     assert reading.problems == []
     np.testing.assert_array_equal(reading.scan.mask, mask)
 
 
-def test_a_series_that_is_not_here_tells_nothing(tmp_path):
+def test_a_reference_to_an_absent_series_is_ignored(tmp_path):
     def elsewhere(data):
         data.ReferencedSeriesSequence[0].SeriesInstanceUID = "1.2.3"
 

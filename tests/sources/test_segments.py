@@ -1,20 +1,20 @@
-"""Of a DICOM SEG with several segments, those of anatomy are no tumour."""
+"""DICOM SEG files with several segments: anatomy is not taken for tumour."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from written_scans import made_up_scan, segmentation, write_series
+from scan_writers import make_scan, segmentation, write_series
 
 from components.sources import open_source
 from components.sources.reading import Options
 
-SCAN, OPTIONS = made_up_scan("P1"), Options(size=32, spacing=1.0)
+SCAN, OPTIONS = make_scan("P1"), Options(size=32, spacing=1.0)
 TUMOUR = ("tumour", "49755003", "Neoplasm")
 
 
 def read_with(folder, *segments):
-    """What is read of a file with these segments, as (label, code of the category, meaning of the type)."""
+    """Write and read a mask with segments given as (label, category code, type meaning)."""
     masks = np.zeros((*SCAN.mask.shape, len(segments)), bool)
     for at in range(len(segments)):
         masks[2, 4 + 4 * at : 8 + 4 * at, 8:16, at] = True
@@ -41,13 +41,13 @@ def read_with(folder, *segments):
     ],
     ids=lambda segment: segment[0],
 )
-def test_anatomy_beside_the_tumour_is_passed_over_and_told(tmp_path, anatomy):
+def test_anatomy_beside_the_tumour_is_skipped_and_reported(tmp_path, anatomy):
     reading, masks = read_with(tmp_path, TUMOUR, anatomy)
     np.testing.assert_array_equal(reading.scan.mask, masks[..., 0])
     (problem,) = reading.problems
     assert (problem.kind, problem.what) == (
         "unknown",
-        "1 of its 2 segments are passed over, of anatomy by their headers",
+        "1 of its 2 segments are ignored: their headers say that they are anatomy",
     )
 
 
@@ -60,12 +60,12 @@ def test_anatomy_beside_the_tumour_is_passed_over_and_told(tmp_path, anatomy):
     ],
     ids=["parts of a tumour", "unnamed, as 3D Slicer writes them", "called a tumour, coded as the brain"],
 )
-def test_all_other_segments_are_one_mask(tmp_path, segments):
+def test_all_other_segments_are_merged_into_one_mask(tmp_path, segments):
     reading, masks = read_with(tmp_path, *segments)
     assert reading.problems == []
     np.testing.assert_array_equal(reading.scan.mask, masks.any(axis=-1))
 
 
-def test_anatomy_alone_is_no_mask(tmp_path):
+def test_anatomy_alone_is_not_a_mask(tmp_path):
     reading, _ = read_with(tmp_path, ("brainstem", "123037004", "Brain stem"))
     assert [problem.kind for problem in reading.problems] == ["mask_values"]

@@ -1,4 +1,4 @@
-"""Nobody gets another's name or is dropped: persons in nested folders, in one folder, in archives beside the others."""
+"""No person is dropped or mistaken for another: in nested folders, in one folder, in archives beside the others."""
 
 from __future__ import annotations
 
@@ -8,122 +8,122 @@ import zipfile
 
 import numpy as np
 import pytest
-from laid_out import full, lay
+from phantom_files import patient_files, place_files
 from pydicom import dcmread
+from scan_writers import make_scan, write_dicom, write_series
 from test_dicom import OPTIONS
-from written_scans import made_up_scan, write_dicom, write_series
 
 from components.sources import open_source
 
 
-def one_flair(place, patient, **tags):
-    write_series(place, made_up_scan(patient), "flair", **tags)
+def write_flair(place, patient, **tags):
+    write_series(place, make_scan(patient), "flair", **tags)
 
 
 def patients_of(root):
-    """Patients of a source to the noise that was drawn for them, and the source's problems."""
+    """Readings of a source by patient, and the source's own problems."""
     with open_source(root) as source:
         readings = {patient: source.read(patient, OPTIONS, masks=False) for patient in source.patients}
         return readings, source.problems
 
 
-def assert_own(readings, **drawn):
-    """Each patient has the pictures of the one named."""
-    assert sorted(readings) == sorted(drawn)
-    for patient, name in drawn.items():
-        np.testing.assert_array_equal(readings[patient].scan.image[..., 1], made_up_scan(name).image[..., 1])
+def assert_images_of(readings, **expected):
+    """Each patient, given as a keyword, has the images that were made for the given name."""
+    assert sorted(readings) == sorted(expected)
+    for patient, name in expected.items():
+        np.testing.assert_array_equal(readings[patient].scan.image[..., 1], make_scan(name).image[..., 1])
 
 
 @pytest.mark.parametrize("series", ["", "flair"], ids=["files", "a folder a series"])
 @pytest.mark.parametrize("above", ["north", "manifest-1/north", "north/a/b"])
-def test_persons_in_a_folder_of_folders_keep_their_names(tmp_path, above, series):
+def test_persons_in_nested_folders_keep_their_names(tmp_path, above, series):
     for name in ("A", "B", "C"):
-        one_flair(tmp_path / "set" / above / name / series, name)
-    one_flair(tmp_path / "set" / "south" / "D" / series, "D")
+        write_flair(tmp_path / "set" / above / name / series, name)
+    write_flair(tmp_path / "set" / "south" / "D" / series, "D")
     readings, problems = patients_of(tmp_path / "set")
-    assert_own(readings, A="A", B="B", C="C", D="D")
+    assert_images_of(readings, A="A", B="B", C="C", D="D")
     assert problems == []
 
 
-def test_a_persons_two_examinations_beside_another_person_are_hers(tmp_path):
+def test_two_examinations_stay_with_their_person_beside_another(tmp_path):
     for visit in (1, 2):
-        one_flair(tmp_path / "north" / f"A{visit}", "A", StudyInstanceUID=f"1.2.{visit}")
-    one_flair(tmp_path / "north" / "B", "B")
-    one_flair(tmp_path / "south" / "C", "C")
+        write_flair(tmp_path / "north" / f"A{visit}", "A", StudyInstanceUID=f"1.2.{visit}")
+    write_flair(tmp_path / "north" / "B", "B")
+    write_flair(tmp_path / "south" / "C", "C")
     readings, _ = patients_of(tmp_path)
-    assert_own(readings, A="A", A_exam2="A", B="B", C="C")
+    assert_images_of(readings, A="A", A_exam2="A", B="B", C="C")
 
 
 def test_a_document_beside_the_persons_changes_nothing(tmp_path):
     for name in ("A", "B"):
-        one_flair(tmp_path / "north" / name, name)
+        write_flair(tmp_path / "north" / name, name)
     (tmp_path / "north" / "README.txt").write_text("hello", encoding="utf-8")
-    one_flair(tmp_path / "south" / "C", "C")
-    assert_own(patients_of(tmp_path)[0], A="A", B="B", C="C")
+    write_flair(tmp_path / "south" / "C", "C")
+    assert_images_of(patients_of(tmp_path)[0], A="A", B="B", C="C")
 
 
-def test_a_person_without_identity_among_others_is_lost(tmp_path):
-    one_flair(tmp_path / "north" / "A", "A")
-    one_flair(tmp_path / "north" / "B", "B")
-    one_flair(tmp_path / "north" / "C", "C", PatientID="")
-    one_flair(tmp_path / "south" / "D", "D")
+def test_a_person_without_a_patient_id_is_reported_as_lost(tmp_path):
+    write_flair(tmp_path / "north" / "A", "A")
+    write_flair(tmp_path / "north" / "B", "B")
+    write_flair(tmp_path / "north" / "C", "C", PatientID="")
+    write_flair(tmp_path / "south" / "D", "D")
     readings, (problem,) = patients_of(tmp_path)
-    assert_own(readings, A="A", B="B", D="D")
+    assert_images_of(readings, A="A", B="B", D="D")
     assert (problem.kind, problem.lost) == ("identity", True)
 
 
 @pytest.mark.parametrize("place", ["P", "P/t1"], ids=["one folder", "a series of somebody else"])
-def test_images_of_two_persons_in_one_folder_are_no_scan(tmp_path, place):
-    """Whose would the mask be? One of the two would be dropped, or get the other's outline."""
-    folder = write_dicom(tmp_path, made_up_scan("P"), mask=False)
-    write_series(tmp_path / place, made_up_scan("Q"), "pre", StudyInstanceUID=study(folder))
+def test_images_of_two_persons_in_one_folder_are_refused(tmp_path, place):
+    """Otherwise one of the two would be dropped, or get the other's outline."""
+    folder = write_dicom(tmp_path, make_scan("P"), mask=False)
+    write_series(tmp_path / place, make_scan("Q"), "pre", StudyInstanceUID=study_uid(folder))
     (reading,) = patients_of(tmp_path)[0].values()
     assert reading.scan is None
     (problem,) = reading.problems
     assert (problem.kind, problem.what) == ("identity", "its folder holds files of 2 patients")
 
 
-def study(folder):
+def study_uid(folder):
     return dcmread(next(folder.rglob("*.dcm"))).StudyInstanceUID
 
 
 @pytest.mark.parametrize(
-    ("changed", "says"),
+    ("changed", "message"),
     [
         ("flair/IM0001.dcm", "some of the files in its folder have no PatientID"),
         ("seg.dcm", "a mask in its folder has"),
     ],
 )
-def test_one_file_of_unknown_owner_is_told(tmp_path, changed, says):
-    folder = write_dicom(tmp_path, made_up_scan("P"))
+def test_a_file_of_unknown_owner_is_reported(tmp_path, changed, message):
+    folder = write_dicom(tmp_path, make_scan("P"))
     data = dcmread(folder / changed)
     data.PatientID = "" if "flair" in changed else "P-anonymous"
     data.save_as(folder / changed)
     reading = patients_of(tmp_path)[0]["P"]
     assert reading.scan is not None
     (problem,) = reading.problems
-    assert says in problem.what
+    assert message in problem.what
 
 
-def zipped(folder, path):
+def write_zip(folder, path):
     with zipfile.ZipFile(path, "w") as archive:
         for file in folder.rglob("*.nii.gz"):
             archive.write(file, file.relative_to(folder.parent))
 
 
-def tarred(folder, path):
+def write_tar(folder, path):
     with tarfile.open(path, "w:gz") as archive:
         archive.add(folder, folder.name)
 
 
-def pretended(_, path):
+def write_junk(_, path):
     path.write_bytes(b"7z or rar")
 
 
-@pytest.mark.parametrize(("suffix", "pack"), [(".zip", zipped), (".tar.gz", tarred), (".7z", pretended)])
+@pytest.mark.parametrize(("suffix", "pack"), [(".zip", write_zip), (".tar.gz", write_tar), (".7z", write_junk)])
 @pytest.mark.parametrize("unpacked", [False, True], ids=["packed", "unpacked beside it"])
-def test_an_archive_beside_the_patients_is_lost_unless_it_was_unpacked(tmp_path, suffix, pack, unpacked):
-    lay(tmp_path, *full("P1", "P1"), *full("P2", "P2"), *full("P3", "P3"))
+def test_an_archive_beside_the_patients_is_lost_unless_unpacked(tmp_path, suffix, pack, unpacked):
+    place_files(tmp_path, *patient_files("P1", "P1"), *patient_files("P2", "P2"), *patient_files("P3", "P3"))
     pack(tmp_path / "P3", tmp_path / f"download{suffix}")
     if not unpacked:
         shutil.rmtree(tmp_path / "P3")
@@ -137,8 +137,8 @@ def test_an_archive_beside_the_patients_is_lost_unless_it_was_unpacked(tmp_path,
     assert "unpack" in problem.advice
 
 
-def test_packed_scans_beside_the_patients_are_lost_and_packed_tables_are_not(tmp_path):
-    lay(tmp_path, *full("P1", "P1"), *full("P2", "P2"))
+def test_compressed_scans_are_lost_and_compressed_tables_are_not(tmp_path):
+    place_files(tmp_path, *patient_files("P1", "P1"), *patient_files("P2", "P2"))
     (tmp_path / "table.csv.gz").write_bytes(b"x")
     assert patients_of(tmp_path)[1] == []
     (tmp_path / "P3").mkdir()
@@ -148,8 +148,8 @@ def test_packed_scans_beside_the_patients_are_lost_and_packed_tables_are_not(tmp
     assert "unpack" in problem.advice
 
 
-def test_an_empty_folder_beside_the_patients_is_told(tmp_path):
-    lay(tmp_path, *full("P1", "P1"), *full("P2", "P2"))
+def test_an_empty_folder_beside_the_patients_is_reported(tmp_path):
+    place_files(tmp_path, *patient_files("P1", "P1"), *patient_files("P2", "P2"))
     (tmp_path / "P3").mkdir()
     (problem,) = patients_of(tmp_path)[1]
     assert problem.what == "1 folder(s) beside the patients are empty: P3"

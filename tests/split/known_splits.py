@@ -1,4 +1,4 @@
-"""Sixteen persons, and the splits and folds that they get by known answers."""
+"""Sixteen persons, and the splits and folds that they are known to get."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ RULE = SplitRule(val=0.2, test=0.25, folds=4, seed=7)
 FOLDS = dict(zip(PERSONS, [2, 1, 0, 0, 0, 3, 3, 3, 2, 1, 2, 3, 1, 2, 1, 0], strict=True))
 
 
-def dealt(column="split", rule=RULE, before=None, manifest=MANIFEST):
-    """What each person gets."""
+def assigned(column="split", rule=RULE, before=None, manifest=MANIFEST):
+    """Split, or other `column`, that each person gets."""
     table = assign_splits(manifest, rule, before)
     assert (table.groupby("subject")[column].nunique() == 1).all()
     return table.groupby("subject")[column].first().to_dict()
 
 
-def on(side, sides):
-    return " ".join(name for name, found in sides.items() if found == side)
+def names_in(split_name, splits):
+    return " ".join(name for name, found in splits.items() if found == split_name)
 
 
 shares = st.sampled_from([0.1, 0.15, 0.2, 0.3])

@@ -1,4 +1,4 @@
-"""Manifests to split, and the splits that they get."""
+"""Manifests to split, and a look-up of the resulting splits."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def manifest_of(burdens, sites=("A", "B"), subjects=None):
     )
 
 
-def sides_of(splits):
+def splits_of(splits):
     return splits.set_index("patient")["split"].to_dict()

@@ -1,3 +1,5 @@
+"""The leakage audit: persons, pixels and look-alike slices shared by two splits."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -19,25 +21,27 @@ RULE = SplitRule(0.2, 0.2, 3, seed=1)
 
 
 def tables(*rows):
-    """Manifest and splits of (patient, split, pixel_hash, perceptual_hash), a slice each."""
+    """Manifest and splits of (patient, split, pixel hash, perceptual hash), one slice each."""
     manifest = pd.DataFrame(
         [
-            {"patient": p, "subject": p, "slice": i, "pixel_hash": pixels, "perceptual_hash": look}
-            for i, (p, _, pixels, look) in enumerate(rows, start=1)
+            {"patient": p, "subject": p, "slice": i, "pixel_hash": pixels, "perceptual_hash": perceptual_hash}
+            for i, (p, _, pixels, perceptual_hash) in enumerate(rows, start=1)
         ]
     )
-    splits = pd.DataFrame([{"patient": p, "subject": p, "split": side} for p, side, *_ in rows]).drop_duplicates()
+    splits = pd.DataFrame(
+        [{"patient": p, "subject": p, "split": split_name} for p, split_name, *_ in rows]
+    ).drop_duplicates()
     return manifest, splits
 
 
-def test_a_person_on_two_sides_is_found():
+def test_a_person_in_two_splits_is_found():
     manifest, splits = tables(("a1", "train", "x", ""), ("a2", "test", "y", ""), ("b", "val", "z", ""))
     assert find_leaks(manifest, splits) == []
     splits["subject"] = ["a", "a", "b"]
     assert find_leaks(manifest, splits) == ["patient a is in test and train"]
 
 
-def test_the_same_pixels_on_two_sides_are_found_and_blank_slices_ignored():
+def test_pixels_shared_by_two_splits_are_found_and_blank_slices_ignored():
     manifest, splits = tables(
         ("a", "train", "x", ""),
         ("b", "test", "x", ""),
@@ -50,11 +54,11 @@ def test_the_same_pixels_on_two_sides_are_found_and_blank_slices_ignored():
 
 
 @pytest.mark.parametrize(("bits", "leaks"), [(0, 1), (NEAR, 1), (NEAR + 1, 0), (128, 0)])
-def test_pictures_that_look_the_same_are_found_up_to_a_distance(bits, leaks):
-    look = np.random.default_rng(0).integers(0, 2, 256)
-    other = look.copy()
+def test_look_alikes_are_found_up_to_a_distance(bits, leaks):
+    perceptual_hash = np.random.default_rng(0).integers(0, 2, 256)
+    other = perceptual_hash.copy()
     other[np.random.default_rng(1).choice(256, bits, replace=False)] ^= 1
-    one, two = (np.packbits(hashed).tobytes().hex() for hashed in (look, other))
+    one, two = (np.packbits(hashed).tobytes().hex() for hashed in (perceptual_hash, other))
     manifest, splits = tables(("a", "train", "x", one), ("b", "test", "y", two), ("c", "val", "z", ""))
     found = find_look_alikes(manifest, splits, NEAR)
     assert len(found) == leaks
@@ -74,8 +78,8 @@ ALTERED = {
 
 
 @pytest.mark.parametrize("kind", ALTERED)
-def test_a_copy_that_was_altered_is_found_among_all(data, demo_source, kind):
-    """One test patient comes back under another name, and not pixel by pixel."""
+def test_an_altered_copy_is_found_among_all_patients(data, demo_source, kind):
+    """A test patient returns under another name, with altered pixels."""
     manifest, splits = read_manifest(data / "manifest.csv"), read_splits(data / "splits.csv")
     assert find_look_alikes(manifest, splits, NEAR) == []
     victim = splits.loc[splits["split"] == "test", "patient"].iloc[0]
@@ -92,12 +96,12 @@ def test_a_copy_that_was_altered_is_found_among_all(data, demo_source, kind):
     assert victim in leak
 
 
-def test_a_leak_ends_the_stage_with_nothing_written(tmp_path, data, capsys):
+def test_a_leak_stops_the_stage_and_nothing_is_written(tmp_path, data, capsys):
     manifest = read_manifest(data / "manifest.csv")
-    sides = assign_splits(manifest, RULE).set_index("patient")["split"]
-    train, test = sides[sides == "train"].index[0], sides[sides == "test"].index[0]
-    stolen = manifest.loc[manifest["patient"] == train, "pixel_hash"].iloc[4]
-    manifest.loc[manifest.index[manifest["patient"] == test][4], "pixel_hash"] = stolen
+    assigned = assign_splits(manifest, RULE).set_index("patient")["split"]
+    train, test = assigned[assigned == "train"].index[0], assigned[assigned == "test"].index[0]
+    leaked_hash = manifest.loc[manifest["patient"] == train, "pixel_hash"].iloc[4]
+    manifest.loc[manifest.index[manifest["patient"] == test][4], "pixel_hash"] = leaked_hash
     manifest.to_csv(tmp_path / "manifest.csv", index=False)
     with pytest.raises(UserError, match="same pixels are in two splits"):
         split(tmp_path / "manifest.csv", tmp_path / "splits.csv", tmp_path / "ledger.csv", RULE)
@@ -105,16 +109,16 @@ def test_a_leak_ends_the_stage_with_nothing_written(tmp_path, data, capsys):
     assert not (tmp_path / "splits.csv").exists()
 
 
-def test_look_alikes_can_be_a_warning(tmp_path, data, capsys):
+def test_look_alikes_can_be_downgraded_to_a_warning(tmp_path, data, capsys):
     manifest = read_manifest(data / "manifest.csv")
-    sides = assign_splits(manifest, RULE).set_index("patient")["split"]
-    train, test = (manifest["patient"] == sides[sides == side].index[0] for side in ("train", "test"))
-    look = manifest.loc[train & (manifest["perceptual_hash"] != ""), "perceptual_hash"].iloc[0]
-    manifest.loc[manifest.index[test][4], "perceptual_hash"] = look
+    assigned = assign_splits(manifest, RULE).set_index("patient")["split"]
+    train, test = (manifest["patient"] == assigned[assigned == split_name].index[0] for split_name in ("train", "test"))
+    perceptual_hash = manifest.loc[train & (manifest["perceptual_hash"] != ""), "perceptual_hash"].iloc[0]
+    manifest.loc[manifest.index[test][4], "perceptual_hash"] = perceptual_hash
     manifest.to_csv(tmp_path / "manifest.csv", index=False)
-    places = [tmp_path / name for name in ("manifest.csv", "splits.csv", "ledger.csv")]
+    paths = [tmp_path / name for name in ("manifest.csv", "splits.csv", "ledger.csv")]
     with pytest.raises(UserError, match="look the same"):
-        split(*places, RULE)
-    split(*places, RULE, look_alikes="warn")
-    assert "leak: pictures in two splits look the same (0 of 256 bits differ)" in capsys.readouterr().out
+        split(*paths, RULE)
+    split(*paths, RULE, look_alikes="warn")
+    assert "leak: images in two splits look the same (0 of 256 bits differ)" in capsys.readouterr().out
     assert (tmp_path / "splits.csv").exists()

@@ -1,10 +1,12 @@
+"""How patients are assigned to splits and folds, by rule or by a user's file."""
+
 from __future__ import annotations
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifests import RULE, manifest_of, sides_of
+from manifests import RULE, manifest_of, splits_of
 
 from components.common.errors import UserError
 from components.common.tables import SPLIT_NAMES, SPLITS_COLUMNS
@@ -20,7 +22,7 @@ from components.split.rule import SplitRule
     st.floats(0.05, 0.4),
     st.integers(0, 1000),
 )
-def test_every_patient_is_on_one_side_and_the_shares_hold(burdens, val, test, seed):
+def test_every_patient_is_in_one_split_and_the_shares_hold(burdens, val, test, seed):
     splits = assign_splits(manifest_of(burdens), SplitRule(val, test, 5, seed))
     assert list(splits) == SPLITS_COLUMNS
     assert splits["patient"].tolist() == [f"p{i:03d}" for i in range(len(burdens))]
@@ -32,7 +34,7 @@ def test_every_patient_is_on_one_side_and_the_shares_hold(burdens, val, test, se
     assert folds.max() - folds.min() <= 1
 
 
-def test_sites_and_burdens_are_dealt_out_evenly():
+def test_sites_and_burdens_are_balanced_across_splits():
     splits = assign_splits(manifest_of(range(120), sites="ABC"), RULE)
     by_site = splits.groupby(["site", "split"]).size()
     assert by_site.loc[:, "test"].between(7, 9).all()
@@ -40,9 +42,9 @@ def test_sites_and_burdens_are_dealt_out_evenly():
     assert burden.max() - burden.min() < 12
 
 
-def test_the_seed_decides():
+def test_the_seed_determines_the_splits():
     manifest = manifest_of(range(60))
-    first, again, other = (sides_of(assign_splits(manifest, SplitRule(0.2, 0.2, 5, seed))) for seed in (1, 1, 2))
+    first, again, other = (splits_of(assign_splits(manifest, SplitRule(0.2, 0.2, 5, seed))) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -55,7 +57,7 @@ def test_the_order_of_rows_does_not_matter():
 
 @settings(max_examples=20)
 @given(st.integers(6, 60), st.integers(1, 60), st.integers(0, 100))
-def test_nobody_changes_side_or_fold_when_patients_are_added(old, new, seed):
+def test_nobody_changes_split_or_fold_when_patients_are_added(old, new, seed):
     rule = SplitRule(0.2, 0.2, 5, seed)
     everybody = manifest_of([i * 37 % 101 for i in range(old + new)], sites="ABC")
     first = manifest_of([0] * (old + new))["patient"].isin([f"p{i:03d}" for i in range(0, old)])
@@ -68,11 +70,11 @@ def test_nobody_changes_side_or_fold_when_patients_are_added(old, new, seed):
     assert abs(counts["val"] - 0.2 * (old + new)) <= 1
 
 
-def test_another_rule_deals_sides_anew_and_keeps_the_folds():
+def test_another_rule_reassigns_splits_and_keeps_folds():
     before = assign_splits(manifest_of(range(30)), RULE)
     more, shares = manifest_of(range(40)), SplitRule(val=0.1, test=0.4, folds=5, seed=1)
     after = assign_splits(more, shares, add_to_ledger(None, before, RULE))
-    assert sides_of(after) == sides_of(assign_splits(more, shares))
+    assert splits_of(after) == splits_of(assign_splits(more, shares))
     assert after["fold"].tolist()[:30] == before["fold"].tolist()
 
 
@@ -84,7 +86,7 @@ def test_examinations_of_one_person_stay_together():
     assert set(splits["split"]) == set(SPLIT_NAMES)
 
 
-def test_each_fold_is_the_test_side_once():
+def test_each_fold_is_the_test_split_once():
     manifest = manifest_of(range(33))
     tested = []
     for fold in range(5):
@@ -95,7 +97,7 @@ def test_each_fold_is_the_test_side_once():
     assert sorted(tested) == manifest["patient"].unique().tolist()
 
 
-def test_held_out_sites_are_the_test_side():
+def test_held_out_sites_are_the_test_split():
     splits = assign_splits(manifest_of(range(40), sites="ABCD"), SplitRule(0.2, 0.2, 5, 1, holdout_sites=("C", "D")))
     assert (splits["split"] == "test").equals(splits["site"].isin(["C", "D"]))
     assert (splits["split"] == "val").sum() == 8
@@ -106,29 +108,29 @@ def test_an_unknown_site_is_refused():
         assign_splits(manifest_of(range(10)), SplitRule(0.2, 0.2, 5, 1, holdout_sites=("Z",)))
 
 
-def own_split(tmp_path, rows, columns=("patient", "split")):
+def rule_with_file(tmp_path, rows, columns=("patient", "split")):
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "own.csv", index=False)
     return SplitRule(0.2, 0.2, 2, 1, file=str(tmp_path / "own.csv"))
 
 
-def test_a_split_of_ones_own_is_followed(tmp_path):
+def test_a_user_split_file_is_followed(tmp_path):
     rows = [("p000", "test"), ("p001", "val"), ("p002", "train"), ("p003", "train"), ("gone", "test")]
-    splits = assign_splits(manifest_of(range(4)), own_split(tmp_path, rows))
+    splits = assign_splits(manifest_of(range(4)), rule_with_file(tmp_path, rows))
     assert splits["split"].tolist() == ["test", "val", "train", "train"]
-    rule = own_split(tmp_path, [(*row, i % 2) for i, row in enumerate(rows)], ("patient", "split", "fold"))
+    rule = rule_with_file(tmp_path, [(*row, i % 2) for i, row in enumerate(rows)], ("patient", "split", "fold"))
     assert assign_splits(manifest_of(range(4)), rule)["fold"].tolist() == [0, 1, 0, 1]
 
 
-def test_folds_of_ones_own_are_not_taken_for_dealt_ones(tmp_path):
+def test_folds_of_a_user_file_are_not_mistaken_for_assigned_ones(tmp_path):
     rows = [(f"p{i:03d}", SPLIT_NAMES[i % 3], 0) for i in range(12)]
-    rule = own_split(tmp_path, rows, ("patient", "split", "fold"))
+    rule = rule_with_file(tmp_path, rows, ("patient", "split", "fold"))
     ledger = add_to_ledger(None, assign_splits(manifest_of(range(12)), rule), rule)
-    dealt = SplitRule(0.2, 0.2, 2, 1)
-    assert assign_splits(manifest_of(range(12)), dealt, ledger)["fold"].nunique() == 2
+    rule_without_file = SplitRule(0.2, 0.2, 2, 1)
+    assert assign_splits(manifest_of(range(12)), rule_without_file, ledger)["fold"].nunique() == 2
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "message"),
     [
         ([("p000", "test"), ("p001", "val")], r"2 patient\(s\) of the source are not in it, p002 first"),
         (
@@ -139,14 +141,14 @@ def test_folds_of_ones_own_are_not_taken_for_dealt_ones(tmp_path):
         ([("p000", "test"), ("p001", "val"), ("p002", "train"), ("p003", "val")], "patient s1 is in 2 splits"),
     ],
 )
-def test_a_broken_split_of_ones_own_is_refused(tmp_path, rows, says):
+def test_a_broken_user_split_is_refused(tmp_path, rows, message):
     manifest = manifest_of(range(4), subjects=["s0", "s0b", "s1", "s1"])
-    with pytest.raises(UserError, match=says):
-        assign_splits(manifest, own_split(tmp_path, rows))
+    with pytest.raises(UserError, match=message):
+        assign_splits(manifest, rule_with_file(tmp_path, rows))
 
 
-def test_a_split_file_that_is_no_table_is_refused(tmp_path):
-    for text, says in (("a,b\n1,2\n", "lacks the column"), ("", "not readable")):
+def test_a_split_file_that_is_not_a_table_is_refused(tmp_path):
+    for text, message in (("a,b\n1,2\n", "lacks the column"), ("", "not readable")):
         (tmp_path / "own.csv").write_text(text, encoding="utf-8")
-        with pytest.raises(UserError, match=says):
+        with pytest.raises(UserError, match=message):
             assign_splits(manifest_of(range(4)), SplitRule(0.2, 0.2, 2, 1, file=str(tmp_path / "own.csv")))

@@ -1,12 +1,12 @@
-"""The stage: manifest, ledger and splits as files."""
+"""The split stage, which reads a manifest and a ledger and writes the splits."""
 
 from __future__ import annotations
 
 import pytest
-from manifests import RULE, manifest_of, sides_of
+from manifests import RULE, manifest_of, splits_of
 
 from components.common.errors import UserError
-from components.common.tables import MANIFEST_COLUMNS, read_manifest, read_splits
+from components.common.tables import MANIFEST_COLUMNS, read_splits
 from components.split.assign import assign_splits
 from components.split.rule import SplitRule
 from components.split.stage import split
@@ -16,59 +16,59 @@ def write_manifest(folder, patients):
     manifest_of(range(patients)).reindex(columns=MANIFEST_COLUMNS).to_csv(folder / "manifest.csv", index=False)
 
 
-def places(folder):
+def paths(folder):
     return [folder / name for name in ("manifest.csv", "splits.csv", "ledger.csv")]
 
 
-def test_the_stage_goes_on_from_its_ledger(tmp_path):
+def test_the_stage_continues_from_its_ledger(tmp_path):
     write_manifest(tmp_path, 20)
-    first = split(*places(tmp_path), RULE)
+    first = split(*paths(tmp_path), RULE)
     write_manifest(tmp_path, 30)
-    split(*places(tmp_path), RULE)
+    split(*paths(tmp_path), RULE)
     kept = read_splits(tmp_path / "splits.csv").head(20)
     assert kept["split"].tolist() == first["split"].tolist()
 
 
-def test_who_was_away_comes_back_to_the_same_side(tmp_path):
-    """Else a night in quarantine would bring a test patient to the training side."""
+def test_an_absent_patient_returns_to_the_same_split(tmp_path):
+    """Otherwise a night in quarantine could move a test patient to train."""
     write_manifest(tmp_path, 30)
-    first = sides_of(split(*places(tmp_path), RULE))
-    away = [patient for patient, side in first.items() if side == "test"][:3]
-    manifest = read_manifest(tmp_path / "manifest.csv")
+    first = splits_of(split(*paths(tmp_path), RULE))
+    absent = [patient for patient, split_name in first.items() if split_name == "test"][:3]
     everybody = manifest_of(range(36)).reindex(columns=MANIFEST_COLUMNS)
-    everybody[~everybody["patient"].isin(away)].to_csv(tmp_path / "manifest.csv", index=False)
-    assert not set(away) & set(sides_of(split(*places(tmp_path), RULE)))
+    everybody[~everybody["patient"].isin(absent)].to_csv(tmp_path / "manifest.csv", index=False)
+    assert not set(absent) & set(splits_of(split(*paths(tmp_path), RULE)))
     everybody.to_csv(tmp_path / "manifest.csv", index=False)
-    last = sides_of(split(*places(tmp_path), RULE))
+    last = splits_of(split(*paths(tmp_path), RULE))
     assert {patient: last[patient] for patient in first} == first
-    assert len(manifest) == 60
 
 
-def test_a_rule_of_before_finds_its_sides_again(tmp_path):
+def test_returning_to_an_earlier_rule_restores_its_splits(tmp_path):
     write_manifest(tmp_path, 30)
-    first = sides_of(split(*places(tmp_path), RULE))
-    split(*places(tmp_path), SplitRule(0.3, 0.3, 5, seed=1))
+    first = splits_of(split(*paths(tmp_path), RULE))
+    split(*paths(tmp_path), SplitRule(0.3, 0.3, 5, seed=1))
     write_manifest(tmp_path, 33)
-    last = sides_of(split(*places(tmp_path), RULE))
+    last = splits_of(split(*paths(tmp_path), RULE))
     assert {patient: last[patient] for patient in first} == first
 
 
-def test_a_side_that_would_be_empty_is_refused(tmp_path):
+def test_a_split_that_would_be_empty_is_refused(tmp_path):
     write_manifest(tmp_path, 12)
-    first = sides_of(split(*places(tmp_path), RULE))
+    first = splits_of(split(*paths(tmp_path), RULE))
     left = manifest_of(range(12)).reindex(columns=MANIFEST_COLUMNS)
     left[left["patient"].map(first) != "val"].to_csv(tmp_path / "manifest.csv", index=False)
     with pytest.raises(UserError, match="no patient is left for val; add patients"):
-        split(*places(tmp_path), RULE)
+        split(*paths(tmp_path), RULE)
     with pytest.raises(UserError, match="no patient is left for test"):
         assign_splits(manifest_of(range(4)), SplitRule(0.2, 0.2, 5, 1, fold=4))
 
 
-def test_a_ledger_of_another_kind_is_not_overwritten(tmp_path):
+def test_a_ledger_with_other_columns_is_refused(tmp_path):
     write_manifest(tmp_path, 20)
-    (tmp_path / "ledger.csv").write_text("patient,split\np000,test\n", encoding="utf-8")
+    text = "patient,split\np000,test\n"
+    (tmp_path / "ledger.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match="delete it to assign all patients anew"):
-        split(*places(tmp_path), RULE)
+        split(*paths(tmp_path), RULE)
+    assert (tmp_path / "ledger.csv").read_text(encoding="utf-8") == text
 
 
 def test_too_few_patients_are_refused():

@@ -1,4 +1,4 @@
-"""The cross-validation of docs/results.md, on made-up scans: what learns, what is tested, and what is scored."""
+"""The cross-validation of docs/results.md on made-up scans: training, testing and scoring."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from conftest import ROOT
+from scan_writers import write_kaggle
 from tiny_training import spotted_scan
-from written_scans import write_kaggle
 
 from components.common import params
 
@@ -65,7 +65,7 @@ def source(tmp_path_factory):
     return folder
 
 
-def test_slices_with_tumor_are_known_as_such(quality, source, tmp_path):
+def test_slices_with_tumor_are_labelled_as_such(quality, source, tmp_path):
     pack = quality["pack"].packed(source, 32, 1, tmp_path)
     slices = pack.slices()
     assert slices.has_tumor.tolist() == [2 <= number < 7 for number in range(8)] * len(PATIENTS)
@@ -76,11 +76,14 @@ def test_slices_with_tumor_are_known_as_such(quality, source, tmp_path):
 
 def test_scale_laptop_trains_the_segmenter_that_was_measured(quality):
     tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    usual = params.parse(tree | {"scale": "laptop"}).segmenter
+    laptop = params.parse(tree | {"scale": "laptop"}).segmenter
     recipe = quality["train"].recipe_params("longer")
-    same = {"weights": usual.weights, "patience": usual.patience}  # a file instead of a download; and none is stopped
-    assert recipe.segmenter.model_copy(update=same) == usual
-    assert usual.weights == "imagenet"
+    same = {
+        "weights": laptop.weights,
+        "patience": laptop.patience,
+    }  # a file instead of a download, and no early stopping
+    assert recipe.segmenter.model_copy(update=same) == laptop
+    assert laptop.weights == "imagenet"
 
 
 @pytest.mark.nightly  # ten trainings
@@ -88,19 +91,19 @@ def test_every_patient_is_tested_once_by_networks_that_have_not_seen_it(quality,
     file = tmp_path / "recipes.yaml"
     file.write_text(RECIPES)
     monkeypatch.setattr(quality["train"], "RECIPES", file)
-    place = tmp_path / "place"
-    common = ["--source", str(source), "--place", str(place)]
+    root = tmp_path / "place"
+    common = ["--source", str(source), "--place", str(root)]
 
     def run(module, *arguments):
-        ended = CliRunner().invoke(quality[module].main, [*common, *arguments], catch_exceptions=False)
-        assert ended.exit_code == 0, ended.output
-        return ended.output
+        result = CliRunner().invoke(quality[module].main, [*common, *arguments], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
 
     tested = []
     for fold in range(5):
         for network in ("segmenter", "classifier"):
             run("train", "--recipe", "tiny", "--network", network, "--test", str(fold))
-            folder = place / "tiny" / f"{network}-{fold}"
+            folder = root / "tiny" / f"{network}-{fold}"
             with np.load(folder / "held_out.npz") as found:
                 names, seen = found["patients"].tolist(), found["seen"]
             people = json.loads((folder / "network.json").read_text())["made_from"]["people"]
@@ -108,7 +111,9 @@ def test_every_patient_is_tested_once_by_networks_that_have_not_seen_it(quality,
             assert len(people) + len(names) == len(PATIENTS)
             assert not fingerprints & set(people)
             assert len(seen) == 8 * len(names)
-            assert (pd.read_csv(folder / "history.csv")["loss"] > 0).all()  # labels other than 0 and 1 make it negative
+            assert (
+                pd.read_csv(folder / "history.csv")["loss"] > 0
+            ).all()  # labels other than 0 and 1 would make it negative
         tested += names
     assert sorted(tested) == PATIENTS
 
@@ -118,11 +123,11 @@ def test_every_patient_is_tested_once_by_networks_that_have_not_seen_it(quality,
     assert rows["volume_dice"].mean() > 0.3
     assert not rows["patient"].isin(PATIENTS).any()
 
-    asked = {"source": source, "recipe": "tiny", "other": "tiny", "tests": list("01234"), "place": place}
-    asked |= {"fixed": False, "smooth": True}
-    by_fold = [quality["score"].fold_scored(fold, asked) for fold in range(6)]  # by `main` in processes of their own
+    options = {"source": source, "recipe": "tiny", "other": "tiny", "tests": list("01234"), "place": root}
+    options |= {"fixed": False, "smooth": True}
+    by_fold = [quality["score"].fold_scored(fold, options) for fold in range(6)]  # `main` does so in separate processes
     scored = [{"fold": fold, **row} for fold, (_, of_fold) in enumerate(by_fold) for row in of_fold]
     assert sorted(row["on"]["patient"] for row in scored) == PATIENTS
-    assert by_fold[5][1] == []  # the last chooses on all folds and scores none
-    said = quality["score"].summary(scored, [record for record, _ in by_fold[:5]], by_fold[5][0])
-    assert said["segmenter"]["volume_dice_mean"] > 0.3
+    assert by_fold[5][1] == []  # the last one chooses on all folds and scores none
+    report = quality["score"].summary(scored, [record for record, _ in by_fold[:5]], by_fold[5][0])
+    assert report["segmenter"]["volume_dice_mean"] > 0.3

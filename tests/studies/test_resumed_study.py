@@ -1,4 +1,4 @@
-"""A search that goes on another day tries what it has not tried."""
+"""A search that is resumed on another day tries new values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def session(data, storage, trials):
     return [trial.params["learning_rate"] for trial in study.trials]
 
 
-def test_later_sessions_draw_other_values_and_the_first_the_same(data, tmp_path):
+def test_first_sessions_repeat_and_later_ones_try_new_values(data, tmp_path):
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     first = session(data, tmp_path / "a", 3)
     assert first == session(data, tmp_path / "b", 3)

@@ -1,4 +1,4 @@
-"""The system's Chromium, driven by Playwright, and what axe finds on a page; nothing is downloaded."""
+"""The system's Chromium, driven by Playwright, and accessibility checks by axe; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CONTRAST_RULE = "color-contrast"
-# Stricter than WCAG 2.2 AA: large text needs the contrast of small text, and a single character or a sign counts, too.
+# Stricter than WCAG 2.2 AA: large text needs the contrast of small text, and single characters and symbols count, too.
 CONTRAST = {
     "contrastRatio": {size: {"expected": 4.5} for size in ("normal", "large")},
     "ignoreUnicode": False,
@@ -20,14 +20,14 @@ CONTRAST = {
 }
 CONFIGURATION = json.dumps({"checks": [{"id": CONTRAST_RULE, "options": CONTRAST}]})
 AXE = Axe(f"{AXE_SCRIPT}; axe.configure({CONFIGURATION})")
-# axe skips what is folded, and can't tell what text stands on that is scrolled out of sight, or under the link to skip
-# to the verdict. Media queries stay as they are.
+# axe skips folded content, and can't determine the background of text that is scrolled out of sight or covered by the
+# skip link. So everything is unfolded; media queries still apply.
 UNFOLDED = "body { min-width: 90rem } .grid { display: block } .skip { position: static !important }"
 UNFOLD = """
 document.querySelectorAll("details").forEach(one => { one.open = true });
 document.querySelector(".skip")?.focus();
 """
-# axe takes a chart for a picture. Its text is as readable as its caption if both look alike.
+# axe treats a chart as an image. A chart's text is as readable as its caption if both have the same colours.
 UNLIKE_CAPTION = """
 [...document.querySelectorAll("svg text")].filter(one => {
   const [text, chart, caption] = [one, one.ownerSVGElement, one.closest("figure").querySelector("figcaption")]
@@ -38,8 +38,8 @@ UNLIKE_CAPTION = """
 
 
 @contextmanager
-def running(*flags):
-    """Chromium without a screen."""
+def open_browser(*flags):
+    """Yield a headless Chromium."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         try:
@@ -48,12 +48,12 @@ def running(*flags):
             browser.close()
 
 
-def faults(page):
-    """What axe finds, as pairs of a rule and an element; unfolds the page.
+def axe_violations(page):
+    """Unfold the page and return the violations that axe finds, as pairs of a rule and an element.
 
-    Text whose contrast axe can't tell is a fault, but for that of charts, which has to look like their captions.
+    Text whose contrast axe can't determine counts as a violation; text of charts only if it differs from the caption.
     """
-    kinds = {"resultTypes": ["violations", "incomplete"]}  # else every element that passed is listed
+    kinds = {"resultTypes": ["violations", "incomplete"]}  # otherwise every element that passed is listed
     as_it_is = AXE.run(page, options={"rules": {CONTRAST_RULE: {"enabled": False}}, **kinds}).response["violations"]
     page.add_style_tag(content=UNFOLDED)
     page.evaluate(UNFOLD)

@@ -1,4 +1,4 @@
-"""Parameters, some of which differ from params.yaml."""
+"""Parameters at tiny sizes, with chosen values replaced."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ TREE = tiny_tree()
 
 
 def params_with(**parameters):
-    """Parameters with other values for these; a double underscore stands for a dot."""
+    """Parameters with these values replaced; a double underscore stands for a dot."""
     tree = copy.deepcopy(TREE)
     for parameter, value in parameters.items():
         *groups, name = parameter.replace("__", ".").split(".")
-        place = tree
+        parent = tree
         for group in groups:
-            place = place[group]
-        place[name] = value
+            parent = parent[group]
+        parent[name] = value
     return params.parse(tree)

@@ -1,4 +1,4 @@
-"""Kubeflow without a cluster: the very commands of the compiled pipeline, with an executor input made by hand."""
+"""Kubeflow without a cluster: runs the commands of the compiled pipeline, with executor inputs made by hand."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Containers:
 
     Args:
         text: the compiled pipeline.
-        folder: where artifacts and outputs come to lie, one folder a task.
-        call: what runs a container's command in a folder; `here` or `apart`.
+        folder: where artifacts and outputs are written, one folder per task.
+        call: function that runs a container's command in a folder; `in_this_process` or `in_own_process`.
     """
 
     def __init__(self, text, folder=None, call=None):
@@ -43,14 +43,14 @@ class Containers:
         return done
 
     def artifacts(self, task, key):
-        """One of a task's outputs: what was asked for and what the task told of it, as the launcher joins them."""
+        """One output of a task: its declared type joined with what the task reported, as the launcher does it."""
         component = self.spec["components"][self.tasks[task]["componentRef"]["name"]]
         kind = component["outputDefinitions"]["artifacts"][key]["artifactType"]
-        told = json.loads((self.folder / task / "executor_output.json").read_text())["artifacts"][key]["artifacts"]
-        return {"artifacts": [{"type": kind} | each for each in told]}
+        reported = json.loads((self.folder / task / "executor_output.json").read_text())["artifacts"][key]["artifacts"]
+        return {"artifacts": [{"type": kind} | each for each in reported]}
 
     def executor_input(self, name):
-        """The message that the launcher puts in the place of {{$}}."""
+        """The message that the launcher substitutes for {{$}}."""
         task, component = self.tasks[name], self.spec["components"][self.tasks[name]["componentRef"]["name"]]
         given = task.get("inputs", {})
         sources = {key: each["taskOutputArtifact"] for key, each in given.get("artifacts", {}).items()}
@@ -83,7 +83,7 @@ class Containers:
         }
 
     def run(self, name):
-        """Run one task to its good end; an importer only tells where its artifact lies."""
+        """Run one task, which must succeed; an importer only records the location of its artifact."""
         executor = self.executors[self.spec["components"][name]["executorLabel"]]
         message = self.executor_input(name)
         workspace = self.folder / name / "workspace"
@@ -102,24 +102,24 @@ class Containers:
         self.call([*container["command"], *arguments], workspace)
 
 
-def apart(command, folder):
-    """Run a command in a process of its own, as a container does."""
+def in_own_process(command, folder):
+    """Run a command in its own process, as a container does."""
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def here(command, folder):
-    """Run a command in this process, which has TFX imported already: that is what takes a container's time."""
+def in_this_process(command, folder):
+    """Run a command in this process, which has already imported TFX: the import takes most of a container's time."""
     python, option, module, *arguments = command
     assert (python, option) == ("python", "-m")
     before = Path.cwd()
     os.chdir(folder)
     try:
         with warnings.catch_warnings(), mock.patch.object(sys, "argv", [module, *arguments]):
-            warnings.simplefilter("ignore")  # TFX's packages warn of their own doings
+            warnings.simplefilter("ignore")  # TFX's packages warn about their own code
             with pytest.raises(SystemExit, match=r"^(None|0)?$"):
-                # The main module stays pytest's: processes that a stage starts import it, and TFX's is slow.
+                # The main module remains pytest's: processes started by a stage import it, and TFX's is slow to import.
                 runpy.run_module(module, run_name="__main__")
     finally:
         os.chdir(before)

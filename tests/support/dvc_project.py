@@ -1,4 +1,4 @@
-"""Git repositories with DVC in them, whose store is in the bucket of gcs_server.py; by the real commands."""
+"""Git repositories with DVC, made by the real commands; the DVC remote is in the bucket of gcs_server.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def isolate(monkeypatch, tmp_path_factory):
-    """Let this environment's commands come first, and no settings of the machine have a say."""
+    """Put this environment's commands first, and ignore the machine's settings of Git and DVC."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     for role in ("AUTHOR", "COMMITTER"):
@@ -21,15 +21,15 @@ def isolate(monkeypatch, tmp_path_factory):
 
 
 def run(cwd, line, *more):
-    """Run a command to its good end; returns what it printed."""
+    """Run a command, which must succeed; returns what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(cwd)}
     result = subprocess.run([*line.split(), *more], cwd=cwd, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
 
-def project(folder):
-    """A Git repository in `folder`, with DVC and a store in the bucket."""
+def init_project(folder):
+    """Make a Git repository in `folder`, with DVC and a remote in the bucket."""
     run(folder, "git init -q -b main")
     if not (folder / ".dvc").exists():
         run(folder, "dvc init -q")
@@ -37,7 +37,7 @@ def project(folder):
     run(folder, "dvc remote modify store endpointurl", os.environ["STORAGE_EMULATOR_HOST"])
 
 
-def save(folder, version):
+def push_and_tag(folder, version):
     run(folder, "dvc push")
     run(folder, "git add .")
     run(folder, "git commit -q -m", version)

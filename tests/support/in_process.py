@@ -1,4 +1,4 @@
-"""`glioflow` by its entry point, in the test's own process: what a start costs is paid once, not by every command."""
+"""Run `glioflow` through its entry point in the test's own process: it starts up once, not once per command."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import sys
 import warnings
 from subprocess import CompletedProcess
 
-import gto  # noqa: F401  closes all log handlers there are; once output is redirected, absl's would close pytest's own file
+import gto  # noqa: F401  closes log handlers; after redirecting output, absl's would close pytest's file
 import pytest
-from whole_project import command, environment
+from whole_project import environment, run_command
 
 from pipelines.cli import main
 
-# The same in a process of its own, where the start itself is what is tested.
-glioflow_alone = functools.partial(command, "glioflow")
+# The same in a process of its own, for tests of the start itself.
+glioflow_subprocess = functools.partial(run_command, "glioflow")
 
 
 def glioflow(*arguments, cwd, **variables):
-    """Run a command in a folder, as `whole_project.command` does; what its child processes print isn't caught."""
+    """Run a command in a folder, as `whole_project.run_command` does; output of its child processes isn't captured."""
     out, err = io.StringIO(), io.StringIO()
     words = ["glioflow", *map(str, arguments)]
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():

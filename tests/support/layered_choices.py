@@ -1,4 +1,4 @@
-"""Choices as layered.json holds them, for models of which nothing else matters."""
+"""Valid choices of layered.json, for tests to which their values don't matter."""
 
 CHOICES = {
     "neighbors": 0,

@@ -1,9 +1,9 @@
-"""What a layered model says about a project's first scan, in the stack that runs this.
+"""Write the outputs of a layered model for a project's first scan, in the stack that runs this.
 
     python layered_outputs.py MODEL OUT.npz           MODEL as for `glioflow predict`
-    python layered_outputs.py MODEL OUT.npz --served  by `glioflow serve` too
+    python layered_outputs.py MODEL OUT.npz --served  also those of `glioflow serve`
 
-The working folder is the project's.
+The working folder is that of the project.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from served import serving
+from serve_client import serving
 
 from components.layered.predictor import Predictor
 from components.registry.resolve import model_folder
@@ -21,20 +21,20 @@ from pipelines import quiet
 
 
 def main(model: str, out: str, *options: str) -> None:
-    """Write the outputs of both signatures, and with `--served` the server's, as arrays by name."""
+    """Write the outputs of both signatures, and with `--served` those of the server, as arrays by name."""
     quiet.silence()
     first = min(path.name for path in Path("data/scans").glob("*_mask.nii.gz")).removesuffix("_mask.nii.gz")
     slices = read_scan("data/scans", first).image
     predictor = Predictor(model_folder(model), "tensorflow")
-    said = {f"stages.{name}": array for name, array in predictor.stages(slices).items()}
-    said |= {f"served.{name}": array for name, array in predictor.serve(slices).items()}
+    outputs = {f"stages.{name}": array for name, array in predictor.stages(slices).items()}
+    outputs |= {f"served.{name}": array for name, array in predictor.serve(slices).items()}
     if "--served" in options:
         with serving(model, Path("server.log")) as server:
             status, answer = server.predict(slices.tolist())
         assert status == 200, answer
         rows = answer["predictions"]
-        said |= {f"server.{name}": np.array([row[name] for row in rows]) for name in rows[0]}
-    np.savez(out, **said)
+        outputs |= {f"server.{name}": np.array([row[name] for row in rows]) for name in rows[0]}
+    np.savez(out, **outputs)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""For tests of signals that come to this very process."""
+"""A fixture for tests that send signals to their own process."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 
 @pytest.fixture
-def heeded():
-    """Signals as an interactive shell leaves them: `nohup` and background jobs set some to be ignored."""
+def default_signals():
+    """Handle signals as in an interactive shell: `nohup` and background jobs ignore some of them."""
     usual = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
     before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield

@@ -1,13 +1,13 @@
-"""A backbone like those of `keras.applications`, but soon built and compiled: five convolutions that halve the side.
+"""A backbone like those of `keras.applications`, but quick to build and compile: five convolutions that halve the size.
 
-Importing this adds it to them, as `Small`. Where tests ask what our code does to any backbone, a MobileNet's 86 layers
-only take long. That real ones fit is what the tests of the classifier and of its pre-trained weights ask.
+Importing this module registers it as `Small`. Where a test doesn't depend on the backbone, the 86 layers of a MobileNet
+would only take time. Real backbones are covered by the tests of the classifier and of its pre-trained weights.
 """
 
 from __future__ import annotations
 
 import keras
-from keras.applications.mobilenet import preprocess_input  # noqa: F401 - looked for in the module that defines a backbone
+from keras.applications.mobilenet import preprocess_input  # noqa: F401 - must be in the module of the backbone
 
 from models.networks.zoo import BACKBONES
 
@@ -16,7 +16,7 @@ POOLINGS = {"avg": keras.layers.GlobalAveragePooling2D, "max": keras.layers.Glob
 
 
 def Small(include_top=False, weights=None, input_shape=None, pooling=None):  # noqa: N802 - as Keras names them
-    """Build it without a top, which it has none of."""
+    """Build the backbone; it never has a top."""
     pixels = x = keras.Input(input_shape)
     for number, width in enumerate(WIDTHS, start=1):
         x = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False, name=f"conv{number}")(x)

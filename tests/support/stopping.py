@@ -1,4 +1,4 @@
-"""Signals that this process sends to itself while a command runs in it, and how the command has to end."""
+"""Signals that this process sends to itself while a command runs in it, and how the command must end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 
-# Signals as they come, and what the line calls the first of them.
+# The signals to send, and the name of the first in the final line of output.
 STOPS = {
     "SIGTERM": ([signal.SIGTERM], "SIGTERM"),
     "SIGHUP": ([signal.SIGHUP], "SIGHUP"),
@@ -15,8 +15,8 @@ STOPS = {
 }
 
 
-def send(numbers):
-    """Send signals to this process, the next one while the first is being heeded."""
+def send_signals(numbers):
+    """Send signals to this process, the later ones while the first is being handled."""
     try:
         os.kill(os.getpid(), numbers[0])
     finally:
@@ -24,22 +24,22 @@ def send(numbers):
             os.kill(os.getpid(), number)
 
 
-def assert_stopped(told, stop):
+def assert_stopped(result, stop):
     numbers, name = stop
-    assert told.returncode == 128 + numbers[0]
-    assert told.stderr.splitlines()[-1].startswith(f"glioflow: stopped by {name}; ")
-    assert "Traceback" not in told.stderr
+    assert result.returncode == 128 + numbers[0]
+    assert result.stderr.splitlines()[-1].startswith(f"glioflow: stopped by {name}; ")
+    assert "Traceback" not in result.stderr
     assert multiprocessing.active_children() == []
 
 
-def once(monkeypatch, place, name, numbers):
-    """Let the first call of a function end in signals."""
-    whole = getattr(place, name)
+def send_signals_during_first_call(monkeypatch, owner, name, numbers):
+    """Send signals to this process when the first call of a function ends."""
+    original = getattr(owner, name)
 
     def stopped(*arguments, **more):
-        monkeypatch.setattr(place, name, whole)
-        done = whole(*arguments, **more)
-        send(numbers)
-        return done
+        monkeypatch.setattr(owner, name, original)
+        returned = original(*arguments, **more)
+        send_signals(numbers)
+        return returned
 
-    monkeypatch.setattr(place, name, stopped)
+    monkeypatch.setattr(owner, name, stopped)

@@ -1,6 +1,6 @@
-"""A pytest plugin for a night that has to end: `pytest --until EPOCH` begins no test after that moment.
+"""A pytest plugin that limits the time of nightly runs: `pytest --until EPOCH` starts no test after that moment.
 
-What it leaves out is skipped with a reason, so that the summary names it; a test that has begun is not cut off.
+Later tests are skipped with a reason, so that the summary names them; a test that has started is not interrupted.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Train where a test runner can't: in processes that are killed, and on several processors or workers.
+"""Train in ways that a test runner can't: in processes that are killed, and on several processors or workers.
 
-    python training_driver.py stopped NETWORK STORY...   a story is NAME=MOMENT,MOMENT...
-    python training_driver.py spread
-    python training_driver.py moved     after spread
+    python training_driver.py interrupt NETWORK SCENARIO...   a scenario is NAME=MOMENT,MOMENT...
+    python training_driver.py distribute
+    python training_driver.py resume                          after `distribute`
 
-It imports everything once and forks for each training. The working folder holds the slices in sides/ and is written to.
+It imports everything once and forks for each training. It reads the slices from splits/ of the working folder, and
+writes its results there.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ import traceback
 import warnings
 from pathlib import Path
 
-import conftest  # noqa: F401  first: it decides what TensorFlow imports
+import conftest  # noqa: F401  first: TensorFlow reads the environment that it sets
 import keras
 import numpy as np
 import tensorflow as tf
-from tiny_training import LIGHT, changed, few_slices, run, tiny
+from tiny_training import LIGHT_AUGMENTATION, few_slices, run_training, tiny_training_params, with_changes
 
 from components.common.progress import Progress
 from components.train import checkpoints, devices, stage
 from components.train.batches import batches
 from components.train.epoch_validation import Validator
 from components.train.sampling import Sampler
-from pipelines import garbage
+from pipelines import gc_settings
 
 RECIPES = {
-    "segmenter": {"average": 0.9, "augment": LIGHT},
+    "segmenter": {"average": 0.9, "augment": LIGHT_AUGMENTATION},
     "classifier": {
         "average": 0.9,
         "strategy": "frozen_then_finetune",
@@ -44,17 +45,17 @@ RECIPES = {
 }
 
 
-def stop_at(moment):
-    """Let this process meet its end: kill:STEP, term:STEP, save:STEP, validation:BATCH or export."""
+def stop_process_at(moment):
+    """Make this process kill or stop itself at kill:STEP, term:STEP, save:STEP, validation:BATCH or export."""
     kind, _, number = moment.partition(":")
 
-    def meet(what, where="", half_written=None):
+    def interrupt_at(what, where="", half_written=None):
         if kind == what and number == str(where):
             if half_written:
                 os.truncate(half_written, 100)
             os.kill(os.getpid(), signal.SIGTERM if kind in ("term", "validation") else signal.SIGKILL)
 
-    class Stopping(Progress):
+    class CountingProgress(Progress):
         def start(self, step, history):
             self.at = step
             super().start(step, history)
@@ -62,54 +63,54 @@ def stop_at(moment):
         def step(self):
             super().step()
             self.at += 1
-            meet("kill", self.at)
-            meet("term", self.at)
+            interrupt_at("kill", self.at)
+            interrupt_at("term", self.at)
 
-    class Asked(Validator):
+    class CountingValidator(Validator):
         def __init__(self, *arguments, check, **more):
-            self.calls, self.really_check = 0, check
+            self.calls, self.original_check = 0, check
             super().__init__(*arguments, check=self.count, **more)
 
         def count(self):
             self.calls += 1
-            meet("validation", self.calls)
-            self.really_check()
+            interrupt_at("validation", self.calls)
+            self.original_check()
 
     save, save_weights = checkpoints.write_arrays, keras.Model.save_weights
 
     def save_partly(file, arrays):
         save(file, arrays)
-        meet("save", Path(file).stem.rpartition("-")[2].lstrip("0"), file)
+        interrupt_at("save", Path(file).stem.rpartition("-")[2].lstrip("0"), file)
 
     def save_weights_partly(network, file):
         save_weights(network, file)
-        meet("export", half_written=file)
+        interrupt_at("export", half_written=file)
 
-    stage.Progress, stage.Validator = Stopping, Asked
+    stage.Progress, stage.Validator = CountingProgress, CountingValidator
     checkpoints.write_arrays, keras.Model.save_weights = save_partly, save_weights_partly
 
 
 def train_until(network, name, moment):
-    stop_at(moment)
-    params = changed(tiny(Path(name)), network, **RECIPES[network])
-    run(network, params, "sides", f"{name}/run", live=f"{name}/live")
+    stop_process_at(moment)
+    params = with_changes(tiny_training_params(Path(name)), network, **RECIPES[network])
+    run_training(network, params, "splits", f"{name}/run", live=f"{name}/live")
 
 
-def stopped(network, *stories):
-    """Play stories; print what was left of each attempt, the last of which nothing stops."""
+def train_interrupted(network, *scenarios):
+    """Run each scenario; print what each attempt left behind. The last attempt of a scenario is not interrupted."""
     found = {}
-    for story in stories:
-        name, _, moments = story.partition("=")
+    for scenario in scenarios:
+        name, _, moments = scenario.partition("=")
         found[name] = []
         for moment in [*filter(None, moments.split(",")), "never"]:
-            status = wait_for(forked(train_until, network, name, moment))
+            status = wait_for(start_fork(train_until, network, name, moment))
             files = sorted(path.name for path in Path(f"{name}/checkpoints/{network}").glob("*"))
             found[name].append({"moment": moment, "status": status, "files": files})
     print(json.dumps(found))
 
 
 def two_processors():
-    """What a machine of two GPUs has by itself: a strategy for both."""
+    """A strategy for two devices, as a machine with two GPUs would have it."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -118,28 +119,30 @@ def two_processors():
 def train_on(name, processors=1):
     if processors == 2:
         devices.strategy = lambda parameter: two_processors()
-    params = tiny(Path(name))
-    # Workers are machines: each has a disk of its own, and all reach the checkpoints.
+    params = tiny_training_params(Path(name))
+    # Workers stand for machines: each has its own disk, and all can access the checkpoints.
     shared = {"checkpoints": f"{Path(name).parent}/checkpoints", "checkpoint_steps": 6}
-    params = changed(params, "segmenter", epochs=2, learning_rate=2e-3, augment=LIGHT, training=shared)
-    told = []
-    places = {"live": f"{name}/live", "on_epoch": lambda epoch, row: told.append(row)}
-    network = run("segmenter", params, "sides", f"{name}/run", **places)
+    params = with_changes(
+        params, "segmenter", epochs=2, learning_rate=2e-3, augment=LIGHT_AUGMENTATION, training=shared
+    )
+    reported = []
+    outputs = {"live": f"{name}/live", "on_epoch": lambda epoch, row: reported.append(row)}
+    network = run_training("segmenter", params, "splits", f"{name}/run", **outputs)
     assert (network is None) == (name == "workers/1")
-    Path(name, "told.json").write_text(json.dumps(told))
+    Path(name, "reported.json").write_text(json.dumps(reported))
 
 
-def spread():
-    """Deal batches to two processors, train on them, and by two workers."""
-    assert wait_for(forked(parts)) == 0
-    assert wait_for(forked(train_on, "mirrored/0", 2)) == 0
+def train_distributed():
+    """Write the batches of two processors; train on two processors, and with two workers."""
+    assert wait_for(start_fork(write_replica_batches)) == 0
+    assert wait_for(start_fork(train_on, "mirrored/0", 2)) == 0
     train_by_two_workers()
 
 
-def moved():
-    """Go on with two processors from the workers' checkpoint after the first of two epochs."""
-    shutil.copytree("workers/checkpoints", "moved/checkpoints", ignore=shutil.ignore_patterns("*12.npz"))
-    assert wait_for(forked(train_on, "moved/0", 2)) == 0
+def resume_on_one_machine():
+    """Resume on two processors from the checkpoint that the workers wrote after the first of two epochs."""
+    shutil.copytree("workers/checkpoints", "resumed/checkpoints", ignore=shutil.ignore_patterns("*12.npz"))
+    assert wait_for(start_fork(train_on, "resumed/0", 2)) == 0
 
 
 def train_by_two_workers():
@@ -151,7 +154,7 @@ def train_by_two_workers():
     for number in range(2):
         task = {"type": "worker", "index": number}
         os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        children.add(forked(train_on, f"workers/{number}"))
+        children.add(start_fork(train_on, f"workers/{number}"))
     while children:
         child, status = os.wait()
         children.discard(child)
@@ -162,8 +165,8 @@ def train_by_two_workers():
     del os.environ["TF_CONFIG"]
 
 
-def parts():
-    """Write what each of two replicas gets of three batches."""
+def write_replica_batches():
+    """Write the parts of three batches that each of two replicas gets."""
     slices, strategy = few_slices(), two_processors()
     with strategy.scope():
         stream = iter(batches(slices, Sampler(slices.has_tumor, 8, seed=1), with_masks=True)(2))
@@ -171,8 +174,8 @@ def parts():
     np.savez("parts.npz", images=[images for images, _ in found], masks=[masks for _, masks in found])
 
 
-def forked(job, *arguments):
-    """Start a child that runs the job and ends with its exit status, 1 for an error."""
+def start_fork(job, *arguments):
+    """Start a child process that runs the job; it exits with the status of the job, or 1 after an error."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -190,12 +193,13 @@ def forked(job, *arguments):
 
 
 def wait_for(child):
-    """Its exit status, or minus the signal that ended it."""
+    """The exit status of a child, or minus the number of the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    garbage.collect_seldom()
-    gc.freeze()  # else a collection in a child would copy all pages
-    {"stopped": stopped, "spread": spread, "moved": moved}[sys.argv[1]](*sys.argv[2:])
+    gc_settings.collect_seldom()
+    gc.freeze()  # otherwise a collection in a child would copy all pages
+    commands = {"interrupt": train_interrupted, "distribute": train_distributed, "resume": resume_on_one_machine}
+    commands[sys.argv[1]](*sys.argv[2:])

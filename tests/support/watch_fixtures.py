@@ -1,4 +1,4 @@
-"""Fixtures of the tests of a watch; they import what they need only then, because every test run loads this file."""
+"""Fixtures for the tests of a watch; they import late, because every test run loads this file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def model():
 
 @pytest.fixture(scope="session")
 def detector(model):
-    """The same, loaded."""
+    """The reference model, loaded."""
     from components.predict.detector import Detector
 
     return Detector(model)
@@ -23,14 +23,14 @@ def detector(model):
 
 @pytest.fixture(scope="session")
 def patients(demo_source):
-    """Folders of patients, by name."""
+    """Patient folders of the demo, sorted by name."""
     return sorted(path for path in demo_source.iterdir() if path.is_dir())
 
 
 @pytest.fixture
 def watch(tmp_path, model, detector):
-    """A watch of an empty drop folder."""
-    from watched import watched
+    """A watch on an empty drop folder."""
+    from watch_harness import watched
 
-    with watched(tmp_path, model, detector) as made:
-        yield made
+    with watched(tmp_path, model, detector) as harness:
+        yield harness

@@ -1,4 +1,4 @@
-"""Adam in one operation: the same updates as Keras' own."""
+"""Our Adam, which takes one operation per variable, makes the same updates as that of Keras."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from components.train.adam import Adam
 SHAPES = ((3, 3, 2, 4), (4,), ())
 
 
-def trained(kind, updates, compiled, **options):
-    """Variables after so many updates with made-up gradients of all magnitudes."""
+def apply_updates(kind, updates, compiled, **options):
+    """State of the optimizer, and variables, after updates with random gradients of all magnitudes."""
     rng = np.random.default_rng(0)
     variables = [keras.Variable(rng.normal(size=shape).astype("float32")) for shape in SHAPES]
     optimizer = kind(keras.optimizers.schedules.CosineDecay(0.1, updates), **options)
@@ -27,14 +27,14 @@ def trained(kind, updates, compiled, **options):
 
 @pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}, {"use_ema": True, "ema_momentum": 0.9}])
 @pytest.mark.parametrize("compiled", [False, True])
-def test_updates_are_those_of_keras(options, compiled):
-    ours, keras_own = (trained(kind, 7, compiled, **options) for kind in (Adam, keras.optimizers.Adam))
+def test_updates_equal_those_of_keras(options, compiled):
+    ours, keras_own = (apply_updates(kind, 7, compiled, **options) for kind in (Adam, keras.optimizers.Adam))
     for one, other in zip(ours, keras_own, strict=True):
         for a, b in zip(one, other, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_a_variable_takes_one_operation_instead_of_many():
+def test_each_variable_takes_a_single_operation():
     def operations(kind):
         variables = [keras.Variable(np.ones(shape, "float32")) for shape in SHAPES]
         optimizer = kind(0.1)
@@ -48,7 +48,7 @@ def test_a_variable_takes_one_operation_instead_of_many():
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_weights_of_networks_in_half_precision_stay_in_single(policy):
+def test_weights_of_half_precision_networks_stay_in_single_precision(policy):
     keras.utils.set_random_seed(0)
     layer = keras.layers.Dense(2, dtype=policy)
     layer.build((None, 3))

@@ -1,3 +1,5 @@
+"""Contents of training batches: slices, targets, weights and neighbours."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -22,24 +24,24 @@ KINDS = [
 ]
 
 
-def taken(count, first=0, batch=4, **kind):
-    """So many batches from a step on."""
+def take_batches(count, first=0, batch=4, **kind):
+    """The given number of batches, beginning at step `first`."""
     stream = batches(SLICES, Sampler(SLICES.has_tumor, batch, seed=1), **kind)(first)
     return [[part.numpy() for part in found] for found in islice(stream, count)]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=["masks", "labels", "neighbours", "weights"])
-def test_batches_from_a_step_on_are_the_tail_of_all(kind):
-    whole, tail = taken(9, **kind), taken(4, first=5, **kind)
+def test_batches_from_a_later_step_equal_the_tail_of_all_batches(kind):
+    whole, tail = take_batches(9, **kind), take_batches(4, first=5, **kind)
     for one, other in zip(whole[5:], tail, strict=True):
         for mine, others in zip(one, other, strict=True):
             np.testing.assert_array_equal(mine, others)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=["masks", "labels", "neighbours", "weights"])
-def test_a_batch_holds_its_slices_with_what_belongs_to_them(kind):
+def test_a_batch_holds_the_sampled_slices_and_their_targets(kind):
     sampler = Sampler(SLICES.has_tumor, 4, seed=1)
-    for step, (images, targets, *weights) in enumerate(taken(6, **kind)):
+    for step, (images, targets, *weights) in enumerate(take_batches(6, **kind)):
         numbers = sampler(step)
         assert images.dtype == np.uint8
         np.testing.assert_array_equal(
@@ -54,7 +56,7 @@ def test_a_batch_holds_its_slices_with_what_belongs_to_them(kind):
         np.testing.assert_array_equal(weights, expected)
 
 
-def test_the_shapes_are_known_before_any_batch():
+def test_shapes_and_types_are_known_before_the_first_batch():
     stream = batches(SLICES, Sampler(SLICES.has_tumor, 4, seed=1), with_masks=True, neighbors=1)(0)
     assert [spec.shape.as_list() for spec in stream.element_spec] == [[None, 32, 32, 9], [None, 32, 32, 1]]
     assert [spec.dtype for spec in stream.element_spec] == [tf.uint8, tf.float32]
@@ -62,7 +64,7 @@ def test_the_shapes_are_known_before_any_batch():
 
 @settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=200).map(np.array))
-def test_balanced_weights_let_both_kinds_count_the_same(has_tumor):
+def test_balanced_weights_give_both_kinds_the_same_total(has_tumor):
     weights = balanced_weights(has_tumor)
     assert weights.dtype == np.float32
     assert weights.mean() == pytest.approx(1, rel=1e-5)
@@ -71,9 +73,9 @@ def test_balanced_weights_let_both_kinds_count_the_same(has_tumor):
         assert len(set(weights[has_tumor])) == len(set(weights[~has_tumor])) == 1
 
 
-def test_thick_slices_have_neighbours_from_twice_as_far():
+def test_thick_slices_take_neighbours_from_twice_the_distance():
     sampler = Sampler(SLICES.has_tumor, 32, seed=1)
-    ((images, _),) = taken(1, batch=32, with_masks=True, neighbors=1, thick=0.5)
+    ((images, _),) = take_batches(1, batch=32, with_masks=True, neighbors=1, thick=0.5)
     near = SLICES.take_images(SLICES.neighbor_indices(1)[sampler(0)])
     far = SLICES.take_images(SLICES.neighbor_indices(2)[sampler(0)][:, ::2])
     is_near, is_far = ((images == other).all(axis=(1, 2, 3)) for other in (near, far))
@@ -82,7 +84,7 @@ def test_thick_slices_have_neighbours_from_twice_as_far():
     np.testing.assert_array_equal(images[..., 3:6], near[..., 3:6])
 
 
-def test_soft_masks_are_the_share_of_each_pixel():
+def test_soft_masks_hold_the_tumour_share_of_each_pixel():
     slices = replace(SLICES, masks=SLICES.masks // 3)
     for soft, value in ((True, np.float32(85) / 255), (False, 0)):
         _, masks = next(iter(batches(slices, Sampler(slices.has_tumor, 8, seed=1), with_masks=True, soft=soft)(0)))

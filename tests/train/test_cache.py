@@ -1,3 +1,5 @@
+"""The cache of decoded slices: its contents, when it is replaced, and errors of reading and writing."""
+
 from __future__ import annotations
 
 import errno
@@ -7,7 +9,7 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_training import slices_of, spotted_scan, write_shards
+from tiny_training import spotted_scan, to_slices, write_shards
 
 from components.common.errors import UserError
 from components.train import cache
@@ -15,35 +17,35 @@ from components.train.interruption import Interruption
 from models.networks import preprocessing
 
 
-def opened(pattern, place, size=32, check=lambda: None):
+def open_cache(pattern, folder, size=32, check=lambda: None):
     files = cache.example_files([pattern])
-    return cache.cached(files, cache.data_hash(files), size, place, check)
+    return cache.cached(files, cache.data_hash(files), size, folder, check)
 
 
-def pictures(slices):
+def images_and_masks(slices):
     everything = np.arange(len(slices))
     return slices.take_images(everything[:, None]), slices.take_masks(everything)
 
 
-def same(one, other):
+def assert_same_slices(one, other):
     for name in ("patients", "has_tumor"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    for mine, others in zip(pictures(one), pictures(other), strict=True):
+    for mine, others in zip(images_and_masks(one), images_and_masks(other), strict=True):
         np.testing.assert_array_equal(mine, others)
 
 
-def test_slices_of_the_networks_size_are_kept_pixel_by_pixel(tmp_path):
+def test_slices_of_the_networks_size_are_kept_unchanged(tmp_path):
     scans = [spotted_scan(name) for name in ("a", "b", "c")]
-    found = opened(write_shards(tmp_path / "files", scans), tmp_path / "cache")
+    found = open_cache(write_shards(tmp_path / "files", scans), tmp_path / "cache")
     assert found.images.dtype == found.masks.dtype == np.uint8
-    same(found, slices_of(scans))
+    assert_same_slices(found, to_slices(scans))
 
 
-def test_slices_of_another_size_are_brought_to_the_networks_grid(tmp_path):
+def test_slices_of_another_size_are_resized_to_the_networks_grid(tmp_path):
     scan = spotted_scan("a", size=48)
     scan.mask[4] = scan.image[4, ..., 0] % 3 == 0  # ragged
-    found = opened(write_shards(tmp_path / "files", [scan]), tmp_path / "cache")
-    images, masks = pictures(found)
+    found = open_cache(write_shards(tmp_path / "files", [scan]), tmp_path / "cache")
+    images, masks = images_and_masks(found)
     assert set(np.unique(masks)) == {0, 1}
     np.testing.assert_array_equal(images, preprocessing.to_grid(scan.image, 32))
     shares = preprocessing.mask_to_grid(scan.mask[..., None], 32)
@@ -51,36 +53,36 @@ def test_slices_of_another_size_are_brought_to_the_networks_grid(tmp_path):
     np.testing.assert_array_equal(found.take_masks(np.arange(len(found)), soft=True), shares)
 
 
-def test_labels_are_of_the_slice_at_its_own_size(tmp_path):
+def test_labels_come_from_the_mask_at_its_original_size(tmp_path):
     scan = spotted_scan("a", size=48)
     scan.mask[5] = False
-    scan.mask[5, 7, 7] = True  # too small for the grid
-    found = opened(write_shards(tmp_path / "files", [scan]), tmp_path / "cache")
+    scan.mask[5, 7, 7] = True  # too small to remain on the grid
+    found = open_cache(write_shards(tmp_path / "files", [scan]), tmp_path / "cache")
     np.testing.assert_array_equal(found.has_tumor, scan.mask.any(axis=(1, 2)))
     assert not found.take_masks(np.array([5])).any()
 
 
-def test_patients_of_several_sizes_share_one_set(tmp_path):
+def test_patients_of_different_sizes_share_one_cache(tmp_path):
     scans = [spotted_scan(name, size=size) for name, size in (("a", 24), ("b", 32), ("c", 40))]
-    found = opened(write_shards(tmp_path / "files", scans), tmp_path / "cache")
-    images, _ = pictures(found)
+    found = open_cache(write_shards(tmp_path / "files", scans), tmp_path / "cache")
+    images, _ = images_and_masks(found)
     assert images.shape == (24, 32, 32, 3)
     np.testing.assert_array_equal(images[8:16], scans[1].image)
 
 
-def test_neither_the_number_of_files_nor_their_order_is_seen(tmp_path):
+def test_the_number_and_order_of_files_make_no_difference(tmp_path):
     scans = [spotted_scan(f"p{i}", slices=5 + i) for i in range(5)]
     shards = [1, 2, 5]
-    sets = [opened(write_shards(tmp_path / f"files{n}", scans, n), tmp_path / f"cache{n}") for n in shards]
-    sets.append(opened(write_shards(tmp_path / "back", scans[::-1], 3), tmp_path / "cache"))
+    sets = [open_cache(write_shards(tmp_path / f"files{n}", scans, n), tmp_path / f"cache{n}") for n in shards]
+    sets.append(open_cache(write_shards(tmp_path / "back", scans[::-1], 3), tmp_path / "cache"))
     for other in sets[1:]:
-        same(sets[0], other)
+        assert_same_slices(sets[0], other)
 
 
 def test_neighbours_stay_within_their_scan_and_repeat_at_its_ends(tmp_path):
-    # Names that sort otherwise with a separator behind them, and scans of several lengths.
+    # Names that would sort differently with a separator after them, and scans of different lengths.
     scans = [spotted_scan(name, slices=n) for name, n in (("p", 3), ("p 2", 4), ("p-1", 6), ("p.1", 1), ("p1", 5))]
-    found = opened(write_shards(tmp_path / "files", scans, 2), tmp_path / "cache")
+    found = open_cache(write_shards(tmp_path / "files", scans, 2), tmp_path / "cache")
     wide = found.take_images(found.neighbor_indices(2))
     expected = []
     for scan in scans:
@@ -90,71 +92,71 @@ def test_neighbours_stay_within_their_scan_and_repeat_at_its_ends(tmp_path):
     np.testing.assert_array_equal(wide, expected)
 
 
-def test_a_second_opening_decodes_nothing(tmp_path):
+def test_opening_the_cache_again_decodes_nothing(tmp_path):
     pattern = write_shards(tmp_path / "files", [spotted_scan("a")])
-    first, before = opened(pattern, tmp_path / "cache"), (tmp_path / "cache" / cache.IMAGES).stat()
-    second, after = opened(pattern, tmp_path / "cache"), (tmp_path / "cache" / cache.IMAGES).stat()
+    first, before = open_cache(pattern, tmp_path / "cache"), (tmp_path / "cache" / cache.IMAGES).stat()
+    second, after = open_cache(pattern, tmp_path / "cache"), (tmp_path / "cache" / cache.IMAGES).stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
-    same(first, second)
+    assert_same_slices(first, second)
 
 
-def test_another_size_and_other_data_take_the_place(tmp_path):
+def test_another_size_or_other_data_replaces_the_cache(tmp_path):
     first, second = ([spotted_scan("a", seed=seed)] for seed in (1, 2))
-    opened(write_shards(tmp_path / "first", first), tmp_path / "cache", size=48)
-    same(opened(write_shards(tmp_path / "first", first), tmp_path / "cache"), slices_of(first))
-    same(opened(write_shards(tmp_path / "second", second), tmp_path / "cache"), slices_of(second))
+    open_cache(write_shards(tmp_path / "first", first), tmp_path / "cache", size=48)
+    assert_same_slices(open_cache(write_shards(tmp_path / "first", first), tmp_path / "cache"), to_slices(first))
+    assert_same_slices(open_cache(write_shards(tmp_path / "second", second), tmp_path / "cache"), to_slices(second))
     assert [path.name for path in tmp_path.iterdir() if "cache" in path.name] == ["cache"]
 
 
-def test_slices_that_other_code_decoded_are_decoded_again(tmp_path, monkeypatch):
+def test_slices_decoded_by_other_code_are_decoded_again(tmp_path, monkeypatch):
     scans = [spotted_scan("a")]
     pattern = write_shards(tmp_path / "files", scans)
-    opened(pattern, tmp_path / "cache")
+    open_cache(pattern, tmp_path / "cache")
     (tmp_path / "cache" / cache.IMAGES).write_bytes(bytes((tmp_path / "cache" / cache.IMAGES).stat().st_size))
     monkeypatch.setattr(cache, "code_hash", lambda: "of other code")
-    same(opened(pattern, tmp_path / "cache"), slices_of(scans))
+    assert_same_slices(open_cache(pattern, tmp_path / "cache"), to_slices(scans))
 
 
-def test_being_asked_to_stop_ends_the_decoding_and_leaves_nothing(tmp_path):
+def test_a_request_to_stop_ends_decoding_and_leaves_no_files(tmp_path):
     pattern = write_shards(tmp_path / "files", [spotted_scan(f"p{i}") for i in range(9)])
     batches = []
 
-    def asked_at_the_second_batch():
+    def terminate_at_the_second_batch():
         batches.append(1)
         if len(batches) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
         interruption.check()
 
     with Interruption() as interruption, pytest.raises(SystemExit) as end:
-        opened(pattern, tmp_path / "cache", check=asked_at_the_second_batch)
+        open_cache(pattern, tmp_path / "cache", check=terminate_at_the_second_batch)
     assert end.value.code == 143
     assert len(batches) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["files"]
 
 
-def test_a_full_disk_is_told_in_one_line_and_left_empty(tmp_path, small_disk):
+def test_a_full_disk_is_reported_in_one_line_and_cleaned_up(tmp_path, small_disk):
     pattern = write_shards(tmp_path / "files", [spotted_scan(f"p{i}") for i in range(20)])
-    place = small_disk / "cache"
+    folder = small_disk / "cache"
     with pytest.raises(UserError, match=r"^\S+cache: disk full while decoding slices; set training\.cache to") as error:
-        opened(pattern, place)
+        open_cache(pattern, folder)
     assert "\n" not in str(error.value)
     assert error.value.__cause__.errno == errno.ENOSPC
     assert list(small_disk.iterdir()) == []
 
 
-def test_no_files_is_told_in_one_line(tmp_path):
+def test_missing_files_are_reported_in_one_line(tmp_path):
     with pytest.raises(UserError, match=r"^\S+train: no TFRecord files; run `dvc repro convert`$"):
         cache.example_files([str(tmp_path / "Split-train" / "*")])
 
 
-def test_files_without_a_slice_are_told_in_one_line(tmp_path):
+def test_files_without_a_slice_are_reported_in_one_line(tmp_path):
     pattern = write_shards(tmp_path / "Split-val", [])
     with pytest.raises(UserError, match=r"^\S+Split-val: no slice in its files; [^\n]+$"):
-        opened(pattern, tmp_path / "cache")
+        open_cache(pattern, tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
-def test_the_hash_is_of_the_files_contents_in_order(tmp_path):
+def test_the_hash_depends_on_file_contents_and_their_order(tmp_path):
     one, two = tmp_path / "1", tmp_path / "2"
     tf.io.gfile.GFile(str(one), "wb").write(b"abc")
     two.write_bytes(b"de")

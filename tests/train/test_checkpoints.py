@@ -1,3 +1,5 @@
+"""Checkpoints are read back unchanged, and damaged or foreign ones are never used."""
+
 from __future__ import annotations
 
 import errno
@@ -14,8 +16,8 @@ WEIGHTS = np.arange(12, dtype="float32").reshape(3, 4)
 
 
 @pytest.fixture(params=["folder", "bucket"])
-def address(request, tmp_path, temporary):
-    """Where checkpoints go: below a folder that isn't there yet, or into a bucket."""
+def address(request, tmp_path, temporary_folder):
+    """Where checkpoints are saved: a folder that doesn't exist yet, or a bucket."""
     if request.param == "folder":
         return str(tmp_path / "made" / "checkpoints")
     request.getfixturevalue("bucket")
@@ -35,8 +37,8 @@ def save(checkpoints, *steps):
         checkpoints.save(state_of(step, checkpoints.key), arrays_of(step))
 
 
-def step_found(checkpoints):
-    """The step of the last whole checkpoint, after a look at all that it holds."""
+def latest_step(checkpoints):
+    """The step of the last intact checkpoint, whose contents are checked."""
     found = checkpoints.latest()
     if found is None:
         return None
@@ -47,17 +49,17 @@ def step_found(checkpoints):
     return state.step
 
 
-def names(address):
+def file_names(address):
     fs, root = fsspec.core.url_to_fs(address, use_listings_cache=False)
     return sorted(path.rpartition("/")[2] for path in fs.find(root))
 
 
-def put(address, name, content):
+def write_file(address, name, content):
     fs, root = fsspec.core.url_to_fs(address)
     fs.pipe_file(f"{root}/{name}", content)
 
 
-def test_what_is_saved_is_read_back_whatever_its_type(address):
+def test_arrays_of_every_type_are_read_back_unchanged(address):
     types = ["float16", "float32", "float64", "int8", "int64", "uint8", "uint32", "bool"]
     several = [np.array([[0, 1], [5, 120]]).astype(kind) for kind in types]
     scalars = [np.array(3).astype(kind) for kind in types]
@@ -80,17 +82,17 @@ def test_more_than_ten_arrays_keep_their_order(address):
     assert [int(array) for array in arrays["model"]] == list(range(25))
 
 
-def test_only_the_last_ones_are_kept(address):
+def test_only_the_latest_checkpoints_are_kept(address):
     checkpoints = Checkpoints(address, "key")
     save(checkpoints, 3, 6, 9, 1000)
-    assert step_found(checkpoints) == 1000
-    assert names(address) == ["step-000000009.npz", "step-000001000.npz"]
+    assert latest_step(checkpoints) == 1000
+    assert file_names(address) == ["step-000000009.npz", "step-000001000.npz"]
     longer = Checkpoints(address, "key", keep=3)
     save(longer, 1003)
-    assert len(names(address)) == 3
+    assert len(file_names(address)) == 3
 
 
-def test_without_checkpoints_there_is_nothing_to_go_on_from(address):
+def test_without_checkpoints_there_is_nothing_to_resume(address):
     assert Checkpoints(address, "key").latest() is None
     Checkpoints(address, "key").clear()
     save(Checkpoints(address, "key"), 3)
@@ -98,18 +100,18 @@ def test_without_checkpoints_there_is_nothing_to_go_on_from(address):
     assert Checkpoints(address, "key").latest() is None
 
 
-def test_those_of_another_training_are_told_and_cleared_away(address, capsys):
+def test_checkpoints_of_another_training_are_reported_and_removed(address, capsys):
     save(Checkpoints(address, "old"), 9)
-    assert step_found(Checkpoints(address, "new")) is None
-    assert capsys.readouterr().out == f"{address}/step-000000009.npz: from other parameters, data or code; not used\n"
+    assert latest_step(Checkpoints(address, "new")) is None
+    assert capsys.readouterr().out == f"{address}/step-000000009.npz: from other parameters, data or code; deleted\n"
     save(Checkpoints(address, "new"), 3)
-    assert step_found(Checkpoints(address, "new")) == 3
-    assert step_found(Checkpoints(address, "old")) is None
+    assert latest_step(Checkpoints(address, "new")) == 3
+    assert latest_step(Checkpoints(address, "old")) is None
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
-def test_numbers_that_are_not_finite_never_replace_a_good_checkpoint(tmp_path, value, kind):
+def test_non_finite_numbers_never_replace_a_good_checkpoint(tmp_path, value, kind):
     checkpoints = Checkpoints(str(tmp_path), "key", keep=1)
     save(checkpoints, 3)
     bad = {"model": [WEIGHTS], "optimizer": [np.array([1, value, 2], kind)]}
@@ -118,12 +120,12 @@ def test_numbers_that_are_not_finite_never_replace_a_good_checkpoint(tmp_path, v
     ) as error:
         checkpoints.save(state_of(6), bad)
     assert "\n" not in str(error.value)
-    assert step_found(checkpoints) == 3
-    assert names(str(tmp_path)) == ["step-000000003.npz"]
+    assert latest_step(checkpoints) == 3
+    assert file_names(str(tmp_path)) == ["step-000000003.npz"]
 
 
-def damaged(content):
-    """Ways in which a file goes bad: a name and the bytes that are left, a few of each way."""
+def damaged_versions(content):
+    """Damaged versions of a file, several for each kind of damage: a name and the remaining bytes."""
     rng = Random(1)
     yield "empty", b""
     yield "zeros", bytes(len(content))
@@ -135,57 +137,57 @@ def damaged(content):
         yield f"bit {bit}", bytes(flipped)
 
 
-def test_a_damaged_checkpoint_is_told_and_the_one_before_taken(tmp_path, capsys):
+def test_a_damaged_checkpoint_is_reported_and_the_previous_one_used(tmp_path, capsys):
     checkpoints = Checkpoints(str(tmp_path), "key")
     save(checkpoints, 3, 6)
     newest = tmp_path / "step-000000006.npz"
-    content, told = newest.read_bytes(), 0
-    for name, left in damaged(content):
-        newest.write_bytes(left)
-        step = step_found(checkpoints)  # checks what it read: of some bits, such as those of a date, nothing depends
-        said = capsys.readouterr().out
+    content, reports = newest.read_bytes(), 0
+    for name, remaining in damaged_versions(content):
+        newest.write_bytes(remaining)
+        step = latest_step(checkpoints)  # checks the contents, too: some bits, such as those of a date, don't matter
+        output = capsys.readouterr().out
         if step == 3:
-            assert said.startswith(f"{newest}: damaged ("), name
-            assert said.endswith("); using the one before it\n"), name
-            assert said.count("\n") == 1, name
+            assert output.startswith(f"{newest}: damaged ("), name
+            assert output.endswith("); deleted; using the one before it\n"), name
+            assert output.count("\n") == 1, name
             assert not newest.exists(), name
-            told += 1
+            reports += 1
         else:
-            assert (step, said) == (6, ""), name
-    assert told > 200
+            assert (step, output) == (6, ""), name
+    assert reports > 200
 
 
-@pytest.mark.parametrize("left", [b"", b"PK\x03\x04", b"not a checkpoint"])
-def test_where_all_are_damaged_a_training_starts_anew(address, tmp_path, capsys, left):
+@pytest.mark.parametrize("remaining", [b"", b"PK\x03\x04", b"not a checkpoint"])
+def test_if_all_checkpoints_are_damaged_none_is_used_or_kept(address, tmp_path, capsys, remaining):
     save(Checkpoints(address, "key"), 3, 6)
-    for name in names(address):
-        put(address, name, left)
-    assert step_found(Checkpoints(address, "key")) is None
+    for name in file_names(address):
+        write_file(address, name, remaining)
+    assert latest_step(Checkpoints(address, "key")) is None
     assert capsys.readouterr().out.count("damaged (") == 2
-    assert names(address) == []
+    assert file_names(address) == []
 
 
-def test_the_directory_of_the_archive_cannot_exchange_weights(tmp_path):
+def test_weights_exchanged_in_the_archive_directory_are_detected(tmp_path):
     checkpoints = Checkpoints(str(tmp_path), "key")
     save(checkpoints, 3)
     checkpoints.save(state_of(6), {"model": [WEIGHTS, WEIGHTS + 1]})
     newest = tmp_path / "step-000000006.npz"
     content = newest.read_bytes()
-    at = content.rindex(b"model/0.npy")
-    newest.write_bytes(content[:at] + b"model/1.npy" + content[at + 11 :])
-    assert step_found(checkpoints) == 3
+    position = content.rindex(b"model/0.npy")
+    newest.write_bytes(content[:position] + b"model/1.npy" + content[position + 11 :])
+    assert latest_step(checkpoints) == 3
 
 
-def test_what_a_killed_process_was_writing_is_not_taken_for_a_checkpoint(tmp_path, capsys):
+def test_a_partly_written_file_is_not_taken_for_a_checkpoint(tmp_path, capsys):
     (tmp_path / ".part-host-1-x-step-000000009.npz").write_bytes(b"PK")
     checkpoints = Checkpoints(str(tmp_path), "key")
-    assert step_found(checkpoints) is None
+    assert latest_step(checkpoints) is None
     save(checkpoints, 3, 6)
-    assert step_found(checkpoints) == 6
+    assert latest_step(checkpoints) == 6
     assert capsys.readouterr().out == ""
 
 
-def test_a_full_disk_is_told_in_one_line_and_the_checkpoint_before_it_stays(small_disk):
+def test_a_full_disk_is_reported_and_earlier_checkpoints_are_kept(small_disk):
     checkpoints = Checkpoints(str(small_disk / "checkpoints"), "key")
     big = {"model": [np.random.default_rng(1).random(100_000 // 4, "float32"), np.array(3)], "best": []}
     checkpoints.save(state_of(3), big)
@@ -193,18 +195,18 @@ def test_a_full_disk_is_told_in_one_line_and_the_checkpoint_before_it_stays(smal
     with pytest.raises(UserError, match=r"^\S+checkpoints: disk full while saving step 9; [^\n]+ make room") as error:
         checkpoints.save(state_of(9), big)
     assert error.value.__cause__.errno == errno.ENOSPC
-    assert names(str(small_disk / "checkpoints")) == ["step-000000003.npz", "step-000000006.npz"]
+    assert file_names(str(small_disk / "checkpoints")) == ["step-000000003.npz", "step-000000006.npz"]
     state, arrays = checkpoints.latest()
     assert state == state_of(6)
     np.testing.assert_array_equal(arrays["model"][0], big["model"][0])
 
 
-def test_other_errors_of_a_disk_are_not_called_a_lack_of_room(tmp_path):
+def test_other_disk_errors_are_not_reported_as_a_full_disk(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"can't be written \(Not a directory\); choose another place"):
         save(Checkpoints(str(tmp_path / "file" / "inside"), "key"), 3)
 
 
-def test_a_bucket_that_is_not_there_is_told_in_one_line(bucket):
+def test_a_missing_bucket_is_reported_in_one_line(bucket):
     with pytest.raises(UserError, match=r"^gs://elsewhere/run\S*: [^\n]+$"):
         save(Checkpoints("gs://elsewhere/run", "key"), 3)

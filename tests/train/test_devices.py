@@ -1,3 +1,5 @@
+"""How training chooses devices, precision and XLA, and reports a missing GPU."""
+
 from __future__ import annotations
 
 import json
@@ -14,8 +16,8 @@ from components.common.errors import UserError
 from components.train import devices
 from pipelines.cli import main
 
-TWO = {"worker": ["a:1", "b:1"]}
-ASIDE = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
+TWO_WORKERS = {"worker": ["a:1", "b:1"]}
+WITH_CHIEF = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
 
 
 @pytest.mark.parametrize(
@@ -24,31 +26,31 @@ ASIDE = {"chief": ["c:1"], "worker": ["a:1", "b:1"]}
         (None, (0, 1)),
         ({}, (0, 1)),
         ({"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}, (0, 1)),
-        ({"cluster": TWO, "task": {"type": "worker", "index": 0}}, (0, 2)),
-        ({"cluster": TWO, "task": {"type": "worker", "index": "1"}}, (1, 2)),
-        ({"cluster": ASIDE, "task": {"type": "chief", "index": 0}}, (0, 3)),
-        ({"cluster": ASIDE, "task": {"type": "worker", "index": 0}}, (1, 3)),
-        ({"cluster": ASIDE | {"ps": ["p:1"]}, "task": {"type": "worker", "index": 1}}, (2, 3)),
+        ({"cluster": TWO_WORKERS, "task": {"type": "worker", "index": 0}}, (0, 2)),
+        ({"cluster": TWO_WORKERS, "task": {"type": "worker", "index": "1"}}, (1, 2)),
+        ({"cluster": WITH_CHIEF, "task": {"type": "chief", "index": 0}}, (0, 3)),
+        ({"cluster": WITH_CHIEF, "task": {"type": "worker", "index": 0}}, (1, 3)),
+        ({"cluster": WITH_CHIEF | {"ps": ["p:1"]}, "task": {"type": "worker", "index": 1}}, (2, 3)),
     ],
 )
-def test_a_worker_knows_its_number_and_how_many_there_are(monkeypatch, config, expected):
+def test_a_worker_knows_its_number_and_the_number_of_workers(monkeypatch, config, expected):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if config is not None:
         monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    assert devices.cluster() == expected
+    assert devices.worker_index_and_count() == expected
 
 
 @pytest.mark.parametrize("config", ["", "{}"])
-def test_an_empty_cluster_is_none(monkeypatch, config):
+def test_an_empty_configuration_means_no_cluster(monkeypatch, config):
     monkeypatch.setenv("TF_CONFIG", config)
-    assert devices.cluster() == (0, 1)
+    assert devices.worker_index_and_count() == (0, 1)
 
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """Give a machine other processors: so many GPUs of a compute capability, and a CPU that names its features."""
+    """Pretend that the machine has a number of GPUs of a compute capability, and a CPU with the given features."""
 
-    def change(gpus=0, capability=None, features="fpu sse avx2"):
+    def set_processors(gpus=0, capability=None, features="fpu sse avx2"):
         (tmp_path / "cpuinfo").write_text(f"processor: 0\nflags: {features}\n")
         names = [f"GPU:{number}" for number in range(gpus)]
         details = {} if capability is None else {"compute_capability": capability}
@@ -56,7 +58,7 @@ def machine(monkeypatch, tmp_path):
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: names if kind == "GPU" else ["CPU:0"])
         monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
 
-    return change
+    return set_processors
 
 
 @pytest.mark.parametrize(
@@ -75,23 +77,23 @@ def machine(monkeypatch, tmp_path):
         ({"gpus": 1, "capability": (6, 1), "features": "amx_bf16"}, "float32"),
     ],
 )
-def test_half_precision_is_for_hardware_that_computes_with_it(machine, parts, expected):
+def test_auto_precision_is_half_only_on_hardware_that_supports_it(machine, parts, expected):
     machine(**parts)
     assert devices.precision("auto") == expected
 
 
 @pytest.mark.parametrize("parameter", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_a_precision_that_is_asked_for_is_taken(machine, parameter):
+def test_a_requested_precision_is_used(machine, parameter):
     machine(gpus=1, capability=(9, 0))
     assert devices.precision(parameter) == parameter
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU")
 @pytest.mark.skipif(not shutil.which("lscpu"), reason="this system has no lscpu, which names a CPU's features")
-def test_this_machine_computes_in_what_its_cpu_has():
-    told = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
-    half = {"amx_bf16", "avx512_bf16"} & set(told.split())
-    assert devices.precision("auto") == ("mixed_bfloat16" if half else "float32")
+def test_auto_precision_follows_this_machines_cpu():
+    output = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout
+    bfloat16_features = {"amx_bf16", "avx512_bf16"} & set(output.split())
+    assert devices.precision("auto") == ("mixed_bfloat16" if bfloat16_features else "float32")
 
 
 @pytest.mark.parametrize(
@@ -105,14 +107,14 @@ def test_this_machine_computes_in_what_its_cpu_has():
         (1, "off", False, False),
     ],
 )
-def test_xla_compiles_on_gpus_where_nothing_has_to_be_repeatable(machine, gpus, parameter, deterministic, expected):
+def test_xla_is_on_by_default_only_on_gpus_without_determinism(machine, gpus, parameter, deterministic, expected):
     machine(gpus=gpus, capability=(9, 0))
-    assert devices.compiles(parameter, deterministic=deterministic) is expected
+    assert devices.use_xla(parameter, deterministic=deterministic) is expected
 
 
-def test_one_device_is_one_whatever_there_is(machine, monkeypatch):
+def test_one_means_a_single_device_whatever_is_available(machine, monkeypatch):
     machine(gpus=4, capability=(9, 0))
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": TWO, "task": {"type": "worker", "index": 1}}))
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": TWO_WORKERS, "task": {"type": "worker", "index": 1}}))
     assert devices.strategy("one").num_replicas_in_sync == 1
 
 
@@ -123,12 +125,12 @@ def test_a_single_device_needs_no_strategy(machine, monkeypatch, gpus):
     assert devices.strategy("auto") is tf.distribute.get_strategy()
 
 
-def test_a_gpu_that_is_there_will_do(machine):
+def test_an_available_gpu_satisfies_the_requirement(machine):
     machine(gpus=1, capability=(8, 0))
     devices.require_gpu("required")
 
 
-def test_no_gpu_will_do_where_none_is_required(machine):
+def test_a_missing_gpu_is_accepted_if_optional(machine):
     machine()
     devices.require_gpu("optional")
 
@@ -142,7 +144,7 @@ def test_no_gpu_will_do_where_none_is_required(machine):
         (True, None, "/dev/"),
     ],
 )
-def test_a_gpu_that_is_missing_is_told_with_its_likely_reason(monkeypatch, cuda, visible, reason):
+def test_a_missing_gpu_is_reported_with_its_likely_reason(monkeypatch, cuda, visible, reason):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: cuda)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -154,12 +156,12 @@ def test_a_gpu_that_is_missing_is_told_with_its_likely_reason(monkeypatch, cuda,
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU")
 @pytest.mark.parametrize("network", ["classifier", "segmenter"])
-def test_a_training_that_needs_a_gpu_ends_before_it_reads_or_imports_anything(tmp_path, monkeypatch, capsys, network):
+def test_a_missing_required_gpu_ends_training_before_reads_and_imports(tmp_path, monkeypatch, capsys, network):
     params = (ROOT / "params.yaml").read_text(encoding="utf-8")
     (tmp_path / "params.yaml").write_text(params.replace("scale: demo", "scale: full"), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["glioflow", "stage", "train", network])
-    for name in ("local", "training"):  # where TFX is: whoever imports them now fails
+    for name in ("local", "training"):  # they import TFX; from now on, importing them fails
         monkeypatch.delattr(pipelines, name, raising=False)
         monkeypatch.setitem(sys.modules, f"pipelines.{name}", None)
     with pytest.raises(SystemExit) as end:

@@ -1,4 +1,4 @@
-"""Requests to stop are recorded, whatever sent them; those that somebody has silenced stay silent."""
+"""Signals that ask a training to stop take effect at its next check; ignored signals stay ignored."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from components.train.interruption import Interruption
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_a_training_when_it_asks(number):
-    before = signal.signal(number, signal.SIG_DFL)  # nohup may have silenced it for these tests
+def test_a_signal_ends_a_training_at_its_next_check(number):
+    before = signal.signal(number, signal.SIG_DFL)  # nohup may have made this process ignore it
     try:
         with Interruption() as interruption:
             os.kill(os.getpid(), number)
@@ -25,9 +25,9 @@ def test_a_signal_ends_a_training_when_it_asks(number):
         signal.signal(number, before)
 
 
-# By nohup; by shells for what runs in the background.
+# nohup ignores SIGHUP; shells ignore SIGINT for background jobs.
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
-def test_a_signal_that_is_ignored_stays_ignored(number):
+def test_an_ignored_signal_stays_ignored(number):
     before = signal.signal(number, signal.SIG_IGN)
     try:
         with Interruption() as interruption:

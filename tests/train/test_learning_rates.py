@@ -10,7 +10,7 @@ from components.train.optimizer import optimizer
 
 
 def rates(accumulate, *, steps, epochs):
-    """The learning rate of each batch, as the optimizer itself takes it."""
+    """The learning rate that the optimizer uses for each batch."""
     adam = optimizer(1.0, steps, epochs, accumulate)
     weight = keras.Variable(np.zeros(1, "float32"))
     adam.build([weight])
@@ -21,7 +21,7 @@ def rates(accumulate, *, steps, epochs):
     return found
 
 
-def test_the_learning_rate_warms_up_for_an_epoch_and_falls_to_nothing():
+def test_the_learning_rate_warms_up_for_an_epoch_then_falls_to_zero():
     found = rates(1, steps=10, epochs=5)
     assert found[0] == pytest.approx(0.1)
     assert found[5] == pytest.approx(0.55)
@@ -34,26 +34,26 @@ def test_the_learning_rate_warms_up_for_an_epoch_and_falls_to_nothing():
 
 @pytest.mark.parametrize("accumulate", [2, 5])
 def test_accumulated_batches_share_the_rate_of_their_update(accumulate):
-    of_updates = rates(1, steps=4, epochs=3)
+    update_rates = rates(1, steps=4, epochs=3)
     found = rates(accumulate, steps=4 * accumulate, epochs=3)
-    assert found == pytest.approx(np.repeat(of_updates, accumulate).tolist())
+    assert found == pytest.approx(np.repeat(update_rates, accumulate).tolist())
 
 
 @pytest.mark.parametrize(("steps", "epochs", "accumulate"), [(1, 1, 1), (3, 1, 1), (1, 3, 1), (3, 2, 8)])
-def test_the_shortest_trainings_have_a_learning_rate(steps, epochs, accumulate):
+def test_very_short_trainings_have_a_positive_learning_rate(steps, epochs, accumulate):
     assert all(0.0 < rate <= 1.0 for rate in rates(accumulate, steps=steps, epochs=epochs))
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_weights_are_averaged_where_that_is_asked_for(accumulate):
+def test_weights_are_averaged_on_request(accumulate):
     weight = keras.Variable(np.zeros(1, "float32"))
     adam = optimizer(1.0, 4, 3, accumulate, average=0.9)
     adam.build([weight])
-    path = []
+    weight_history = []
     for _ in range(4):
         adam.apply([np.ones(1, "float32")])
-        path.append(float(weight[0]))
-    steps = path[accumulate - 1 :: accumulate]
+        weight_history.append(float(weight[0]))
+    steps = weight_history[accumulate - 1 :: accumulate]
     expected = steps[0]
     for value in steps[1:]:
         expected = 0.9 * expected + 0.1 * value

@@ -1,3 +1,5 @@
+"""Hashes of code and parameters: what changes them and what does not."""
+
 from __future__ import annotations
 
 import shutil
@@ -24,20 +26,20 @@ def test_the_same_code_elsewhere_has_the_same_hash(tree):
     "file",
     ["components/train/stage.py", "components/scans/scan.py", "components/io/storage.py", "models/networks/losses.py"],
 )
-def test_code_that_a_training_runs_is_known_to_the_byte(tree, file):
+def test_any_change_of_training_code_changes_the_hash(tree, file):
     before = provenance.code_hash(tree)
     with (tree / file).open("a") as opened:
         opened.write("\n")
     assert provenance.code_hash(tree) != before
 
 
-def test_a_file_by_another_name_is_other_code(tree):
+def test_renaming_a_file_changes_the_hash(tree):
     before = provenance.code_hash(tree)
     (tree / "models" / "networks" / "losses.py").rename(tree / "models" / "networks" / "lost.py")
     assert provenance.code_hash(tree) != before
 
 
-def test_code_that_no_training_runs_is_not_asked(tree):
+def test_code_not_used_in_training_does_not_affect_the_hash(tree):
     before = provenance.code_hash(tree)
     (tree / "components" / "report" / "page.py").write_text("")
     (tree / "models" / "serving" / "picture_codec.py").write_text("")
@@ -46,6 +48,6 @@ def test_code_that_no_training_runs_is_not_asked(tree):
     assert provenance.code_hash(tree) == before
 
 
-def test_values_are_known_whatever_the_order_of_their_names():
+def test_json_hash_depends_on_values_but_not_on_key_order():
     assert provenance.json_hash({"a": 1, "b": [2]}) == provenance.json_hash({"b": [2], "a": 1})
     assert len({provenance.json_hash(value) for value in ({"a": 1}, {"a": 2}, {"b": 1}, [1], 1, "1", None)}) == 7

@@ -1,3 +1,5 @@
+"""Scores on the validation patients after each epoch."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -6,21 +8,21 @@ import keras
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-from tiny_training import slices_of, spotted_scan
+from tiny_training import spotted_scan, to_slices
 
 from components.common.errors import UserError
 from components.metrics.mask_scores import dice
 from components.train.epoch_validation import MONITORED, Validator
 from models.networks import losses
 
-# Patients of several lengths, one of them without a tumour.
+# Patients with different numbers of slices, one of them without tumour.
 SCANS = [spotted_scan(f"p{i}", slices=n) for i, n in enumerate((5, 8, 3, 7))]
 SCANS[2].mask[:] = False
-SLICES = slices_of(SCANS)
+SLICES = to_slices(SCANS)
 
 
-def outliner(neighbors=0):
-    """A network that finds much of the bright spots, and some noise; looking at all of its channels."""
+def tiny_segmenter(neighbors=0):
+    """A network that finds most of the bright spots, and some noise, and that uses all of its channels."""
     channels = 3 * (2 * neighbors + 1)
     network = keras.Sequential([keras.Input((32, 32, channels)), keras.layers.Conv2D(1, 3, padding="same")])
     rng = np.random.default_rng(1)
@@ -31,8 +33,8 @@ def outliner(neighbors=0):
     return keras.Model(inputs, keras.ops.sigmoid(network(inputs) / 10.0))
 
 
-def judge():
-    """A network that gives slices of tumour a higher probability, but not always."""
+def tiny_classifier():
+    """A network that usually, but not always, gives slices with tumour a higher probability."""
     network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
     network.layers[-1].set_weights([np.array([[1.0], [-0.9], [0.0]]), np.array([-6.5])])
     inputs = network.inputs[0]
@@ -48,13 +50,13 @@ def validator(network, slices=SLICES, *, with_masks=True, neighbors=0, batch=4, 
 
 @pytest.mark.parametrize("neighbors", [0, 1])
 def test_volume_dice_is_the_mean_over_patients_with_tumour(neighbors):
-    network = outliner(neighbors)
+    network = tiny_segmenter(neighbors)
     expected, first = [], 0
     for scan in SCANS:
-        own = np.arange(first, first + len(scan.image))
-        drawn = network(SLICES.take_images(SLICES.neighbor_indices(neighbors)[own])).numpy()[..., 0] >= 0.5
+        numbers = np.arange(first, first + len(scan.image))
+        predicted = network(SLICES.take_images(SLICES.neighbor_indices(neighbors)[numbers])).numpy()[..., 0] >= 0.5
         if scan.mask.any():
-            expected.append(dice(scan.mask, drawn))
+            expected.append(dice(scan.mask, predicted))
         first += len(scan.image)
     found = validator(network, neighbors=neighbors)()["val_volume_dice"]
     assert found == pytest.approx(np.mean(expected), abs=1e-12)
@@ -62,19 +64,19 @@ def test_volume_dice_is_the_mean_over_patients_with_tumour(neighbors):
     assert len({round(one, 3) for one in expected}) == 3
 
 
-def test_the_scans_of_one_patient_are_one_volume():
-    network, patients = outliner(), np.where(SLICES.patients == 3, 1, SLICES.patients)
-    drawn = network(SLICES.images).numpy() >= 0.5
-    expected = [dice(SLICES.masks[patients == one] > 0, drawn[patients == one]) for one in (0, 1)]
+def test_scans_of_the_same_patient_are_one_volume():
+    network, patients = tiny_segmenter(), np.where(SLICES.patients == 3, 1, SLICES.patients)
+    predicted = network(SLICES.images).numpy() >= 0.5
+    expected = [dice(SLICES.masks[patients == one] > 0, predicted[patients == one]) for one in (0, 1)]
     found = validator(network, replace(SLICES, patients=patients))()["val_volume_dice"]
     assert found == pytest.approx(np.mean(expected), abs=1e-12)
 
 
 def test_auroc_is_the_chance_that_a_slice_with_tumour_ranks_higher():
-    network = judge()
+    network = tiny_classifier()
     probability = network(SLICES.images).numpy()[:, 0]
-    ill, well = probability[SLICES.has_tumor], probability[~SLICES.has_tumor]
-    chance = np.mean((ill[:, None] > well) + 0.5 * (ill[:, None] == well))
+    with_tumor, without_tumor = probability[SLICES.has_tumor], probability[~SLICES.has_tumor]
+    chance = np.mean((with_tumor[:, None] > without_tumor) + 0.5 * (with_tumor[:, None] == without_tumor))
     found = validator(network, with_masks=False)()["val_auroc"]
     assert found == pytest.approx(chance, abs=1e-12)
     assert found == roc_auc_score(SLICES.has_tumor, probability)
@@ -83,8 +85,8 @@ def test_auroc_is_the_chance_that_a_slice_with_tumour_ranks_higher():
 
 @pytest.mark.parametrize("with_masks", [True, False])
 @pytest.mark.parametrize("batch", [1, 7, 100])
-def test_batches_change_no_score(with_masks, batch):
-    network = outliner() if with_masks else judge()
+def test_the_batch_size_does_not_change_scores(with_masks, batch):
+    network = tiny_segmenter() if with_masks else tiny_classifier()
     expected = validator(network, with_masks=with_masks)()
     found = validator(network, with_masks=with_masks, batch=batch)()
     assert found == pytest.approx(expected, rel=1e-5)
@@ -92,13 +94,13 @@ def test_batches_change_no_score(with_masks, batch):
 
 
 def test_the_loss_is_the_mean_over_all_slices():
-    network = judge()
+    network = tiny_classifier()
     targets = SLICES.has_tumor[:, None].astype("float32")
     expected = np.mean(keras.losses.binary_crossentropy(targets, network(SLICES.images)))
     assert validator(network, with_masks=False, batch=7)()["val_loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_network_is_asked_as_in_serving_and_not_changed():
+def test_validation_runs_the_network_as_in_serving_and_keeps_it_unchanged():
     inputs = keras.Input((32, 32, 3))
     x = keras.layers.Dropout(0.9)(keras.layers.BatchNormalization()(inputs))
     network = keras.Model(inputs, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x))
@@ -109,13 +111,13 @@ def test_the_network_is_asked_as_in_serving_and_not_changed():
         np.testing.assert_array_equal(one, other)
 
 
-def test_probabilities_that_are_no_numbers_give_no_score():
-    network = judge()
+def test_nan_probabilities_give_a_nan_score():
+    network = tiny_classifier()
     network.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
     assert np.isnan(validator(network, with_masks=False)()["val_auroc"])
 
 
-def test_it_is_asked_before_each_batch_whether_to_stop():
+def test_requests_to_stop_are_checked_before_each_batch():
     batches = []
 
     def stop_at_the_third():
@@ -124,19 +126,19 @@ def test_it_is_asked_before_each_batch_whether_to_stop():
             raise SystemExit(143)
 
     with pytest.raises(SystemExit):
-        validator(outliner(), check=stop_at_the_third)()
+        validator(tiny_segmenter(), check=stop_at_the_third)()
     assert len(batches) == 3
 
 
 @pytest.mark.parametrize(("has_tumor", "with_masks"), [(False, True), (False, False), (True, False)])
-def test_validation_patients_of_one_kind_are_told_in_one_line(has_tumor, with_masks):
+def test_validation_patients_of_only_one_kind_are_reported_in_one_line(has_tumor, with_masks):
     slices = replace(SLICES, has_tumor=np.full(len(SLICES), has_tumor))
     with pytest.raises(UserError, match=r"^data/splits\.csv: the validation patients lack [^\n]+; raise split\.val$"):
-        validator(judge(), slices, with_masks=with_masks)
+        validator(tiny_classifier(), slices, with_masks=with_masks)
 
 
-def test_outlines_may_be_judged_where_every_slice_shows_tumour():
+def test_masks_can_be_validated_if_every_slice_shows_tumour():
     scan = spotted_scan("p")
     inside = slice(2, 7)
-    slices = slices_of([replace(scan, image=scan.image[inside], mask=scan.mask[inside])])
-    assert validator(outliner(), slices)()["val_volume_dice"] > 0.2
+    slices = to_slices([replace(scan, image=scan.image[inside], mask=scan.mask[inside])])
+    assert validator(tiny_segmenter(), slices)()["val_volume_dice"] > 0.2

@@ -28,7 +28,7 @@ class Ingest(Group):
 
     @field_validator("policy")
     @classmethod
-    def name_every_kind(cls, policy: dict[str, Action]) -> dict[str, Action]:
+    def check_policy(cls, policy: dict[str, Action]) -> dict[str, Action]:
         """Refuse unknown kinds of problems, and kinds without an action."""
         wrong = sorted(set(policy) ^ set(REMEDIES))
         if wrong:
@@ -36,7 +36,7 @@ class Ingest(Group):
         return policy
 
     @model_validator(mode="after")
-    def know_where_flair_is(self) -> Ingest:
+    def check_channels(self) -> Ingest:
         """Refuse channels that lack FLAIR or name a sequence twice."""
         named = [name for name in self.channels if name in ("pre", "flair", "post")]
         if "flair" not in named or len(named) != len(set(named)):
@@ -55,7 +55,7 @@ class Split(Group):
     look_alikes: Literal["refuse", "warn"]
 
     @model_validator(mode="after")
-    def choose_one_way(self) -> Split:
+    def check_exclusive(self) -> Split:
         """Refuse two answers to the question of which patients are tested."""
         if sum([self.fold is not None, bool(self.holdout_sites), self.file is not None]) > 1:
             raise ValueError("fold, holdout_sites and file exclude each other")
@@ -64,8 +64,8 @@ class Split(Group):
         return self
 
     @model_validator(mode="after")
-    def leave_some_for_training(self) -> Split:
-        """Refuse shares that leave nothing to train on."""
+    def check_shares(self) -> Split:
+        """Refuse fractions that leave nothing to train on."""
         if self.val + self.test >= 0.9:
             raise ValueError("val and test together leave less than a tenth of the patients for training")
         return self

@@ -1,4 +1,4 @@
-"""Parameters of the two trainings: what they share, and each network's own."""
+"""Parameters of training: what both networks share, and each network's own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Training(Group):
     tensorboard: bool
 
     @model_validator(mode="after")
-    def promise_no_more_than_xla_holds(self) -> Training:
+    def check_determinism(self) -> Training:
         """Refuse to promise bit-identical results under XLA, for which TensorFlow does not guarantee them."""
         if self.deterministic and self.xla == "on":
             raise ValueError(
@@ -44,7 +44,7 @@ class Training(Group):
 
 
 class Recipe(Group):
-    """What the trainings of both networks share."""
+    """What the training of both networks shares."""
 
     image_size: Side
     epochs: Positive
@@ -71,7 +71,7 @@ class Classifier(Recipe):
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
-    def train_what_can_learn(self) -> Classifier:
+    def check_strategy(self) -> Classifier:
         """Refuse strategies with a phase that would never start, or would learn nothing."""
         if self.strategy == "frozen_then_finetune" and self.head_epochs >= self.epochs:
             raise ValueError(
@@ -100,14 +100,14 @@ class Segmenter(Recipe):
     paste: Annotated[float, Field(ge=0, le=1)]
 
     @model_validator(mode="after")
-    def have_a_place_for_weights(self) -> Segmenter:
+    def check_backbone(self) -> Segmenter:
         """Refuse pre-trained weights without a backbone to load them into."""
         if self.backbone is None and self.weights != "none":
             raise ValueError(f"weights is {self.weights}, and there is no backbone to take them; set backbone, too")
         return self
 
     @model_validator(mode="after")
-    def halve_evenly(self) -> Segmenter:
+    def check_image_size(self) -> Segmenter:
         """Refuse more pooling steps than the side can be halved."""
         if self.image_size % 2 ** len(self.filters):
             raise ValueError(f"image_size {self.image_size} can't be halved {len(self.filters)} times, once per filter")

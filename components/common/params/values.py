@@ -23,12 +23,12 @@ class Group(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def tell_switches_from_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+    def reject_booleans(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse `true` and `false` in place of a number, which would silently become 1 and 0."""
         given = value if isinstance(value, list) else [value]
         switch = any(isinstance(one, bool) for one in given)
         if switch and not _takes_switch(cls.model_fields[str(info.field_name)].annotation):
-            raise ValueError("true and false are no values for it")
+            raise ValueError("it can't be true or false")
         return value
 
 

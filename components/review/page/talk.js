@@ -9,7 +9,7 @@ async function ask(path, options = {}) {
   }
   if (!answer.ok) {
     const told = await answer.json().catch(() => ({}));
-    const lost = "This page is of an earlier start of the server: open the address that it has printed.";
+    const lost = "The server has been restarted since this page was opened: open the address that it printed last.";
     throw new Error(told.error ?? (answer.status === 403 ? lost : `The server answers ${answer.status}.`));
   }
   return answer;

@@ -16,7 +16,7 @@ from pydicom import config
 from components.scans.identity import site_of
 from components.sources import nifti
 from components.sources.dicom.datasets import read_headers, silent
-from components.sources.dicom.exact_positions import straighten
+from components.sources.dicom.exact_positions import orthonormalise
 from components.sources.dicom.folder import names, sort_files
 from components.sources.dicom.pixel_data import stack_series
 from components.sources.dicom.positions import missing_at_an_end
@@ -32,21 +32,21 @@ from components.sources.volumes.volume import Volume
 
 @silent()
 def flair_headers(place: Path, patient: str) -> list[Any]:
-    """Headers, all tags but the pixels, of the FLAIR images behind the scan's slices in `read`; not in order."""
+    """Return the headers, without pixels, of the FLAIR images that `read` makes the slices from, in no set order."""
     try:
         fitting = candidates(sort_files(place, Reading(patient))[0]).get("flair", [])
-    except RefusedError:  # of several persons now, when it was one's
+    except RefusedError:  # by now, the folder holds files of several persons
         return []
     for one in fitting:
         if len(fitting) == 1 or _load(stack_series, one, "", Reading(patient)) is not None:
-            return _straight_headers(one)
+            return _orthonormal_headers(one)
     return []
 
 
-def _straight_headers(series: Series) -> list[Any]:
+def _orthonormal_headers(series: Series) -> list[Any]:
     try:
         headers = read_headers(series.paths)
-        straighten(headers)
+        orthonormalise(headers)
     except (RefusedError, *DAMAGE):  # changed since it was read
         return []
     return headers
@@ -54,7 +54,12 @@ def _straight_headers(series: Series) -> list[Any]:
 
 @silent()
 def read(place: Path, patient: str, options: Options, masks: bool = True) -> Reading:
-    """Read one patient; see `kaggle_3m.read`."""
+    """Read one patient; see `kaggle_3m.read` for the arguments, but `options` sets the size and spacing of the slices.
+
+    Problems are recorded, not raised: of kind "identity" (files of several persons), "series" (no FLAIR, several
+    examinations or masks), "choice" (a sequence is uncertain), "gap", "missing_mask", "unknown" (ignored segments),
+    those of `check_positions`, `check_alike` and `stack_series`, and those of `build_scan`.
+    """
     reading = Reading(patient)
     config.settings.reading_validation_mode = config.IGNORE  # values of no interest here often violate the standard
     try:
@@ -78,7 +83,7 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
         and "post" not in volumes
         and all(one.inferred.unstated and not one.inferred.doubt for one in fitting["pre"])
     ):
-        what = f"{names(fitting['pre'])}: taken for T1 before the contrast agent, because no header mentions one"
+        what = f"{names(fitting['pre'])}: used as T1 before the contrast agent, because no header mentions one"
         reading.add("choice", patient, what, "where one was given, write it into ContrastBolusAgent")
     mask = _mask(outlines, series, reading) if masks else None
     if "flair" in volumes:
@@ -110,9 +115,9 @@ def _first_sound(name: str, fitting: list[Series], reading: Reading) -> tuple[Se
         if volume is not None:
             if len(fitting) > 1:
                 others = names([other for other in fitting if other is not one])
-                reading.add("choice", reading.patient, f"{one.name} is taken for {name}, and not {others}")
+                reading.add("choice", reading.patient, f"{one.name} is used as {name}, not {others}")
             if one.inferred.doubt:
-                reading.add("choice", reading.patient, f"{one.name} is taken for {name}, though {one.inferred.doubt}")
+                reading.add("choice", reading.patient, f"{one.name} is used as {name}, though {one.inferred.doubt}")
             return one, volume
     reading.problems += trials[0].problems
     return None

@@ -118,7 +118,7 @@ def read_headers(paths: Sequence[Path]) -> list[Any]:
 
 
 def file_identity(data: Any) -> dict[str, Any]:
-    """Class and identifier of an image, as repeated in the file's header."""
+    """SOP class and instance UIDs of an image, from the file meta information, by keyword."""
     meta = data.file_meta
     names = {"SOPClassUID": "MediaStorageSOPClassUID", "SOPInstanceUID": "MediaStorageSOPInstanceUID"}
     return {name: meta.get(other) for name, other in names.items() if meta.get(other)}

@@ -12,10 +12,10 @@ from pydicom.valuerep import DSfloat
 from components.sources.dicom.positions import APART, check_alike
 from components.sources.dicom.refused import RefusedError
 
-SKEW = 0.02  # tolerance for right angles and for length 1 of row and column: rounding to two digits
+ORTHOGONALITY_TOLERANCE = 0.02  # tolerance for right angles and for length 1 of row and column: rounding to two digits
 
 
-def make_exact(slices: Sequence[Dataset]) -> None:
+def normalise_geometry(slices: Sequence[Dataset]) -> None:
     """Undo, in memory, what rounding and de-identification changed between the slices of one series.
 
     Rows and columns get length 1 and a right angle between them; all slices get one spacing, one SeriesInstanceUID,
@@ -31,7 +31,7 @@ def make_exact(slices: Sequence[Dataset]) -> None:
         one.FrameOfReferenceUID = first.get("FrameOfReferenceUID") or generate_uid(entropy_srcs=["frame"])
         if "PixelSpacing" in first:
             one.PixelSpacing = first.PixelSpacing
-    straighten(slices)
+    orthonormalise(slices)
 
 
 def _orientations(one: Dataset) -> Iterator[Dataset]:
@@ -43,25 +43,27 @@ def _orientations(one: Dataset) -> Iterator[Dataset]:
             yield from group.get("PlaneOrientationSequence") or []
 
 
-def straighten(images: Sequence[Dataset]) -> None:
+def orthonormalise(images: Sequence[Dataset]) -> None:
     """Make every orientation orthonormal; those that differ only by rounding become equal.
 
     Raises:
         RefusedError: an orientation is invalid.
     """
     places = [place for one in images for place in _orientations(one)]
-    turns = np.array([place.ImageOrientationPatient for place in places], float).reshape(-1, 2, 3)
-    if not len(turns):
+    orientations = np.array([place.ImageOrientationPatient for place in places], float).reshape(-1, 2, 3)
+    if not len(orientations):
         return
-    if (np.abs(turns @ turns.transpose(0, 2, 1) - np.eye(2)) > SKEW).any() or not np.isfinite(turns).all():
+    if (
+        np.abs(orientations @ orientations.transpose(0, 2, 1) - np.eye(2)) > ORTHOGONALITY_TOLERANCE
+    ).any() or not np.isfinite(orientations).all():
         raise RefusedError(
             "unreadable",
             "its headers give no usable orientation",
             "export the series again, with ImageOrientationPatient",
         )
-    if np.abs(turns - turns[0]).max() <= APART:
-        turns[:] = turns.mean(axis=0)
+    if np.abs(orientations - orientations[0]).max() <= APART:
+        orientations[:] = orientations.mean(axis=0)
     # The nearest right angle to both axes, instead of keeping one and rotating the other.
-    u, _, v = np.linalg.svd(turns, full_matrices=False)
-    for place, turn in zip(places, (u @ v).reshape(-1, 6), strict=True):
-        place.ImageOrientationPatient = [DSfloat(float(x), auto_format=True) for x in turn]
+    u, _, v = np.linalg.svd(orientations, full_matrices=False)
+    for place, orientation in zip(places, (u @ v).reshape(-1, 6), strict=True):
+        place.ImageOrientationPatient = [DSfloat(float(x), auto_format=True) for x in orientation]

@@ -12,7 +12,7 @@ from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageSt
 
 from components.io.storage import walk
 from components.sources.dicom.datasets import HEAD, is_dicom, is_named_as_dicom, read_file
-from components.sources.dicom.grouping import File, united
+from components.sources.dicom.grouping import File, group_into_series
 from components.sources.dicom.measured import value
 from components.sources.dicom.positions import NEEDED
 from components.sources.dicom.refused import RefusedError
@@ -62,7 +62,7 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
     if not found and others:
         what = f"it holds no MR images; Modality is {', '.join(sorted(others))}"
         reading.add("series", reading.patient, what, "give the MR examination")
-    series = [Series([p for p, _ in files], [h for _, h in files]) for files in united(found)]
+    series = [Series([p for p, _ in files], [h for _, h in files]) for files in group_into_series(found)]
     return series, outlines
 
 
@@ -103,7 +103,7 @@ def _modality(header: Any) -> str:
 
 def _header(path: Path, number: int, reading: Reading) -> Any | None:
     """Read a header; None for files that are not DICOM images, and for damaged ones, which are recorded."""
-    if path.name.upper() == "DICOMDIR":  # the directory of a medium
+    if path.name.upper() == "DICOMDIR":  # the index file of a CD or DVD
         return None
     try:
         header = read_file(path, stop_before_pixels=True, specific_tags=TAGS)
@@ -118,7 +118,7 @@ def _header(path: Path, number: int, reading: Reading) -> Any | None:
         return None
     if not _modality(header):
         remedy = "copy it again from its source; where Modality (0008,0060) was removed, write MR into it"
-        reading.add("unreadable", _where(path, number, reading), "its header ends before it says what it is", remedy)
+        reading.add("unreadable", _where(path, number, reading), "its header has no Modality", remedy)
         return None
     return header
 

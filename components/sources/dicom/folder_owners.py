@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from components.common.errors import PassingError, UserError
+from components.common.errors import TransientError, UserError
 from components.io.storage import Storage
 from components.sources.dicom.identity_tags import patient_id, study
 from components.sources.entry import Entry
@@ -56,13 +56,13 @@ def _folders(entry: Entry) -> list[Entry]:
 
 
 def study_of(tree: Storage, path: str) -> str | None:
-    """StudyInstanceUID of a DICOM file, None for other files."""
+    """StudyInstanceUID of a DICOM file; None for another file, a broken link, or a file without that UID."""
     if path.lower().endswith(NOT_DICOM):
         return None
     try:
         with tree.open(path) as file:
             return study(file)
-    except PassingError:
+    except TransientError:
         raise
     except UserError:  # a broken link; its name may be a person's
         return None
@@ -76,7 +76,7 @@ def _identity(tree: Storage, entry: Entry) -> tuple[str, str] | None:
             try:
                 with tree.open(path) as file:
                     identity = patient_id(file, path)
-            except PassingError:
+            except TransientError:
                 raise
             except UserError:  # a broken link; its name may be a person's
                 continue

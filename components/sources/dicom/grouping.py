@@ -1,4 +1,4 @@
-"""Images grouped into series, by SeriesInstanceUID or, if that is corrupt, by what else they share."""
+"""Images grouped into series, by SeriesInstanceUID or, if that is corrupt, by other tags they share."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _TIMES = ("RepetitionTime", "EchoTime", "InversionTime", "ContrastBolusAgent")
 File = tuple[Path, Any]  # path and header
 
 
-def united(found: dict[str, list[File]]) -> list[list[File]]:
-    """Series as lists of files; slices with a SeriesInstanceUID each are grouped by what else they share."""
+def group_into_series(found: dict[str, list[File]]) -> list[list[File]]:
+    """Return series as lists of files; slices with a SeriesInstanceUID each are grouped by other tags they share."""
     whole: list[list[File]] = []
     lone: list[list[File]] = []
-    for files in _parted(found):
+    for files in _split_by_uid(found):
         single = len(files) == 1 and int(files[0][1].get("NumberOfFrames") or 1) < 2
         (lone if single else whole).append(files)
     # Series numbers separate two of them, unless they, too, differ on each slice.
@@ -32,8 +32,8 @@ def united(found: dict[str, list[File]]) -> list[list[File]]:
     return [*whole, *lone]
 
 
-def _parted(found: dict[str, list[File]]) -> Iterator[list[File]]:
-    """Files by SeriesInstanceUID; one that several series share, by number and description, is parted by these.
+def _split_by_uid(found: dict[str, list[File]]) -> Iterator[list[File]]:
+    """Yield files by SeriesInstanceUID; if several series share one, they are separated by number and description.
 
     De-identification may write the same SeriesInstanceUID into all series of an examination.
     """
@@ -48,5 +48,5 @@ def _parted(found: dict[str, list[File]]) -> Iterator[list[File]]:
 
 
 def _key(header: Any, names: Iterable[str]) -> tuple[str, ...]:
-    turned = header.get("ImageOrientationPatient") or []
-    return (*(str(header.get(name)) for name in names), str([round(float(x), 1) + 0.0 for x in turned]))
+    orientation = header.get("ImageOrientationPatient") or []
+    return (*(str(header.get(name)) for name in names), str([round(float(x), 1) + 0.0 for x in orientation]))

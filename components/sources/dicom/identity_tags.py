@@ -1,4 +1,4 @@
-"""Whose a DICOM file is, by a few of its tags."""
+"""Which person a DICOM file belongs to, from a few of its tags."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def patient_id(file: BinaryIO, name: str) -> str | None:
 
 
 @silent()
-def born(file: BinaryIO) -> tuple[str, str]:
-    """Birth date and sex in a file, to tell persons apart; neither is kept or shown."""
+def birth_date_and_sex(file: BinaryIO) -> tuple[str, str]:
+    """Birth date and sex in a file, "" if unknown, to distinguish persons; neither is kept or shown."""
     try:
         tags = ["PatientBirthDate", "PatientSex"]
         data = read_file(file, stop_before_pixels=True, specific_tags=tags)

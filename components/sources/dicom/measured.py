@@ -1,4 +1,4 @@
-"""What the scanner measured, whatever the series is called: times, kind of sequence, kind of picture."""
+"""What the scanner measured, whatever the series is called: times, kind of sequence, kind of image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydicom.multival import MultiValue
 
 T1, FLAIR, OTHER = "t1", "flair", "other"
 
-# Words of ImageType for pictures that are computed from a series, or don't show the head's tissue.
+# Words of ImageType for images that are computed from a series, or don't show the head's tissue.
 NO_PICTURE = set(
     """
     LOCALIZER, PROJECTION IMAGE, MIP, MNIP, MINIP, MAX IP, MIN IP, MAXIP, VRT, SCREEN SAVE, SUBTRACTION, SUB, SUBTRACT,
@@ -60,7 +60,7 @@ def words(header: Dataset, name: str) -> set[str]:
 
 
 def is_derived(header: Dataset) -> bool:
-    """Return whether a picture was computed from others, as reformatted planes are."""
+    """Return whether an image was computed from others, as reformatted planes are."""
     return "DERIVED" in words(header, "ImageType")
 
 
@@ -68,11 +68,11 @@ def is_no_picture(header: Dataset) -> bool:
     """Return whether ImageType rules out FLAIR and T1, whatever the description says."""
     kinds = words(header, "ImageType")
     parts = list(header.get("ImageType") or [])
-    # Of a complex picture: phase, real or imaginary part.
+    # Of a complex image: phase, real or imaginary part.
     return bool(NO_PICTURE & kinds) or (len(parts) > 2 and bool(re.match("[PRI](_|$)", str(parts[2]).strip().upper())))
 
 
-def possible(header: Dataset) -> set[str]:
+def compatible_sequences(header: Dataset) -> set[str]:
     """Sequences compatible with the times, within generous bounds; always includes "other".
 
     Inversion times null fat at 120 to 300 ms (STIR), and water at 1300 to 3600 ms (FLAIR, 0.06 to 7 T); T1 weighting
@@ -92,23 +92,23 @@ def possible(header: Dataset) -> set[str]:
     return found
 
 
-def likely(header: Dataset) -> str:
+def sequence_from_timing(header: Dataset) -> str:
     """The sequence by its times alone; "" if they don't decide.
 
     T1 without inversion is recognised by a repetition time of up to 1000 ms. Below 100 ms T1, vessels and localizers
     look alike.
     """
     repeat, echo, invert = _times(header)
-    can = possible(header)
-    if FLAIR in can and invert >= 1300 and echo >= 60:
+    compatible = compatible_sequences(header)
+    if FLAIR in compatible and invert >= 1300 and echo >= 60:
         return FLAIR
     # Without inversion and kind, a gradient echo's T2* is indistinguishable from a spin echo's T1 after 18 ms.
     early = 0 < echo <= (40 if invert or _kinds(header) else 18)
-    if T1 in can and early and (300 <= invert < 1600 or 100 <= repeat <= 1000):
+    if T1 in compatible and early and (300 <= invert < 1600 or 100 <= repeat <= 1000):
         return T1
-    if T1 in can and (0 < echo <= 10 or not echo) and 0 < repeat < 100:
+    if T1 in compatible and (0 < echo <= 10 or not echo) and 0 < repeat < 100:
         return ""
-    return "" if can == {T1, FLAIR, OTHER} or (T1 in can and 100 <= repeat <= 1000) else OTHER
+    return "" if compatible == {T1, FLAIR, OTHER} or (T1 in compatible and 100 <= repeat <= 1000) else OTHER
 
 
 def _kinds(header: Dataset) -> set[str]:
@@ -122,7 +122,7 @@ def _kinds(header: Dataset) -> set[str]:
     return kinds
 
 
-def bolus(header: Dataset) -> object:
+def contrast_agent(header: Dataset) -> object:
     """The contrast agent by name or code; its volume if only that is given; "none" if it was not given yet."""
     if value(header, "ContrastBolusAgentAdministered") == "NO":  # in a frame's ContrastBolusUsageSequence
         return "none"

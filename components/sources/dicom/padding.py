@@ -1,4 +1,4 @@
-"""Pixels outside of what was measured, which hold a value of their own."""
+"""Padding: pixels outside the acquired image, which hold PixelPaddingValue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 def remove_padding(image: Any) -> None:
     """Give the pixels that hold PixelPaddingValue, or lie in its range, the darkest value of all others, in memory.
 
-    The value, often -2000 or 63536, would otherwise be the darkest or the brightest of the picture.
+    The value, often -2000 or 63536, would otherwise be the darkest or the brightest of the image.
     """
     if image.get("PixelPaddingValue") is None:
         return
@@ -24,15 +24,15 @@ def remove_padding(image: Any) -> None:
     if not padded.any() or padded.all():
         return
     shown = pixels[~padded]
-    pixels = np.where(padded, shown.max() if _is_falling(image) else shown.min(), pixels)
+    pixels = np.where(padded, shown.max() if _is_inverted(image) else shown.min(), pixels)
     image.PixelData = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
     image["PixelData"].VR = "OW" if pixels.dtype.itemsize > 1 else "OB"
     image["PixelData"].is_undefined_length = False
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
 
 
-def _is_falling(image: Any) -> bool:
-    """Return whether higher stored values are darker (PS3.3 C.7.6.3.1.2 and C.11.6), as also by a negative rescale."""
+def _is_inverted(image: Any) -> bool:
+    """Return whether higher stored values are darker (PS3.3 C.7.6.3.1.2, C.11.6); a negative slope reverses it."""
     shape = image.get("PresentationLUTShape")
     inverse = shape == "INVERSE" if shape else image.get("PhotometricInterpretation") == "MONOCHROME1"
     return bool(inverse) != (float(image.get("RescaleSlope") or 1) < 0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from components.common.errors import PassingError, UserError
+from components.common.errors import TransientError, UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
 from components.scans.identity import REPEATED, file_name
 from components.sources import leftovers
 from components.sources.dicom.folder_owners import examinations, persons
-from components.sources.dicom.identity_tags import born
+from components.sources.dicom.identity_tags import birth_date_and_sex
 from components.sources.entry import Entry
 
 NO_IDENTITY = "the DICOM files in it have no PatientID, or can't be read"
@@ -33,9 +33,9 @@ def by_identity(tree: Storage, entries: Mapping[str, Entry]) -> tuple[dict[str, 
     problems: list[Problem] = []
     reported: list[str] = []
     # BIDS' folders beside the subjects, such as the original DICOM, are not patients.
-    others = any(entry.files and name not in leftovers.PASSED for name, entry in entries.items())
+    others = any(entry.files and name not in leftovers.IGNORED_FOLDERS for name, entry in entries.items())
     for number, (name, entry) in enumerate(sorted(entries.items()), start=1):
-        if others and name in leftovers.PASSED:
+        if others and name in leftovers.IGNORED_FOLDERS:
             continue
         for identity, path, folder in persons(tree, entry):
             where = f"folder {number} of {len(entries)}"
@@ -58,9 +58,9 @@ def _same_person(tree: Storage, one: str, other: str) -> bool:
         return True
     try:
         with tree.open(one) as file, tree.open(other) as first:
-            pairs = zip(born(file), born(first), strict=True)
+            pairs = zip(birth_date_and_sex(file), birth_date_and_sex(first), strict=True)
             return all(mine == theirs or not (mine and theirs) for mine, theirs in pairs)
-    except PassingError:
+    except TransientError:
         raise
     except UserError:  # vanished, which the reader reports
         return True

@@ -9,9 +9,9 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 
 from components.scans.geometry import Geometry, is_usable
+from components.sources.dicom.cached_highdicom import highdicom
 from components.sources.dicom.datasets import read_file
-from components.sources.dicom.exact_positions import make_exact
-from components.sources.dicom.images import highdicom
+from components.sources.dicom.exact_positions import normalise_geometry
 from components.sources.dicom.padding import remove_padding
 from components.sources.dicom.positions import EVEN, check_positions, frames_of
 from components.sources.dicom.refused import RefusedError
@@ -39,7 +39,7 @@ def stack_series(series: Series) -> Volume:
         for one in slices:
             _check_pixels(one)
             remove_padding(one)
-        make_exact(slices)
+        normalise_geometry(slices)
         if len(slices) == 1:
             stack = hd.Image.from_dataset(slices[0], copy=False).get_volume(dtype=np.float32, rtol=EVEN)
         else:
@@ -54,14 +54,14 @@ def _check_size(series: Series) -> None:
     first = series.headers[0]
     frames = max(len(series.paths), int(first.get("NumberOfFrames") or 1))
     if frames < 2:
-        what = "a single slice is no examination"
+        what = "a single slice is not a complete series"
         raise RefusedError("series", what, "give the folder that holds all slices of the examination")
     if any(not header.get(name) for header in series.headers for name in ("Rows", "Columns")):
         what = "slices without Rows and Columns"
         raise RefusedError("unreadable", what, "export the images with Rows (0028,0010) and Columns (0028,0011)")
     if len({(header.get("Rows"), header.get("Columns")) for header in series.headers}) > 1:
         what = "slices of different sizes"
-        raise RefusedError("shape", what, "take the images of another series (localizer, screen shot) out of this one")
+        raise RefusedError("shape", what, "take the images of another series (localizer, screenshot) out of this one")
     if int(first.Rows) * int(first.Columns) * frames > MAX_VOXELS:
         what = "its headers claim more voxels than any scan has"
         raise RefusedError("unreadable", what, "export the series again; Rows, Columns or NumberOfFrames are wrong")
@@ -71,8 +71,8 @@ def _check_pixels(dataset: Any) -> None:
     if "PixelData" not in dataset:
         raise RefusedError("unreadable", "slices without pixel data", "export the images, and not their headers alone")
     if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        what = "colour pictures where MR intensities are expected"
-        raise RefusedError("type", what, "export the MR images themselves, no colour maps or screen shots")
+        what = "colour images where MR intensities are expected"
+        raise RefusedError("type", what, "export the MR images themselves, no colour maps or screenshots")
     syntax = dataset.file_meta.get("TransferSyntaxUID")
     if not syntax:
         what = "compressed pixels, and no TransferSyntaxUID that says how"

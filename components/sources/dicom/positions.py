@@ -10,31 +10,39 @@ from pydicom.dataset import Dataset
 from components.sources.dicom.measured import number
 from components.sources.dicom.refused import RefusedError
 
-EVEN = 0.05  # tolerance as a share of the slice distance: scanner tables don't stop to the micrometre
+EVEN = 0.05  # tolerance as a fraction of the slice distance: scanner tables don't stop to the micrometre
 APART = 2e-3  # tolerance between orientations of one series, enough for those written with three digits
-SHEAR = 0.05  # how far slices may lie beside each other, as a share of their distance
-_TURN, _PLACE = "ImageOrientationPatient", "ImagePositionPatient"
-NEEDED = {_TURN: 6, _PLACE: 3}
+SHEAR = 0.05  # tolerance for the in-plane offset between consecutive slices, as a fraction of their distance
+_ORIENTATION, _POSITION = "ImageOrientationPatient", "ImagePositionPatient"
+NEEDED = {_ORIENTATION: 6, _POSITION: 3}
 
 
 def check_positions(headers: Sequence[Dataset]) -> None:
-    """Refuse slices without positions, of several orientations, at the same position, or with a gap between them."""
+    """Refuse slices that do not form an even, untilted stack.
+
+    Args:
+        headers: one per slice, in any order.
+
+    Raises:
+        RefusedError: of kind "series" (no positions, several orientations, two slices at one position, gantry tilt) or
+            "gap" (slices are missing between others).
+    """
     for name, count in NEEDED.items():
         if any(len(header.get(name) or []) != count for header in headers):
             raise RefusedError(
                 "series",
                 f"slices without a position in the patient ({name})",
-                f"export the images as the scanner made them, with {name}, no screen shots",
+                f"export the images as the scanner made them, with {name}, no screenshots",
             )
-    turns = np.array([header.ImageOrientationPatient for header in headers], float)
-    if np.abs(turns - turns[0]).max() > APART:
+    orientations = np.array([header.ImageOrientationPatient for header in headers], float)
+    if np.abs(orientations - orientations[0]).max() > APART:
         raise RefusedError(
             "series",
             "slices of different orientations",
             "give each plane a series of its own, or take those of the other planes out",
         )
     positions = np.array([header.ImagePositionPatient for header in headers], float)
-    depths = positions @ np.cross(turns[0, :3], turns[0, 3:])
+    depths = positions @ np.cross(orientations[0, :3], orientations[0, 3:])
     order = np.argsort(depths)
     steps = np.diff(depths[order])
     doubles = int((steps < 1e-3).sum())
@@ -45,9 +53,9 @@ def check_positions(headers: Sequence[Dataset]) -> None:
             "leave one acquisition (echo, phase, repetition) of this series in the folder",
         )
     if (np.abs(steps - np.median(steps)) > EVEN * np.median(steps)).any():
-        raise RefusedError("gap", f"slices are {steps.min():.1f} to {steps.max():.1f} mm apart, one is missing between")
+        raise RefusedError("gap", f"slices are {steps.min():.1f} to {steps.max():.1f} mm apart: one may be missing")
     _check_numbers(headers, float(np.median(steps)))
-    beside = np.diff(positions[order], axis=0) @ turns[0].reshape(2, 3).T
+    beside = np.diff(positions[order], axis=0) @ orientations[0].reshape(2, 3).T
     if np.abs(beside).max() > SHEAR * np.median(steps):
         raise RefusedError(
             "series",
@@ -70,7 +78,7 @@ def frames_of(image: Dataset) -> list[Dataset]:
     frames = []
     for group in groups:
         frame = Dataset()
-        for sequence, name in (("PlaneOrientationSequence", _TURN), ("PlanePositionSequence", _PLACE)):
+        for sequence, name in (("PlaneOrientationSequence", _ORIENTATION), ("PlanePositionSequence", _POSITION)):
             found = group.get(sequence) or shared.get(sequence) or []
             if found and name in found[0]:
                 setattr(frame, name, found[0].get(name))
@@ -84,9 +92,9 @@ def _check_numbers(headers: Sequence[Dataset], step: float) -> None:
     if len(numbers) < 2:
         return
     between = np.diff(numbers)
-    said = float(headers[0].get("SpacingBetweenSlices") or 0) or float(headers[0].get("SliceThickness") or 0)
-    if len(numbers) == len(headers) and between.min() > 1 and np.ptp(between) == 0 and step > 1.5 * said > 0:
-        what = f"its slices are {step:.1f} mm apart, {said:.1f} mm by their headers, and their numbers leave some out"
+    stated = float(headers[0].get("SpacingBetweenSlices") or 0) or float(headers[0].get("SliceThickness") or 0)
+    if len(numbers) == len(headers) and between.min() > 1 and np.ptp(between) == 0 and step > 1.5 * stated > 0:
+        what = f"its slices are {step:.1f} mm apart, {stated:.1f} mm by their headers, and their numbers leave some out"
         raise RefusedError("gap", what)
 
 
@@ -99,9 +107,9 @@ def missing_at_an_end(headers: Sequence[Dataset], others: Iterable[Sequence[Data
     """
     if len(headers) < 2:  # a multi-frame file is whole, or can't be read
         return None
-    said = round(number(headers[0], "ImagesInAcquisition"))
-    if len(headers) < said:
-        return f"holds {len(headers)} images where its headers count {said} (ImagesInAcquisition)"
+    stated = round(number(headers[0], "ImagesInAcquisition"))
+    if len(headers) < stated:
+        return f"holds {len(headers)} images where its headers count {stated} (ImagesInAcquisition)"
     first = min(_numbers(headers))
     before = {max(_numbers(other)) for other in others}
     if first > 1 and first - 1 not in before:
@@ -114,7 +122,12 @@ def _numbers(headers: Sequence[Dataset]) -> list[int]:
 
 
 def check_alike(slices: Sequence[Dataset]) -> None:
-    """Refuse slices whose frames of reference or pixel sizes differ by more than rounding."""
+    """Refuse slices whose frames of reference or pixel sizes differ by more than rounding.
+
+    Raises:
+        RefusedError: of kind "position" (frames of reference), "unreadable" (no PixelSpacing) or "shape" (PixelSpacing
+            differs).
+    """
     if len({str(one.get("FrameOfReferenceUID") or "") for one in slices}) > 1:
         raise RefusedError(
             "position",

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from components.sources.dicom.cached_highdicom import highdicom
 from components.sources.dicom.datasets import read_file
-from components.sources.dicom.exact_positions import make_exact
-from components.sources.dicom.images import highdicom
+from components.sources.dicom.exact_positions import normalise_geometry
 from components.sources.dicom.pixel_data import placed
 from components.sources.dicom.positions import EVEN, NEEDED, frames_of
 from components.sources.dicom.refused import RefusedError
@@ -24,13 +24,13 @@ def read_segmentation(
 ) -> Volume:
     """The segments of a DICOM SEG as one mask, without those of anatomy if others are there.
 
-    Frames without tumour are usually left out. So unless the file says how far its slices are apart, that is looked up
-    for the images it was drawn on; otherwise two lesions would be taken for neighbouring slices, far apart.
+    Frames without tumour are usually left out. If the file doesn't give the slice distance, it is therefore taken from
+    the images it was drawn on; otherwise two distant lesions would pass for neighbouring slices with a wide spacing.
 
     Args:
         path: file.
         distances: SeriesInstanceUID to the distance of its slices, millimetres, for the series of the patient.
-        note: function that records what was passed over.
+        note: function that records which segments were ignored.
 
     Raises:
         RefusedError: it outlines anatomy alone, or its pixels can't be used.
@@ -38,7 +38,7 @@ def read_segmentation(
     hd = highdicom()
     data = read_file(path)
     frame = data.get("FrameOfReferenceUID")
-    make_exact([data])
+    normalise_geometry([data])
     drawn_on = [str(one.get("SeriesInstanceUID")) for one in data.get("ReferencedSeriesSequence") or []]
     known = [distances[series] for series in drawn_on if distances and series in distances]
     for measures in _pixel_measures(data):
@@ -59,9 +59,9 @@ def slice_distances(series: Sequence[Series]) -> dict[str, float]:
         except RefusedError:
             continue
         if len(slices) > 1 and all(len(place.get(name) or []) == NEEDED[name] for place in slices for name in NEEDED):
-            turn = np.array(slices[0].ImageOrientationPatient, float)
+            orientation = np.array(slices[0].ImageOrientationPatient, float)
             positions = np.array([place.ImagePositionPatient for place in slices], float)
-            steps = np.diff(np.sort(positions @ np.cross(turn[:3], turn[3:])))
+            steps = np.diff(np.sort(positions @ np.cross(orientation[:3], orientation[3:])))
             found |= {str(header.get("SeriesInstanceUID")): float(np.median(steps)) for header in one.headers}
     return found
 

@@ -16,11 +16,11 @@ _ANATOMY = {"91723000", "123037004", "T-D000A"}  # SNOMED's codes for "Anatomica
 
 
 def tumour_segments(data: Any, note: Callable[[str], None]) -> list[int]:
-    """Numbers of the segments that can be a tumour's: some readers outline parts of the brain beside it.
+    """Numbers of the segments that can be a tumour's: some readers also outline parts of the brain.
 
     Args:
         data: DICOM SEG.
-        note: function that records how many others are passed over.
+        note: function that records how many others are ignored.
 
     Raises:
         RefusedError: all are of anatomy.
@@ -32,7 +32,7 @@ def tumour_segments(data: Any, note: Callable[[str], None]) -> list[int]:
         what = "its segments are of anatomy, not of a tumour"
         raise RefusedError("mask_values", what, "give the tumour's mask, and say so in SegmentLabel")
     if anatomy:
-        note(f"{len(anatomy)} of its {len(segments)} segments are passed over, of anatomy by their headers")
+        note(f"{len(anatomy)} of its {len(segments)} segments are ignored: their headers say that they are anatomy")
     return numbers
 
 

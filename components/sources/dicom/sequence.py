@@ -58,7 +58,7 @@ def sequence_of(header: Dataset, protocol: str | None = None, *, own_agent: bool
     if kind not in (T1, FLAIR):
         return Inference(OTHER)
     contrast = mentioned_agent(description) or _protocol_contrast(kind, protocol)
-    bolus = stated_agent(measured.bolus(header))
+    bolus = stated_agent(measured.contrast_agent(header))
     if kind == FLAIR:
         given = (contrast or bolus) == "present"
         return Inference("flair", doubt or ("it was taken after the contrast agent" if given else ""))
@@ -68,7 +68,7 @@ def sequence_of(header: Dataset, protocol: str | None = None, *, own_agent: bool
     if inferred.doubt or weighting(description):
         return inferred
     if measured.is_derived(header):
-        return replace(inferred, doubt="it was computed from other pictures, and its description doesn't say how")
+        return replace(inferred, doubt="it was computed from other images, and its description doesn't say how")
     return replace(inferred, doubt="no header says whether contrast agent was given" if inferred.unstated else "")
 
 
@@ -80,16 +80,16 @@ def _protocol_contrast(kind: str, protocol: str) -> str:
 
 def _against_times(kind: str, header: Dataset) -> tuple[str, str]:
     """Check the words against the times: returns the kind of sequence, and the remaining doubt."""
-    likely = measured.likely(header)
+    by_times = measured.sequence_from_timing(header)
     if kind in (T1, FLAIR):
-        if kind in measured.possible(header):
+        if kind in measured.compatible_sequences(header):
             return kind, ""
         return UNCLEAR, f"it is called {kind.upper()}, but its times are not those of one"
     if kind == "t2":  # FLAIR is T2-weighted, too
         doubt = "it is called T2, but its times are those of a FLAIR"
-        return (FLAIR, doubt) if likely == FLAIR else (OTHER, "")
-    if kind == OTHER or likely:
-        return (OTHER if kind == OTHER else likely), ""
+        return (FLAIR, doubt) if by_times == FLAIR else (OTHER, "")
+    if kind == OTHER or by_times:
+        return (OTHER if kind == OTHER else by_times), ""
     if kind == "tirm":
         return UNCLEAR, "it is called TIRM, which may be FLAIR or STIR, and its inversion time is missing"
     if kind == "several" or measured.has_times(header):

@@ -76,8 +76,8 @@ class Series:
         return inferred if measured.is_derived(self.headers[0]) else replace(inferred, doubt="")
 
     @property
-    def began(self) -> tuple[float, float]:
-        """When it was acquired, to compare series of one examination: time, if headers give it, and number."""
+    def acquired_at(self) -> tuple[float, float]:
+        """AcquisitionTime (HHMMSS, 0 if no header gives it) and number, to order the series of an examination."""
         times = [number(header, "AcquisitionTime") for header in self.headers]
         return min(times), number(self.headers[0], "SeriesNumber")
 
@@ -85,8 +85,9 @@ class Series:
 def candidates(series: Sequence[Series]) -> dict[str, list[Series]]:
     """Series that fit each sequence, best first, and those that are "unclear".
 
-    Series without doubt come first, then axial, then original ones, then by slice positions, then by number. Of T1
-    whose headers don't mention contrast agent, the earlier comes first: before the agent, there is none.
+    Series without doubt come first, then those whose contrast is stated, then axial, then original ones, then those
+    with more slice positions, then lower numbers. Among T1 whose headers don't mention contrast agent, the lower number
+    comes first: the agent is given later.
     """
     fitting: dict[str, list[Series]] = {}
     for one in _with_own_agents(_with_own_protocols(series)):
@@ -114,7 +115,7 @@ def _with_own_protocols(series: Sequence[Series]) -> list[Series]:
     kinds = defaultdict(set)
     for one in series:
         header = one.headers[0]
-        kind = weighting(str(header.get("SeriesDescription") or "")) or measured.likely(header)
+        kind = weighting(str(header.get("SeriesDescription") or "")) or measured.sequence_from_timing(header)
         kinds[header.get("ProtocolName")].add(kind)
     shared = {name for name, found in kinds.items() if len(found - {""}) > 1}
     return [replace(one, protocol="") if one.headers[0].get("ProtocolName") in shared else one for one in series]
@@ -125,14 +126,19 @@ def _with_own_agents(series: Sequence[Series]) -> list[Series]:
 
     A console may write ContrastBolusAgent into every series. Where words tell which T1 is after the agent, they decide.
     """
-    said = [one for one in series if one.inferred.sequence == "post" and not one.inferred.doubt]
-    everywhere = len(series) > 2 and all(stated_agent(measured.bolus(one.headers[0])) == "present" for one in series)
-    spoken = [one for one in said if sequence_of(one.headers[0], one.protocol, own_agent=False).sequence == "post"]
-    first = min((one.began for one in (spoken if everywhere else said)), default=None)
+    post_series = [one for one in series if one.inferred.sequence == "post" and not one.inferred.doubt]
+    everywhere = len(series) > 2 and all(
+        stated_agent(measured.contrast_agent(one.headers[0])) == "present" for one in series
+    )
+    named_post = [
+        one for one in post_series if sequence_of(one.headers[0], one.protocol, own_agent=False).sequence == "post"
+    ]
+    first = min((one.acquired_at for one in (named_post if everywhere else post_series)), default=None)
     if first is None:
         return list(series)
     return [
-        replace(one, own_agent=not everywhere or first < one.began, after_agent=first < one.began) for one in series
+        replace(one, own_agent=not everywhere or first < one.acquired_at, after_agent=first < one.acquired_at)
+        for one in series
     ]
 
 

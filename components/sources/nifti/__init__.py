@@ -32,7 +32,9 @@ def read(
 ) -> Reading:
     """Read one patient from a folder, from one 4-D file and the mask beside it, or from `files`.
 
-    See `kaggle_3m.read` for the other arguments.
+    See `kaggle_3m.read` for the other arguments; `options` also sets the size and spacing of the slices, and the
+    channels of a 4-D file. Problems are recorded, not raised: those of `file_roles.sort`, `load`, `check_mask` and
+    `build_scan`; "shape" of a file that is not 3-D; "missing_mask".
     """
     reading = Reading(patient)
     found = file_roles.sort(_files(place, files), place if files is None else None, options, reading, masks)
@@ -70,7 +72,17 @@ def _files(place: Path, files: Sequence[Path] | None) -> list[Path]:
 
 
 def load(path: Path, where: str, reading: Reading) -> Volume | None:
-    """Load a file; records problems under the name `where`, and returns None if the file is unusable."""
+    """Load a file.
+
+    Args:
+        path: file.
+        where: name of the file in problems.
+        reading: reading that records problems: of kind "unreadable", "type" (not one number per voxel) or "not_finite",
+            after which there is no volume; or "choice" (sform, qform and pixdim contradict each other).
+
+    Returns:
+        The volume; None if the file is unusable.
+    """
     try:
         picture = nib.load(path)
         if int(np.prod(picture.shape, dtype=np.int64)) > MAX_VOXELS or 0 in picture.shape:
@@ -98,14 +110,14 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
     data = _squeezed(data)
     geometry = Geometry(data.shape[:3], affine)
     # If both codes are 0, the header holds no position, and the affine is a guess.
-    unset = not header_position.codes(picture) or is_unset(affine)
-    second = header_position.second_form(picture, geometry)
-    if second is not None:
-        what = f"sform and qform of its header place it {shift(second, geometry):.1f} voxels apart; sform is taken"
+    lacks_position = not header_position.codes(picture) or is_unset(affine)
+    qform = header_position.qform_geometry(picture, geometry)
+    if qform is not None:
+        what = f"sform and qform of its header place it {shift(qform, geometry):.1f} voxels apart; sform is taken"
         reading.add("choice", where, what, "make the two equal if programs disagree about where it lies")
     if contradiction := header_position.sizes_differ(picture, geometry):
         reading.add("choice", where, contradiction, "volumes in ml depend on it: convert it again from its source")
-    return Volume(data, geometry, header_position.space(picture), unset, second, header_position.block(picture))
+    return Volume(data, geometry, header_position.space(picture), lacks_position, qform, header_position.block(picture))
 
 
 def _words(kind: np.dtype) -> str:
@@ -127,7 +139,16 @@ def _check_gzip(path: Path) -> None:
 
 
 def check_mask(mask: Volume, where: str, reading: Reading) -> Volume | None:
-    """Check a mask's values and shape."""
+    """Check a mask's values and shape.
+
+    Args:
+        mask: volume from the file.
+        where: name of the file in problems.
+        reading: reading that records problems: of kind "shape" or "mask_values".
+
+    Returns:
+        The mask, with whole numbers if a scale factor only rounded them; None if it is not 3-D.
+    """
     if mask.data.ndim != 3:
         what = f"a mask of {mask.data.ndim} dimensions where 3 are expected"
         reading.add("shape", where, what, "give one 3-D mask; of several labels, all but 0 count as tumour")
@@ -139,7 +160,7 @@ def check_mask(mask: Volume, where: str, reading: Reading) -> Volume | None:
     if (mask.data < 0).any() or (mask.data != whole).any():
         reading.add("mask_values", where, "a mask with negative or broken numbers")
     elif len(np.unique(mask.data)) > LABELS or (mask.data > 0).mean() > 0.5:
-        what = "looks like a picture: many values, or more than half of all voxels set"
+        what = "looks like an image, not a mask: many values, or more than half of all voxels set"
         reading.add("mask_values", where, what, "give the tumour's mask: 0 and 1, or a few labels")
     return mask
 

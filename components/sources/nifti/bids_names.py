@@ -40,7 +40,7 @@ class BidsName:
     def measured(self) -> str | None:
         """What the suffix says: "t1", "flair" or "mask"; "other" for BIDS' other suffixes, None for no known suffix."""
         suffix = self._suffix
-        if self.entities.get("part", "mag") != "mag":  # the phase of a complex picture, or its real part
+        if self.entities.get("part", "mag") != "mag":  # the phase of a complex image, or its real part
             return "other"
         return (_SUFFIXES[suffix] or "other") if self.entities and suffix in _SUFFIXES else None
 

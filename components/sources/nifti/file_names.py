@@ -121,7 +121,7 @@ def _common_start(names: Sequence[str]) -> int:
 
 
 def is_volume(name: str) -> bool:
-    """Return whether a name is a NIfTI file's."""
+    """Return whether a file name has a NIfTI suffix."""
     return name.lower().endswith((".nii", ".nii.gz"))
 
 
@@ -140,7 +140,7 @@ def pair(names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     """Pair 4-D files with the masks beside them.
 
     Returns:
-        Patient's name to its files, the picture first; and masks without a picture.
+        Patient's name to its files, the image first; and masks without an image.
     """
     volumes = [name for name in names if is_volume(name)]
     pictures = {stem(name): [name] for name in volumes if role(_last_word(name), "") is None}

@@ -14,7 +14,7 @@ from components.sources.nifti.file_names import Role, roles, stem
 from components.sources.reading import DAMAGE, Options, Reading
 from components.sources.words.plain_text import spaced
 
-WHAT = {"pre": "T1", "post": "T1 with contrast agent", "flair": "FLAIR", "mask": "the mask"}
+ROLE_NAMES = {"pre": "T1", "post": "T1 with contrast agent", "flair": "FLAIR", "mask": "the mask"}
 NAMES = "call them by what they are: flair, t1, t1ce, seg; BIDS names are known, too (docs/how-to/real-scans.md)"
 SHOWN = 5  # names shown in one line
 _CHANNEL = re.compile(r"_(\d{4})$")
@@ -40,11 +40,11 @@ def sort(
             found[what] = _choose(what, fitting, known, reading)
     one_person.check(found, reading)
     if doubts := [f"{found[what].name} ({known[found[what]].doubt})" for what in found if known[found[what]].doubt]:
-        message = f"{', '.join(doubts)} is taken for T1 without contrast agent: its name has no entity ce-"
+        message = f"{', '.join(doubts)} is used as T1 without contrast agent: its name has no entity ce-"
         reading.add("choice", reading.patient, message, "add ce-<agent> to the name if agent was given")
     anatomy = [path.name for path in paths if known[path].what == "other" and known[path].doubt]
     if masks and anatomy and "mask" not in found:
-        message = f"{', '.join(anatomy)}: passed over, {known[_named(paths, anatomy[0])].doubt} by its name"
+        message = f"{', '.join(anatomy)}: ignored, {known[_named(paths, anatomy[0])].doubt} by its name"
         reading.add("unknown", reading.patient, message, "give the tumour's mask, e.g. as NAME_seg.nii.gz")
     _unknown([path for path in paths if known[path].what is None], found, reading)
     return found
@@ -63,9 +63,9 @@ def _unknown(paths: list[Path], found: dict[str, Path], reading: Reading) -> Non
         return
     listed = ", ".join(path.name for path in paths[:SHOWN]) + (", ..." if len(paths) > SHOWN else "")
     if "flair" in found or "stack" in found:
-        reading.add("unknown", reading.patient, f"{listed}: passed over, the name tells no sequence")
+        reading.add("unknown", reading.patient, f"{listed}: ignored, because the name does not identify a sequence")
     else:
-        what = f"no FLAIR; {listed}: the name tells no sequence, and it is no 4-D file"
+        what = f"no FLAIR; {listed}: the name does not identify a sequence, and it is not a 4-D file"
         reading.add("series", reading.patient, what, NAMES)
 
 
@@ -101,7 +101,7 @@ def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> 
         reading.add("series", reading.patient, what, remedy)
         return dict.fromkeys(numbers, Role("other"))
     if not options.from_source and tuple(channels) == CHANNELS:  # it is only the default
-        what = f"the files' numbers are taken for {', '.join(channels)}, in this order (ingest.channels)"
+        what = f"the files' numbers are taken as {', '.join(channels)}, in this order (ingest.channels)"
         reading.add("choice", reading.patient, what, "lay nnU-Net's dataset.json beside the folders if they are not")
     return {
         path: Role(channels[number] if channels[number] in CHANNELS else "other") for path, number in numbers.items()
@@ -115,15 +115,15 @@ def _choose(what: str, fitting: list[Path], known: dict[Path, Role], reading: Re
     others = ", ".join(path.name for path in fitting if path != first)
     if more:
         remedy = "keep one of them there" if what != "mask" else "keep one, or make one mask of them"
-        reading.add("series", reading.patient, f"{first.name}: a second file for {what} beside it, {others}", remedy)
+        reading.add("series", reading.patient, f"{first.name}: several files for {what}, also {others}", remedy)
     elif others:
-        message = f"{first.name} is taken for {WHAT[what]}, and not {others}"
+        message = f"{first.name} is used as {ROLE_NAMES[what]}, not {others}"
         reading.add("choice", reading.patient, message, "take the others out, or this one where it is wrong")
     return first
 
 
 def _originals(paths: list[Path], what: str) -> list[Path]:
-    """Leave out pictures that programs made of another one, whose name they extend: rP_t1, P_t1_synthsr, P_t1a."""
+    """Leave out images that programs made of another one, whose name they extend: rP_t1, P_t1_synthsr, P_t1a."""
     stems = {path: stem(path.name).lower() for path in paths}
     if what != "mask" and all(bids_names.parse(stem(path.name)).measured for path in paths):
         return sorted(paths)[:1]  # runs of one sequence

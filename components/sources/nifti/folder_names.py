@@ -55,12 +55,12 @@ def is_group(name: str) -> bool:
 
 
 def is_of_a_set(name: str) -> bool:
-    """Return whether a folder can only be a whole set's pictures, not a person's: "imagesTr", but not "images"."""
+    """Return whether a folder can only be a whole set's images, not a person's: "imagesTr", but not "images"."""
     return bool(_SET.fullmatch(name))
 
 
 def holds_images(name: str) -> bool:
-    """Return whether a folder beside others holds everybody's pictures: "imagesTr", "images_structural"."""
+    """Return whether a folder beside others holds everybody's images: "imagesTr", "images_structural"."""
     return bool(_IMAGES.fullmatch(name))
 
 

@@ -36,8 +36,8 @@ def _codes(picture: Any) -> list[int]:
     return [int(picture.header[code]) for code in ("sform_code", "qform_code") if code in picture.header]
 
 
-def second_form(picture: Any, first: Geometry) -> Geometry | None:
-    """Where the qform puts a volume, if there is one beside the sform and it differs."""
+def qform_geometry(picture: Any, first: Geometry) -> Geometry | None:
+    """Return the geometry by the qform, if there is one beside the sform and it differs by more than a voxel."""
     header = picture.header
     if "qform_code" not in header or int(header["qform_code"]) <= 0 or int(header["sform_code"]) <= 0:
         return None
@@ -55,10 +55,10 @@ def sizes_differ(picture: Any, geometry: Geometry) -> str | None:
     """
     if "pixdim" not in picture.header or not codes(picture):
         return None
-    said, used = np.abs(picture.header["pixdim"][1:4].astype(float)), voxel_sizes(geometry.affine)
-    if (said <= 0).any() or np.allclose(said, used, rtol=SIZES):
+    stated, used = np.abs(picture.header["pixdim"][1:4].astype(float)), voxel_sizes(geometry.affine)
+    if (stated <= 0).any() or np.allclose(stated, used, rtol=SIZES):
         return None
-    return f"its voxels measure {_by(used)} mm by its sform, and {_by(said)} mm by pixdim; sform is taken"
+    return f"its voxels measure {_by(used)} mm by its sform, and {_by(stated)} mm by pixdim; sform is taken"
 
 
 def _by(sizes: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 P1/P1_flair.nii.gz                         one folder per patient, at any depth; HGG/P1/..., site/P1/...
 sub-01/ses-1/anat/sub-01_ses-1_FLAIR.nii   BIDS, with masks below derivatives/
 P1/baseline/flair.nii.gz                   one folder per visit
-images_structural/P1/..., images_segm/...  pictures and masks in separate folders (UPENN-GBM)
+images_structural/P1/..., images_segm/...  images and masks in separate folders (UPENN-GBM)
 imagesTr/P1_0000.nii.gz, labelsTr/...      nnU-Net; or one 4-D file each (Medical Segmentation Decathlon)
 P1_flair.nii.gz, P1.nii.gz                 files side by side
 """
@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 from components.common.problems import Problem
-from components.sources.nifti import flat_folder, folder_names, masks_apart
+from components.sources.nifti import flat_folder, folder_names, separate_masks
 from components.sources.nifti.file_names import flair_folders, is_complete, is_volume, role
 from components.sources.nifti.folder_layout import Layout
 
-PASSED = ("sourcedata", "code")  # BIDS' folders for the original data and code
+IGNORED_FOLDERS = ("sourcedata", "code")  # BIDS' folders for the original data and code
 
 
 def find(entries: Mapping[str, list[str]], name: str = "") -> Layout:
@@ -27,9 +27,9 @@ def find(entries: Mapping[str, list[str]], name: str = "") -> Layout:
     layout = Layout()
     paths = [f"{name}/{file}" for name, files in entries.items() for file in files if is_volume(file)]
     derived = [path for path in paths if "derivatives" in PurePosixPath(path).parts]
-    paths = [path for path in paths if not {"derivatives", *PASSED} & set(PurePosixPath(path).parts[:-1])]
+    paths = [path for path in paths if not {"derivatives", *IGNORED_FOLDERS} & set(PurePosixPath(path).parts[:-1])]
     if any(folder_names.holds_images(path.split("/")[0]) for path in paths):
-        paths = masks_apart.by_kind(paths, layout)
+        paths = separate_masks.by_kind(paths, layout)
     by_top: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         by_top[path.split("/")[0]].append(path)
@@ -41,7 +41,7 @@ def find(entries: Mapping[str, list[str]], name: str = "") -> Layout:
         _folder(top, inside, len(by_top) == 1, layout)
     flat = [entry for entry, files in entries.items() if not files and is_volume(entry)]
     _flat(flat, folder_names.holds_images(name), layout)
-    masks_apart.below_derivatives(derived, layout)
+    separate_masks.below_derivatives(derived, layout)
     return layout
 
 
@@ -100,8 +100,8 @@ def _visits(top: str, below: Mapping[str, list[str]], layout: Layout) -> None:
         for path in inside:
             layout.add(folder_names.visit_name(top, sub), f"{top}/{sub}", path)
     names = ", ".join(sorted(below)[:5])
-    what = f"its {len(below)} examinations ({names}) are taken for one person's, to keep them on one side of a split"
-    remedy = "if they are several persons', start the files' names with their folders', or lay the folders side by side"
+    what = f"its {len(below)} examinations ({names}) are treated as one person's, to keep them in one split"
+    remedy = "if they are several persons', prefix each file's name with its folder's, or put the folders at the top"
     layout.problems.append(Problem("choice", "", top, what, remedy))
 
 
@@ -125,7 +125,7 @@ def _flat(names: list[str], channels: bool, layout: Layout) -> None:
             layout.add(patient, "", path)
     left = sorted(set(names) - {path for files in groups.values() for path in files})
     strays = [name for name in left if role(name, "") == "mask"]
-    layout.problems += [Problem("extra_mask", "", name, "a mask without its picture") for name in strays]
+    layout.problems += [Problem("extra_mask", "", name, "a mask without its image") for name in strays]
 
 
 def _named_after(folder: str, paths: list[str]) -> bool:

@@ -24,7 +24,7 @@ _BY_MACHINE = re.compile(r"\b(auto\w*|approx\w*|pred\w*|draft|raw|prob\w*)\b")
 
 
 def is_mask(text: str) -> bool:
-    """Return whether a name is a mask's; `text` comes from `plain_text.spaced`.
+    """Return whether a name denotes a mask; `text` comes from `plain_text.spaced`.
 
     "tumor" or "lesion" means a mask only as the last word: "P1_flair_lesion", but not "tumor_001_flair".
     """

@@ -1,4 +1,4 @@
-"""Whether the files taken for one examination are of one person, and in one space, as far as their names say."""
+"""Whether the files of one examination belong to one person and one space, as far as their names show."""
 
 from __future__ import annotations
 

@@ -25,6 +25,14 @@ def build_scan(
     FLAIR's slices determine the grid (`model_grid`); the other sequences and the mask are resampled to it by their
     positions in the patient. A missing or blank sequence is replaced with a copy of FLAIR, as in kaggle_3m; so are the
     slices that a sequence does not cover.
+
+    Args:
+        reading: reading that gets the scan, uint8 [slices, height, width, 3], and records problems.
+        site: site of the patient.
+        where: name of the patient in problems.
+        volumes: sequences by name, "pre", "flair" and "post", three axes each.
+        mask: reference mask, where every value above 0 is tumour; None if there is none.
+        options: size and spacing of the slices.
     """
     if "flair" not in volumes and not reading.has(*LACKING, "series"):
         what = "no FLAIR sequence, which is the one that shows the tumour's extent"
@@ -41,7 +49,7 @@ def build_scan(
     outline = None if mask is None else placing.place_mask(mask, volumes, placed, where, reading)
     if None in placed.values() or (mask is not None and outline is None):
         return
-    if all(one.unset for one in (*volumes.values(), mask or flair)):
+    if all(one.lacks_position for one in (*volumes.values(), mask or flair)):
         what = "no header of its files holds a position; they are taken voxel by voxel, and left may be right"
         reading.add("choice", where, what, position.EXPORT)
     size = options.size
@@ -77,7 +85,7 @@ def _planes(
 
 
 def _check_order(name: str, volume: Volume | None, flair: Volume, where: str, reading: Reading) -> None:
-    """Record a picture that seems to be mirrored or turned; the scan is made as the headers say."""
+    """Record an image that seems to be mirrored or turned; the scan is made as the headers say."""
     if volume is not None and volume.data.shape == volume.geometry.shape:
         order = axis_order.better_order(volume.data, volume.geometry, flair.data, flair.geometry)
         if order is not None:

@@ -1,7 +1,7 @@
-"""Are a file's voxels stored in the order that its header says? Judged by the pictures.
+"""Are a file's voxels stored in the order that its header says? Judged by the images.
 
-Programs that read only the array, flip or turn it, and save it with the old header leave a picture upside down or
-mirrored where every header agrees.
+Programs that read only the array, flip or turn it, and save it with the old header leave an image upside down or
+mirrored although every header agrees. Images are compared by mutual information, as in `alignment`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,19 @@ from components.scans.geometry import Geometry
 from components.sources.volumes.alignment import AIR, entropy, levels, mutual
 
 POINTS = 40  # at most, along each axis of FLAIR
-# Another order must share this much more information, as a fraction of what one picture can tell about the other.
+# By how much another order must raise the mutual information, as a fraction of the smaller entropy of the two images.
 BETTER = 0.05
 
 
 def better_order(data: np.ndarray, own: Geometry, flair: np.ndarray, place: Geometry) -> str | None:
-    """Describe the order of axes in which a volume fits FLAIR far better than in its own; None if there is none."""
+    """Describe the order of axes in which a volume fits FLAIR far better than in its own; None if there is none.
+
+    Args:
+        data: voxels of the volume, of the shape of `own`, any numeric type.
+        own: its geometry according to its header.
+        flair: voxels of FLAIR, of the shape of `place`.
+        place: FLAIR's geometry.
+    """
     steps = [np.round(np.linspace(0, size - 1, min(size, POINTS))).astype(int) for size in flair.shape]
     reference = levels(flair[np.ix_(*steps)])
     inside = reference > AIR

@@ -8,23 +8,23 @@ from components.scans.geometry import Geometry, within
 from components.sources.reading import Reading
 
 STEPS = 9  # points along each axis of a slice
-HALF = 0.5  # share of a slice below which it counts as not covered
+HALF = 0.5  # fraction of a slice below which it counts as not covered
 ROUNDING = 1e-3  # of headers, in voxels
-FEW = 0.1  # share of the slices that examinations are planned to differ by, at their ends
+FEW = 0.1  # fraction of uncovered slices, usually at the ends, that is not worth reporting
 
 
-def fill(name: str, picture: np.ndarray, flair: np.ndarray, covered: np.ndarray, where: str, reading: Reading) -> None:
+def fill(name: str, image: np.ndarray, flair: np.ndarray, covered: np.ndarray, where: str, reading: Reading) -> None:
     """Put FLAIR on the slices that a sequence does not cover; records how many, unless they are `FEW`.
 
     Args:
         name: name of the sequence.
-        picture: the sequence on FLAIR's slices, uint8 [slices, height, width]; changed in place.
+        image: the sequence on FLAIR's slices, uint8 [slices, height, width]; changed in place.
         flair: FLAIR, of the same shape.
         covered: result of `covered_slices`.
         where: name of the patient.
         reading: reading that records problems.
     """
-    picture[~covered] = flair[~covered]
+    image[~covered] = flair[~covered]
     if (~covered).mean() <= FEW:
         return
     what = f"{name} covers {int(covered.sum())} of FLAIR's {len(covered)} slices; FLAIR stands in for it on the others"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-# Of 0..255: air is darker, and so are the parts cut away.
+# On the scale 0..255; air and removed tissue (skull stripping, defacing) are darker.
 AIR = 25
 # The largest gliomas take a fifth of the brain; the brain takes more than this of the head, unless that was cut away.
 LARGEST_TUMOUR = 0.3
 
 
-def outline(flair: np.ndarray) -> np.ndarray:
-    """The head on FLAIR, uint8 [slices, height, width], with everything it encloses: bool of the same shape."""
+def head_mask(flair: np.ndarray) -> np.ndarray:
+    """Return the head on FLAIR, uint8 [slices, height, width], with everything it encloses: bool of the same shape."""
     tissue = flair > AIR
     inside = np.ones_like(tissue)
     for axis in (1, 2):

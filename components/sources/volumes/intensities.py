@@ -6,15 +6,15 @@ from itertools import product
 
 import numpy as np
 
-# This share of a volume has the background's value if the brain was cut out.
+# This fraction of a volume has the background's value if the brain was cut out.
 BACKGROUND = 0.05
 SAMPLE = 200_000  # voxels, enough to find that value
-# Shares of the range of all other values: this far above its darkest, a background was not dark (interpolation leaves
-# small negative values beside 0); this far below, somebody set it.
+# Fractions of the range of all other values. A value further above their minimum than INSIDE is no ordinary dark
+# background with small negative interpolation errors; one further below than FAR_BELOW was set by hand.
 INSIDE, FAR_BELOW = 0.05, 0.5
-# A darkest value above this share of the brightest is an offset: air and fluid are darker.
+# A darkest value above this fraction of the brightest is an offset: air and fluid are darker.
 OFFSET = 0.3
-# The brightest voxels of an eight-bit picture are above this.
+# The brightest voxels of an eight-bit image are above this.
 DARK = 32
 
 
@@ -67,13 +67,13 @@ def set_background(volume: np.ndarray) -> float | None:
 def oddity(volume: np.ndarray) -> str | None:
     """What is unusual about a sequence's intensities, in words; None if nothing is."""
     if set_background(volume) is not None:
-        return "is standardised (negative values around a background of one value); the background is taken for black"
+        return "is standardised (negative values around a background of one value); the background is treated as black"
     if volume.dtype == np.uint8 and volume.max() < DARK:
         return f"has values of 0 to {volume.max()} only, where 8 bits reach to 255"
     if _is_offset(volume):
-        return f"has no value below {volume.min():g}, which is taken for black"
+        return f"has no value below {volume.min():g}, which is treated as black"
     if _is_bright_outside(volume):
-        return "is brighter around the head than in it, as inverted pictures are"
+        return "is brighter around the head than in it, as inverted images are"
     return None
 
 

@@ -12,16 +12,33 @@ from components.sources.volumes.volume import Volume
 
 
 def place(name: str, volume: Volume, flair: Volume, where: str, reading: Reading) -> Volume | None:
-    """Place a volume relative to FLAIR; None if its header contradicts FLAIR's."""
-    forms = [(one, other) for one in (volume.geometry, volume.second) for other in (flair.geometry, flair.second)]
+    """Place a volume relative to FLAIR.
+
+    Args:
+        name: "pre", "flair", "post", or words for a mask; names the volume in problems.
+        volume: volume to place.
+        flair: FLAIR of the same patient.
+        where: name of the patient.
+        reading: reading that records problems: of kind "position".
+
+    Returns:
+        The volume, with FLAIR's geometry if both have the same grid; None if its header contradicts FLAIR's.
+    """
+    forms = [
+        (one, other)
+        for one in (volume.geometry, volume.qform_geometry)
+        for other in (flair.geometry, flair.qform_geometry)
+    ]
     same = any(one is not None and other is not None and one.same_as(other) for one, other in forms)
     _check_frame(name, volume, flair, same, where, reading)
-    if same or (volume.unset and flair.unset and position.is_same_grid(volume.geometry, flair.geometry)):
+    if same or (
+        volume.lacks_position and flair.lacks_position and position.is_same_grid(volume.geometry, flair.geometry)
+    ):
         return replace(volume, geometry=flair.geometry)
     found = position.contradiction(
         volume.geometry,
         flair.geometry,
-        unset=(volume.unset, flair.unset),
+        lacks_position=(volume.lacks_position, flair.lacks_position),
         is_mask=name not in CHANNELS,
         by_slice=volume.header is None,
     ) or alignment.contradiction(volume.data, volume.geometry, flair.data, flair.geometry)
@@ -51,7 +68,17 @@ def _check_frame(name: str, volume: Volume, flair: Volume, same: bool, where: st
 def place_mask(
     mask: Volume, volumes: Mapping[str, Volume], placed: Mapping[str, Volume | None], where: str, reading: Reading
 ) -> Volume | None:
-    """Place a mask like the sequence on which it was drawn, if one has its geometry; else see `place`."""
+    """Place a mask like the sequence on which it was drawn, if one has its geometry; else see `place`.
+
+    Args:
+        mask: mask to place.
+        volumes: sequences by name, as read; they include FLAIR.
+        placed: results of `place` for them.
+        where, reading: see `place`.
+
+    Returns:
+        The mask with its geometry relative to FLAIR; None if that is unknown.
+    """
     for name, volume in volumes.items():
         drawn_on = placed[name]
         if name != "flair" and drawn_on is not None and mask.geometry.same_as(volume.geometry):

@@ -33,7 +33,7 @@ def contradiction(
     volume: Geometry,
     flair: Geometry,
     *,
-    unset: tuple[bool, bool] = (False, False),
+    lacks_position: tuple[bool, bool] = (False, False),
     is_mask: bool = False,
     by_slice: bool = False,
 ) -> tuple[str, str] | None:
@@ -41,7 +41,7 @@ def contradiction(
 
     Args:
         volume, flair: geometries according to the headers.
-        unset: for each of the two, whether its header lacks a position.
+        lacks_position: for each of the two, whether its header holds no position.
         is_mask: whether it is a mask, which is drawn on the voxels of a sequence.
         by_slice: whether each slice holds its own position, as in DICOM, whose segmentations leave out empty slices.
     """
@@ -49,29 +49,29 @@ def contradiction(
         return None
     same_shape = volume.shape == flair.shape
     shares = _shared(volume, flair), _shared(flair, volume)
-    if unset[0] != unset[1]:
+    if lacks_position[0] != lacks_position[1]:
         which = (
             "its header holds no position, but FLAIR's does"
-            if unset[0]
+            if lacks_position[0]
             else "FLAIR's header holds no position, but its own does"
         )
         shapes = ", though both have the same shape" if same_shape else ""
         return f"{which}{shapes}", COPY_HEADER
     if lost := _lost_part(volume, flair):
         return lost, COPY_HEADER
-    if all(unset) and min(shares) < SAME:
+    if all(lacks_position) and min(shares) < SAME:
         return "neither its header nor FLAIR's holds a position, and they differ in shape or voxel size", EXPORT
     if _mirrored(volume, flair):
         return "its header places it as FLAIR with axes of the patient swapped or mirrored (LPS for RAS?)", COPY_HEADER
     if _transposed(volume, flair):
         return "its header is FLAIR's, but its voxels lie in another order of axes", "save it in FLAIR's order of axes"
     if is_mask and not by_slice and not same_shape and np.allclose(volume.affine, flair.affine, atol=1e-2):
-        return "its header is FLAIR's, but its shape is not, so a part was cut off somewhere", CUT
+        return "its header is FLAIR's, but its shape is not, so it was probably cropped", CUT
     if max(shares) < SHARED:
         return f"it shares {max(shares):.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
     if is_mask and same_shape and shift(volume, flair) > 1 and not _is_reordered(volume, flair):
         return (
-            f"it has FLAIR's shape, but its header places it {shift(volume, flair):.1f} voxels beside it",
+            f"it has FLAIR's shape, but its header places it {shift(volume, flair):.1f} voxels away from FLAIR",
             COPY_HEADER,
         )
     return None
@@ -84,7 +84,7 @@ def is_same_grid(one: Geometry, other: Geometry) -> bool:
 
 
 def _shared(one: Geometry, other: Geometry) -> float:
-    """Share of one field of view that lies inside the other."""
+    """Fraction of one field of view that lies inside the other."""
     corners = [np.linspace(-0.5, size - 0.5, STEPS + 1) for size in one.shape]
     middles = [(edges[1:] + edges[:-1]) / 2 for edges in corners]
     points = np.stack(np.meshgrid(*middles, indexing="ij"), -1).reshape(-1, 3)

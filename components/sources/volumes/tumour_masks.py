@@ -10,10 +10,10 @@ from components.sources.reading import Reading
 from components.sources.volumes import head
 from components.sources.volumes.position import COPY_HEADER
 
-# In standard deviations of the head above its mean: outlines of gliomas lie on bright tissue, and on brighter tissue
-# than at any mirrored place; ventricles and cavities are dark.
+# Mean of FLAIR under a mask, in standard deviations of the head above its mean. Under a glioma's mask FLAIR is bright,
+# and brighter than under the mirrored mask; ventricles and cavities are dark.
 BRIGHT, BRIGHTER, DARK = 1.5, 1.0, -0.75
-LARGE = 0.2  # share of the head; hardly any tumour takes more
+LARGE = 0.2  # fraction of the head; hardly any tumour takes more
 
 
 def can_be_a_tumour(
@@ -26,11 +26,11 @@ def can_be_a_tumour(
         flair: FLAIR, uint8 of the same shape.
         where: name of the patient.
         reading: reading that records problems.
-        largest: share of the head that no tumour takes.
+        largest: fraction of the head that no tumour takes.
     """
     if not truth.any():
         return True
-    inside = head.outline(flair)
+    inside = head.head_mask(flair)
     covered = (truth & inside).sum() / max(1, inside.sum())
     if covered > largest:
         remedy = "give the tumour's mask, not one of the brain or of its tissues"

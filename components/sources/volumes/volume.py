@@ -14,17 +14,17 @@ class Volume:
     """One sequence, or a mask.
 
     Attributes:
-        data: values, three axes.
+        data: values, three axes; a fourth holds the channels of a stack that is still to be split.
         geometry: position of the voxels.
         frame: reference frame of positions: the kind of file and its name for it; None if unknown.
-        unset: whether the header lacks a position, so that `geometry` is a guess.
-        second: geometry from a second form in the header, if that differs.
+        lacks_position: whether the header holds no position, so that `geometry` is a guess.
+        qform_geometry: geometry by the qform of a NIfTI header, if there is one beside the sform and it differs.
         header: header of a NIfTI file, as bytes.
     """
 
     data: np.ndarray
     geometry: Geometry
     frame: tuple[str, str] | None = None
-    unset: bool = False
-    second: Geometry | None = None
+    lacks_position: bool = False
+    qform_geometry: Geometry | None = None
     header: bytes | None = None

@@ -1,4 +1,4 @@
-"""The stages of the toy workflow: what a stage writes is what it has read, so that a wrong input shows at the end."""
+"""The stages of the toy workflow: each writes what it has read, so that a wrong input shows up at the end."""
 
 import json
 import os
@@ -42,17 +42,17 @@ def split():
 
 def train(network):
     if os.environ.get("TOY_TOLD"):
-        hold(os.environ["TOY_TOLD"])
+        hold_training(os.environ["TOY_TOLD"])
     write(f"artifacts/{network}/weights", f"{network} of {Path('data/scans/all.txt').read_text()}")
 
 
-def hold(pipe):
-    """Tell the test that the training is under way, and train until SIGTERM, which is answered in full."""
+def hold_training(pipe):
+    """Tell the test that the training is running, wait for SIGTERM, and tell it that the training has saved."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    with Path(pipe).open("w") as told:
-        print("training", file=told, flush=True)
+    with Path(pipe).open("w") as messages:
+        print("training", file=messages, flush=True)
         signal.sigwait([signal.SIGTERM])
-        print("saved", file=told)
+        print("saved", file=messages)
     sys.exit(1)
 
 
