@@ -96,7 +96,7 @@ def cluster(tmp_path_factory, patched, origin, project):
             separate=not project.toy,
             repository=str(origin),
             storage=STORAGE,
-            as_options=" ".join([*project.parameters, "registry.git_remote=origin"]),
+            settings=" ".join([*project.parameters, "registry.git_remote=origin"]),
         )
         pods_cluster.bucket = bucket
         yield pods_cluster
