@@ -34,22 +34,29 @@ class Reviewed:
 def rows_of(tree: Storage, folder: str) -> list[dict[str, str]]:
     """All rows of the table, oldest first; none if there is no such table, or one of another kind.
 
+    A spreadsheet may have saved it with a byte order mark, or separated by semicolons or tabs.
+
     Args:
         tree, folder: source, and the folder in it where the patients lie side by side.
 
     Raises:
-        UserError: the file is not readable as a table, or the storage refuses access.
+        UserError: the file is not readable as a table, lacks a column, or the storage refuses access.
     """
     path = f"{folder}/{NAME}" if folder else NAME
     if path not in tree.files:
         return []
     try:
         with tree.open(path) as file:
-            reader = csv.DictReader(io.StringIO(file.read().decode("utf-8"), newline=""))
-            rows = list(reader)
+            text = file.read().decode("utf-8-sig")
+        heading = text.partition("\n")[0]
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=heading.count))
+        rows = list(reader)
     except (ValueError, csv.Error) as error:
         raise UserError(f"{path}: not readable as a table ({type(error).__name__}); restore it") from error
-    return rows if set(NEEDED) <= set(reader.fieldnames or ()) else []
+    missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+    if missing and NEEDED[-1] in heading:  # without it, patients whose mask a model began would be tested on
+        raise UserError(f"{path}: lacks the column {missing[0]}; restore it")
+    return [] if missing else rows
 
 
 def reviewed(tree: Storage, folder: str) -> dict[str, Reviewed]:
