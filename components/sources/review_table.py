@@ -54,7 +54,7 @@ def rows_of(tree: Storage, folder: str) -> list[dict[str, str]]:
     except (ValueError, csv.Error) as error:
         raise UserError(f"{path}: not readable as a table ({type(error).__name__}); restore it") from error
     missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-    if missing and NEEDED[-1] in heading:  # without it, patients whose mask a model began would be tested on
+    if 0 < len(missing) < len(NEEDED) - 1:  # without its rows, patients whose mask a model began would be tested on
         raise UserError(f"{path}: lacks the column {missing[0]}; restore it")
     return [] if missing else rows
 

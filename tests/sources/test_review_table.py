@@ -35,10 +35,12 @@ def test_a_table_saved_by_a_spreadsheet_is_read_alike(tmp_path, content):
     }
 
 
-def test_a_table_that_lost_a_column_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"reviews\.csv: lacks the column reviewer; restore it"):
-        read(tmp_path, TABLE.replace("reviewer", "name", 1).encode())
+@pytest.mark.parametrize("column", ["patient", "reviewer", "train_only"])
+def test_a_table_that_lost_a_column_is_refused(tmp_path, column):
+    with pytest.raises(UserError, match=rf"reviews\.csv: lacks the column {column}; restore it"):
+        read(tmp_path, TABLE.replace(HEADING, HEADING.replace(column, "other")).encode())
 
 
-def test_a_table_of_another_kind_is_ignored(tmp_path):
-    assert read(tmp_path, b"book,stars\nA,5\n") == {}
+@pytest.mark.parametrize("content", [b"", b"book,stars\nA,5\n", b"patient,stars\nA,5\n"])
+def test_a_table_of_another_kind_is_ignored(tmp_path, content):
+    assert read(tmp_path, content) == {}
