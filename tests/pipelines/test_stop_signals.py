@@ -8,7 +8,7 @@ import signal
 import pytest
 from in_process import glioflow
 from scan_writers import make_scan, write_kaggle
-from stopping import STOPS, assert_stopped, send_signals, send_signals_during_first_call
+from stopping import assert_stopped, send_signals, send_signals_during_first_call
 from whole_project import copy_project
 
 from components.predict.throughput import Throughput
@@ -16,11 +16,6 @@ from pipelines import clean, watching
 
 pytest_plugins = ["shell_signals"]
 pytestmark = pytest.mark.usefixtures("default_signals")
-
-
-@pytest.fixture(params=STOPS)
-def stop(request):
-    return STOPS[request.param]
 
 
 def test_a_stopped_prediction_keeps_finished_patients_and_resumes(tmp_path, monkeypatch, stop):

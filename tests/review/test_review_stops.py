@@ -19,11 +19,6 @@ pytest_plugins = ["shell_signals"]
 pytestmark = pytest.mark.usefixtures("default_signals")
 
 
-@pytest.fixture(params=STOPS)
-def stop(request):
-    return STOPS[request.param]
-
-
 def test_a_stopped_adoption_changes_nothing(tmp_path, monkeypatch, stop):
     reviewed = make_review(tmp_path, "kaggle")
     before = read_files(tmp_path / "scans")

@@ -1,10 +1,11 @@
-"""A fixture for tests that send signals to their own process."""
+"""Fixtures for tests that send signals to their own process."""
 
 from __future__ import annotations
 
 import signal
 
 import pytest
+from stopping import STOPS
 
 
 @pytest.fixture
@@ -15,3 +16,9 @@ def default_signals():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(params=STOPS)
+def stop(request):
+    """The signals of one way to stop a command, and the name of the first."""
+    return STOPS[request.param]
