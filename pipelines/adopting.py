@@ -27,16 +27,21 @@ def run(reviewed: str, into: str, *, scans: str | None, test_too: bool) -> None:
     from components.adopt.adoption import adopt
     from pipelines.workflow import alone
 
-    sides = {}
+    splits = {}
     if SPLITS.is_file():
         table = read_splits(SPLITS)
-        sides = dict(zip(table["subject"], table["split"], strict=True))
+        splits = dict(zip(table["subject"], table["split"], strict=True))
     with alone("adopt") if STAGES.is_file() else nullcontext():
-        done = adopt(Path(reviewed), target, scans=scans, test_too=test_too, sides=sides)
+        done = adopt(Path(reviewed), target, scans=scans, test_too=test_too, splits=splits)
     click.echo(
         f"review {done.name}: {done.corrected} corrected and {done.accepted} accepted masks are in {into}; "
-        f"{done.new} patients are new, {done.train_only} of them for training alone"
+        f"{done.new} patients are new, {done.train_only} masks are for training alone"
     )
+    if done.replaced_in_test:
+        click.echo(
+            f"warn: references of {done.replaced_in_test} test patients were replaced; scores before and after "
+            "are of different references"
+        )
     place = shlex.quote(into)
     click.echo(f"next: dvc add {place} && git add {place}.dvc && git commit -m 'Review {done.name}'")
     click.echo(f"then: glioflow run --source {place}")

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from components.adopt.outline_files import put_reference
-from components.adopt.reviewed_masks import check_scan, kept, mask_for, name_of, record_of
+from components.adopt.review_rows import check_splits, count_replaced, references, rows_for
+from components.adopt.reviewed_masks import check_scan, kept, mask_for, record_of
 from components.common.errors import UserError
 from components.common.exchange import next_version
 from components.common.files import atomic_file
 from components.review.claim import claimed
 from components.review.opening import PREDICTION
 from components.review.own_scan import OWN, read_own
-from components.review.review_decision import COLUMNS, CORRECTED, Decision
+from components.review.review_decision import ACCEPTED, COLUMNS, CORRECTED, Decision
 from components.review.revisions import Revisions
-from components.scans.identity import subject_of
 from components.sources import Source, demo, open_source, review_table
 from components.sources.inputs import open_input
 
@@ -31,13 +31,22 @@ ADDED = ("review", "began", "train_only")
 
 @dataclass(frozen=True)
 class Adopted:
-    """What was adopted: name of the review, and patients by kind; `new` were not in the source before."""
+    """What was adopted.
+
+    Attributes:
+        name: name of the review.
+        accepted, corrected: masks.
+        new: patients who were not in the source before.
+        train_only: masks that began as a model's outline where there was no reference.
+        replaced_in_test: references of test patients in whose place another mask is now.
+    """
 
     name: str
     accepted: int
     corrected: int
     new: int
     train_only: int
+    replaced_in_test: int
 
 
 def adopt(
@@ -46,7 +55,7 @@ def adopt(
     *,
     scans: str | None = None,
     test_too: bool = False,
-    sides: Mapping[str, str] | None = None,
+    splits: Mapping[str, str] | None = None,
 ) -> Adopted:
     """Write the accepted and corrected masks of a review, and new patients' scans, into a source.
 
@@ -55,7 +64,7 @@ def adopt(
         into: folder of the source; may be absent or empty.
         scans: address of the scans, if they are not where they were reviewed.
         test_too: whether new patients may be tested on, although their masks began as a model's outline.
-        sides: split of each person of the last run.
+        splits: split of each person in the last run.
 
     Raises:
         UserError: nothing is left to adopt, or something does not fit; the source is as it was.
@@ -72,14 +81,19 @@ def adopt(
         if not decisions:
             raise UserError(f"{reviewed}: holds no accepted or corrected mask that {into} lacks; review some first")
         _check_fit(source, before, decisions, into, address)
-        rows = _rows(decisions, before, began_as_model=record["kind"] == PREDICTION, test_too=test_too)
-        _check_sides(rows, before, sides or {})
+        masks, earlier = references(before, decisions), before.reviewed if before else {}
+        rows = rows_for(decisions, masks, earlier, began_as_model=record["kind"] == PREDICTION, test_too=test_too)
+        check_splits(rows, splits or {})
         with next_version(into) as part:
             _fill(part, into, source, before, decisions, revisions, [*old, *rows])
-    new = [row for row in rows if before is None or row["patient"] not in before.entries]
-    corrected = sum(one.decision == CORRECTED for one in decisions)
-    train_only = sum(row["train_only"] for row in new)
-    return Adopted(rows[0]["review"], len(decisions) - corrected, corrected, len(new), train_only)
+    return Adopted(
+        name=rows[0]["review"],
+        accepted=sum(one.decision == ACCEPTED for one in decisions),
+        corrected=sum(one.decision == CORRECTED for one in decisions),
+        new=sum(before is None or one.patient not in before.entries for one in decisions),
+        train_only=sum(row["train_only"] for row in rows),
+        replaced_in_test=count_replaced(rows, masks, splits or {}),
+    )
 
 
 def _check_fit(source: Source, before: Source | None, decisions: Sequence[Decision], into: Path, address: str) -> None:
@@ -96,31 +110,6 @@ def _check_fit(source: Source, before: Source | None, decisions: Sequence[Decisi
         )
     if before.synthetic != source.synthetic:
         raise UserError(f"{into}: synthetic and real patients must not be mixed; adopt into another source")
-
-
-def _rows(
-    decisions: Sequence[Decision], before: Source | None, *, began_as_model: bool, test_too: bool
-) -> list[dict[str, Any]]:
-    """Rows for the source's reviews.csv."""
-    name, rows = name_of(decisions), []
-    for one in decisions:
-        known = before is not None and one.patient in before.entries
-        earlier = before.reviewed.get(one.patient) if before else None
-        only = earlier.train_only if earlier else int(began_as_model and not known)
-        began = "model" if began_as_model else "reference"
-        rows.append({**one.row(), "review": name, "began": began, "train_only": 0 if test_too else only})
-    return rows
-
-
-def _check_sides(rows: Sequence[Mapping[str, Any]], before: Source | None, sides: Mapping[str, str]) -> None:
-    """Refuse a new scan of a person who is tested on, if its mask began as a model's outline."""
-    for row in rows:
-        side = sides.get(subject_of(row["patient"]), "train")
-        if row["train_only"] and side != "train":
-            raise UserError(
-                f"{row['patient']}: this person is in {side}, where a mask that began as a model's outline would "
-                "flatter that model; reject the patient, or give --test-too. Nothing was adopted"
-            )
 
 
 def _fill(

@@ -34,12 +34,12 @@ def review(found: str, scans: str, out: str, reviewer: str, references: bool, po
 @click.argument("reviewed", callback=from_here)
 @click.option("--into", required=True, metavar="SOURCE", callback=into_here, help="Folder of scans to change.")
 @click.option("--scans", metavar="SCANS", callback=from_here, help="The scans, if they have moved since the review.")
-@click.option("--test-too", is_flag=True, help="Also test on new patients, although a model began their masks.")
+@click.option("--test-too", is_flag=True, help="Also test on masks that a model began.")
 def adopt(reviewed: str, into: str, scans: str | None, test_too: bool) -> None:
     """Write the accepted and corrected masks of REVIEWED, a folder of `glioflow review`, into a source.
 
-    In the source's own format, all of them or none, with reviews.csv beside the patients. Patients of the source stay
-    on their side of the split; new ones go to train.
+    In the source's own format, all of them or none, with reviews.csv beside the patients. Patients with a
+    reference stay in their split; those without go to train.
     """
     from pipelines import adopting
 

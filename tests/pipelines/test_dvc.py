@@ -113,13 +113,13 @@ def test_networks_losses_and_metrics_do_not_import_tensorflow():
 
 def test_files_named_in_params_are_dependencies_of_their_stages(tmp_path):
     tree = tiny_tree() | {"evaluate": {"clinical": "../grades.csv"}}
-    tree["split"]["file"] = "sides.csv"
+    tree["split"]["file"] = "splits.csv"
     copy_project(tmp_path)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     with Repo(str(tmp_path)) as repo:
         deps = {stage.name: {dep.def_path for dep in stage.deps} for stage in repo.index.stages}
     assert "../grades.csv" in deps["evaluate"]
-    assert "sides.csv" in deps["split"]
+    assert "splits.csv" in deps["split"]
     for network in ("classifier", "segmenter"):
         assert {"own/weights", f"benchmarks/quality/reference/{network}"} <= deps[f"train@{network}"]
 

@@ -44,7 +44,7 @@ def test_full_scale_without_a_gpu_is_refused_early_and_not_saved(tmp_path, monke
 @pytest.mark.parametrize(
     ("groups", "expected"),
     [
-        ({"split": {"file": "sides.csv"}}, "split.file: sides.csv: no such file"),
+        ({"split": {"file": "splits.csv"}}, "split.file: splits.csv: no such file"),
         ({"evaluate": {"clinical": "grades.csv"}}, "evaluate.clinical: grades.csv: no such file"),
         ({"classifier": {"weights": "own/weights/w.h5"}}, "classifier.weights: own/weights/w.h5: no such file"),
         ({"classifier": {"weights": "here.h5"}}, "classifier.weights: here.h5: training would not see it change"),

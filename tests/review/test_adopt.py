@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from in_process import glioflow
 from review_client import KINDS, reviewing, write_predictions, write_source
 
 from components.adopt.adoption import adopt
@@ -150,7 +151,7 @@ def test_adoption_during_a_review_is_refused(tmp_path):
 def test_a_test_patient_gets_no_mask_that_began_as_a_models_outline(tmp_path):
     reviewed = make_review(tmp_path, "kaggle")
     with pytest.raises(UserError, match="P3: this person is in test"):
-        adopt(reviewed, tmp_path / "source", sides={"P3": "test"})
+        adopt(reviewed, tmp_path / "source", splits={"P3": "test"})
     assert not (tmp_path / "source").exists()
 
 
@@ -174,3 +175,46 @@ def test_predictions_for_scans_without_a_reference_can_be_adopted(tmp_path):
         client.decide("accepted")
     adopt(tmp_path / "reviewed", source)
     assert [path.name for path in source.rglob("*seg*")] == ["P2_seg.nii.gz"]
+
+
+@pytest.mark.parametrize("kind", ["kaggle", "nifti", "dicom"])
+def test_an_outline_of_a_patient_without_a_reference_is_for_training_only(tmp_path, kind):
+    reviewed, target = make_review(tmp_path, kind), write_source(tmp_path / "source", kind, ["P2", "P3"])
+    for path in [path for path in target.rglob("*") if "mask" in path.name or "seg" in path.name]:
+        if "P3" in str(path):
+            path.unlink()
+    done = adopt(reviewed, target)
+    assert (done.new, done.train_only) == (0, 1)
+    with open_source(target) as opened:
+        assert {name: one.train_only for name, one in opened.reviewed.items()} == {"P2": 0, "P3": 1}
+
+
+def test_an_outline_of_a_tested_person_without_a_reference_is_refused(tmp_path):
+    reviewed, target = make_review(tmp_path, "kaggle"), write_source(tmp_path / "source", "kaggle", ["P2", "P3"])
+    for path in (target / "P3").glob("*_mask.tif"):
+        path.unlink()
+    before = read_files(target)
+    with pytest.raises(UserError, match="P3: this person is in test"):
+        adopt(reviewed, target, splits={"P2": "test", "P3": "test"})
+    assert read_files(target) == before
+
+
+def test_replaced_references_of_test_patients_are_counted(tmp_path):
+    make_review(tmp_path, "kaggle")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "splits.csv").write_text(
+        "patient,subject,site,split,fold\nP1,P1,x,test,0\nP2,P2,x,train,0\nP3,P3,x,test,0\n"
+    )
+    found = glioflow("adopt", "reviewed", "--into", "scans", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert "warn: references of 1 test patients were replaced" in found.stdout
+    with reviewing(tmp_path, "kaggle") as client:
+        number = [row.patient for row in client.session.rows].index("P1")
+        client.decide("accepted", number)
+    found = glioflow("adopt", "reviewed", "--into", "scans", cwd=tmp_path)
+    assert "warn: references of 1 test patients were replaced" in found.stdout
+    with reviewing(tmp_path, "kaggle") as client:
+        client.decide("accepted", number)  # the same mask once more
+    found = glioflow("adopt", "reviewed", "--into", "scans", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert "replaced" not in found.stdout

@@ -55,7 +55,7 @@ def test_corrections_enter_the_next_data_and_nobody_changes_splits(tmp_path):
                 assert client.decide("corrected", number, mask).status_code == 200
             elif row.patient in (training_patients[1], "NEW2"):
                 client.decide("accepted", number)
-    done = adopt(tmp_path / "reviewed", source, sides=before)
+    done = adopt(tmp_path / "reviewed", source, splits=before)
     after_manifest, after = ingest_and_split(tmp_path, source)
     assert {patient: after[patient] for patient in OLD_PATIENTS} == before
     assert after["NEW1"] == after["NEW2"] == "train"
