@@ -22,14 +22,15 @@ def keep_draft(session: Session, number: int, body: bytes | bytearray, scan: str
     row, seen = session.row(number), session.open(number)
     mask = _checked(seen, body, scan)
     with session.lock:
-        path = session.revisions.draft(row.patient)
+        path = session.revisions.draft(row.patient, seen.hash)
         path.parent.mkdir(parents=True, exist_ok=True)
         writer(seen.scan, mask)(path)
 
 
 def drop_draft(session: Session, number: int) -> None:
-    """Forget what is drawn and not decided."""
-    session.revisions.draft(session.row(number).patient).unlink(missing_ok=True)
+    """Forget what is drawn on this scan and not decided; raises ReviewError if the scan can't be read."""
+    row, seen = session.row(number), session.open(number)
+    session.revisions.draft(row.patient, seen.hash).unlink(missing_ok=True)
 
 
 def decide(

@@ -37,10 +37,11 @@ def details(session: Session, number: int) -> dict[str, Any]:
         "reference": seen.reference is not None and session.found is not None,
         "prediction": row.patient in session.held_out,
         "probability": _probability(session, row.patient) is not None,
-        "draft": session.revisions.draft(row.patient).exists(),
+        "draft": session.revisions.draft(row.patient, seen.hash).exists(),
         "decisions": [one.row() for one in session.revisions.decisions.get(row.patient, [])],
         "state": latest.decision if latest else OPEN,
         "revision": latest.revision if latest else 0,
+        "note": " ".join(_set_aside(session, row.patient, seen)),
     }
 
 
@@ -72,16 +73,26 @@ def layer(session: Session, number: int, name: str) -> bytes:
 
 
 def _drawn(session: Session, patient: str, seen: Opened) -> np.ndarray:
-    """What the page draws on; a draft or mask that does not fit the scan any more is passed over."""
+    """What the page draws on; see `_set_aside` for what belongs to another scan."""
     latest = session.revisions.latest(patient)
-    kept = [session.revisions.draft(patient)]
-    kept += [session.revisions.mask_of(latest)] if latest and latest.decision == CORRECTED else []
-    for path in kept:
-        if path.exists():
-            mask = np.asarray(nib.load(path).dataobj) > 0
-            if mask.shape == seen.geometry.shape:
-                return mask
-    return seen.start
+    path = session.revisions.draft(patient, seen.hash)
+    if not path.exists() and latest and latest.decision == CORRECTED and latest.scan == seen.hash:
+        path = session.revisions.mask_of(latest)
+    return np.asarray(nib.load(path).dataobj) > 0 if path.exists() else seen.start
+
+
+def _set_aside(session: Session, patient: str, seen: Opened) -> list[str]:
+    """What was drawn or decided on another scan, which this one has replaced under the same name; all of it is kept."""
+    revisions = session.revisions
+    others = [path for path in revisions.drafts(patient) if path != revisions.draft(patient, seen.hash)]
+    latest = revisions.latest(patient)
+    notes = [
+        f"A drawing that is not known to be of this scan is not shown; it is in {path.relative_to(revisions.folder)}."
+        for path in others
+    ]
+    if latest and latest.scan != seen.hash:
+        notes.append("The last decision is about another scan of this name and can't be adopted; decide again.")
+    return notes
 
 
 def _probability(session: Session, patient: str) -> Path | None:

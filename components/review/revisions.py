@@ -1,7 +1,8 @@
 """The folder of a review: one folder per decision, written in one rename and never overwritten.
 
 `revisions/<patient>/<number>/` holds decision.json and, unless the patient was rejected, mask.nii.gz in the source's
-own voxels. `drafts/<patient>.nii.gz` is what is drawn and not yet decided. reviews.csv is made from the revisions.
+own voxels. `drafts/<patient>/<scan_hash>.nii.gz` is what is drawn on that scan and not yet decided. reviews.csv is made
+from the revisions.
 """
 
 from __future__ import annotations
@@ -48,9 +49,15 @@ class Revisions:
         """File of the mask that was decided on."""
         return self._place(decision) / MASK
 
-    def draft(self, patient: str) -> Path:
-        """File of the mask that is being drawn; it may not exist."""
-        return self.folder / "drafts" / f"{patient}.nii.gz"
+    def draft(self, patient: str, scan: str) -> Path:
+        """File of the mask that is being drawn on the scan of that `scan_hash`; it may not exist."""
+        return self.folder / "drafts" / patient / f"{scan}.nii.gz"
+
+    def drafts(self, patient: str) -> list[Path]:
+        """Files of all that is drawn under a patient's name and not decided, on whichever scan."""
+        place = self.folder / "drafts"
+        unhashed = place / f"{patient}.nii.gz"  # as earlier versions named them
+        return [*([unhashed] if unhashed.exists() else []), *sorted((place / patient).glob("[!.]*.nii.gz"))]
 
     def add(self, decision: Decision, write_mask: Callable[[Path], None] | None) -> None:
         """Keep a decision for good, with its mask; when this returns, it has reached the disk.
@@ -73,7 +80,7 @@ class Revisions:
                 _reach_disk(path)
         _reach_disk(place.parent)
         self.decisions.setdefault(decision.patient, []).append(decision)
-        self.draft(decision.patient).unlink(missing_ok=True)
+        self.draft(decision.patient, decision.scan).unlink(missing_ok=True)
 
     def write_table(self) -> None:
         """Write reviews.csv: every decision, in the order of time."""

@@ -63,6 +63,7 @@ class Session:
         if not self.rows:
             raise UserError(f"{source.tree.address}: holds none of the patients to review; give the same scans")
         self._open: OrderedDict[str, Opened] = OrderedDict()
+        self._hashes: dict[str, str] = {}  # of each patient who was opened
         self.lock = threading.RLock()
 
     def list(self) -> dict[str, Any]:
@@ -72,8 +73,7 @@ class Session:
         for number, row in enumerate(self.rows):
             latest = self.revisions.latest(row.patient)
             state = latest.decision if latest else OPEN
-            draft = self.revisions.draft(row.patient).exists()
-            rows.append({"id": number, **vars(row), "state": state, "draft": draft})
+            rows.append({"id": number, **vars(row), "state": state, "draft": self._has_draft(row.patient)})
         return {"patients": rows, "reviewer": self.reviewer, "position": position, "references": self.found is None}
 
     def go_to(self, number: int) -> None:
@@ -98,12 +98,18 @@ class Session:
                 try:
                     scan = read_own(self.source, patient)
                     self._open[patient] = opened(scan, self._start(scan))
+                    self._hashes[patient] = self._open[patient].hash
                 except UserError as error:
                     raise ReviewError(422, str(error)) from error
             self._open.move_to_end(patient)
             while len(self._open) > KEPT:
                 self._open.popitem(last=False)
             return self._open[patient]
+
+    def _has_draft(self, patient: str) -> bool:
+        """Whether something is drawn on the patient's scan; until that was opened, on any scan of that name."""
+        known = self._hashes.get(patient)
+        return self.revisions.draft(patient, known).exists() if known else bool(self.revisions.drafts(patient))
 
     def _start(self, scan: Scan) -> np.ndarray:
         """The mask to review: the model's, or the source's own."""

@@ -133,6 +133,65 @@ def test_a_draft_survives_a_restart_and_ends_with_the_decision(tmp_path):
         assert not client.details()["draft"]
 
 
+def draw(client, number=0):
+    """Draw on a patient without deciding; returns the mask."""
+    mask = ~client.session.open(number).start
+    sent = {"content": client.nifti(mask, number), "headers": {"content-type": "application/octet-stream"}}
+    scan = {"scan": client.details(number)["scan"]}
+    assert client("PUT", f"/patients/{number}/draft", params=scan, **sent).status_code == 200
+    return mask
+
+
+def drawn_on(client, number=0):
+    picture = nib.Nifti1Image.from_bytes(client("GET", f"/patients/{number}/layers/drawn").content)
+    return np.asarray(picture.dataobj) > 0
+
+
+def exchange_images(folder):
+    """Give each of the two patients the images of the other, whose size is the same."""
+    for one in sorted((folder / "scans" / "P1").glob("P1_*[0-9].tif")):
+        other = folder / "scans" / "P2" / one.name.replace("P1", "P2")
+        pixels = one.read_bytes(), other.read_bytes()
+        one.write_bytes(pixels[1])
+        other.write_bytes(pixels[0])
+
+
+def test_a_drawing_is_kept_but_not_shown_on_another_scan_of_that_name(tmp_path):
+    with reviewing(tmp_path) as client:
+        drawing = draw(client)
+        assert client.details()["note"] == ""
+    (kept,) = (tmp_path / "reviewed" / "drafts").rglob("*.nii.gz")
+    exchange_images(tmp_path)
+    with reviewing(tmp_path) as client:
+        start = client.session.open(0).start
+        np.testing.assert_array_equal(drawn_on(client), start)
+        assert not client.details()["draft"]
+        assert kept.name in client.details()["note"]
+        assert not client("GET", "/patients").json()["patients"][0]["draft"]
+        client("DELETE", "/patients/0/draft")
+        client.decide("accepted")
+    exchange_images(tmp_path)
+    with reviewing(tmp_path) as client:  # the first scan is back
+        np.testing.assert_array_equal(drawn_on(client), drawing)
+        assert client.details()["draft"]
+        assert "another scan of this name" in client.details()["note"]  # the decision
+    kept.rename(kept.parent.with_suffix(".nii.gz"))  # as earlier versions named it: of an unknown scan
+    with reviewing(tmp_path) as client:
+        np.testing.assert_array_equal(drawn_on(client), start)
+        assert "drafts/P2.nii.gz" in client.details()["note"]
+
+
+def test_a_corrected_mask_is_not_shown_on_another_scan_of_that_name(tmp_path):
+    with reviewing(tmp_path) as client:
+        mask = ~client.session.open(0).start
+        client.decide("corrected", mask=mask)
+        np.testing.assert_array_equal(drawn_on(client), mask)
+    exchange_images(tmp_path)
+    with reviewing(tmp_path) as client:
+        np.testing.assert_array_equal(drawn_on(client), client.session.open(0).start)
+        assert "another scan of this name" in client.details()["note"]
+
+
 def bad_masks(opened_patient):
     """Files that are not a mask of this scan, by what is wrong with them."""
     good, affine = opened_patient.start.astype(np.uint8), opened_patient.geometry.affine

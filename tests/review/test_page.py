@@ -176,7 +176,7 @@ def test_a_failed_save_is_reported_and_the_drawing_is_kept(browser, shared_folde
             page.unroute("**/draft?*")
             wait_for_message(page, "drawing kept")
             assert not page.get_by_role("alert").is_visible()
-        assert client.session.revisions.draft("P3").exists()
+        assert client.session.revisions.drafts("P3")
 
 
 @pytest.mark.nightly

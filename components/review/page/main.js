@@ -117,6 +117,8 @@ function tell() {
   const words = (one) =>
     `${one.decision}${one.reason ? ` (${one.reason})` : ""} by ${one.reviewer}, ${one.utc.replace("T", " ").replace("Z", " UTC")}`;
   byId("decided").textContent = last ? `${words(last)}.` : "Open.";
+  byId("note").textContent = open.note;
+  byId("note").hidden = !open.note;
   byId("past").hidden = open.decisions.length < 2;
   byId("history").replaceChildren(
     ...open.decisions.map((one) => Object.assign(document.createElement("li"), { textContent: words(one) })),
