@@ -23,6 +23,7 @@ from playwright.sync_api import sync_playwright
 from components.common.files import write_json
 from components.predict import results
 from components.predict.detector import Detection
+from components.predict.run_options import RunOptions
 from components.review.access_guard import AccessGuard
 from components.review.opening import Task, open_review
 from components.review.patient_layers import layer
@@ -53,7 +54,9 @@ def write_found(folder: Path, scans: Path) -> None:
         mask = scan.image[..., 1] > np.percentile(scan.image[..., 1], 99)
         slices = mask.any(axis=(1, 2))
         seen = Detection(slices.astype(np.float32), slices, mask, 0.99, mask.astype(np.float32))
-        results.write_patient(folder, source, scan, seen, notes=[], refer_at=0.5, overlays=False)
+        results.write_patient(
+            folder, source, scan, seen, notes=[], refer_at=0.5, options=RunOptions(doubt=True), files=""
+        )
     record = json.loads((folder / "patients" / "P0000.json").read_text())
     rows = (folder / "patients" / "P0000.csv").read_text().splitlines()[:1]
     for number in range(1, PATIENTS):

@@ -32,9 +32,11 @@ def run(
     check_empty(folder, resume)
     layered = chosen_model(model, engine)
     from components.predict import results
+    from components.predict.run_options import RunOptions
     from components.predict.work import opened
 
-    with opened(inputs, folder, layered, resume=resume) as work:
+    options = RunOptions(engine, doubt, overlays)
+    with opened(inputs, folder, layered, options, resume=resume) as work:
         problems = [problem for source in work.sources for problem in source.problems]
         for problem in problems:
             if not problem.lost:  # those fail, and are reported with the others at the end
@@ -42,11 +44,11 @@ def run(
         if not beam_args:
             from components.predict import local_run as here
 
-            here.predict(work, folder, layered, engine=engine, doubt=doubt, overlays=overlays)
+            here.predict(work, folder, layered)
         else:
             from components.predict import beam_run
 
-            beam_run.predict(work, folder, layered, beam_args, storage, engine=engine, doubt=doubt, overlays=overlays)
+            beam_run.predict(work, folder, layered, beam_args, storage)
         results.write_lost(folder, problems)
         rows = results.gather(folder)
     for row in rows:
@@ -55,6 +57,7 @@ def run(
     status = Counter(row["status"] for row in rows)
     words = [f"{status[results.DONE]} patients predicted"]
     words += [f"{work.skipped} of them before"] if work.skipped else []
+    words += [f"{len(work.stale)} anew, whose scan or options had changed"] if work.stale else []
     words += [f"{sum(bool(row.get('tumor_slices')) for row in rows)} with tumour"]
     words += [f"{sum(bool(row.get('refer')) for row in rows)} to look at first"] if doubt else []
     words += [f"{status[results.FAILED]} FAILED"] if status[results.FAILED] else []

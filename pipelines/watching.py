@@ -30,15 +30,17 @@ def run(folder: str, model: str, out: str, *, engine: str | None, overlays: bool
     from components.predict.detector import Detector
     from components.predict.drop_results import DropResults
     from components.predict.drop_run import DropRun
+    from components.predict.run_options import RunOptions
     from components.predict.watch import Watch
 
+    options = RunOptions(engine, doubt, overlays)
     sha, detector = digest(layered), Detector(layered, doubt, engine)
     now = datetime.now().astimezone().isoformat(" ", "seconds")
     words = f"process {os.getpid()} on {socket.gethostname()} has watched {place.resolve()} since {now}"
-    results = DropResults(target, {"model": sha, "overlays": overlays, "doubt": doubt, "engine": engine})
+    results = DropResults(target, {"model": sha, **vars(options)})
     reader = WorkerProcess(read_one, lambda job, *_: lost(job))
     with results.locked(words), _ending() as end, closing(reader):
-        predict = DropRun(layered, sha, detector, reader, overlays=overlays, log=click.echo, stopping=end.is_set)
+        predict = DropRun(layered, sha, detector, reader, options=options, log=click.echo, stopping=end.is_set)
         watch = Watch(place, results, predict, settle=settle, log=click.echo, stopping=end.is_set)
         click.echo(f"watching {place}; results go to {target}")
         watch.run(lambda: end.wait(min(SECONDS, max(settle / 4, 0.1))))

@@ -14,9 +14,10 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from components.io.beam import empty_pipeline, worker_paths
 from components.io.storage import Storage
 from components.layered.record import read_record
-from components.predict import local_run
+from components.predict import local_run, results
 from components.predict.checked_reading import Job, read_one
 from components.predict.detector import Detector
+from components.predict.run_options import RunOptions
 from components.sources import Source
 from components.sources.reading import Reading
 
@@ -38,6 +39,7 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
     Args:
         layered, folder: addresses of the model and of the output.
         sources: inputs, which determine the format of the masks.
+        options: how to predict.
     """
 
     def __init__(
@@ -45,20 +47,16 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
         layered: str,
         folder: str,
         sources: list[Source],
-        *,
-        engine: str | None = None,
-        doubt: bool,
-        overlays: bool,
+        options: RunOptions,
     ) -> None:
         super().__init__()
-        self.layered, self.folder, self.sources = layered, folder, sources
-        self.engine, self.doubt, self.overlays = engine, doubt, overlays
+        self.layered, self.folder, self.sources, self.options = layered, folder, sources, options
 
     def load_model(self) -> Detector:
         """Load the model once per worker process."""
         with ExitStack() as stack:
             tree = Storage(self.layered)
-            return Detector(stack.enter_context(tree.local(tree.files)), self.doubt, self.engine)
+            return Detector(stack.enter_context(tree.local(tree.files)), self.options.doubt, self.options.engine)
 
     def run_inference(
         self, batch: Sequence[tuple[int, Reading]], model: Detector, inference_args: dict[str, Any] | None = None
@@ -70,7 +68,7 @@ class Predict(ModelHandler[tuple[int, Reading], str, Detector]):
                     Path(folder),
                     self.sources[number],
                     local_run.predict_patient(reading, model),
-                    overlays=self.overlays,
+                    self.options,
                 )
                 target = Storage(self.folder)
                 # The record goes last: its presence means that the rest is complete.
@@ -89,17 +87,14 @@ def predict(
     model: Path,
     beam_args: list[str],
     storage: str | None,
-    *,
-    engine: str | None = None,
-    doubt: bool,
-    overlays: bool,
 ) -> None:
     """Predict on the runner named in `beam_args`; see `components.io.beam.worker_paths` for `storage`."""
     options = local_run.options_of(read_record(model))
     with worker_paths({"layered": model}, out, storage, "predict") as (inputs, target):
-        handler = Predict(inputs["layered"], target, work.sources, engine=engine, doubt=doubt, overlays=overlays)
+        handler = Predict(inputs["layered"], target, work.sources, work.options)
         with empty_pipeline(beam_args) as pipeline:  # rejects bad flags before anything is written
             local_run.claim(out, model)
+            results.discard(out, (patient for _, patient in work.jobs))
             _ = (
                 pipeline
                 | "Patients" >> beam.Create(work.jobs)

@@ -13,10 +13,10 @@ Job = tuple[int, str]  # number of the source, patient
 
 
 def read_one(job: Job, sources: list[Source], options: Options) -> Reading:
-    """Read a patient's scan, without masks, and check it as ingest does."""
+    """Read a patient's scan, without masks, check it as ingest does, and hash its files."""
     number, patient = job
     try:
-        reading = sources[number].read(patient, options, masks=False)
+        reading = sources[number].read(patient, options, masks=False, hashed=True)
     except UserError as error:  # an inaccessible bucket, a vanished file
         reading = Reading(patient)
         reading.add("unreadable", patient, str(error))

@@ -14,6 +14,7 @@ from components.predict import results
 from components.predict.checked_reading import Job
 from components.predict.detector import Detector
 from components.predict.local_run import predict_patient, write
+from components.predict.run_options import RunOptions
 from components.predict.work import claim, opened, options_of
 from components.sources import Source
 from components.sources.reading import Options, Reading
@@ -31,7 +32,7 @@ class DropRun:
         sha: its digest when it was loaded.
         detector: that model, loaded.
         read: function that reads a patient, `checked_reading.read_one` or the same in another process.
-        overlays: whether to draw the outlines.
+        options: how to predict; `detector` was loaded with them.
         log: function called after each patient with a line on the outcome, which holds no name.
         stopping: function that says whether to stop after the patient under way.
     """
@@ -43,12 +44,12 @@ class DropRun:
         detector: Detector,
         read: Read,
         *,
-        overlays: bool,
+        options: RunOptions,
         log: Callable[[str], None],
         stopping: Callable[[], bool],
     ) -> None:
         self.model, self.sha, self.detector, self.read = model, sha, detector, read
-        self.overlays, self.log, self.stopping = overlays, log, stopping
+        self.options, self.log, self.stopping = options, log, stopping
 
     def __call__(self, place: Path, folder: Path, label: str) -> bool:
         """Predict all patients at `place` and write to `folder`, going on with what is there.
@@ -76,13 +77,14 @@ class DropRun:
             return self._failed(folder, label, reason)
 
     def _all(self, place: Path, folder: Path, label: str) -> bool:
-        with opened([str(place)], folder, self.model, resume=True) as work:
+        with opened([str(place)], folder, self.model, self.options, resume=True) as work:
+            results.discard(folder, (patient for _, patient in work.jobs))
             options = options_of(self.detector.record)
             for number, job in enumerate(work.jobs, start=work.skipped + 1):
                 if self.stopping():
                     return False
                 reading = self.read(job, work.sources, options)
-                write(folder, work.sources[job[0]], predict_patient(reading, self.detector), overlays=self.overlays)
+                write(folder, work.sources[job[0]], predict_patient(reading, self.detector), self.options)
                 self.log(f"{label}: patient {number} of {work.skipped + len(work.jobs)}: {_outcome(folder, job[1])}")
             problems = [problem for source in work.sources for problem in source.problems]
             results.write_lost(folder, problems)

@@ -17,6 +17,7 @@ from components.layered.record import read_record
 from components.predict import results
 from components.predict.checked_reading import lost, read_one
 from components.predict.detector import Detection, Detector
+from components.predict.run_options import RunOptions
 from components.predict.throughput import Throughput
 from components.predict.work import Work, claim, options_of
 from components.sources import Source
@@ -40,7 +41,7 @@ class PatientResult:
     refer_at: float = 0.0
 
 
-def predict(work: Work, out: Path, model: Path, *, engine: str | None = None, doubt: bool, overlays: bool) -> None:
+def predict(work: Work, out: Path, model: Path) -> None:
     """Predict patient by patient; one that can't be read or predicted is recorded as failed, and the next one follows.
 
     While the model is loaded, another process reads the first two patients. While it runs on one patient, that process
@@ -51,9 +52,6 @@ def predict(work: Work, out: Path, model: Path, *, engine: str | None = None, do
         work: opened inputs, and the patients to predict.
         out: output folder.
         model: folder of the model.
-        engine: see `components.layered.predictor.Predictor`.
-        doubt: whether to compute doubt, see `Detector`.
-        overlays: whether to draw the outlines.
 
     Raises:
         UserError: the model is missing or damaged, or `out` can't be written.
@@ -61,15 +59,16 @@ def predict(work: Work, out: Path, model: Path, *, engine: str | None = None, do
     reader = partial(read_one, sources=work.sources, options=options_of(read_record(model)))
     with closing(in_order(reader, work.jobs, 1, lost)) as readings, ThreadPoolExecutor(1) as executor:
         first = executor.submit(lambda: list(islice(readings, 1)))  # starts that process
-        detector = Detector(model, doubt, engine)
+        detector = Detector(model, work.options.doubt, work.options.engine)
         claim(out, model)
+        results.discard(out, (patient for _, patient in work.jobs))
         writing: Future[None] | None = None
         with Throughput(len(work.jobs)) as throughput:
             for (number, _), reading in zip(work.jobs, chain(first.result(), readings), strict=True):
                 result = predict_patient(reading, detector)
                 if writing:
                     writing.result()
-                writing = executor.submit(write, out, work.sources[number], result, overlays=overlays)
+                writing = executor.submit(write, out, work.sources[number], result, work.options)
                 throughput.patient(len(reading.scan.image) if reading.scan else 0)
             if writing:
                 writing.result()
@@ -86,7 +85,7 @@ def predict_patient(reading: Reading, detector: Detector) -> PatientResult:
         return PatientResult(reading, None, [*notes, f"the model fails on it ({error})"])
 
 
-def write(out: Path, source: Source, result: PatientResult, *, overlays: bool) -> None:
+def write(out: Path, source: Source, result: PatientResult, options: RunOptions) -> None:
     """Write the prediction for a patient, or record why there is none."""
     scan, detection = result.reading.scan, result.detection
     if scan is None or detection is None:
@@ -94,7 +93,14 @@ def write(out: Path, source: Source, result: PatientResult, *, overlays: bool) -
         return
     try:
         results.write_patient(
-            out, source, scan, detection, notes=result.notes, refer_at=result.refer_at, overlays=overlays
+            out,
+            source,
+            scan,
+            detection,
+            notes=result.notes,
+            refer_at=result.refer_at,
+            options=options,
+            files=result.reading.files,
         )
     except DiskFullError:  # the next patient could not be written either
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -35,6 +36,12 @@ def write_masks(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> l
     """
     folder.mkdir(parents=True, exist_ok=True)
     return WRITERS.get(source.reader, _nifti)(folder, source, scan, mask) or []
+
+
+def mask_files(folder: Path, patient: str) -> list[Path]:
+    """Return what `write_masks` may have written into `folder` for a patient, in any format."""
+    named = (folder / patient, mask_path(folder, patient), folder / f"{patient}_seg.dcm")
+    return sorted({path for path in (*named, *folder.glob(f"{glob.escape(patient)}_mask.*")) if path.exists()})
 
 
 def _kaggle_3m(folder: Path, source: Source, scan: Scan, mask: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 from components.common.files import atomic_file, read_json, write_json
 from components.common.problems import Problem
 from components.predict.detector import Detection
-from components.predict.mask_files import write_masks
+from components.predict.mask_files import mask_files, write_masks
 from components.predict.overlays import write_overlays
 from components.predict.probability_maps import map_path, write_map
+from components.predict.run_options import RunOptions
 from components.scans import rle
 from components.scans.scan import Scan
 from components.sources import Source
@@ -28,13 +30,31 @@ NAMELESS = "unnamed-"
 
 
 def write_patient(
-    folder: Path, source: Source, scan: Scan, found: Detection, *, notes: list[str], refer_at: float, overlays: bool
+    folder: Path,
+    source: Source,
+    scan: Scan,
+    found: Detection,
+    *,
+    notes: list[str],
+    refer_at: float,
+    options: RunOptions,
+    files: str,
 ) -> None:
-    """Write a patient's masks, overlays and rows; the record comes last and marks the rest as complete."""
+    """Write a patient's masks, overlays and rows; the record comes last and marks the rest as complete.
+
+    Args:
+        folder: folder of the results.
+        source: input that the scan comes from.
+        scan, found: scan, and the model's result for it.
+        notes: what the patient's row says besides.
+        refer_at: lowest doubt at which a human should look first.
+        options: how the prediction was run.
+        files: `Reading.files`.
+    """
     notes = [*notes, *write_masks(folder / "masks", source, scan, found.mask)]
     if found.probability is not None:
         write_map(map_path(folder, scan.patient), scan, found.probability)
-    if overlays:
+    if options.overlays:
         write_overlays(folder / "overlays" / scan.patient, scan, found.mask)
     with atomic_file(_rows(folder, scan.patient)) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -54,6 +74,8 @@ def write_patient(
         "doubt": None if found.doubt is None else round(found.doubt, 6),
         "refer": None if found.doubt is None else found.doubt >= refer_at,
         "notes": "; ".join(notes),
+        "files": files,
+        "options": vars(options),
     }
     write_json(_record(folder, scan.patient), record)
 
@@ -84,6 +106,23 @@ def is_done(folder: Path, patient: str) -> bool:
     return path.exists() and read_json(path)["status"] == DONE
 
 
+def is_current(folder: Path, patient: str, files: str, options: RunOptions) -> bool:
+    """Return whether a patient who was predicted before would get the same results; see `write_patient`."""
+    record = read_record(folder, patient)
+    return (record.get("files"), record.get("options")) == (files, vars(options))
+
+
+def discard(folder: Path, patients: Iterable[str]) -> None:
+    """Remove what earlier runs left of patients who are predicted now: in another format, masks have other names."""
+    for patient in patients:
+        masks, overlays = mask_files(folder / "masks", patient), folder / "overlays" / patient
+        for path in (_record(folder, patient), _rows(folder, patient), map_path(folder, patient), *masks, overlays):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
 def gather(folder: Path) -> list[dict[str, Any]]:
     """Write predictions.csv and patients.csv from the patients' files, one patient at a time.
 
@@ -98,7 +137,7 @@ def gather(folder: Path) -> list[dict[str, Any]]:
             table.write(_rows(folder, patient).read_text(encoding="utf-8"))
     names = ("patient", "status", "slices", "tumor_slices", "tumor_voxels", "tumor_ml", "doubt", "refer", "notes")
     with atomic_file(folder / PATIENTS) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer = csv.DictWriter(file, names, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(_plain(record) for record in records)
     return records

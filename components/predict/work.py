@@ -15,6 +15,7 @@ from components.layered.record import digest
 from components.predict import results
 from components.predict.checked_reading import Job
 from components.predict.output_checks import check_empty
+from components.predict.run_options import RunOptions
 from components.sources import Source
 from components.sources.inputs import open_input
 from components.sources.reading import Options
@@ -28,16 +29,20 @@ class Work:
         sources: opened inputs.
         jobs: patients still to predict.
         skipped: patients predicted before.
+        stale: those of `jobs` who were predicted before, but from other files or with other options.
+        options: how to predict.
     """
 
     sources: list[Source]
     jobs: list[Job]
     skipped: int
+    stale: list[str]
+    options: RunOptions
 
 
 @contextmanager
-def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> Iterator[Work]:
-    """Open the inputs and the folder `out`.
+def opened(inputs: Sequence[str], out: Path, model: Path, options: RunOptions, *, resume: bool) -> Iterator[Work]:
+    """Open the inputs and the folder `out`; to see which of its results still hold, the files of those are hashed.
 
     Raises:
         UserError: an input can't be opened, two inputs share a patient, or `out` holds results of another model, or
@@ -54,8 +59,15 @@ def opened(inputs: Sequence[str], out: Path, model: Path, *, resume: bool) -> It
                     f"{inputs[number]}: patient {patient} is in {inputs[seen[patient]]}, too; predict them separately"
                 )
             seen[patient] = number
-        left = [job for job in jobs if not results.is_done(out, job[1])]
-        yield Work(sources, left, len(jobs) - len(left))
+        before = [job for job in jobs if results.is_done(out, job[1])]
+        stale = [
+            (number, patient)
+            for number, patient in before
+            if not results.is_current(out, patient, sources[number].hash(patient), options)
+        ]
+        current = set(before) - set(stale)
+        left = [job for job in jobs if job not in current]
+        yield Work(sources, left, len(current), [patient for _, patient in stale], options)
 
 
 @contextmanager

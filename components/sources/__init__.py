@@ -12,6 +12,7 @@ from components.common.errors import UserError
 from components.common.problems import Problem
 from components.io.storage import Storage
 from components.sources import archive, demo, formats, presence, review_table
+from components.sources.content_hash import content_hash
 from components.sources.entry import Entry
 from components.sources.path_tables import contradictions
 from components.sources.reading import Options, Reading
@@ -38,17 +39,27 @@ class Source:
     home: str = ""
     reviewed: dict[str, review_table.Reviewed] = field(default_factory=dict)
 
-    def read(self, patient: str, options: Options | None = None, masks: bool = True) -> Reading:
-        """Read one patient; `masks=False` leaves out the reference masks."""
+    def hash(self, patient: str) -> str:
+        """`content_hash` of a patient's files."""
+        files = self.entries[patient].files
+        with self.tree.local(files) as folder:
+            return content_hash(folder, files)
+
+    def read(
+        self, patient: str, options: Options | None = None, masks: bool = True, *, hashed: bool = False
+    ) -> Reading:
+        """Read one patient; `masks=False` leaves out the reference masks, `hashed` also returns what `hash` does."""
         entry, options = self.entries[patient], options or Options()
         if entry.channels:
             options = replace(options, channels=entry.channels, from_source=True)
         with self.tree.local(entry.files) as folder:
             files = [[folder / file for file in entry.files]] if entry.scattered else []
+            before = content_hash(folder, entry.files) if hashed else ""
             try:
                 reading = self.reader(folder / entry.path, patient, options, masks, *files)
             except OSError as error:
                 reading = _unreadable(patient, entry.path, f"can't be read ({error.strerror})")
+            reading.files = before
             # Otherwise a file that has vanished since listing would mean one slice, or one sequence, fewer.
             gone = [file for file in entry.files if not os.path.lexists(folder / file)]
             return _unreadable(patient, gone[0], "was moved or removed while it was read") if gone else reading

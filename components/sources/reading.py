@@ -44,11 +44,16 @@ class Options:
 
 @dataclass
 class Reading:
-    """One patient as far as it could be read: a scan, or None and the reasons; a scan may have problems, too."""
+    """One patient as far as it could be read: a scan, or None and the reasons; a scan may have problems, too.
+
+    Attributes:
+        files: `content_hash` of the patient's files before they were read, if that was requested; else "".
+    """
 
     patient: str
     scan: Scan | None = None
     problems: list[Problem] = field(default_factory=list)
+    files: str = ""
 
     def add(self, kind: str, where: str, what: str, remedy: str = "") -> None:
         """Record a problem; `remedy` replaces the kind's own where that does not fit."""

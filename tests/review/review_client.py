@@ -15,6 +15,7 @@ from scan_writers import AFFINE, make_scan, write_dicom, write_kaggle, write_nif
 from components.common.files import write_json
 from components.predict import results
 from components.predict.detector import Detection
+from components.predict.run_options import RunOptions
 from components.review.access_guard import AccessGuard
 from components.review.opening import Task, open_review
 from components.review.own_scan import as_nifti
@@ -62,7 +63,9 @@ def write_predictions(folder: Path, source: Path) -> Path:
                 0.1 * (number + 1),
                 0.9 * predicted_mask,
             )
-            results.write_patient(folder, opened, scan, detection, notes=[], refer_at=0.25, overlays=False)
+            results.write_patient(
+                folder, opened, scan, detection, notes=[], refer_at=0.25, options=RunOptions(doubt=True), files=""
+            )
     results.gather(folder)
     write_json(folder / results.RUN, {"model": "d" * 64})
     return folder

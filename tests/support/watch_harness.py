@@ -12,6 +12,7 @@ from components.predict.checked_reading import read_one
 from components.predict.detector import Detector
 from components.predict.drop_results import DropResults
 from components.predict.drop_run import DropRun
+from components.predict.run_options import RunOptions
 from components.predict.watch import Watch
 
 SETTLE = 60
@@ -36,7 +37,7 @@ class Watched:
             digest(model),
             detector,
             lambda *arguments: self.read(*arguments),
-            overlays=False,
+            options=RunOptions(),
             log=self.lines.append,
             stopping=lambda: self.stop,
         )
@@ -103,7 +104,13 @@ def watch_once(out, drops, model):
     results = DropResults(out, {"model": digest(model)})
     with results.locked("process 1"):
         predict = DropRun(
-            model, digest(model), Detector(model), read_one, overlays=True, log=lambda _: None, stopping=lambda: False
+            model,
+            digest(model),
+            Detector(model),
+            read_one,
+            options=RunOptions(overlays=True),
+            log=lambda _: None,
+            stopping=lambda: False,
         )
         watch = Watch(drops, results, predict, settle=SETTLE, log=lambda _: None, clock=lambda: next(now))
         watch.step()
