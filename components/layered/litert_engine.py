@@ -65,6 +65,9 @@ class LiteRTEngine(Engine):
         self.maps = None if self.mirror else self._maps
 
     def _grids(self, images: np.ndarray, stacked: bool = True) -> Grids:
+        channels = 3 * (2 * self.neighbors + 1)
+        if stacked and images.shape[-1] != channels:  # a network would take those in the middle
+            raise ModelFailedError(f"{images.shape[-1]} channels instead of {channels}")
         return Grids(images, stacked, self.sizes, self.mirror, self.pool)
 
     def _run(

@@ -27,6 +27,14 @@ def slices_spec(neighbors: int) -> tf.TensorSpec:
     return tf.TensorSpec([None, None, None, 3 * (2 * neighbors + 1)], tf.uint8, name="slices")
 
 
+def with_channels(slices: tf.Tensor, neighbors: int) -> tf.Tensor:
+    """Return `slices`; when the graph runs, another number of channels is an error.
+
+    A saved signature takes any, whatever its spec says, and a convolution takes any multiple of its own.
+    """
+    return tf.ensure_shape(slices, slices_spec(neighbors).shape)
+
+
 def neighbors_of(network: keras.Model) -> int:
     """Number of slices that a network sees on either side."""
     return (network.input_shape[-1] // 3 - 1) // 2
@@ -63,7 +71,7 @@ def _write(
 
     @compiled(input_signature=[slices_spec(neighbors)])
     def from_slices(slices: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {output: predict(slices)}
+        return {output: predict(with_channels(slices, neighbors))}
 
     @compiled(input_signature=[SERIALIZED])
     def from_examples(records: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -14,7 +14,14 @@ import tensorflow as tf
 
 from models import examples
 from models.networks.compiled import compiled
-from models.networks.export import SERIALIZED, mask_probability, neighbors_of, slices_spec, tumor_probability
+from models.networks.export import (
+    SERIALIZED,
+    mask_probability,
+    neighbors_of,
+    slices_spec,
+    tumor_probability,
+    with_channels,
+)
 from models.serving import picture_codec
 
 
@@ -87,6 +94,7 @@ class Layered(tf.Module):
 
     def _seen_by(self, network: keras.Model, slices: tf.Tensor) -> tf.Tensor:
         """Drop the outer neighbours if this network sees fewer of them than the other."""
+        slices = with_channels(slices, self.neighbors)
         left_out = 3 * (self.neighbors - neighbors_of(network))
         return slices[..., left_out : slices.shape[-1] - left_out]
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+PNG = b"\x89PNG\r\n\x1a\n"
+HEADER = 26  # bytes of a PNG that end with its bit depth and its colour type
+RGB_OF_8_BITS = b"\x08\x02"
+
 
 def spec(neighbors: int) -> tf.TensorSpec:
     """Encoded slices: [batch], or [batch, 2 neighbors + 1] if a model sees the slices on either side, in order."""
@@ -25,7 +29,14 @@ def decode(encoded: tf.Tensor, neighbors: int) -> tf.Tensor:
 
 
 def _decode_one(data: tf.Tensor) -> tf.Tensor:
-    return tf.io.decode_image(data, channels=3, expand_animations=False)
+    # The decoder would keep only the high byte of 16 bits, repeat grey, and drop transparency.
+    header = tf.strings.substr(data, 0, HEADER) + HEADER * b"\0"  # long enough even of a damaged file
+    is_png = tf.strings.substr(header, 0, len(PNG)) == PNG
+    is_rgb = tf.strings.substr(header, HEADER - 2, 2) == RGB_OF_8_BITS
+    check = tf.debugging.Assert(~is_png | is_rgb, ["a PNG has to be RGB, with 8 bits a colour"])
+    with tf.control_dependencies([check]):
+        pixels = tf.io.decode_image(data, expand_animations=False)
+    return tf.ensure_shape(pixels, [None, None, 3])
 
 
 def encode_masks(masks: tf.Tensor) -> tf.Tensor:

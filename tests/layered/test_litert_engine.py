@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from components.layered.engine import ModelFailedError
 from components.layered.litert_files import ENTRY, described
 from components.layered.predictor import Predictor
 from components.layered.writer import write
@@ -77,6 +78,16 @@ def test_both_engines_agree_on_single_slices_and_whole_scans(engines, slices):
         np.testing.assert_array_equal(served[name], found[name], err_msg=name)
         assert served[name].dtype == value.dtype
     assert 0 < expected["mask"].mean() < 1  # an empty or full mask would prove nothing
+
+
+@pytest.mark.parametrize("extra", [-3, 3, 6])
+def test_neither_engine_takes_slices_with_another_number_of_channels(engines, extra):
+    channels = 3 * (2 * engines[0].record["neighbors"] + 1) + extra
+    slices = np.zeros((2, 40, 48, channels), np.uint8)
+    for predictor in engines:
+        for run in filter(None, (predictor.serve, predictor.stages, predictor.maps)):
+            with pytest.raises(ModelFailedError):
+                run(slices)
 
 
 def test_both_engines_predict_masks_only_for_slices_that_pass_stage_1(engines, monkeypatch):

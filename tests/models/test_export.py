@@ -47,6 +47,13 @@ def test_outputs_of_the_shared_networks_vary(slice_classifier, segmenter, slices
     assert pixel_probability(segmenter, slices).std() > 0.1
 
 
+@pytest.mark.parametrize("channels", [1, 6, 9])
+def test_slices_with_another_number_of_channels_are_refused(saved_classifier, saved_segmenter, channels):
+    for saved in (saved_classifier, saved_segmenter):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="is not compatible with expected shape"):
+            saved.signatures["serving_default"](slices=tf.zeros((2, 40, 48, channels), tf.uint8))
+
+
 def test_the_signatures_have_their_documented_names_and_types(saved_classifier, saved_segmenter):
     assert set(saved_classifier.signatures) == {"serving_default", "examples"}
     assert set(saved_segmenter.signatures) == {"serving_default", "examples", "evaluate"}

@@ -85,9 +85,12 @@ def test_examples_with_neighbours_give_the_same_outputs_as_slices(
         assert np.allclose(from_examples[name], value, atol=1e-6), name
 
 
-def test_slices_without_the_required_neighbours_are_refused(wide_model, slices):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="image must have at least one channel"):
-        wide_model[0].signatures["serving_default"](slices=tf.constant(slices))
+@pytest.mark.parametrize("signature", ["serving_default", "stages", "maps"])
+@pytest.mark.parametrize("neighbors", [0, 2])
+def test_slices_with_another_number_of_neighbours_are_refused(wide_model, slices, signature, neighbors):
+    repeated = tf.constant(np.concatenate([slices] * (2 * neighbors + 1), axis=-1))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is not compatible with expected shape"):
+        wide_model[0].signatures[signature](slices=repeated)
 
 
 @pytest.mark.parametrize(("classifier_neighbors", "segmenter_neighbors"), [(1, 0), (0, 1), (2, 1)])

@@ -56,6 +56,21 @@ def test_an_undecodable_image_is_an_invalid_argument(saved, broken):
         call_signature(saved, "encoded", slices=[broken])
 
 
+@pytest.mark.parametrize(
+    "pixels",
+    [np.full((40, 48, 3), 25_700, np.uint16), np.zeros((40, 48, 1), np.uint8), np.zeros((40, 48, 4), np.uint8)],
+    ids=["16 bits", "grey", "transparent"],
+)
+def test_a_png_that_is_not_rgb_with_8_bits_is_an_invalid_argument(saved, pixels):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a PNG has to be RGB, with 8 bits a colour"):
+        call_signature(saved, "encoded", slices=[tf.io.encode_png(pixels).numpy()])
+
+
+def test_a_grey_jpeg_is_an_invalid_argument(saved):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is not compatible with expected shape"):
+        call_signature(saved, "encoded", slices=[encode_image(np.zeros((40, 48), np.uint8), "JPEG")])
+
+
 def test_images_of_two_sizes_are_an_invalid_argument(saved, slices):
     with pytest.raises(tf.errors.InvalidArgumentError):
         call_signature(saved, "encoded", slices=[encode_image(slices[0]), encode_image(slices[1][:-1])])
