@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from components.common.picture_depth import is_cut
+
 SLICES = 256  # per request
 SIDE = 2048  # pixels
 PIXELS = 64 * 1024 * 1024  # per request, all slices together
@@ -102,10 +104,17 @@ def _size(data: bytes) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(data), formats=["PNG", "JPEG"]) as picture:
             mode, height, width = picture.mode, picture.height, picture.width
+            cut, pages = is_cut(picture), getattr(picture, "n_frames", 1)
+    except Image.DecompressionBombError as error:
+        raise RequestError(f"an image claims more pixels than any slice has; {SIDE} a side are allowed") from error
     except Exception as error:  # every kind of damage has its own exception
         raise RequestError("an image is neither PNG nor JPEG, or is damaged") from error
     if mode != "RGB":
         raise RequestError(f"an image has the mode {mode}; channels have to be pre, FLAIR, post as RGB")
+    if cut:
+        raise RequestError("an image has more than 8 bits a colour; scale each sequence to 0 to 255, with 8 bits")
+    if pages > 1:
+        raise RequestError(f"an image has {pages} pages; send one file per slice")
     return height, width
 
 

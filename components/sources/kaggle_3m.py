@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from components.common.picture_depth import is_cut
 from components.common.problems import numbers
 from components.scans.identity import site_of
 from components.scans.scan import CHANNELS, Scan
@@ -105,15 +106,6 @@ def _read_all(paths: Iterable[Path], reading: Reading, channels: int) -> list[np
     return [pixels for path in paths if (pixels := read_picture(path, reading, channels)) is not None]
 
 
-def _is_cut(picture: Image.Image) -> bool:
-    """Return whether a file has more bits per colour than the 8 to which Pillow silently reduces them.
-
-    Until the pixels are loaded, Pillow's name for their layout in the file ends in the number of bits: "RGB;16L".
-    """
-    forms = str([tile[3] for tile in getattr(picture, "tile", [])])
-    return len(picture.getbands()) > 1 and bool(re.search(r";(1\d|32)", forms))
-
-
 def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | None:
     """Read an image as uint8 [height, width, 3], or a mask as [height, width]; None if it can't be read."""
     try:
@@ -121,7 +113,7 @@ def read_picture(path: Path, reading: Reading, channels: int) -> np.ndarray | No
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with Image.open(path) as picture:
-                if _is_cut(picture):
+                if is_cut(picture):
                     reading.add("type", _name(path), "more than 8 bits a colour", SCALE_FIRST)
                     return None
                 pixels, pages = np.asarray(picture), getattr(picture, "n_frames", 1)

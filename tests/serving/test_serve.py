@@ -9,7 +9,9 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
+import zlib
 
 import numpy as np
 import psutil
@@ -162,13 +164,25 @@ def truncated(picture):
     return {"b64": base64.b64encode(data[: len(data) * 2 // 3]).decode()}
 
 
-def png_bomb():
-    """A PNG whose header claims 30,000 x 30,000 pixels."""
+def png_file(side, bits, lines):
+    """An RGB PNG, with valid checksums, whose header claims a size and a depth."""
+    header = struct.pack(">IIBBBBB", side, side, bits, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+             for kind, body in chunks]  # fmt: skip
+    return {"b64": base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(parts)).decode()}
+
+
+PNG_OF_16_BITS = png_file(8, 16, (b"\0" + b"\x64\x32" * 3 * 8) * 8)  # each line begins with the number of its filter
+PNG_BOMBS = [png_file(side, 8, b"") for side in (2049, 10_000, 30_000)]  # Pillow accepts, warns of and refuses them
+
+
+def animation():
+    """An animated PNG of two frames."""
     file = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(file, "PNG")
-    data = bytearray(file.getvalue())
-    data[16:24] = (30_000).to_bytes(4, "big") * 2
-    return {"b64": base64.b64encode(bytes(data)).decode()}
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
+    return {"b64": base64.b64encode(file.getvalue()).decode()}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +202,11 @@ def png_bomb():
         ([truncated(png(np.zeros((64, 64, 3), np.uint8)))], "can't read"),
         ([png(np.zeros((4, 4, 3), np.uint8)), png(np.zeros((4, 5, 3), np.uint8))], "one size"),
         ([png(np.zeros((4, 4, 3), np.uint8)), [[[0, 0, 0]]]], "mixed"),
-        ([png_bomb()], ""),
+        ([PNG_BOMBS[0]], "2049 x 2049 pixels; 2048 a side"),
+        ([PNG_BOMBS[1]], "10000 x 10000 pixels; 2048 a side"),
+        ([PNG_BOMBS[2]], "claims more pixels than any slice has"),
+        ([PNG_OF_16_BITS], "more than 8 bits a colour"),
+        ([animation()], "2 pages"),
     ],
 )
 def test_invalid_slices_are_refused_with_a_reason(server, instances, reason):
