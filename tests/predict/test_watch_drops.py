@@ -9,6 +9,10 @@ import pytest
 from in_process import glioflow
 from watch_harness import SETTLE, status, waiting
 
+from components.predict.drops import list_drops
+
+pytest_plugins = ["forbidden_folder"]
+
 
 def test_settling_takes_time_and_not_a_number_of_polls(watch, patients):
     watch.drop(patients[0])
@@ -99,6 +103,12 @@ def test_a_broken_link_and_an_empty_folder_are_waited_for(watch, patients):
     (place / "later.tif").unlink()
     watch.poll(2)
     assert watch.results() == [patients[0].name]
+
+
+def test_a_drop_with_a_folder_that_cant_be_listed_is_waited_for(forbidden):
+    """Its files would be missing from the prediction."""
+    (drop,) = list_drops(forbidden)
+    assert drop.waits == "a folder in it can't be read"
 
 
 def test_special_files_are_not_opened_and_do_not_block_other_drops(watch, patients):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from review_client import reviewing, write_predictions, write_source
 from stopping import STOPS, assert_stopped, send_signals, send_signals_during_first_call
 from test_adopt import make_review, read_files
 
+from components.adopt.adoption import adopt
 from pipelines import reviewing as review_command
 
 pytest_plugins = ["shell_signals"]
@@ -34,6 +36,10 @@ def test_a_stopped_adoption_changes_nothing(tmp_path, monkeypatch, stop):
 def test_without_atomic_exchange_a_stopped_adoption_keeps_the_source(tmp_path, monkeypatch, earlier_renames):
     """On such disks, the old version is moved aside before the new one takes its place."""
     reviewed = make_review(tmp_path, "kaggle")
+    shutil.copytree(tmp_path / "scans", tmp_path / "copy")
+    adopt(reviewed, tmp_path / "copy")
+    before, after = (read_files(tmp_path / name) for name in ("scans", "copy"))
+    assert before != after
     monkeypatch.setattr("components.common.exchange._exchanged", lambda *_: False)
     renames = []
     rename = Path.rename
@@ -49,7 +55,7 @@ def test_without_atomic_exchange_a_stopped_adoption_keeps_the_source(tmp_path, m
     monkeypatch.setattr(Path, "rename", rename_and_stop)
     result = glioflow("adopt", str(reviewed), "--into", str(tmp_path / "scans"), cwd=tmp_path)
     assert result.returncode == 143
-    assert len(read_files(tmp_path / "scans")) in (36, 37)
+    assert read_files(tmp_path / "scans") == (before, after)[earlier_renames]
 
 
 @pytest.mark.parametrize(
