@@ -54,9 +54,8 @@ def write_found(folder: Path, scans: Path) -> None:
         mask = scan.image[..., 1] > np.percentile(scan.image[..., 1], 99)
         slices = mask.any(axis=(1, 2))
         seen = Detection(slices.astype(np.float32), slices, mask, 0.99, mask.astype(np.float32))
-        results.write_patient(
-            folder, source, scan, seen, notes=[], refer_at=0.5, options=RunOptions(doubt=True), files=""
-        )
+        more = {"options": RunOptions(doubt=True), "files": source.hash("P0000"), "read_with": {}}
+        results.write_patient(folder, source, scan, seen, notes=[], refer_at=0.5, **more)
     record = json.loads((folder / "patients" / "P0000.json").read_text())
     rows = (folder / "patients" / "P0000.csv").read_text().splitlines()[:1]
     for number in range(1, PATIENTS):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from components.common.errors import UserError
 from components.common.system import DiskFullError
@@ -33,12 +35,14 @@ class PatientResult:
         detection: prediction; None if the scan could not be read, or the model failed on it.
         notes: problems of the scan, and why there is no prediction.
         refer_at: lowest doubt at which a human should look first.
+        read_with: `Options` with which the scan was read.
     """
 
     reading: Reading
     detection: Detection | None
     notes: list[str]
     refer_at: float = 0.0
+    read_with: Mapping[str, Any] = field(default_factory=dict)
 
 
 def predict(work: Work, out: Path, model: Path) -> None:
@@ -80,9 +84,10 @@ def predict_patient(reading: Reading, detector: Detector) -> PatientResult:
     if reading.scan is None:
         return PatientResult(reading, None, notes)
     try:
-        return PatientResult(reading, detector(reading.scan), notes, detector.refer_at)
+        found = detector(reading.scan)
     except ModelFailedError as error:
         return PatientResult(reading, None, [*notes, f"the model fails on it ({error})"])
+    return PatientResult(reading, found, notes, detector.refer_at, detector.record.get("slices", {}))
 
 
 def write(out: Path, source: Source, result: PatientResult, options: RunOptions) -> None:
@@ -101,6 +106,7 @@ def write(out: Path, source: Source, result: PatientResult, options: RunOptions)
             refer_at=result.refer_at,
             options=options,
             files=result.reading.files,
+            read_with=result.read_with,
         )
     except DiskFullError:  # the next patient could not be written either
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from components.predict.overlays import write_overlays
 from components.predict.probability_maps import map_path, write_map
 from components.predict.run_options import RunOptions
 from components.scans import rle
+from components.scans.own_voxels import scan_hash
 from components.scans.scan import Scan
 from components.sources import Source
 
@@ -39,6 +40,7 @@ def write_patient(
     refer_at: float,
     options: RunOptions,
     files: str,
+    read_with: Mapping[str, Any],
 ) -> None:
     """Write a patient's masks, overlays and rows; the record comes last and marks the rest as complete.
 
@@ -50,6 +52,7 @@ def write_patient(
         refer_at: lowest doubt at which a human should look first.
         options: how the prediction was run.
         files: `Reading.files`.
+        read_with: `Options` with which the scan was read; with them and its hash, a review knows it again.
     """
     notes = [*notes, *write_masks(folder / "masks", source, scan, found.mask)]
     if found.probability is not None:
@@ -75,6 +78,8 @@ def write_patient(
         "refer": None if found.doubt is None else found.doubt >= refer_at,
         "notes": "; ".join(notes),
         "files": files,
+        "scan": scan_hash(scan),
+        "read_with": dict(read_with),
         "options": vars(options),
     }
     write_json(_record(folder, scan.patient), record)

@@ -8,14 +8,34 @@ import nibabel as nib
 import numpy as np
 
 from components.common.errors import UserError
+from components.predict.results import read_record
 from components.scans.geometry import Geometry, resample_mask
-from components.scans.own_voxels import own_geometry, to_own
+from components.scans.own_voxels import own_geometry, scan_hash, to_own
 from components.scans.scan import Scan
 from components.scans.scan_files import mask_path
 from components.sources import Source, kaggle_3m
 from components.sources.dicom.datasets import silent
 from components.sources.dicom.seg_mask import read_segmentation
-from components.sources.reading import DAMAGE, Reading
+from components.sources.reading import DAMAGE, Options, Reading
+
+
+def check_scan(found: Path, source: Source, patient: str) -> None:
+    """Refuse a scan that has taken the name of the one that was predicted.
+
+    Args:
+        found: folder of the prediction.
+        source: opened scans.
+        patient: name of the examination.
+
+    Raises:
+        UserError: the scan is another one; records of earlier versions don't tell.
+    """
+    record = read_record(found, patient)
+    if "scan" not in record or record["files"] == source.hash(patient):
+        return
+    reading = source.read(patient, Options(**record["read_with"]), masks=False)  # the files of a mask may have changed
+    if reading.scan is None or scan_hash(reading.scan) != record["scan"]:
+        raise UserError(f"{patient}: is not the scan that was predicted; predict it again, with --resume")
 
 
 def read_outline(folder: Path, source: Source, scan: Scan) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from components.common.errors import UserError
 from components.common.files import read_json, write_json
-from components.review.outlines import read_outline
+from components.review.outlines import check_scan, read_outline
 from components.review.own_scan import Opened, opened, read_own
 from components.review.review_decision import OPEN
 from components.review.review_errors import ReviewError
@@ -114,6 +114,7 @@ class Session:
     def _start(self, scan: Scan) -> np.ndarray:
         """The mask to review: the model's, or the source's own."""
         if self.found is not None:
+            check_scan(self.found, self.source, scan.patient)
             return read_outline(self.found / "masks", self.source, scan)
         if scan.mask is None:
             raise UserError(

@@ -25,6 +25,7 @@ from components.sources.reading import Options
 
 PORT, SECRET = 8123, "a-token-of-the-tests"
 SIZE = 32
+SLICES = {"size": SIZE, "spacing": 1.0}
 ANGLE = np.deg2rad(25)
 # Slices tilted about the left-right axis, as neuroradiologists plan them.
 TILT = [[1, 0, 0, 0], [0, np.cos(ANGLE), -np.sin(ANGLE), 0], [0, np.sin(ANGLE), np.cos(ANGLE), 0], [0, 0, 0, 1]]
@@ -53,7 +54,7 @@ def write_predictions(folder: Path, source: Path) -> Path:
     (folder / "patients").mkdir(parents=True)
     with open_input(str(source)) as opened:
         for number, patient in enumerate(opened.patients):
-            scan = opened.read(patient, Options(size=SIZE, spacing=1.0)).scan
+            scan = opened.read(patient, Options(**SLICES)).scan
             predicted_mask = scan.mask.copy()
             predicted_mask[2, 20:22, 20:22] = True
             detection = Detection(
@@ -63,9 +64,8 @@ def write_predictions(folder: Path, source: Path) -> Path:
                 0.1 * (number + 1),
                 0.9 * predicted_mask,
             )
-            results.write_patient(
-                folder, opened, scan, detection, notes=[], refer_at=0.25, options=RunOptions(doubt=True), files=""
-            )
+            more = {"options": RunOptions(doubt=True), "files": opened.hash(patient), "read_with": SLICES}
+            results.write_patient(folder, opened, scan, detection, notes=[], refer_at=0.25, **more)
     results.gather(folder)
     write_json(folder / results.RUN, {"model": "d" * 64})
     return folder
