@@ -7,22 +7,21 @@
 The first is fold 0 of the cross-validation, the second trains on all patients, the third is an experiment: tested on
 fold 1, and fold 0 is never looked at. A killed training continues when started again; a finished one is not repeated.
 The schedule is fixed and the last epoch is kept, so that no held-out patient decides anything.
+
+With KERAS_BACKEND=jax, in an environment that has JAX, JAX trains, on a GPU if there is one.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import time
 from pathlib import Path
 
 import click
 import numpy as np
-import pandas as pd
 import yaml
 from pack import Pack, packed
 
-from components.common.files import atomic_file, atomic_folder, write_json
+from components.common.files import atomic_file
 from components.common.params import Params, parse
 from components.scans.identity import fingerprint
 from components.train.training_slices import Slices
@@ -80,89 +79,29 @@ def train(
 ) -> None:
     """Train `network` on the slices of the numbers `known` for the whole schedule and write it to `folder`.
 
-    It begins with the weights of the network in `start`, which has learned from the same slices.
+    It begins with the weights of the network in `start`, which has learned from the same slices. Keras' backend trains.
     """
     import keras
-    import tensorflow as tf
 
-    from components.common.progress import Progress
-    from components.train import devices, provenance, settings
-    from components.train.batches import balanced_weights, batches
-    from components.train.checkpoints import Checkpoints
-    from components.train.interruption import Interruption
-    from components.train.loop import Loop
-    from components.train.measured_model import build
-    from models.networks import network_files
-
-    recipe = getattr(params, network)
-    keras.utils.set_random_seed(params.seed)
-    if params.training.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    _, weighted = settings.balance(params, network)
-    model = build(network, params, devices.precision(recipe.precision))
-    if start:
-        model.network.set_weights(network_files.load_network(start).get_weights())
-    steps = math.ceil(len(known) / recipe.batch_size)
-    among = dataclasses.replace(
-        slices, order=slices.order[known], patients=slices.patients[known], has_tumor=slices.has_tumor[known]
-    )
-    sampler = settings.sampler(params, network, among)
-    key = provenance.json_hash(params.model_dump(mode="json"))
-    checkpoints = Checkpoints(str(folder.with_suffix(".checkpoints")), key)
-    began = time.time()
-    with Interruption() as interruption:
-        history = Loop(
-            model,
-            phases=settings.phases(params, network),
-            loss=settings.loss_of(params, network),
-            accumulate=recipe.accumulate,
-            average=recipe.average,
-            batches=batches(
-                slices,
-                lambda step: known[sampler(step)],
-                with_masks=network == "segmenter",
-                soft=network == "segmenter" and params.segmenter.soft_masks,
-                neighbors=recipe.neighbors,
-                paster=settings.paster(params, network, slices, known[slices.has_tumor[known]]),
-                thick=recipe.augment.thick,
-                weights=balanced_weights(slices.has_tumor) if weighted else None,
-            ),
-            xla=False,
-            steps=steps,
-            validate=lambda: {"finished": time.time()},  # later is better: the last epoch is kept
-            monitored="finished",
-            patience=recipe.epochs,
-            checkpoints=checkpoints,
-            checkpoint_every=200,
-            first_worker=True,
-            interruption=interruption,
-            progress=Progress(network, steps * recipe.epochs, recipe.epochs),
-        ).run(key)
-    with atomic_folder(folder) as part:
-        arguments = settings.network_arguments(params, network)
-        network_files.save_network(part, model.network, arguments, {"people": people})
-        pd.DataFrame(history).to_csv(part / "history.csv", index=False)
-        write_json(
-            part / "cost.json", {"seconds": time.time() - began, "slices": steps * recipe.epochs * recipe.batch_size}
-        )
-    checkpoints.clear()
+    if keras.backend.backend() == "jax":
+        import jax_training as training
+    else:
+        import tf_training as training  # type: ignore[no-redef]
+    training.train(network, params, slices, known, people, folder, start)
 
 
 def predict(folder: Path, slices: Slices, asked: np.ndarray, patients: list[str]) -> None:
     """Write the network's outputs for some slices and their mirror images to held_out.npz, on its grid, as float16."""
-    import tensorflow as tf
-
     from models.networks import network_files
 
     network = network_files.load_network(folder)
-    predict_batch = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
     around = slices.neighbor_indices((network.input_shape[-1] // 3 - 1) // 2)
     seen: list[np.ndarray] = []
     mirrored: list[np.ndarray] = []
     for numbers in np.array_split(asked, math.ceil(len(asked) / 32)):
         images = slices.take_images(around[numbers])
-        seen.append(predict_batch(tf.constant(images)).numpy().astype(np.float16))
-        turned = predict_batch(tf.constant(images[:, :, ::-1])).numpy()
+        seen.append(network.predict_on_batch(images).astype(np.float16))
+        turned = network.predict_on_batch(images[:, :, ::-1])
         mirrored.append((turned[:, :, ::-1] if turned.ndim == 4 else turned).astype(np.float16))
     with atomic_file(folder / "held_out.npz") as part:
         np.savez(part, patients=patients, slices=asked, seen=np.concatenate(seen), mirrored=np.concatenate(mirrored))

@@ -18,7 +18,8 @@ from components.common.params import Params
 from components.common.progress import Progress
 from components.train import cache, devices, provenance, settings
 from components.train.base_model import local_copy
-from components.train.batches import balanced_weights, batches
+from components.train.batch_arrays import balanced_weights
+from components.train.batches import batches
 from components.train.checkpoints import Checkpoints
 from components.train.epoch_validation import MONITORED, Validator
 from components.train.interruption import Interruption

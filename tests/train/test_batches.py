@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_training import few_slices
 
-from components.train.batches import balanced_weights, batches
+from components.train.batch_arrays import balanced_weights
+from components.train.batches import batches
 from components.train.sampling import Sampler
 
 SLICES = few_slices()
