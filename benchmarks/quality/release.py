@@ -1,7 +1,7 @@
-"""Make the reference model that the project ships: `python benchmarks/quality/release.py --recipe longer`.
+"""Make the reference model that the project ships: `release.py --segmenter finer --classifier longer`.
 
 Takes the two networks that `train.py --test none` trained on all patients, or those of a fold, in half precision, and
-the choices that `score.py` made on out-of-fold predictions. Without `--recipe`, it converts the weights in
+the choices that `score.py` made on out-of-fold predictions. Without recipes, it converts the weights in
 `benchmarks/quality/reference/` once more, with the choices made before or with those of `--choices FILE`.
 """
 
@@ -23,10 +23,16 @@ from models.serving.litert_export import litert
 MOST_MB = 20
 
 
-def take(recipe: str, test: str, place: Path) -> dict:
-    """Write the weights of trained networks in half precision; returns the content of layered.json."""
-    networks = {name: place / recipe / f"{name}-{test}" for name in LITERT}
-    record = read_json(place / f"{recipe}+{recipe}.choices.json")
+def take(recipes: dict[str, str], test: str, place: Path) -> dict:
+    """Write the weights of trained networks in half precision; returns the content of layered.json.
+
+    Args:
+        recipes: recipe of each network, by its name.
+        test: fold that the networks were tested on, or none.
+        place: folder of trainings and scores.
+    """
+    networks = {name: place / recipes[name] / f"{name}-{test}" for name in LITERT}
+    record = read_json(place / f"{recipes['segmenter']}+{recipes['classifier']}.choices.json")
     made_from = {name: read_json(folder / NETWORK)["made_from"] for name, folder in networks.items()}
     neighbors = max(read_json(folder / NETWORK)["arguments"]["neighbors"] for folder in networks.values())
     with atomic_folder(WEIGHTS) as part:
@@ -39,13 +45,19 @@ def take(recipe: str, test: str, place: Path) -> dict:
 
 
 @click.command()
-@click.option("--recipe")
+@click.option("--segmenter", help="Recipe of the segmenter.")
+@click.option("--classifier", help="Recipe of the classifier.")
 @click.option("--choices", type=click.Path(exists=True, path_type=Path), help="What score.py chose since.")
 @click.option("--test", default="none", show_default=True, help="Fold whose networks to take.")
 @click.option("--place", default=Path("artifacts/quality"), type=click.Path(path_type=Path), show_default=True)
-def main(recipe: str | None, choices: Path | None, test: str, place: Path) -> None:
+def main(segmenter: str | None, classifier: str | None, choices: Path | None, test: str, place: Path) -> None:
     """Write the folder of the reference model; its README stays."""
-    record = take(recipe, test, place) if recipe else read_json(FOLDER / LAYERED)
+    if bool(segmenter) != bool(classifier):
+        raise click.UsageError("Name both recipes, or neither.")
+    if segmenter and classifier:
+        record = take({"segmenter": segmenter, "classifier": classifier}, test, place)
+    else:
+        record = read_json(FOLDER / LAYERED)
     if choices:
         record.pop("tumor_smoothing", None)  # which the new choices may lack
         record |= read_json(choices)
