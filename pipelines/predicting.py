@@ -84,10 +84,8 @@ def score(predictions: str, truth: str, model: str | None) -> str:
     """Return the metrics as JSON."""
     for address in (predictions, truth):
         must_exist(address)
-    from components.layered.record import read_record
     from components.predict import score as scoring
-    from components.predict.work import options_of
     from components.registry.resolve import model_folder
 
-    options = options_of(read_record(model_folder(model)) if model else {})
-    return json.dumps(scoring.score(Path(predictions), truth, options), indent=2, allow_nan=False)
+    scores = scoring.score(Path(predictions), truth, model_folder(model) if model else None)
+    return json.dumps(scores, indent=2, allow_nan=False)

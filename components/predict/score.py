@@ -13,21 +13,22 @@ from components.common.errors import UserError
 from components.metrics.mask_scores import patient_scores
 from components.metrics.patient_summary import summarise_patients
 from components.metrics.slice_scores import by_patient, classifier_scores, summarise_slices
+from components.predict.recorded_options import RecordedOptions
 from components.predict.results import COLUMNS, PREDICTIONS
 from components.scans import rle
 from components.scans.scan import Scan
 from components.sources import Source
 from components.sources.inputs import open_input
-from components.sources.reading import Options
 
 
-def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dict[str, Any]:
+def score(predictions: Path, truth: str, model: Path | None = None, seed: int = 0) -> dict[str, Any]:
     """Compare predictions with the masks beside the scans at `truth`.
 
     Args:
         predictions: table, or the folder that holds it; EncodedPixels refer to the scan's own slices.
         truth: scans with reference masks, see `open_input`.
-        options: how volumes were resampled to slices for the predictions.
+        model: folder of the model that predicted, which tells how volumes were resampled to slices; needed only if the
+            prediction does not record that, see `RecordedOptions`.
         seed: seed of the bootstraps.
 
     Returns:
@@ -35,14 +36,15 @@ def score(predictions: Path, truth: str, options: Options, seed: int = 0) -> dic
         number of patients with only one of scan and prediction, "without_truth" and "without_prediction".
 
     Raises:
-        UserError: the table is missing or malformed, a patient's slices don't match its scan, or no patient is in both.
+        UserError: the table is missing or malformed, a patient's slices don't match its scan, no patient is in both, or
+            nothing tells how volumes were resampled, or `model` contradicts what does.
     """
     table = read_predictions(predictions)
     with open_input(truth) as source:
         common = [patient for patient in source.patients if patient in table.groups]
         if not common:
             raise UserError(f"{truth}: holds none of the patients in {predictions}; give the scans that were predicted")
-        scored = list(_scored(table, source, common, options))
+        scored = list(_scored(table, source, common, RecordedOptions(predictions, model)))
         unscored = {
             "without_truth": len(table.groups) - len(common),
             "without_prediction": len(source.patients) - len(common),
@@ -93,11 +95,14 @@ def read_predictions(path: Path) -> Any:
     return table.sort_values(["patient", "slice"]).groupby("patient")
 
 
-def _scored(table: Any, source: Source, patients: list[str], options: Options) -> Iterator[tuple[dict, tuple]]:
+def _scored(table: Any, source: Source, patients: list[str], recorded: RecordedOptions) -> Iterator[tuple[dict, tuple]]:
     """Yield each patient's scores and, by slice, label, probability, whether called tumour, and the patient."""
     for patient in patients:
+        options = recorded.of(patient)
         reading = source.read(patient, options)
         scan = reading.scan
+        if options is None and scan is not None and scan.source is not None:  # 2-D images keep their own pixels
+            raise recorded.unknown()
         if scan is None or scan.mask is None:
             reason = str(reading.problems[0]) if reading.problems else "no reference mask"
             raise UserError(f"{patient}: can't be scored: {reason}")

@@ -123,7 +123,7 @@ def predict(
     "--model",
     metavar="MODEL",
     callback=from_here,
-    help="Model that predicted; it records how volumes were resampled to slices.",
+    help="Model that predicted, if PREDICTIONS don't record how volumes were resampled to slices.",
 )
 def score(predictions: str, truth: str, model: str | None) -> None:
     """Compare PREDICTIONS, a folder of `glioflow predict` or its table, with reference masks; JSON."""

@@ -11,7 +11,6 @@ from scan_writers import make_scan, write_kaggle
 from components.common.errors import UserError
 from components.predict.score import score
 from components.scans import rle
-from components.sources.reading import Options
 from pipelines import predicting
 
 NAMES = ("TCGA_DU_0001_19990101", "TCGA_DU_0002_19990101")
@@ -37,7 +36,7 @@ def write_table(path, masks, probability=0.9):
 
 
 def test_the_reference_itself_scores_one(truth, tmp_path):
-    found = score(write_table(tmp_path / "p.csv", {name: make_scan(name).mask for name in NAMES}), truth, Options())
+    found = score(write_table(tmp_path / "p.csv", {name: make_scan(name).mask for name in NAMES}), truth)
     assert found["layered"]["volume_dice_mean"] == 1
     assert (found["classifier"]["auroc"], found["classifier"]["sensitivity"]) == (1, 1)
     assert found["unscored"] == {"without_truth": 0, "without_prediction": 0}
@@ -47,7 +46,7 @@ def test_scores_equal_those_computed_by_hand(truth, tmp_path):
     half = make_scan(NAMES[0]).mask.copy()
     half[:, :, 10:] = False  # four of eight columns
     masks = {NAMES[0]: half, NAMES[1]: np.zeros_like(half)}
-    found = score(write_table(tmp_path / "p.csv", masks), truth, Options())
+    found = score(write_table(tmp_path / "p.csv", masks), truth)
     by_name = {one["patient"]: one for one in found["patients"]}
     assert by_name[NAMES[0]]["volume_dice"] == pytest.approx(2 / 3)
     assert by_name[NAMES[1]]["volume_dice"] == 0
@@ -59,7 +58,7 @@ def test_scores_equal_those_computed_by_hand(truth, tmp_path):
 
 def test_patients_without_truth_or_prediction_are_counted(truth, tmp_path):
     masks = {name: make_scan(name).mask for name in (NAMES[0], "somebody_else")}
-    found = score(write_table(tmp_path / "p.csv", masks), truth, Options())
+    found = score(write_table(tmp_path / "p.csv", masks), truth)
     assert found["unscored"] == {"without_truth": 1, "without_prediction": 1}
     assert [one["patient"] for one in found["patients"]] == [NAMES[0]]
 
@@ -89,7 +88,7 @@ def test_a_broken_table_is_refused_in_one_line(truth, tmp_path, kind):
     text, message = BROKEN[kind]
     (tmp_path / "p.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=message) as error:
-        score(tmp_path / "p.csv", truth, Options())
+        score(tmp_path / "p.csv", truth)
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="not readable as a table"):
-        score(tmp_path / "nothing.csv", truth, Options())
+        score(tmp_path / "nothing.csv", truth)
