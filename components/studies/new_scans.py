@@ -19,6 +19,7 @@ from components.scans.scan import Scan
 from components.scans.scan_files import read_scan
 from components.sources import open_source
 from components.sources.reading import Options
+from components.studies.training_grid import options_like
 from components.validate.drift import SHARE, by_patient, compare
 
 
@@ -44,7 +45,7 @@ def drift(
 
     Args:
         level: see `components.validate.drift.compare`.
-        options: how to resample volumes to slices, as for the training set.
+        options: how to resample volumes to slices, where neither the training set nor the model tells.
         model: layered model whose predictions are compared, too; None leaves them out.
         sample: number of training patients to predict, spread over their names.
         workers: see `components.ingest.stage.ingest`.
@@ -52,12 +53,13 @@ def drift(
     Returns:
         The table of `compare`; the number of patients compared; the problems of those that can't be read.
     """
-    known, share = training_set(against), load_detector(model) if model else None
-    reference = by_patient(known)
+    reference = by_patient(training_set(against))
     if not len(reference):
         raise UserError(f"{against}: none of its training patients is in its manifest; run `dvc repro split` there")
+    read_with = options_like(against / "scans", reference.index, model, options)
+    share = load_detector(model) if model else None
     with tempfile.TemporaryDirectory(prefix="glioflow-drift-") as folder, open_source(address) as source:
-        job = partial(read_and_check, source=source, options=options, folder=Path(folder), masks=False)
+        job = partial(read_and_check, source=source, options=read_with, folder=Path(folder), masks=False)
         findings = list(
             bar(check_all(job, source.patients, workers), desc="read", unit="patient", total=len(source.patients))
         )
