@@ -18,6 +18,7 @@ from components.common.tables import read_manifest, read_splits
 from components.evaluate import gate
 from components.evaluate.champion import challenge
 from components.evaluate.clinical import read_clinical
+from components.evaluate.clinical_findings import clinical_findings
 from components.evaluate.findings import findings, leak
 from components.evaluate.stage import evaluate
 from components.evaluate.summary import summarise
@@ -70,7 +71,10 @@ def decide_verdict(
         ]
     )
     metrics = {"verdict": verdict["verdict"], **metrics, "champion": champion, "tfma": tfma}
-    return metrics | {"findings": findings(metrics, record, people)}, verdict | {"model": digest(layered)}
+    sentences = findings(metrics, record, people)
+    if params.evaluate.clinical:
+        sentences += clinical_findings(params.evaluate.clinical, tested)
+    return metrics | {"findings": sentences}, verdict | {"model": digest(layered)}
 
 
 def _measure(

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.common.errors import UserError
-from components.evaluate.clinical import as_text, read_clinical
+from components.evaluate.clinical import read_clinical
+from components.evaluate.clinical_columns import as_text
+from components.evaluate.clinical_findings import clinical_findings
 
 VISIT = "TCGA_DU_7298_19910324"
 
@@ -109,6 +111,72 @@ def test_a_bad_table_is_refused_with_its_path_and_the_problem(tmp_path, text, me
 def test_a_missing_file_raises_a_user_error(tmp_path):
     with pytest.raises(UserError, match="not readable"):
         read_clinical(tmp_path / "none.csv", ["a"])
+
+
+def column(tmp_path, values):
+    """Read a column with these values."""
+    rows = "\n".join(f'p{i},"{value}"' for i, value in enumerate(values))
+    return read_clinical(write_table(tmp_path, f"patient,x\n{rows}\n"), [f"p{i}" for i in range(len(values))])["x"]
+
+
+AGES = ["40,5", "41", "42,25", "43", "50", "60", "70"]
+RANGES = [*["below 41.625"] * 2, *["41.625 to <43"], "43 to <55", "43 to <55", *["55 or more"] * 2]
+WORDS = {
+    "codes": ["2,0", "2", "3", "4", "2", "3", "4"],
+    "codes and a word": ["1", "2", "3", "1", "2", "3", "none yet"],
+    "lists": ["1,2", "1,3", "2,3", "1", "2", "3", "1,2,3", "1,2,4"],
+    "dates": [f"2020-01-{day}" for day in range(10, 20)],
+    "dotted dates": [f"{day}.01.2020" for day in range(10, 20)],
+    "mostly words": ["1", "2", "3", "4", "5", "6", *"abcdefgh"],
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (AGES, RANGES),
+        ([*AGES, ">90", "90+", "about 80"], [*RANGES, None, None, None]),
+        ([*AGES, "41.5", "1,234"], None),  # with both signs, 1,234 may be either
+        (["1,234", *AGES], None),  # with decimal commas alone, it is a fraction
+        (["1,234", "2,345", "3", "4", "5", "6", "7", "8"], None),  # may be thousands
+        (["0,123", "0,234", "0,345", "0,456", "0,567", "0,678"], None),
+    ],
+)
+def test_decimal_commas_are_read_and_unclear_numbers_are_unknown(tmp_path, values, expected):
+    found = column(tmp_path, values)
+    unclear = {">90", "90+", "about 80"}
+    if "41.5" in values or "2,345" in values:
+        unclear |= {"1,234", "2,345"}
+    assert [value for value, text in zip(values, found, strict=True) if text is None] == [
+        value for value in values if value in unclear
+    ]
+    assert not expected or found.tolist() == expected
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_columns_of_words_and_codes_stay_as_they_are(tmp_path, kind):
+    assert column(tmp_path, WORDS[kind]).tolist() == WORDS[kind]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_that_a_spreadsheet_has_saved_is_read(tmp_path, separator):
+    lines = ["patient,age", *(f"p{i},{age.replace(',', '!')}" for i, age in enumerate(AGES))]
+    text = "\ufeff" + "\r\n".join(lines).replace(",", separator).replace("!", ",")
+    assert read_clinical(write_table(tmp_path, text), [f"p{i}" for i in range(7)])["age"].tolist() == RANGES
+
+
+def test_what_a_table_lacks_is_said_without_a_patients_name(tmp_path):
+    table = write_table(tmp_path, "patient,sex,age\n7,F,\n8,M,>90\n" + "".join(f"n{i},M,{20 + i}\n" for i in range(8)))
+    patients = ["007", "008_19990101", "stranger", *(f"n{i}" for i in range(8))]
+    (rows,) = clinical_findings(table, patients)
+    assert rows.startswith("The clinical table has no row for 3 of the 11 test patients")
+    assert "2 of them would have one if the table had the zeros at the start" in rows
+    (values,) = clinical_findings(table, ["7", "8", *patients[3:]])
+    assert "can't be read as numbers count as unknown: 1 in age." in values
+    assert not any(name in rows + values for name in ("007", "008", "stranger", "n1"))
+    assert clinical_findings(table, patients[3:]) == []
+    with pytest.raises(UserError, match=r"lists none of the 2 patients.*zeros at their start: format it as text"):
+        read_clinical(table, patients[:2])
 
 
 @pytest.mark.skipif(not LGG.exists(), reason="the real clinical table is not here")
