@@ -87,8 +87,11 @@ def _shown(result: dict) -> str:
     spread = "  (95 % interval {} to {})".format(
         *(number(layered[f"volume_dice_mean_{end}95"]) for end in ("low", "high"))
     )
+    tested = str(layered["patients"])
+    if layered["persons"] != layered["patients"]:
+        tested += f" examinations of {layered['persons']} persons"
     rows = [
-        ("Patients", f"{layered['patients']}, each tested once"),
+        ("Patients", f"{tested}, each tested once"),
         ("Volume Dice, mean", number(layered["volume_dice_mean"]) + spread),
         ("Volume Dice, median", number(layered["volume_dice_median"])),
         ("Volume Dice, 10th percentile", number(layered["volume_dice_p10"])),

@@ -28,8 +28,11 @@ def summary(since: float | None = None) -> str:
     interval = (
         f"95 % interval {number(layered['volume_dice_mean_low95'])} to {number(layered['volume_dice_mean_high95'])}"
     )
+    tested = f"{layered['patients']} test patients"
+    if "persons" in layered:  # only where the two differ
+        tested = f"{layered['patients']} test examinations of {layered['persons']} persons"
     rows = [
-        ("Data", f"{layered['patients']} test patients" + (", SYNTHETIC" if metrics["data"] == "synthetic" else "")),
+        ("Data", tested + (", SYNTHETIC" if metrics["data"] == "synthetic" else "")),
         ("Classifier AUROC, slices", number(metrics["classifier"]["auroc"])),
         ("Volume Dice, mean", f"{number(layered['volume_dice_mean'])}  ({interval})"),
         ("Volume Dice, median", number(layered["volume_dice_median"])),

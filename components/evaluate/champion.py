@@ -17,6 +17,7 @@ from components.evaluate.gate import Check, check, refusal
 from components.io.storage import walk
 from components.layered.record import read_record
 from components.metrics.paired import paired_difference
+from components.metrics.persons import counted
 
 Measure = Callable[[Path], pd.DataFrame]
 SUBJECT = "against the champion"
@@ -100,16 +101,17 @@ def challenge(
 def compare(
     candidate: pd.DataFrame, champion: pd.DataFrame, gate: Gate, seed: int
 ) -> tuple[list[Check], dict[str, Any]]:
-    """Compare volume Dice patient by patient.
+    """Compare volume Dice examination by examination.
 
     Args:
-        candidate, champion: tables of `components.common.predictions.read_patients`.
+        candidate, champion: tables of `components.common.predictions.read_patients`. A column `person` tells whose
+            examination each is where `patient` is no name, as in the registry.
         gate: limits; `margin` is the loss allowed in the candidate's mean.
         seed: seed of the test.
 
     Returns:
         The checks: both models have the same patients, the loss in the mean is within the margin, and, given enough
-        patients, the test at the 5 % level agrees. And the measured differences, for the report.
+        persons, the test at the 5 % level agrees. And the measured differences, for the report.
     """
     scores = [dict(zip(table["patient"], table["volume_dice"], strict=True)) for table in (candidate, champion)]
     if set(scores[0]) != set(scores[1]):
@@ -117,11 +119,12 @@ def compare(
     with_tumor = [{name: value for name, value in one.items() if not math.isnan(value)} for one in scores]
     if set(with_tumor[0]) != set(with_tumor[1]) or not with_tumor[0]:
         return [refusal(SUBJECT, "volume_dice is missing for a patient, so nothing can be compared")], {}
-    found = paired_difference(with_tumor[0], with_tumor[1], margin=gate.margin, seed=seed)
+    persons = dict(zip(candidate["patient"], candidate["person"], strict=True)) if "person" in candidate else None
+    found = paired_difference(with_tumor[0], with_tumor[1], margin=gate.margin, seed=seed, persons=persons)
     checks = [check(SUBJECT, "mean difference of volume Dice", found.mean, -gate.margin)]
     if found.p_value is not None:
         sure = (
-            f"with {found.patients} patients (p {found.p_value:.3f}) that the candidate is at most "
+            f"with {counted(found.persons, found.patients)} (p {found.p_value:.3f}) that the candidate is at most "
             f"{gate.margin:g} worse"
         )
         words = f"it is certain enough {sure}" if found.not_inferior else f"it is not certain enough {sure}"

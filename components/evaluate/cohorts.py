@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from components.metrics.persons import persons_of
+
 COLUMNS = ["patient", "cohort", "value", "patients", "few"]
-# The mean of fewer patients says more about those patients than about their cohort.
+# The mean of fewer persons says more about those persons than about their cohort.
 FEWEST = 3
 # Fixed bounds, in ml of the reference, so that "small" means the same in every run and data set. They lie near the
 # terciles of the LGG set (12 and 30), whose images carry no geometry and count as 1 mm per step.
@@ -34,8 +36,8 @@ def cohorts(patients: pd.DataFrame, clinical: pd.DataFrame | None = None) -> pd.
 
     Returns:
         One row per patient and cohort: patient, cohort ("site", "missing_sequence", "tumor_size", "review" if there are
-        reviewed patients, then the clinical columns), value, patients (how many share the value), few (True below 3 of
-        them). Unknown values are "unknown".
+        reviewed patients, then the clinical columns), value, patients (how many share the value), few (True if they
+        are of fewer than 3 persons). Unknown values are "unknown".
 
     Raises:
         ValueError: a patient has two rows.
@@ -52,5 +54,6 @@ def cohorts(patients: pd.DataFrame, clinical: pd.DataFrame | None = None) -> pd.
     table = wide.melt("patient", var_name="cohort", value_name="value")
     table["value"] = table["value"].fillna(UNKNOWN).astype(str)
     table["patients"] = table.groupby(["cohort", "value"])["patient"].transform("size")
-    table["few"] = table["patients"] < FEWEST
+    persons = table.assign(person=persons_of(table["patient"])).groupby(["cohort", "value"])["person"]
+    table["few"] = persons.transform("nunique") < FEWEST
     return table[COLUMNS]

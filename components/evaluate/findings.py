@@ -63,6 +63,11 @@ def findings(metrics: dict[str, Any], record: dict[str, Any], tested: Collection
             f"The 3-D processing chosen on validation patients lowers the test patients' volume Dice: {lost[0]:.3f} "
             f"without it, {lost[1]:.3f} with it."
         )
+    if layered["persons"] != layered["patients"]:
+        sentences.append(
+            f"The {layered['patients']} test examinations are of {layered['persons']} persons. Intervals, the test "
+            "against the champion and the gate's cohorts count persons; means are over examinations."
+        )
     if layered["volume_dice_note"]:
         sentences.append(f"Few patients were tested: {layered['volume_dice_note']}.")
     return [sentence for sentence in sentences if sentence]

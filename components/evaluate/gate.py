@@ -78,8 +78,8 @@ def cohort_floors(metrics: dict[str, Any], gate: Gate) -> list[Check]:
 
 
 def is_judged(cohort: dict[str, Any], gate: Gate) -> bool:
-    """Return whether the gate judges a cohort: enough of its patients have a tumour, the others have no Dice."""
-    return bool(cohort["tumor_patients"] >= gate.cohort_patients)
+    """Return whether the gate judges a cohort: it has enough persons with a tumour, as others have no Dice."""
+    return bool(cohort["tumor_persons"] >= gate.cohort_patients)
 
 
 def verdict(checks: Iterable[Check]) -> dict[str, Any]:

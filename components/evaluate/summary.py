@@ -15,6 +15,7 @@ from components.layered.record import read_record, stage1_threshold
 from components.metrics.clusters import cluster_interval
 from components.metrics.intervals import interval
 from components.metrics.patient_summary import summarise_patients
+from components.metrics.persons import persons_of
 from components.metrics.pixel_calibration import read_pixels
 from components.metrics.referral import count_caught_errors, refer_list
 from components.metrics.risk import aurc, risk_coverage
@@ -53,7 +54,8 @@ def summarise(
     gated = read_patients(predictions).merge(described, on="patient", validate="one_to_one")
     names = slices["patient"].to_numpy()
     labels, probabilities = slices["has_tumor"].to_numpy(), slices["tumor_probability"].to_numpy()
-    threshold, spread = stage1_threshold(record), cluster_interval(auroc, names, labels, probabilities, seed=seed)
+    threshold = stage1_threshold(record)
+    spread = cluster_interval(auroc, persons_of(names), labels, probabilities, seed=seed)
     return {
         "data": "synthetic" if bool(gated["synthetic"].any()) else "scans",
         "classifier": {
@@ -96,6 +98,8 @@ def reviews(manifest: pd.DataFrame) -> list[dict[str, Any]]:
 def headline(details: dict[str, Any]) -> dict[str, Any]:
     """The metrics kept in Git: verdict, kind of data, `HEADLINE`; unlike the details, they name no patient."""
     kept = {group: {name: details[group].get(name) for name in names} for group, names in HEADLINE.items()}
+    if details["layered"]["persons"] != details["layered"]["patients"]:
+        kept["layered"]["persons"] = details["layered"]["persons"]
     return {"verdict": details["verdict"], "data": details["data"], **kept}
 
 
@@ -164,10 +168,14 @@ def _cohorts(patients: pd.DataFrame, table: pd.DataFrame, seed: int) -> dict[str
     scored = table.merge(patients[["patient", "volume_dice"]], on="patient")
     found = {}
     for (cohort, value), group in scored.groupby(["cohort", "value"]):
-        spread = interval(group["volume_dice"].dropna().to_numpy(), seed=seed)
+        with_tumor = group[group["volume_dice"].notna()]
+        persons = persons_of(with_tumor["patient"])
+        spread = interval(with_tumor["volume_dice"].to_numpy(), seed=seed, persons=persons)
         found[f"{cohort}={value}"] = {
             "patients": len(group),
-            "tumor_patients": int(group["volume_dice"].notna().sum()),
+            "tumor_patients": len(with_tumor),
+            "persons": len(set(persons_of(group["patient"]))),
+            "tumor_persons": len(set(persons)),
             "few": bool(group["few"].iloc[0]),
             "volume_dice_mean": spread.value,
             "volume_dice_mean_low95": spread.low,

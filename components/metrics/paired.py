@@ -1,8 +1,9 @@
 """Candidate against champion on the same patients: is it worse by no more than a margin?
 
 The test flips signs: if the candidate were worse by exactly the margin, and deviations from that as likely up as down,
-each patient's difference plus the margin could just as well have had the other sign. The p-value is the share of all
-sign patterns whose mean is at least the observed one (Fisher 1935; exact up to 13 patients, else sampled with a seed).
+each person's mean difference plus the margin could just as well have had the other sign. The p-value is the share of
+all sign patterns whose mean is at least the observed one (Fisher 1935; exact up to 13 persons, else sampled with a
+seed).
 It assumes neither a normal distribution nor a large sample.
 
 The test can miss rare, large losses. If the whole loss comes from one patient in forty whose Dice falls by 0.8, most
@@ -18,8 +19,9 @@ import numpy as np
 from scipy import stats
 
 from components.metrics.intervals import bootstrap_interval, caveat
+from components.metrics.persons import counted, persons_of, rows_by_person
 
-# With 4 patients no result can reach 5 %: 2 ** -4 = 0.0625.
+# With 4 persons no result can reach 5 %: 2 ** -4 = 0.0625.
 FEWEST = 5
 EXACT_UP_TO = 13
 PATTERNS = 2**EXACT_UP_TO
@@ -27,21 +29,24 @@ PATTERNS = 2**EXACT_UP_TO
 
 @dataclass(frozen=True)
 class Paired:
-    """Candidate minus champion, over patients.
+    """Candidate minus champion, over examinations, of which one person may have several.
 
     Attributes:
-        patients: number of patients compared.
-        mean: mean difference; above 0 the candidate is better (for metrics where higher is better).
-        low95, high95: two-sided 95 % interval, bootstrap over patients (BCa); None below two patients.
-        low95_one_sided: lower end of the one-sided 95 % interval; None below two patients.
-        worst, worst_patient: lowest difference and its patient; None without patients.
+        patients: number of examinations compared.
+        persons: number of persons whose examinations they are; the test and the intervals count these.
+        mean: mean difference over examinations; above 0 the candidate is better (for metrics where higher is better).
+        low95, high95: two-sided 95 % interval of it, bootstrap over persons (BCa); None below two persons.
+        low95_one_sided: lower end of the one-sided 95 % interval; None below two persons.
+        worst, worst_patient: lowest difference and its examination; None without any.
         margin: loss allowed.
-        p_value: p-value of "worse by the margin or more"; small values favour the candidate. None below five patients.
+        p_value: p-value of "worse by the margin or more"; small values favour the candidate. None below five
+            persons.
         test: "exact", "monte carlo" or "too few patients".
         note: why there is no p-value or why to mistrust the intervals; "" if there is nothing to note.
     """
 
     patients: int
+    persons: int
     mean: float | None
     low95: float | None
     high95: float | None
@@ -60,13 +65,20 @@ class Paired:
 
 
 def paired_difference(
-    candidate: Mapping[str, float], champion: Mapping[str, float], *, margin: float, seed: int
+    candidate: Mapping[str, float],
+    champion: Mapping[str, float],
+    *,
+    margin: float,
+    seed: int,
+    persons: Mapping[str, str] | None = None,
 ) -> Paired:
-    """Compare two models patient by patient, by a metric where higher is better.
+    """Compare two models examination by examination, by a metric where higher is better.
 
     Args:
-        candidate, champion: patient to score, the same patients in both.
+        candidate, champion: examination to score, the same examinations in both.
         margin: loss allowed, 0 or more; at 0 the test asks whether the candidate is better.
+        seed: seed of the random draws.
+        persons: examination to person; None if the examinations' names tell (see `persons_of`).
 
     Raises:
         ValueError: the patients differ, a score is not finite, or the margin is negative.
@@ -81,17 +93,21 @@ def paired_difference(
     difference = np.array([float(candidate[name]) - float(champion[name]) for name in names])
     if not np.isfinite(difference).all():
         raise ValueError("a score is not a finite number")
-    count = len(difference)
-    low, high = bootstrap_interval(difference, "mean", 0.95, seed) if count > 1 else (None, None)
-    one_sided = bootstrap_interval(difference, "mean", 0.90, seed)[0] if count > 1 else None
+    people = persons_of(names) if persons is None else np.array([persons[name] for name in names], str)
+    by_person = np.array([difference[rows].mean() for rows in rows_by_person(people)])
+    count = len(by_person)
+    low, high = bootstrap_interval(difference, "mean", 0.95, seed, persons=people) if count > 1 else (None, None)
+    one_sided = bootstrap_interval(difference, "mean", 0.90, seed, persons=people)[0] if count > 1 else None
     if count < FEWEST:
         p_value, test = None, "too few patients"
-        note = f"too few patients: with {count}, no result can be told from chance at 5 %"
+        with_few = count if count == len(names) else counted(count, len(names))
+        note = f"too few patients: with {with_few}, no result can be told from chance at 5 %"
     else:
-        p_value, test = sign_flip_p(difference + margin, seed), "exact" if count <= EXACT_UP_TO else "monte carlo"
-        note = caveat(count)
+        p_value, test = sign_flip_p(by_person + margin, seed), "exact" if count <= EXACT_UP_TO else "monte carlo"
+        note = caveat(count, len(names))
     return Paired(
-        patients=count,
+        patients=len(names),
+        persons=count,
         mean=float(difference.mean()) if count else None,
         low95=low,
         high95=high,

@@ -1,4 +1,4 @@
-"""Many patients in a few numbers: each patient has the same weight, however large the tumour or long the scan."""
+"""Many patients in a few numbers: each examination has the same weight, however large the tumour or long the scan."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from components.metrics.intervals import STATISTICS, interval
 from components.metrics.mask_scores import Scores
+from components.metrics.persons import persons_of
 
 MEANS = (
     "tumor_slice_dice",
@@ -23,9 +24,14 @@ MEANS = (
 def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, float | int | str | None]:
     """Pool the patients' `mask_scores.patient_scores`; a number is None if no patient has it.
 
+    Args:
+        scores: one row per examination. Its `patient`, if it has one, tells whose examination it is; a row without one
+            counts as a person of its own.
+        seed: seed of the bootstraps.
+
     Returns:
-        patients: all scored patients; tumor_patients: those with a tumour in the reference, over whom most of the other
-            numbers are taken.
+        patients: all scored examinations; tumor_patients: those with a tumour in the reference, over which most of the
+            other numbers are taken; persons, tumor_persons: how many persons they are of.
         missed_patients: tumour patients whose prediction does not touch the tumour. alarmed_patients: tumour-free
         patients with a non-empty prediction. lesions, and lesion_sensitivity, the fraction of them that was found;
         false_lesions_per_patient; smallest_found_ml and largest_missed_ml of all patients (see `lesions`).
@@ -36,11 +42,15 @@ def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, flo
         volume_error_mean: bias, above 0 if too much is predicted. volume_error_abs_mean: floor 1.
     """
     volume = column(scores, "volume_dice")
-    found = {name: interval(volume, name, seed=seed) for name in STATISTICS}
+    persons = _persons(scores)
+    with_tumor = persons[[s["volume_dice"] is not None for s in scores]] if len(scores) else persons
+    found = {name: interval(volume, name, seed=seed, persons=with_tumor) for name in STATISTICS}
     error = column(scores, "volume_error")
     summary: dict[str, float | int | str | None] = {
         "patients": len(scores),
         "tumor_patients": len(volume),
+        "persons": len(set(persons)),
+        "tumor_persons": len(set(with_tumor)),
         "missed_patients": sum(s["volume_dice"] == 0 for s in scores),
         "alarmed_patients": sum(s["volume_dice"] is None and s["predicted_voxels"] != 0 for s in scores),
         **_detection(scores),
@@ -59,6 +69,13 @@ def summarise_patients(scores: Sequence[Scores], seed: int = 0) -> dict[str, flo
         "volume_error_mean": _of(np.mean, error),
         "volume_error_abs_mean": _of(np.mean, np.abs(error)),
     }
+
+
+def _persons(scores: Sequence[Scores]) -> np.ndarray:
+    """The person of each row; rows without a name are numbered."""
+    if all("patient" in s for s in scores):
+        return persons_of(str(s["patient"]) for s in scores)
+    return np.arange(len(scores))
 
 
 def _detection(scores: Sequence[Scores]) -> dict[str, float | int | None]:

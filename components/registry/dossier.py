@@ -109,7 +109,13 @@ def _scores(table: pd.DataFrame) -> dict[str, float | None]:
 def scores(summary: dict[str, Any]) -> pd.DataFrame:
     """Return the scores of a summary, as `components.evaluate.champion.compare` takes them."""
     known = summary.get("scores", {})
-    return pd.DataFrame({"patient": list(known), "volume_dice": [math.nan if s is None else s for s in known.values()]})
+    return pd.DataFrame(
+        {
+            "patient": list(known),
+            "person": [name.partition("-")[0] for name in known],
+            "volume_dice": [math.nan if s is None else s for s in known.values()],
+        }
+    )
 
 
 def sbom() -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from components.evaluate.champion import SUBJECT
-from components.report.formatting import count, number, p_value, span
+from components.metrics.persons import counted
+from components.report.formatting import number, p_value, span
 from components.report.run_data import Run
 
 
@@ -19,7 +20,7 @@ def champion_words(run: Run) -> list[str]:
         ]
     relation = "higher" if found["mean"] >= 0 else "lower"
     sentences = [
-        f"On the same {count(found['patients'], 'patient')} with tumour, the candidate's volume Dice is "
+        f"On the same {counted(found['persons'], found['patients'])} with tumour, the candidate's volume Dice is "
         f"{number(abs(found['mean']))} {relation} on average than the champion's (95 % interval of the difference "
         f"{span(found['low95'], found['high95'])}). It may be lower by {found['margin']:g} at most.",
         _test(found),
@@ -35,7 +36,7 @@ def _test(found: dict[str, Any]) -> str:
     note = f" Note that there are {found['note']}." if found["note"] else ""
     return (
         f"It {sure} that the candidate is no worse than that: p {p_value(found['p_value'])} ({test} "
-        f"sign-flip test over patients; 0.05 or less is certain enough).{note}"
+        f"sign-flip test over persons; 0.05 or less is certain enough).{note}"
     )
 
 

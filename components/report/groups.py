@@ -7,7 +7,7 @@ from typing import Any
 from components.common.predictions import records
 from components.evaluate.gate import is_judged
 from components.metrics.patient_summary import summarise_patients
-from components.report.formatting import MM, cohort, number, score, span
+from components.report.formatting import MM, cohort, count, number, score, span
 from components.report.run_data import Run
 
 # Rows of "end to end": a key of `summarise_patients`, its name, digits, unit, and the score of a model that finds
@@ -35,6 +35,9 @@ def cohort_groups(run: Run) -> dict[str, list[dict[str, Any]]]:
         floor = gate.min_cohort_volume_dice if judged else None
         mean, low, high = (values[f"volume_dice_mean{end}"] for end in ("", "_low95", "_high95"))
         row = {**values, "value": value, "floor": floor, "mean": mean, "low": low, "high": high}
+        row["tested"] = str(values["patients"])
+        if values["persons"] != values["patients"]:
+            row["tested"] += f" ({count(values['persons'], 'person')})"
         row["missed"] = judged and (mean is None or mean < gate.min_cohort_volume_dice)
         found.setdefault(cohort(kind), []).append(row)
     return found

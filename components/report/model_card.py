@@ -15,6 +15,7 @@ import h5py  # type: ignore[import-untyped]
 from components.common.errors import UserError
 from components.common.files import atomic_file, read_json
 from components.evaluate.gate import BLESSED
+from components.metrics.persons import counted
 from components.report import champion_section, data_card, detection, formatting, groups, numbers, patient_section
 from components.report.page import environment
 from components.report.run_data import NETWORKS, Run
@@ -72,6 +73,7 @@ def contents(run: Run) -> dict[str, Any]:
         "drift": data_card.drift_words(run),
         "reviews": data_card.review_words(run),
         "tested": numbers.tested(run),
+        "counted": counted,
         "headline": numbers.headline(run),
         "calibration": detection.calibration_words(run),
         "refer_words": patient_section.refer_words(run),

@@ -159,7 +159,10 @@ def tested(run: Run) -> str:
     """Size of the test set, in words."""
     tumor = int(run.slices["has_tumor"].sum())
     layered = run.metrics["layered"]
+    who = count(layered["patients"], "test patient")
+    if layered["persons"] != layered["patients"]:
+        who = f"{count(layered['patients'], 'test examination')} of {count(layered['persons'], 'person')}"
     return (
-        f"{count(layered['patients'], 'test patient')}, {layered['tumor_patients']} of them with tumour; "
+        f"{who}, {layered['tumor_patients']} of them with tumour; "
         f"{count(len(run.slices), 'slice')}, {tumor:,} of them with tumour"
     )

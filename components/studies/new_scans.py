@@ -20,7 +20,7 @@ from components.scans.scan_files import read_scan
 from components.sources import open_source
 from components.sources.reading import Options
 from components.studies.training_grid import options_like
-from components.validate.drift import SHARE, by_patient, compare
+from components.validate.drift import SHARE, by_patient, by_person, compare
 
 
 def training_set(data: Path) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def drift(
         workers: see `components.ingest.stage.ingest`.
 
     Returns:
-        The table of `compare`; the number of patients compared; the problems of those that can't be read.
+        The table of `compare`; the number of new persons compared; the problems of those that can't be read.
     """
     reference = by_patient(training_set(against))
     if not len(reference):
@@ -77,4 +77,4 @@ def drift(
             )
             new[SHARE] = [share(read_scan(folder, name)) for name in bar(new.index, desc="new", unit="patient")]
     unread = [str(one.problems[0]) for one in findings if not one.rows]
-    return compare(reference, new, level), len(new), unread
+    return compare(reference, new, level), len(by_person(new)), unread

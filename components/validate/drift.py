@@ -1,8 +1,9 @@
 """Drift: do two groups of patients look as if they came from the same scanners and had the same disease?
 
-The unit is the patient, not the slice: slices of one patient are alike, so a test over slices finds a difference
-between any two handfuls of patients. Numbers are compared with the two-sample Kolmogorov-Smirnov test, proportions with
-Fisher's exact test, and p-values are adjusted for the number of features (Benjamini and Hochberg 1995).
+The unit is the person, not the slice or the examination: those of one person are alike, so a test over slices finds a
+difference between any two handfuls of persons. Numbers are compared with the two-sample Kolmogorov-Smirnov test,
+proportions with Fisher's exact test, and p-values are adjusted for the number of features (Benjamini and Hochberg
+1995).
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import pandas as pd
 from scipy.stats import false_discovery_control, fisher_exact, ks_2samp
 
+from components.scans.identity import subject_of
+
 BINARY = ("missing_pre", "missing_post")
 SHARE = "predicted_tumor_share"
-FEW = 5  # with fewer patients in a group, not even the most extreme ordering is significant
+FEW = 5  # with fewer persons in a group, not even the most extreme ordering is significant
 COLUMNS = ["feature", "reference", "new", "distance", "p", "drift"]
 
 
@@ -30,20 +33,26 @@ def by_patient(manifest: pd.DataFrame) -> pd.DataFrame:
     return manifest.groupby("patient")[names].mean()
 
 
+def by_person(patients: pd.DataFrame) -> pd.DataFrame:
+    """Average the examinations of each person; takes rows of `by_patient`, returns one row per person."""
+    return patients.groupby([subject_of(str(name)) for name in patients.index]).mean()
+
+
 def compare(reference: pd.DataFrame, new: pd.DataFrame, level: float) -> pd.DataFrame:
     """Compare two groups of patients.
 
     Args:
-        reference, new: one row per patient, from `by_patient`.
+        reference, new: one row per patient, from `by_patient`; compared are the means of each person.
         level: significance level for adjusted p-values, (0, 1).
 
     Returns:
         One row per feature, columns `COLUMNS`: medians (proportions for yes and no) of both groups, the largest
         distance of their cumulative distributions (the difference of the proportions) in 0..1, p, adjusted for the
-        features with enough patients, and "yes", "no" or "too few patients", if fewer than `FEW` of a group have a
-        value.
+        features with enough patients, and "yes", "no" or "too few patients", if fewer than `FEW` persons of a group
+        have a value.
     """
     rows = []
+    reference, new = by_person(reference), by_person(new)
     for name in reference.columns.intersection(new.columns):
         one, other = reference[name].dropna(), new[name].dropna()
         if name in BINARY:

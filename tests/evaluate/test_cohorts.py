@@ -68,3 +68,12 @@ def test_the_same_word_in_two_cohorts_stays_two_values():
 def test_a_patient_with_two_rows_raises():
     with pytest.raises(ValueError, match="more than one row"):
         cohorts(pd.concat([patients(2), patients(1)]))
+
+
+def test_examinations_of_two_persons_are_few():
+    table = patients()
+    table["patient"] = ["A_20200101", "B_20200101", "B_20200102", "C_20200101", "D_20200101", "E_20200101"]
+    found = cohorts(table).set_index(["cohort", "value"]).sort_index()
+    assert (found.loc[("site", "DU"), "patients"] == 3).all()
+    assert found.loc[("site", "DU"), "few"].all()
+    assert not found.loc[("missing_sequence", "none"), "few"].any()

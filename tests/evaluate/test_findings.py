@@ -22,6 +22,8 @@ GOOD_METRICS = {
     "layered": {
         "missed_patients": 0,
         "tumor_patients": 20,
+        "patients": 24,
+        "persons": 24,
         "unprocessed_volume_dice_mean": 0.84,
         "volume_dice_mean": 0.85,
         "volume_dice_note": "",
@@ -55,6 +57,7 @@ def test_good_metrics_give_no_findings():
         ("calibration", {"slice_confidence_mean": 0.6, "slice_accuracy_at_half": 0.9}, "classifier is under-confident"),
         ("calibration", {"mask_pixels_predicted_from_1_percent": 0.9}, "masks are OVER-CONFIDENT: .* 90%, and 45%"),
         ("calibration", {"mask_pixels_predicted_from_1_percent": 0.2}, "masks are under-confident: .* 20%, and 45%"),
+        ("layered", {"persons": 9}, "The 24 test examinations are of 9 persons"),
         ("doubt", {"gain": 0.0}, "the refer list is no better than chance"),
         ("doubt", {"gain": -0.3}, "the refer list is no better than chance"),
         ("layered", {"unprocessed_volume_dice_mean": 0.9}, "lowers the test patients' volume Dice: 0.900 .* 0.850"),

@@ -48,7 +48,8 @@ def metrics(**changes):
 
 
 def cohort(dice, patients=3):
-    return {"patients": 9, "tumor_patients": patients, "few": patients < 3, "volume_dice_mean": dice}
+    """A cohort in which this many persons have a tumour."""
+    return {"patients": 9, "tumor_patients": 9, "tumor_persons": patients, "volume_dice_mean": dice}
 
 
 def judge(*checks):

@@ -11,7 +11,7 @@ from handmade_run import PATIENT_ROWS, RECORD, SLICES_BY_PATIENT, HandmadeRun
 from components.common.predictions import read_patients, read_slices
 from components.common.tables import read_manifest
 from components.evaluate.clinical import read_clinical
-from components.evaluate.summary import describe_patients
+from components.evaluate.summary import describe_patients, headline
 from components.metrics.pixel_calibration import PixelCalibration
 
 
@@ -74,6 +74,8 @@ def test_cohort_scores_match_hand_calculation(usual_summary):
     assert found["tumor_size=no tumour"] == {
         "patients": 1,
         "tumor_patients": 0,
+        "persons": 1,
+        "tumor_persons": 0,
         "few": True,
         "volume_dice_mean": None,
         "volume_dice_mean_low95": None,
@@ -170,3 +172,32 @@ def test_a_manifest_from_ingest_is_described(data):
     assert described.loc["DEMO_AA_1003_20200101", "missing_sequence"] == "pre"
     assert described.loc["DEMO_CC_1005_20200101", "missing_sequence"] == "post"
     assert (described.drop(["DEMO_AA_1003_20200101", "DEMO_CC_1005_20200101"])["missing_sequence"] == "none").all()
+
+
+def renamed(names):
+    """The usual patients and their slices under other names, in the same order."""
+    new = dict(zip(PATIENT_ROWS, names, strict=True))
+    return ({new[old]: value for old, value in table.items()} for table in (PATIENT_ROWS, SLICES_BY_PATIENT))
+
+
+def test_examinations_of_one_person_are_one_unit(run, usual_summary):
+    """Two persons; the site DU has three examinations of one of them, which is too few for the gate."""
+    rows, slices = renamed([f"A_2020010{i}" for i in (1, 2, 3)] + [f"B_2020010{i}" for i in (1, 2)])
+    found = run.write(rows, slices).summary()
+    layered, site = found["layered"], found["cohorts"]["site=DU"]
+    assert [layered[name] for name in ("patients", "persons", "tumor_patients", "tumor_persons")] == [5, 2, 4, 2]
+    assert layered["volume_dice_mean"] == usual_summary["layered"]["volume_dice_mean"]
+    assert "only 2 persons (4 examinations)" in layered["volume_dice_note"]
+    assert [site[name] for name in ("patients", "persons", "tumor_patients", "tumor_persons")] == [3, 1, 3, 1]
+    assert (site["few"], site["volume_dice_mean_low95"]) == (True, None)
+    assert site["volume_dice_mean"] == usual_summary["cohorts"]["site=DU"]["volume_dice_mean"]
+    assert found["classifier"]["auroc"] == usual_summary["classifier"]["auroc"]
+    assert found["classifier"]["auroc_low95"] != usual_summary["classifier"]["auroc_low95"]
+    assert headline(found | {"verdict": "BLESSED"})["layered"]["persons"] == 2
+
+
+def test_names_that_tell_persons_change_nothing_with_one_examination_each(run, usual_summary):
+    rows, slices = renamed([f"A{i}_20200101" for i in range(5)])
+    found = run.write(rows, slices).summary()
+    assert json.dumps(found) == json.dumps(usual_summary)
+    assert "persons" not in headline(found | {"verdict": "BLESSED"})["layered"]

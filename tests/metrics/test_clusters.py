@@ -19,7 +19,7 @@ def test_with_one_slice_per_patient_it_is_the_plain_bootstrap():
     draws = np.random.default_rng(1).choice(numbers, (4000, 60)).mean(axis=1)
     assert (found.low, found.high) == pytest.approx(tuple(np.percentile(draws, [2.5, 97.5])), abs=0.03)
     assert found.value == numbers.mean()
-    assert found.patients == 60
+    assert found.persons == 60
 
 
 def test_copies_of_a_slice_do_not_narrow_the_interval():
@@ -68,7 +68,7 @@ def test_too_few_patients_or_classes_give_no_interval():
     one = cluster_interval(mean, np.zeros(5), np.arange(5), seed=0)
     assert (one.value, one.low, one.note) == (2.0, None, "too few patients for an interval: 1")
     none = cluster_interval(mean, np.zeros(0), np.zeros(0), seed=0)
-    assert (none.value, none.low, none.patients) == (None, None, 0)
+    assert (none.value, none.low, none.persons) == (None, None, 0)
     labels = np.zeros(10, bool)
     single = cluster_interval(auroc, np.arange(10), labels, np.arange(10) / 10, seed=0)
     assert (single.value, single.low) == (None, None)

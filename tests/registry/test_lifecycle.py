@@ -214,6 +214,7 @@ def test_every_examination_of_a_person_counts_in_promotion(project, trained):
     second = dict(zip(recorded["patient"], recorded["volume_dice"], strict=True))[f"{fingerprint('P0_20200101')}-2"]
     (expected,) = patients.query("patient == 'P0_20200102' and gate == 'on'")["volume_dice"]
     assert second == pytest.approx(expected, nan_ok=True)
+    assert recorded["person"].nunique() == len({name.partition("_")[0] for name in names}) < len(names)
 
 
 def test_the_same_model_is_registered_only_once(project, trained):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.common.errors import UserError
-from components.validate.drift import COLUMNS, SHARE, between_splits, by_patient, compare, describe_drift
+from components.validate.drift import COLUMNS, SHARE, between_splits, by_patient, by_person, compare, describe_drift
 
 pytestmark = pytest.mark.xdist_group("tfx")  # a single worker imports TFDV, and not while it collects
 
@@ -92,3 +92,16 @@ def test_splits_that_differ_are_reported_and_refused_if_asked(capsys):
     assert capsys.readouterr().out.startswith("drift: test: mean_flair: ")
     with pytest.raises(UserError, match=r"test: mean_flair: .*set drift\.action to warn"):
         check_drift(drift_between_splits(shift=15), "refuse")
+
+
+def test_examinations_of_one_person_count_once():
+    """Four persons, examined three times each, are too few; with one examination each, nothing changes."""
+    old, new = patients(60, 1), patients(12, 2, shift=12)
+    whole = compare(old, new, level=0.01)
+    old.index = [f"TCGA_DU_{i}_19910101" for i in range(60)]
+    pd.testing.assert_frame_equal(compare(old, new, level=0.01), whole)
+    new.index = [f"TCGA_CS_{i // 3}_1991010{i % 3 + 1}" for i in range(12)]
+    assert set(compare(old, new, level=0.01)["drift"]) == {"too few patients"}
+    means = by_person(new)
+    assert len(means) == 4
+    assert means["mean_flair"].iloc[0] == pytest.approx(new["mean_flair"].iloc[:3].mean())
