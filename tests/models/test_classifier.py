@@ -50,6 +50,52 @@ def test_each_backbone_family_gives_probabilities_and_can_be_frozen(named_classi
     assert len(network.trainable_variables) == 2
 
 
+# Public modules of keras.applications whose `preprocess_input` scales slices as a family's pre-training did.
+FAMILIES = {
+    "ResNet50": "resnet",
+    "MobileNet": "mobilenet",
+    "EfficientNetB0": "efficientnet",
+    "ResNet50V2": "resnet_v2",
+    "MobileNetV2": "mobilenet_v2",
+    "MobileNetV3Small": "mobilenet_v3",
+    "VGG16": "vgg16",
+    "DenseNet121": "densenet",
+    "ConvNeXtTiny": "convnext",
+    "Xception": "xception",
+}
+
+
+def test_the_backbone_sees_slices_as_its_family_scales_them(named_classifier):
+    name, network = named_classifier
+    size = network.input_shape[1]
+    images = np.random.default_rng(5).integers(0, 256, (2, size, size, 3)).astype("float32")
+    scale = getattr(keras.applications, FAMILIES[name]).preprocess_input
+    recorder = Recorder(trunk(network))
+    keras.models.clone_model(network, clone_function=lambda layer: recorder if layer is trunk(network) else layer)(
+        images
+    )
+    expected = scale(images.copy())
+    assert np.allclose(recorder.seen, expected, atol=1e-4)
+    if name not in ("ConvNeXtTiny", "EfficientNetB0", "MobileNetV3Small"):  # they scale inside
+        assert abs(expected - images).mean() > 10
+
+
+class Recorder(keras.layers.Layer):
+    """A backbone that also keeps the numbers that it is given."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone, self.seen = backbone, None
+
+    def call(self, images, training=None, mask=None):
+        if not isinstance(images, keras.KerasTensor):
+            self.seen = keras.ops.convert_to_numpy(images)
+        return self.backbone(images)
+
+    def compute_output_shape(self, shape):
+        return self.backbone.compute_output_shape(shape)
+
+
 def test_slices_are_scaled_once_by_the_network_or_the_backbone(named_classifier):
     name, network = named_classifier
     scales_itself = name in ("ConvNeXtTiny", "EfficientNetB0", "MobileNetV3Small")

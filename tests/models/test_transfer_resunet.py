@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from small_backbone import Small
@@ -48,6 +49,41 @@ def test_feature_maps_of_every_size_reach_the_decoder():
     assert sum(type(layer).__name__ == "Concatenate" for layer in network.layers) == 5
     (encoder,) = (layer for layer in network.layers if layer.name == "Small_pyramid")
     assert [tuple(maps.shape[1:3]) for maps in encoder.outputs] == [(16, 16), (8, 8), (4, 4), (2, 2), (1, 1)]
+
+
+class ChangedMaps(keras.layers.Layer):
+    """An encoder whose feature maps are those of a blank slice, and of one level, if any, higher by 1."""
+
+    def __init__(self, encoder, level):
+        super().__init__()
+        self.encoder, self.level = encoder, level
+
+    def call(self, images, training=None, mask=None):
+        maps = list(self.encoder(keras.ops.zeros_like(images)))
+        if self.level is not None:
+            maps[self.level] += 1.0
+        return maps
+
+    def compute_output_shape(self, shape):
+        return self.encoder.compute_output_shape(shape)
+
+
+def test_every_skip_changes_the_output():
+    """The maps of each level, and the slices themselves where the encoder sees none of them."""
+    network = transfer_resunet(**PARAMETERS)
+
+    def with_changed(level):
+        return keras.models.clone_model(
+            network,
+            clone_function=lambda layer: ChangedMaps(layer, level) if layer.name == "Small_pyramid" else layer,
+        )
+
+    blank = with_changed(None)
+    before = blank(noise(), training=False).numpy()
+    for level in range(5):
+        after = with_changed(level)(noise(), training=False).numpy()
+        assert abs(after - before).max() > 1e-4, level
+    assert abs(blank(noise()[::-1], training=False).numpy() - before).max() > 1e-4
 
 
 def test_pretrained_weights_are_loaded_but_not_needed_after_saving(backbone_weights, tmp_path):
