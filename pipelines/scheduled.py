@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import time
 
-from components.common.errors import UserError
-from pipelines import run_lock, times, workflow
-from pipelines.forwarding import run_forwarding_signals
+from pipelines import run_lock, synchronization, times, workflow
 
 
 def run(*, sync: bool) -> tuple[int, str]:
     """Run the workflow unless another run is working here.
 
     Args:
-        sync: whether to fetch code from the Git remote and results from the DVC remote first, and push new ones
-            afterwards.
+        sync: whether to pull code, scans and results from the Git and DVC remotes first, and push new ones afterwards.
 
     Returns:
         Exit status, and the outcome in words. Yielding to another run is not a failure.
@@ -29,8 +26,7 @@ def run(*, sync: bool) -> tuple[int, str]:
 
 def _run(sync: bool) -> tuple[int, str]:
     if sync:
-        _do("git", "pull", "--quiet", "--ff-only")
-        _do(workflow.dvc(), "fetch", "--quiet", "--run-cache")
+        synchronization.pull()
     began = time.time()
     status = workflow.run_alone([])
     run = times.last_run(began)
@@ -38,7 +34,7 @@ def _run(sync: bool) -> tuple[int, str]:
     if status:
         return status, f"failed in {ran[-1]}" if ran else "failed before the first stage"
     if sync and ran:
-        _do(workflow.dvc(), "push", "--quiet", "--run-cache")
+        synchronization.do(workflow.dvc(), "push", "--quiet", "--run-cache")
     if not ran:
         return 0, "nothing new: no stage had to run"
     outcome = f"ran {', '.join(ran)}"
@@ -47,8 +43,3 @@ def _run(sync: bool) -> tuple[int, str]:
 
         outcome += f"; push: {pushed.in_words()}"
     return 0, outcome
-
-
-def _do(*command: str) -> None:
-    if run_forwarding_signals(command):
-        raise UserError(f"{' '.join(command[:2])}: failed; the lines above say why")

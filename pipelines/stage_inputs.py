@@ -53,10 +53,10 @@ def check_stages(tree: dict[str, Any]) -> None:
     if not Path(DVC_FILE).exists():  # DVC will report that
         return
     read = [*stages()]
-    outputs = {_path(out): name for name, body in read for out in _paths(body, "outs", "metrics", "plots")}
+    outputs = {_path(out): name for name, body in read for out in paths_of(body, "outs", "metrics", "plots")}
     for name, body in read:
-        for dep in _paths(body, "deps"):
-            _check_input(name, *_filled(dep, tree), outputs)
+        for dep in paths_of(body, "deps"):
+            _check_input(name, *filled(dep, tree), outputs)
     for parameter, inside in (("cache", "glioflow-{}"), ("checkpoints", "{}")):
         place = str(tree["training"][parameter])
         for network in ("classifier", "segmenter") if "://" not in place else ():
@@ -93,13 +93,14 @@ def _missing(stage: str, path: str, parameter: str | None) -> str:
     return f"{path}: not here, and stage {stage} reads it; restore it with `git checkout -- {path}`"
 
 
-def _paths(body: dict[str, Any], *kinds: str) -> Iterator[str]:
+def paths_of(body: dict[str, Any], *kinds: str) -> Iterator[str]:
+    """Yield the paths of a stage's entry, of these kinds: deps, outs, metrics, plots."""
     for kind in kinds:
         for entry in body.get(kind, ()):
             yield from entry if isinstance(entry, dict) else [entry]
 
 
-def _filled(dep: str, tree: dict[str, Any]) -> tuple[str, str | None]:
+def filled(dep: str, tree: dict[str, Any]) -> tuple[str, str | None]:
     """Replace a dependency on a parameter with its value; returns also the parameter's name."""
     if not dep.startswith("${"):
         return dep, None

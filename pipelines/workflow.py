@@ -13,11 +13,13 @@ from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.registry.git import NoRepositoryError, git
 from pipelines import ineffective_parameters, paths, times
+from pipelines.data_sources import check_sources
 from pipelines.editing.params_text import put
 from pipelines.forwarding import run_forwarding_signals
 from pipelines.known_patients import check_tested
 from pipelines.library_checks import check_libraries
 from pipelines.preflight import check_files, gate_warnings
+from pipelines.recorded_ledger import check_ledger
 from pipelines.run_lock import alone
 from pipelines.run_summary import summary
 
@@ -87,7 +89,9 @@ def _write(text: str) -> None:
 
 
 def check(chosen: params.Params, tree: dict[str, Any]) -> None:
-    """Refuse a missing source, or files named in params.yaml that no stage could use, before the first stage.
+    """Refuse, before the first stage, what no stage could use or a stage would use wrongly.
+
+    That is a missing source, unusable files named in params.yaml, and scans or a ledger that Git has left behind.
 
     A quick check, because every run makes it.
 
@@ -96,6 +100,8 @@ def check(chosen: params.Params, tree: dict[str, Any]) -> None:
         tree: the same, as written in params.yaml.
     """
     check_files(chosen, tree)
+    check_sources(tree)
+    check_ledger(chosen)
     if Path(chosen.source) != paths.DEMO:
         from components.sources.presence import check_source
 
