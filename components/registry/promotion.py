@@ -15,6 +15,7 @@ from components.registry.names import ARTIFACT, PROD, STAGING
 from components.registry.pushed import check_pushed
 from components.registry.releases import after
 from components.registry.resolve import fetch
+from components.registry.sharing import share
 from components.registry.snapshot import tagger
 from components.registry.state import ROLLBACK, State, Version, read_state
 
@@ -50,6 +51,7 @@ def promote(
                 "or override with --force --reason"
             )
         fetch(candidate)
+        share(candidate, remote)
         message = f"promoted to {stage}"
         if reason:
             message += f"\n\nForced, because: {reason}\n" + "\n".join(f"Against it: {one}" for one in against)
@@ -70,10 +72,12 @@ def rollback(stage: str, *, remote: str | None) -> tuple[Version, Version]:
     with locked(remote):
         fetch_tags(remote)
         state = read_state()
+        state.current(stage)  # raises if its tag is missing here: another version would be taken for the previous one
         stack = state.stacks[stage]
         if len(stack) < 2:
             raise UserError(f"registry: {stage} has no previous version to go back to")
         fetch(stack[-2])
+        share(stack[-2], remote)
         _assign(state, stack[-2], stage, f"{ROLLBACK} {stack[-1].name}", remote)
         return stack[-1], stack[-2]
 

@@ -20,6 +20,7 @@ from components.registry.dossier import Record, summary, write_dossier
 from components.registry.git import fetch_tags, has_commit, locked, publish_tag
 from components.registry.names import ARTIFACT, DOSSIER, FOLDER, MODEL, POINTER, SUMMARY
 from components.registry.pushed import check_tags, in_experiment
+from components.registry.sharing import share
 from components.registry.snapshot import snapshot, tagger
 from components.registry.state import State, number, read_state, registered
 
@@ -60,6 +61,7 @@ def register(pushed: Path, run: Record, remote: str | None) -> Registered:
         fetch_tags(remote)
         known = registered(digest(pushed))
         if known is not None:
+            share(read_state().version(known), remote)  # it may date from before the registry was shared
             return Registered(known, False)
         check_tags(read_state())
         _compose(pushed, run)

@@ -75,7 +75,7 @@ def fetch(version: Version) -> None:
         shutil.rmtree(part)
         try:
             # Not by the artifact's name, which DVC finds only in projects at the top of their Git repository.
-            with Repo(config=_remotes()) as repo, repo.switch(version.commit):
+            with Repo(config=current_remotes()) as repo, repo.switch(version.commit):
                 download(repo.dvcfs, MODEL.as_posix(), str(part.absolute()))
         except ConfigError as error:
             raise UserError(f".dvc/config: {' '.join(str(error).split())}; correct it") from error
@@ -95,7 +95,7 @@ def fetch(version: Version) -> None:
             )
 
 
-def _remotes() -> dict[str, Any]:
+def current_remotes() -> dict[str, Any]:
     """DVC's remotes as currently configured: the commit of a version may be older than the configuration."""
     from dvc.repo import Repo
 

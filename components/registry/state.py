@@ -42,15 +42,31 @@ class State:
         versions: all versions, oldest first.
         stacks: stage to the versions that were promoted to it and not rolled back; the last one is there now.
         last_change: time of the latest tag, seconds since 1970.
+        unnamed: stage to the commit it holds, if the tag of that version is missing here.
     """
 
     versions: list[Version] = field(default_factory=list)
     stacks: dict[str, list[Version]] = field(default_factory=lambda: {stage: [] for stage in STAGES})
     last_change: int = 0
+    unnamed: dict[str, str] = field(default_factory=dict)
 
     def current(self, stage: str) -> Version | None:
-        """Return the current version of a stage; None if it has none."""
+        """Return the current version of a stage; None if it has none.
+
+        Raises:
+            UserError: its tag is missing here, so the version before it would be taken for it.
+        """
+        if stage in self.unnamed:
+            raise UserError(self.missing_tag(stage))
         return self.stacks[stage][-1] if self.stacks[stage] else None
+
+    def missing_tag(self, stage: str) -> str:
+        """What to do about a stage that holds a version whose tag is missing here."""
+        return (
+            f"registry: {stage} holds a version (commit {self.unnamed[stage][:8]}) whose tag is not here; `git fetch "
+            f"--tags` brings it, or, if the remote lacks it, whoever promoted it can run `git push REMOTE "
+            f"{ARTIFACT}@VERSION`"
+        )
 
     def version(self, name: str) -> Version:
         """Return a version by its name, with or without "v"; raises UserError if there is none."""
@@ -116,7 +132,10 @@ def read_state() -> State:
                 commits.pop()
         else:
             commits.append(target)
+    ever = {event.tag.target for event in events if event.action in (Action.REGISTER, Action.DEREGISTER)}
     for stage, commits in history.items():
+        if commits and commits[-1] not in ever:
+            state.unnamed[stage] = commits[-1]
         there = [commit for commit in commits if commit in of_commit]
         state.stacks[stage] += [of_commit[commit] for commit, _ in groupby(there)]
     return state

@@ -14,7 +14,9 @@ def rows(state: State) -> list[dict[str, Any]]:
     return [
         {
             "version": version.name,
-            "stages": [stage for stage in state.stacks if state.current(stage) == version],
+            "stages": [
+                stage for stage in state.stacks if stage not in state.unnamed and state.current(stage) == version
+            ],
             "verdict": version.summary.get("verdict", "unknown"),
             "data": version.summary.get("data", "unknown"),
             **version.summary.get("headline", {}),
@@ -28,9 +30,8 @@ def in_words(state: State) -> str:
     """The table formatted for a terminal."""
     lines = [COLUMNS, *(_line(row) for row in rows(state))]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    table = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join([*table, *(f"warn: {state.missing_tag(stage)}" for stage in state.unnamed)])
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:

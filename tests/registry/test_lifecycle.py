@@ -219,8 +219,11 @@ def test_every_examination_of_a_person_counts_in_promotion(project, trained):
 
 def test_the_same_model_is_registered_only_once(project, trained):
     before = stages_by_version(project)
+    hub = project.parent / "hub.git"
+    run(hub, "git tag -d layered@v1.0.0")  # as if it dated from before the registry was shared
     assert "push: v1.0.0" in release(project, trained["a"])
     assert stages_by_version(project) == before
+    assert "layered@v1.0.0" in run(hub, "git tag").split()
 
 
 def test_force_needs_a_reason_which_the_tag_records(project):
