@@ -1,5 +1,7 @@
 """Names of the files inside artifacts that one step writes and another reads."""
 
+from pathlib import Path
+
 SERVING = "Format-Serving"  # where TFX looks for a SavedModel inside an artifact
 REGISTERED = "1"  # where TensorFlow Serving looks for one inside a model's folder
 LAYERED = "assets.extra/layered.json"  # in a SavedModel, whose loaders ignore it: the choices and their evidence
@@ -10,3 +12,4 @@ PATIENTS = "patients.csv"  # scores, three rows per test patient: gate on, gate 
 CHAMPION = "champion.csv"  # PATIENTS of the champion
 SLICES = "slices.csv"  # label and tumour probability, one row per test slice
 PIXELS = "pixels.json"  # pixels counted by mask probability, for calibration
+FETCHED = Path("artifacts/models")  # versions fetched from the registry, each in a folder of its name

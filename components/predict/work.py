@@ -10,6 +10,7 @@ from typing import Any
 
 from components.common.errors import UserError
 from components.common.files import read_json, write_json
+from components.common.layout import FETCHED
 from components.common.system import is_full
 from components.layered.record import digest
 from components.predict import results
@@ -84,10 +85,9 @@ def _resumable(out: Path) -> Iterator[None]:
 def _check(out: Path, model: Path, resume: bool) -> None:
     """Refuse a folder `out` that can't become, or isn't, this model's output folder."""
     check_empty(out, resume)
-    mine = {"model": digest(model)}
     if out.is_dir() and any(out.iterdir()):
         before = read_json(out / results.RUN) if (out / results.RUN).exists() else None
-        if before != mine:
+        if before is None or before.get("model") != digest(model):
             raise UserError(f"{out}: holds something other than results of this model; give another folder with --out")
 
 
@@ -95,7 +95,8 @@ def claim(out: Path, model: Path) -> None:
     """Mark `out` as this model's output folder; results name patients, so Git is told to ignore it."""
     out.mkdir(parents=True, exist_ok=True)
     (out / ".gitignore").write_text("*\n", encoding="utf-8")
-    write_json(out / results.RUN, {"model": digest(model)})
+    version = {"version": model.name} if model.parent == FETCHED else {}
+    write_json(out / results.RUN, {"model": digest(model), **version})
 
 
 def options_of(record: dict[str, Any]) -> Options:

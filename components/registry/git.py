@@ -39,6 +39,10 @@ class RemoteAwayError(GitError, TransientError):
     """The Git server does not answer, or not as it should."""
 
 
+class TagsDifferError(GitError):
+    """The remote has another tag of the same name."""
+
+
 class NoRepositoryError(GitError):
     """The working folder is not in a Git repository."""
 
@@ -142,8 +146,9 @@ def fetch_tags(remote: str | None) -> None:
     """Fetch the registry's tags from the remote; other tags are left alone.
 
     Raises:
-        GitError: the remote is unreachable, or one of its tags differs from the local one: two clones registered or
-            promoted independently, so that one name would mean two things.
+        TagsDifferError: one of its tags differs from the local one: two clones registered or promoted independently, so
+            that one name would mean two things.
+        GitError: the remote is unreachable.
     """
     if not remote:
         return
@@ -156,7 +161,7 @@ def fetch_tags(remote: str | None) -> None:
             raise GitError(
                 f"registry: tags can't be fetched from {remote} ({error}); check registry.git_remote and your access"
             ) from error
-        raise GitError(
+        raise TagsDifferError(
             f"registry: {', '.join(differ)} on {remote} differs from the tag here: they were made independently; "
             f"remove yours with `git tag --delete {' '.join(differ)}`, run `git fetch --tags {remote}`, then register "
             "or promote again"

@@ -5,28 +5,31 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.common import params
 from components.common.errors import UserError
 from components.common.files import atomic_folder
-from components.common.layout import REGISTERED
+from components.common.layout import FETCHED, REGISTERED
 from components.layered import reference
 from components.layered.record import digest
+from components.registry.git import GitError, TagsDifferError, fetch_tags
 from components.registry.names import ARTIFACT, MODEL, POINTER, STAGES
 
 if TYPE_CHECKING:
     from components.registry.state import Version
 
 SCHEME = "registry:"
-FETCHED = Path("artifacts/models")
+PARAMS = Path("params.yaml")
 
 
 def model_folder(address: str, engine: str | None = None) -> Path:
     """Return the folder of a model: a path as it is; "registry:prod" or "registry:v1.2.0" is fetched once per version.
 
     "reference" is the model that comes with the project, built for TensorFlow if that is the `engine`. DVC does the
-    fetching.
+    fetching. Which version a stage holds is asked of the Git remote, if one is set, and printed to standard error.
 
     Raises:
         UserError: there is no such version, the stage is empty, or the files are neither here nor on a remote.
@@ -51,14 +54,31 @@ def _version(name: str) -> Version:
         read_state,
     )  # it imports GTO, whose import closes all log handlers
 
-    state = read_state()
     if name not in STAGES:
-        return state.version(name)
+        return read_state().version(name)
+    _refresh(name)
+    state = read_state()
     current = state.current(name)
     if current is None:
         remedy = "promote one with `glioflow promote`" if state.versions else none_here()
         raise UserError(f"registry: there is no version in {name}; {remedy}")
+    print(f"{SCHEME}{name} is {current.name}", file=sys.stderr)
     return current
+
+
+def _refresh(stage: str) -> None:
+    """Fetch the registry's tags from the remote that params.yaml names; warn if it is away.
+
+    Raises:
+        UserError: its tags differ from those here, so what the stage holds is undecided.
+    """
+    remote = params.load().registry.git_remote if PARAMS.is_file() else None
+    try:
+        fetch_tags(remote)
+    except TagsDifferError:
+        raise
+    except GitError as error:
+        print(f"warn: {error}; taking what {stage} was when tags were last fetched", file=sys.stderr)
 
 
 def fetch(version: Version) -> None:
