@@ -164,3 +164,24 @@ def test_a_deleted_ledger_is_reported_and_made_anew(clones, warm_programs):
     (mine / "data" / "ledger.csv").unlink()
     assert "data/ledger.csv: deleted, so everybody is assigned anew" in glioflow_here(mine, warm_programs, "run")
     assert (mine / "data" / "ledger.csv").is_file()
+
+
+def test_a_patient_is_removed_from_scans_ledger_cache_and_remote(clones, warm_programs):
+    """The steps of docs/how-to/remove-patient.md, on scans that only DVC's current version may keep."""
+    mine, _ = clones
+    gone = FIRST[0]
+    ledger = mine / "data" / "ledger.csv"
+    lines = ledger.read_text(encoding="utf-8").splitlines(keepends=True)
+    ledger.write_text("".join(line for line in lines if not line.startswith("TCGA_DU_0001,")), encoding="utf-8")
+    assert "lacks or contradicts assignments" in refusal(mine, "run")
+    run(mine, "dvc commit -q --force data/ledger.csv")
+    before = read_splits(mine)
+    shutil.rmtree(mine / "scans" / gone)
+    run(mine, "dvc commit -q --force scans.dvc")
+    glioflow_here(mine, warm_programs, "run")
+    assert read_splits(mine) == {patient: split for patient, split in before.items() if patient != gone}
+    run(mine, "dvc push -q")
+    run(mine, "dvc gc -q --workspace --cloud --force")
+    for folder in (mine / "data", mine / ".dvc" / "cache", mine.parent / "store"):
+        held = files(folder)
+        assert not [path for path, content in held.items() if b"TCGA_DU_0001" in content or "DU_0001" in path.name]
