@@ -118,10 +118,12 @@ def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smo
         "validation_sensitivity": sensitivity,
         "mask_threshold": mask_threshold,
     }
-    choice = Choice()
+    examinations: dict[str, list[Choice]] = {}
     for _, scan, seen in validation.patients(*temperatures):
         assert scan.mask is not None
-        choice += Choice.of(scan.mask, unprocessed(seen, record), scan.spacing)
+        one = Choice.of(scan.mask, unprocessed(seen, record), scan.spacing)
+        examinations.setdefault(scan.subject, []).append(one)
+    choice = sum(map(Choice.of_person, examinations.values()), Choice())
     best, evidence = choice.best(), choice.table()
     record["processing"] = vars(best)
     doubts = [doubt(seen, scan.spacing, record) for _, scan, seen in validation.patients(*temperatures)]

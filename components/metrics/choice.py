@@ -1,15 +1,17 @@
 """Choose the 3-D processing on validation patients, one patient at a time.
 
-Components below a size are removed, if that is sure to help: the gain has to exceed its standard error over patients,
-and no patient may lose the whole tumour. Otherwise nothing is done, because the few patients of a validation favour
-large sizes by chance, and another patient's only finding is then removed (docs/results.md). For the same reason a
-quarter of a millilitre is the most, and keeping only the largest component, as is customary for this data, is not a
-candidate: if a false blob outgrows the tumour, the patient loses all of it.
+Components below a size are removed, if that is sure to help: the gain has to exceed its standard error over persons,
+each with the gains of all examinations summed, and no patient may lose the whole tumour. Otherwise nothing is done,
+because the few patients of a validation favour large sizes by chance, and another patient's only finding is then
+removed (docs/results.md). For the same reason a quarter of a millilitre is the most, and keeping only the largest
+component, as is customary for this data, is not a candidate: if a false blob outgrows the tumour, the patient loses
+all of it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -40,13 +42,16 @@ class Choice:
         patients: number of patients with a tumour in the reference; others say nothing about volume Dice.
         total: sum of their volume Dice [candidates].
         lost: number of them that score 0 [candidates].
-        squares: sum of their squared gains in volume Dice over no processing [candidates].
+        squares: sum over persons of the squared gain in volume Dice over no processing, summed first over a person's
+            examinations [candidates].
+        persons: number of persons whose examinations they are.
     """
 
     patients: int = 0
     total: np.ndarray = field(default_factory=lambda: np.zeros(len(CANDIDATES)))
     lost: np.ndarray = field(default_factory=lambda: np.zeros(len(CANDIDATES), int))
     squares: np.ndarray = field(default_factory=lambda: np.zeros(len(CANDIDATES)))
+    persons: int = 0
 
     @classmethod
     def of(cls, reference: np.ndarray, prediction: np.ndarray, spacing: Spacing) -> Choice:
@@ -54,7 +59,14 @@ class Choice:
         if not reference.any():
             return cls()
         dice = candidate_dice(reference, prediction, spacing)
-        return cls(1, dice, (dice == 0).astype(int), (dice - dice[0]) ** 2)
+        return cls(1, dice, (dice == 0).astype(int), (dice - dice[0]) ** 2, 1)
+
+    @classmethod
+    def of_person(cls, examinations: Iterable[Choice]) -> Choice:
+        """The evidence of all examinations of one person, which says no more about chance than that of one."""
+        merged = sum(examinations, cls())
+        gain = merged.total - merged.total[0]
+        return replace(merged, squares=gain**2, persons=min(1, merged.patients))
 
     def __add__(self, other: Choice) -> Choice:
         return Choice(
@@ -62,17 +74,18 @@ class Choice:
             self.total + other.total,
             self.lost + other.lost,
             self.squares + other.squares,
+            self.persons + other.persons,
         )
 
     def best(self) -> Processing:
         """The candidate with the highest mean volume Dice among those that are sure to help, the least among ties."""
-        patients = max(self.patients, 1)
-        gain = (self.total - self.total[0]) / patients
-        variance = np.maximum(self.squares / patients - gain**2, 0.0)
-        error = np.sqrt(variance / max(patients - 1, 1))
-        # Sums in a different order differ in the last digits, which must not decide. Nor must a single patient, because
-        # its gain has no standard error.
-        helps = (gain > error * (1 + 1e-9)) & (self.lost <= self.lost[0]) & (self.patients > 1)
+        persons = max(self.persons, 1)
+        gain = (self.total - self.total[0]) / persons
+        variance = np.maximum(self.squares / persons - gain**2, 0.0)
+        error = np.sqrt(variance / max(persons - 1, 1))
+        # Sums in a different order differ in the last digits, which must not decide. Nor must a single person, because
+        # that gain has no standard error.
+        helps = (gain > error * (1 + 1e-9)) & (self.lost <= self.lost[0]) & (self.persons > 1)
         gain = np.where(helps, gain, 0.0)
         return CANDIDATES[int(np.flatnonzero(gain >= gain.max() - 1e-9)[0])]
 

@@ -67,7 +67,7 @@ def best_of(*rows):
     """The minimum size chosen, given each patient's Dice under each candidate."""
     dice = np.array(rows)
     squares = ((dice - dice[:, :1]) ** 2).sum(axis=0)
-    return Choice(len(dice), dice.sum(axis=0), (dice == 0).sum(axis=0), squares).best().min_ml
+    return Choice(len(dice), dice.sum(axis=0), (dice == 0).sum(axis=0), squares, len(dice)).best().min_ml
 
 
 def test_a_gain_has_to_exceed_its_standard_error():
@@ -80,6 +80,21 @@ def test_a_gain_has_to_exceed_its_standard_error():
     assert best_of(*gaining(0.1, 0.01)) == 0.25
     assert best_of(*gaining(0.1)) == 0  # one patient has no standard error
     assert best_of(*gaining(0.1, 0.1)) == 0.25
+
+
+def test_examinations_of_one_person_are_no_evidence_of_several():
+    """Two persons who gain g and 0: with three examinations each, the mean equals its standard error as with one."""
+    gaining, same = Choice.of(*patient(40, 2)), Choice.of(*patient(40))
+    assert sum([gaining] * 3 + [same] * 2, Choice()).best() == Processing(min_ml=0.1)
+    persons = [Choice.of_person([gaining] * 3), Choice.of_person([same] * 2)]
+    found = sum(persons, Choice())
+    assert (found.best(), found.patients, found.persons) == (Processing(), 5, 2)
+    assert found.table()["volume_dice_mean"].iloc[-1] == 1
+    alone = Choice.of_person([gaining] * 9)
+    assert (alone.best(), alone.patients, alone.persons) == (Processing(), 9, 1)
+    assert Choice.of_person([Choice.of(*patient(0, 30))]).persons == 0
+    once = Choice.of_person([gaining])
+    assert all(np.array_equal(value, vars(gaining)[name]) for name, value in vars(once).items())
 
 
 def test_squares_are_of_the_gain_over_no_processing():
@@ -127,7 +142,7 @@ def test_order_and_merging_do_not_matter():
 def test_rounding_errors_do_not_break_a_tie():
     nudged = np.full(len(CANDIDATES), 2.0)
     nudged[-1] += 1e-12
-    assert Choice(3, nudged).best() == Processing()
+    assert Choice(3, nudged, persons=3).best() == Processing()
 
 
 def test_a_patient_without_tumour_is_not_counted():
