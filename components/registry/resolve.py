@@ -7,9 +7,8 @@ import io
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from components.common import params
 from components.common.errors import UserError
 from components.common.files import atomic_folder
 from components.common.layout import FETCHED, REGISTERED
@@ -17,6 +16,7 @@ from components.layered import reference
 from components.layered.record import digest
 from components.registry.git import GitError, TagsDifferError, fetch_tags
 from components.registry.names import ARTIFACT, MODEL, POINTER, STAGES
+from components.registry.remotes import current_remotes
 
 if TYPE_CHECKING:
     from components.registry.state import Version
@@ -72,6 +72,8 @@ def _refresh(stage: str) -> None:
     Raises:
         UserError: its tags differ from those here, so what the stage holds is undecided.
     """
+    from components.common import params  # which need pydantic; predicting with a folder does not
+
     remote = params.load().registry.git_remote if PARAMS.is_file() else None
     try:
         fetch_tags(remote)
@@ -113,15 +115,6 @@ def fetch(version: Version) -> None:
                 f"registry: the files of {version.name} differ from those it was registered with; register the model "
                 "again with `dvc repro -sf push`"
             )
-
-
-def current_remotes() -> dict[str, Any]:
-    """DVC's remotes as currently configured: the commit of a version may be older than the configuration."""
-    from dvc.repo import Repo
-
-    with Repo() as repo:
-        default, remotes = repo.config["core"].get("remote"), dict(repo.config["remote"])
-    return {"core": {"remote": default}, "remote": remotes} if default else {}
 
 
 def _differs(folder: Path, version: Version) -> bool:

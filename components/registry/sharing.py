@@ -8,7 +8,7 @@ import io
 from components.common.errors import UserError
 from components.registry.git import GitError, git
 from components.registry.names import ARTIFACT, POINTER
-from components.registry.resolve import current_remotes
+from components.registry.remotes import current_remotes
 from components.registry.state import Version
 
 

@@ -87,7 +87,7 @@ def test_a_start_of_another_architecture_is_reported_with_fitting_values(monkeyp
     message = str(error.value)
     assert message.startswith("params.yaml: segmenter.start: reference is another network: ")
     assert "backbone is MobileNet there and null here" in message
-    assert "image_size is 128 there and 32 here" in message
+    assert "image_size is 192 there and 32 here" in message
     assert "\n" not in message
 
 
