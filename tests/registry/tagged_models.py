@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import gto  # noqa: F401  closes log handlers; after DVC has wrapped standard error, absl's would close pytest's file
 import pytest
 from dvc.cli import main as dvc
 from dvc_project import run
