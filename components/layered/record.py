@@ -22,7 +22,7 @@ def _is_fraction(value: Any) -> bool:
     return _is_number(value) and 0 <= value <= 1
 
 
-def _is_temperature(value: Any) -> bool:
+def _is_positive(value: Any) -> bool:
     return _is_number(value) and value > 0
 
 
@@ -37,9 +37,23 @@ def _is_smoothing(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and value.keys() == {"sigma", "temperature", "threshold"}
-        and _is_temperature(value["sigma"])
-        and _is_temperature(value["temperature"])
+        and _is_positive(value["sigma"])
+        and _is_positive(value["temperature"])
         and _is_fraction(value["threshold"])
+    )
+
+
+def are_slice_options(value: Any) -> bool:
+    """Tell whether `value` says how volumes were resampled to slices: arguments of `sources.reading.Options`."""
+    if not isinstance(value, dict) or not value.keys() <= {"size", "spacing", "channels", "from_source"}:
+        return False
+    size, channels = value.get("size"), value.get("channels", [])
+    return (
+        (size is None or (type(size) is int and size > 0))
+        and _is_positive(value.get("spacing", 1.0))
+        and isinstance(channels, list)
+        and all(isinstance(name, str) for name in channels)
+        and type(value.get("from_source", False)) is bool
     )
 
 
@@ -51,11 +65,12 @@ NEEDED: dict[str, Callable[[Any], bool]] = {
     "processing": _is_processing,
 }
 OPTIONAL: dict[str, Callable[[Any], bool]] = {
-    "tumor_temperature": _is_temperature,
-    "mask_temperature": _is_temperature,
+    "tumor_temperature": _is_positive,
+    "mask_temperature": _is_positive,
     "tumor_smoothing": _is_smoothing,
     "mirror": lambda value: type(value) is bool,
     "refer_at_doubt": _is_number,
+    "slices": are_slice_options,
 }
 COPY_AGAIN = "copy it again, or run `dvc checkout`"
 

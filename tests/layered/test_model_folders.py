@@ -118,6 +118,7 @@ def test_a_folder_without_a_complete_record_is_refused(tmp_path, text, message):
         *(("tumor_smoothing", value) for value in (None, {}, {"sigma": 1.0}, 1.0)),
         ("mirror", "no"),
         ("refer_at_doubt", float("inf")),
+        *(("slices", value) for value in (None, {"size": "256"}, {"spacing": 0}, {"channels": "flair"}, {"pixels": 1})),
     ],
 )
 def test_an_invalid_choice_is_refused(tmp_path, layered, name, value):
