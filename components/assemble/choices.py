@@ -18,6 +18,7 @@ from components.metrics.choice import Choice
 from components.metrics.mask_scores import dice
 from components.metrics.slice_scores import auroc
 from components.metrics.temperature import apply_temperature, temperature
+from components.scans.identity import subject_of
 
 MASK_THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.05), 2)
 ROUNDING = 1e-6  # how much one slice's probability differs between runtimes, processors and batches
@@ -119,10 +120,10 @@ def choose(validation: ValidationViews, *, sensitivity: float, refer: float, smo
         "mask_threshold": mask_threshold,
     }
     examinations: dict[str, list[Choice]] = {}
-    for _, scan, seen in validation.patients(*temperatures):
+    for name, scan, seen in validation.patients(*temperatures):
         assert scan.mask is not None
         one = Choice.of(scan.mask, unprocessed(seen, record), scan.spacing)
-        examinations.setdefault(scan.subject, []).append(one)
+        examinations.setdefault(subject_of(name), []).append(one)
     choice = sum(map(Choice.of_person, examinations.values()), Choice())
     best, evidence = choice.best(), choice.table()
     record["processing"] = vars(best)

@@ -35,7 +35,7 @@ class Validation:
             if number % 3 == 1:
                 maps[BLOB] = INSIDE
             slice_probabilities = np.where(mask.any(axis=(1, 2)), 0.9, 0.3) + rng.uniform(-0.1, 0.1, 10)
-            self.scans.append(SimpleNamespace(subject=str(number), mask=mask, spacing=SPACING))
+            self.scans.append(SimpleNamespace(mask=mask, spacing=SPACING))
             self.seen.append(Views(slice_probabilities, maps))
             self.pixels += PixelCalibration.of(maps, mask)
         self.counts = np.full(6, 10)

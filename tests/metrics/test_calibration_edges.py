@@ -70,7 +70,7 @@ def test_gains_up_to_a_billionth_per_patient_count_as_ties():
     def best(patients, ahead):
         total = np.full(len(CANDIDATES), 0.5 * patients)
         total[-1] += ahead
-        return Choice(patients, total, np.zeros(len(CANDIDATES), int)).best()
+        return Choice(patients, total, np.zeros(len(CANDIDATES), int), persons=patients).best()
 
     assert best(2, 1.8e-9) == best(1000, 0.9e-6) == CANDIDATES[0]
     assert best(2, 3e-9) == best(1000, 1.5e-6) == CANDIDATES[-1]
