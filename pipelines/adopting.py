@@ -12,6 +12,7 @@ from components.common.errors import UserError
 from components.common.files import must_exist
 from components.common.tables import read_splits
 from components.common.yaml_text import read_yaml
+from components.scans.identity import subject_of
 from pipelines.paths import SPLITS
 
 STAGES = Path("dvc.yaml")
@@ -30,7 +31,7 @@ def run(reviewed: str, into: str, *, scans: str | None, test_too: bool) -> None:
     splits = {}
     if SPLITS.is_file():
         table = read_splits(SPLITS)
-        splits = dict(zip(table["subject"], table["split"], strict=True))
+        splits = dict(zip(table["patient"].map(subject_of), table["split"], strict=True))
     with alone("adopt") if STAGES.is_file() else nullcontext():
         done = adopt(Path(reviewed), target, scans=scans, test_too=test_too, splits=splits)
     click.echo(

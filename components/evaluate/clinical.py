@@ -9,7 +9,7 @@ import pandas as pd
 
 from components.common.errors import UserError
 from components.evaluate.clinical_columns import as_text
-from components.scans.identity import subject_of
+from components.scans.identity import in_one_notation, subject_of
 
 
 def read_clinical(path: str | Path, patients: Sequence[str]) -> pd.DataFrame:
@@ -68,7 +68,7 @@ def read_table(path: str | Path) -> tuple[pd.Series, pd.DataFrame]:
     names = [column for column in table.columns if column.strip().lower() == "patient"]
     if len(names) != 1:
         raise UserError(f"{path}: has {len(names)} columns `patient` and needs one; rename the one that names patients")
-    key = table.pop(names[0]).str.strip()
+    key = table.pop(names[0]).str.strip().map(in_one_notation)
     if not len(table.columns):
         raise UserError(f"{path}: has no column besides `patient`, so no cohorts; add one, e.g. grade")
     if odd := [column for column in table.columns if "=" in column]:

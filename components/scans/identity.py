@@ -24,6 +24,15 @@ def subject_of(patient: str) -> str:
 
     All examinations of one subject stay in the same split.
     """
+    return in_one_notation(_subject_as_written(patient))
+
+
+def in_one_notation(subject: str) -> str:
+    """Return TCIA's TCGA-DU-7298 as TCGA_DU_7298, as the public images call the same person; other names stay."""
+    return subject.replace("-", "_") if _TCIA.fullmatch(subject) else subject
+
+
+def _subject_as_written(patient: str) -> str:
     patient = _without_repeat(patient)
     for pattern in (_DATED, _TCIA, _COUNTED, _VISIT):
         if match := pattern.fullmatch(patient):
@@ -44,10 +53,7 @@ def _without_repeat(patient: str) -> str:
 
 def fingerprint(patient: str) -> str:
     """16 hexadecimal digits that identify a person without naming them: all that a model keeps of its patients."""
-    subject = subject_of(patient)
-    if _TCIA.fullmatch(subject):  # the same person as TCGA_DU_7298 of the public images
-        subject = subject.replace("-", "_")
-    return hashlib.sha256(f"glioflow {subject}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"glioflow {subject_of(patient)}".encode()).hexdigest()[:16]
 
 
 def file_name(identity: str) -> str:
@@ -57,7 +63,7 @@ def file_name(identity: str) -> str:
     """
     if _SAFE.fullmatch(identity) and not identity.endswith("_mask"):
         return identity
-    subject = subject_of(identity)
+    subject = _subject_as_written(identity)
     if subject == identity:
         kept = re.sub(r"[^A-Za-z0-9.-]+", "-", identity).strip("-.")[:60]
         return f"{kept or 'patient'}-{_hash(identity)}"

@@ -13,6 +13,7 @@ import pandas as pd
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.common.tables import read_ledger, read_manifest
+from components.scans.identity import in_one_notation
 from components.split.assign import assign_splits
 from components.split.leakage import find_leaks, find_look_alikes
 from components.split.ledger import add_to_ledger
@@ -74,6 +75,7 @@ def split(
 
 def _before(ledger: str | Path) -> pd.DataFrame:
     try:
-        return read_ledger(ledger)
+        before = read_ledger(ledger)
     except UserError as error:
         raise UserError(f"{ledger}: not a ledger of splits; delete it to assign all patients anew") from error
+    return before.assign(subject=before["subject"].map(in_one_notation))

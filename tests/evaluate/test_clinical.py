@@ -47,6 +47,13 @@ def test_a_persons_row_applies_to_examinations_without_their_own_row(tmp_path):
     assert table["what"].tolist() == ["own"]
 
 
+@pytest.mark.parametrize("scan", [VISIT, "TCGA-DU-7298", "TCGA-DU-7298_exam2"])
+@pytest.mark.parametrize("listed", ["TCGA_DU_7298", "TCGA-DU-7298"])
+def test_a_tcga_person_is_found_in_either_notation(tmp_path, scan, listed):
+    table = read_clinical(write_table(tmp_path, f"patient,what\n{listed},person\n"), [scan])
+    assert table.to_dict("records") == [{"patient": scan, "what": "person"}]
+
+
 def test_patient_names_are_never_read_as_numbers_or_missing_values(tmp_path):
     table = read_clinical(write_table(tmp_path, "patient,sex\n007,F\nNA,M\n 12e4 ,F\n"), ["NA", "007", "12e4", "7"])
     assert table.to_dict("records") == [
@@ -96,6 +103,7 @@ def test_quartiles_divide_known_numbers_into_ordered_ranges(numbers):
         ("name,age\na,3\n", "has 0 columns `patient`"),
         ("patient,Patient\na,a\n", "has 2 columns `patient`"),
         ("patient,age\na,3\na,4\n", "names a twice"),
+        ("patient,age\nTCGA-DU-7298,3\nTCGA_DU_7298,4\n", "names TCGA_DU_7298 twice"),
         ("patient,age\nz,3\n", "lists none of the 2 patients"),
         ("patient,a=b\na,3\n", "its column a=b has a .=."),
         ("", "not readable as a table"),

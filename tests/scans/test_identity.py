@@ -14,8 +14,9 @@ from components.scans.identity import file_name, fingerprint, site_of, subject_o
     [
         ("TCGA_DU_7298_19910324", "TCGA_DU_7298", "DU"),
         ("TCGA_DU_7298_19910324_exam2", "TCGA_DU_7298", "DU"),
-        ("TCGA-DU-7298", "TCGA-DU-7298", "DU"),
-        ("TCGA-DU-7298_exam3", "TCGA-DU-7298", "DU"),
+        ("TCGA-DU-7298", "TCGA_DU_7298", "DU"),
+        ("TCGA-DU-7298_exam3", "TCGA_DU_7298", "DU"),
+        ("TCGA-DU-7298_19910324", "TCGA_DU_7298", "unknown"),
         ("BraTS-GLI-00005-101", "BraTS-GLI-00005", "unknown"),
         ("BraTS20_Training_001", "BraTS20_Training_001", "unknown"),
         ("UPENN-GBM-00006_21", "UPENN-GBM-00006", "unknown"),
@@ -59,6 +60,7 @@ ENDINGS = [
 
 @given(PERSONS, PERSONS)
 @example("Müller", "M ller")
+@example("TCGA-DU-7298", "TCGA-DU-7299")
 @example("Patient 12", "Patient-12")
 @example("UCSF-PDGM-0004_FU ä", "UCSF-PDGM-0004_FU 2")
 @example("ä" * 200, "ä" * 199)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from manifests import RULE, manifest_of, splits_of
 
@@ -40,6 +41,26 @@ def test_an_absent_patient_returns_to_the_same_split(tmp_path):
     everybody.to_csv(tmp_path / "manifest.csv", index=False)
     last = splits_of(split(*paths(tmp_path), RULE))
     assert {patient: last[patient] for patient in first} == first
+
+
+def test_a_ledger_with_tcias_notation_keeps_its_splits(tmp_path):
+    manifest, splits, ledger = paths(tmp_path)
+    write_manifest(tmp_path, 20)
+    slices = pd.read_csv(manifest, dtype=str)
+    slices["subject"] = slices["patient"].map(
+        {name: f"TCGA_DU_{i:04}" for i, name in enumerate(sorted(set(slices["patient"])))}
+    )
+    slices.to_csv(manifest, index=False)
+    split(manifest, splits, ledger, RULE)
+    before = pd.read_csv(ledger, dtype=str)
+    moved = {"train": "val", "val": "test", "test": "train"}  # so that assigning anew would be seen
+    before.assign(subject=before["subject"].str.replace("_", "-"), split=before["split"].map(moved)).to_csv(
+        ledger, index=False
+    )
+    split(manifest, splits, ledger, RULE)
+    after = pd.read_csv(ledger, dtype=str)
+    assert after["subject"].tolist() == before["subject"].tolist()
+    assert after["split"].tolist() == before["split"].map(moved).tolist()
 
 
 def test_returning_to_an_earlier_rule_restores_its_splits(tmp_path):
