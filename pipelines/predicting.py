@@ -58,6 +58,7 @@ def run(
     words = [f"{status[results.DONE]} patients predicted"]
     words += [f"{work.skipped} of them before"] if work.skipped else []
     words += [f"{len(work.stale)} anew, whose scan or options had changed"] if work.stale else []
+    words += [f"{work.others} of an earlier run, in none of these inputs"] if work.others else []
     words += [f"{sum(bool(row.get('tumor_slices')) for row in rows)} with tumour"]
     words += [f"{sum(bool(row.get('refer')) for row in rows)} to look at first"] if doubt else []
     words += [f"{status[results.FAILED]} FAILED"] if status[results.FAILED] else []
@@ -88,4 +89,10 @@ def score(predictions: str, truth: str, model: str | None) -> str:
     from components.registry.resolve import model_folder
 
     scores = scoring.score(Path(predictions), truth, model_folder(model) if model else None)
+    if scores["other_scans"]:
+        click.echo(
+            f"warn: {truth}: scans that are not, voxel by voxel, those that were predicted: {scores['other_scans']}; "
+            "if they are other examinations, predict these",
+            err=True,
+        )
     return json.dumps(scores, indent=2, allow_nan=False)

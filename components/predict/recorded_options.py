@@ -10,6 +10,8 @@ from components.common.files import read_json
 from components.layered.record import digest, read_record
 from components.predict import results
 from components.predict.work import options_of
+from components.scans.own_voxels import scan_hash
+from components.scans.scan import Scan
 from components.sources.reading import Options
 
 
@@ -44,6 +46,11 @@ class RecordedOptions:
             )
         return recorded
 
+    def is_other(self, scan: Scan) -> bool:
+        """Return whether the prediction recorded another scan of this name than this one, read with its options."""
+        recorded = self._record(scan.patient).get("scan")
+        return recorded is not None and recorded != scan_hash(scan)
+
     def unknown(self) -> UserError:
         """Return the error for a scan that can't be compared without its options."""
         return UserError(
@@ -52,10 +59,11 @@ class RecordedOptions:
         )
 
     def _recorded(self, patient: str) -> Options | None:
-        if not results.is_done(self.folder, patient):
-            return None
-        read_with = results.read_record(self.folder, patient).get("read_with")
+        read_with = self._record(patient).get("read_with")
         return None if read_with is None else Options(**read_with)
+
+    def _record(self, patient: str) -> dict[str, Any]:
+        return results.read_record(self.folder, patient) if results.is_done(self.folder, patient) else {}
 
     def _check_model(self) -> None:
         """Refuse a named model that is not the one that predicted, where nothing else says how scans were read."""

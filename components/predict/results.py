@@ -105,6 +105,12 @@ def read_record(folder: Path, patient: str) -> dict[str, Any]:
     return record
 
 
+def recorded_patients(folder: Path) -> set[str]:
+    """Return the names of the patients with results of earlier runs, or with a record of why there are none."""
+    names = {path.stem for path in (folder / "patients").glob("*.json")}
+    return {name for name in names if not name.startswith(NAMELESS)}
+
+
 def is_done(folder: Path, patient: str) -> bool:
     """Return whether a patient was predicted before; failed ones were not."""
     path = _record(folder, patient)

@@ -33,7 +33,8 @@ def score(predictions: Path, truth: str, model: Path | None = None, seed: int = 
 
     Returns:
         classifier, layered: see `classifier_scores` and `summarise_patients`; patients: scores of each; unscored:
-        number of patients with only one of scan and prediction, "without_truth" and "without_prediction".
+        number of patients with only one of scan and prediction, "without_truth" and "without_prediction"; other_scans:
+        number of those scored whose scan is not, voxel by voxel, the one that the prediction recorded.
 
     Raises:
         UserError: the table is missing or malformed, a patient's slices don't match its scan, no patient is in both, or
@@ -63,6 +64,7 @@ def score(predictions: Path, truth: str, model: Path | None = None, seed: int = 
         },
         "layered": summarise_patients(rows, seed),
         "unscored": unscored,
+        "other_scans": sum(one[2] for one in scored),
         "patients": rows,
     }
 
@@ -95,8 +97,8 @@ def read_predictions(path: Path) -> Any:
     return table.sort_values(["patient", "slice"]).groupby("patient")
 
 
-def _scored(table: Any, source: Source, patients: list[str], recorded: RecordedOptions) -> Iterator[tuple[dict, tuple]]:
-    """Yield each patient's scores and, by slice, label, probability, whether called tumour, and the patient."""
+def _scored(table: Any, source: Source, patients: list[str], recorded: RecordedOptions) -> Iterator[tuple]:
+    """Yield each patient's scores; by slice, label, probability, whether called tumour, and patient; see `is_other`."""
     for patient in patients:
         options = recorded.of(patient)
         reading = source.read(patient, options)
@@ -117,6 +119,7 @@ def _scored(table: Any, source: Source, patients: list[str], recorded: RecordedO
                 rows["has_tumor"].to_numpy() > 0,
                 np.full(len(truth), patient),
             ),
+            recorded.is_other(scan),
         )
 
 

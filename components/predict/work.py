@@ -32,6 +32,7 @@ class Work:
         skipped: patients predicted before.
         stale: those of `jobs` who were predicted before, but from other files or with other options.
         options: how to predict.
+        others: number of patients with results of an earlier run who are in none of the inputs.
     """
 
     sources: list[Source]
@@ -39,6 +40,7 @@ class Work:
     skipped: int
     stale: list[str]
     options: RunOptions
+    others: int
 
 
 @contextmanager
@@ -68,7 +70,8 @@ def opened(inputs: Sequence[str], out: Path, model: Path, options: RunOptions, *
         ]
         current = set(before) - set(stale)
         left = [job for job in jobs if job not in current]
-        yield Work(sources, left, len(current), [patient for _, patient in stale], options)
+        others = len(results.recorded_patients(out) - seen.keys())
+        yield Work(sources, left, len(current), [patient for _, patient in stale], options, others)
 
 
 @contextmanager

@@ -14,12 +14,12 @@ import numpy as np
 import pydicom
 import pytest
 from layered_models import write_layered
+from prediction_runs import NO_OPTIONS
 from scan_writers import make_scan, write_dicom, write_kaggle, write_nifti
 
 from components.common.errors import UserError
 from pipelines import predicting
 
-NO_OPTIONS = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
 GOOD, BAD = "TCGA_CS_0001_19990101", "TCGA_DU_0002_19990101"
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 
+import nibabel as nib
+import numpy as np
 import pytest
 from layered_models import write_layered
+from prediction_runs import NO_OPTIONS
 from scan_writers import write_nifti
 
 from components.common.errors import UserError
 from components.sources import open_source
 from pipelines import predicting
 
-NO_OPTIONS = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
 SLICES = {"size": 48, "spacing": 1.5, "channels": ["pre", "flair", "post"]}
 MODELS = {"usual": SLICES, "same slices": SLICES, "other slices": SLICES | {"size": 64}}
 
@@ -72,3 +74,14 @@ def test_an_older_prediction_of_volumes_needs_the_model_that_made_it(place, unre
 def test_an_older_prediction_is_not_scored_as_another_models(place, unrecorded, model):
     with pytest.raises(UserError, match="is not the model that predicted"):
         dice(unrecorded, place, place / model)
+
+
+def test_scans_other_than_those_predicted_are_counted_and_said(place, tmp_path, capsys):
+    assert json.loads(predicting.score(str(place / "out"), str(place / "in"), None))["other_scans"] == 0
+    assert capsys.readouterr().err == ""
+    shutil.copytree(place / "in", tmp_path / "in")
+    (flair,) = (tmp_path / "in").rglob("*flair.nii.gz")
+    found = nib.load(flair)
+    nib.save(nib.Nifti1Image(np.asarray(found.dataobj)[::-1], found.affine), flair)
+    assert json.loads(predicting.score(str(place / "out"), str(tmp_path / "in"), None))["other_scans"] == 1
+    assert "not, voxel by voxel, those that were predicted: 1;" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import re
 import sys
 
 from layered_models import write_layered
+from prediction_runs import NO_OPTIONS
 
 from components.predict.throughput import Throughput
 from pipelines import predicting
@@ -21,8 +22,7 @@ class Terminal(io.StringIO):
 
 def test_a_log_gets_one_line_per_patient_without_names(demo_source, tmp_path, capsys):
     write_layered(tmp_path / "model")
-    parameters = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
-    predicting.run((str(demo_source),), str(tmp_path / "model"), str(tmp_path / "out"), **parameters)
+    predicting.run((str(demo_source),), str(tmp_path / "model"), str(tmp_path / "out"), **NO_OPTIONS)
     lines = capsys.readouterr().err.splitlines()
     found = [LINE.fullmatch(line) for line in lines]
     assert all(found), lines

@@ -7,14 +7,13 @@ import os
 import shutil
 
 import pytest
+from prediction_runs import NO_OPTIONS
 from watch_harness import result_files, status, waiting
 
 from components.common.errors import UserError
 from components.predict.checked_reading import read_one
 from components.predict.drop_results import DropResults
 from pipelines import predicting
-
-NO_OPTIONS = {"overlays": False, "doubt": False, "resume": False, "beam_args": [], "storage": None}
 
 
 def test_a_settled_patient_gets_the_same_result_as_a_manual_run(watch, patients, model, tmp_path):
