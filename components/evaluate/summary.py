@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from components.common.predictions import read_patients, read_slices, records
-from components.common.tables import with_reviews
 from components.evaluate.cohorts import cohorts
+from components.evaluate.described_patients import describe_patients, reviews
 from components.layered.record import read_record, stage1_threshold
 from components.metrics.clusters import cluster_interval
 from components.metrics.intervals import interval
@@ -79,48 +79,12 @@ def summarise(
     }
 
 
-def reviews(manifest: pd.DataFrame) -> list[dict[str, Any]]:
-    """The reviews that references of the data come from, by name: review, reviewer, and patients by decision.
-
-    Patients stay anonymous. An empty list if nobody has reviewed any.
-    """
-    patients = with_reviews(manifest).drop_duplicates("patient")
-    found = []
-    for named, rows in patients[patients["review"] != ""].groupby("review_by"):
-        review, _, reviewer = str(named).partition(" ")
-        counts = {name: int((rows["review"] == name).sum()) for name in ("accepted", "corrected")}
-        found.append(
-            {"review": review, "reviewer": reviewer, **counts, "train_only": int((rows["train_only"] > 0).sum())}
-        )
-    return found
-
-
 def headline(details: dict[str, Any]) -> dict[str, Any]:
     """The metrics kept in Git: verdict, kind of data, `HEADLINE`; unlike the details, they name no patient."""
     kept = {group: {name: details[group].get(name) for name in names} for group, names in HEADLINE.items()}
     if details["layered"]["persons"] != details["layered"]["patients"]:
         kept["layered"]["persons"] = details["layered"]["persons"]
     return {"verdict": details["verdict"], "data": details["data"], **kept}
-
-
-def describe_patients(manifest: pd.DataFrame) -> pd.DataFrame:
-    """One row per patient: site, synthetic, missing_sequence ("none", "pre", "post" or "pre+post"), review."""
-    described = (
-        with_reviews(manifest)
-        .groupby("patient")
-        .agg(
-            site=("site", "first"),
-            synthetic=("synthetic", "max"),
-            pre=("missing_pre", "max"),
-            post=("missing_post", "max"),
-            review=("review", "first"),
-        )
-    )
-    described["missing_sequence"] = [
-        "+".join(name for name, flag in (("pre", pre), ("post", post)) if flag) or "none"
-        for pre, post in zip(described["pre"], described["post"], strict=True)
-    ]
-    return described.drop(columns=["pre", "post"]).reset_index()
 
 
 def _calibration(

@@ -15,7 +15,8 @@ from components.common.params import Params
 from components.studies.resumed_study import DONE, FIRST, open_study
 from components.studies.space import ContradictionError, Space, changed, check_space
 from components.train.epoch_validation import MONITORED
-from components.train.stage import forget_checkpoints, train
+from components.train.kept_state import forget_checkpoints
+from components.train.stage import train
 from models.networks.zoo import scaling
 
 DIVERGED = "diverged"

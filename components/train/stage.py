@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,13 @@ from components.train import cache, devices, provenance, settings
 from components.train.base_model import local_copy
 from components.train.batch_arrays import balanced_weights
 from components.train.batches import batches
-from components.train.checkpoints import Checkpoints
 from components.train.epoch_validation import MONITORED, Validator
 from components.train.interruption import Interruption
+from components.train.kept_state import cache_folder, checkpoints_of
 from components.train.loop import Loop, OnEpoch
 from components.train.measured_model import build
-from components.train.starting_network import Start, known_validation, refuse_tested
+from components.train.origin import origin_of
+from components.train.starting_network import known_validation, refuse_tested
 from models.networks import export, network_files
 
 
@@ -79,11 +79,13 @@ def train(
         tf.config.experimental.enable_op_determinism()
     files_of = {"train": cache.example_files(train_files), "val": cache.example_files(val_files)}
     data = {split: cache.data_hash(files) for split, files in files_of.items()}
-    made_from = _made_from(network, params, data, start)
-    key = provenance.json_hash(made_from)
+    origin = origin_of(network, params, data, start)
+    key = provenance.json_hash(origin)
     with Interruption() as interruption:
         slices, validation = (
-            cache.cached(files, made_from[split], group.image_size, _cache(network, params) / split, interruption.check)
+            cache.cached(
+                files, origin[split], group.image_size, cache_folder(network, params) / split, interruption.check
+            )
             for split, files in files_of.items()
         )
         known = known_validation(start, network, validation.fingerprints) if start else 0
@@ -94,14 +96,14 @@ def train(
         sampler = settings.sampler(params, network, slices)
         weights = balanced_weights(slices.has_tumor) if weighted else None
         with strategy.scope():
-            model = build(network, params, made_from["precision"], start)
+            model = build(network, params, origin["precision"], start)
             loop = Loop(
                 model,
                 phases=settings.phases(params, network),
                 loss=loss,
                 accumulate=group.accumulate,
                 average=group.average,
-                xla=made_from["xla"],
+                xla=origin["xla"],
                 batches=batches(
                     slices,
                     sampler,
@@ -120,12 +122,12 @@ def train(
                     loss=loss,
                     batch=group.batch_size,
                     neighbors=group.neighbors,
-                    xla=made_from["xla"],
+                    xla=origin["xla"],
                     check=interruption.check,
                 ),
                 monitored=MONITORED[network],
                 patience=group.patience,
-                checkpoints=_checkpoints(network, params, key),
+                checkpoints=checkpoints_of(network, params, key),
                 checkpoint_every=shared.checkpoint_steps,
                 first_worker=first,
                 interruption=interruption,
@@ -142,24 +144,13 @@ def train(
     if not first:
         return None
     arguments = settings.network_arguments(params, network)
-    made_from["people"] = sorted({*slices.fingerprints, *validation.fingerprints})
+    origin["people"] = sorted({*slices.fingerprints, *validation.fingerprints})
     if start:
-        made_from |= {"people": sorted({*made_from["people"], *start.fingerprints}), "validation_known_to_start": known}
+        origin |= {"people": sorted({*origin["people"], *start.fingerprints}), "validation_known_to_start": known}
         arguments |= {"weights": start.arguments.get("weights", "none")} if "weights" in arguments else {}
-    network_files.save_network(run_dir, model.network, arguments, made_from)
+    network_files.save_network(run_dir, model.network, arguments, origin)
     pd.DataFrame(history).to_csv(Path(run_dir) / HISTORY, index=False)
     return network_files.load_network(run_dir)
-
-
-def forget(network: str, params: Params) -> None:
-    """Remove the checkpoints and the decoded slices of a training run whose results are safe."""
-    forget_checkpoints(network, params)
-    shutil.rmtree(_cache(network, params), ignore_errors=True)
-
-
-def forget_checkpoints(network: str, params: Params) -> None:
-    """Remove only the checkpoints of a training run."""
-    _checkpoints(network, params, "").clear()
 
 
 def run_fn(fn_args: Any) -> None:
@@ -172,26 +163,3 @@ def run_fn(fn_args: Any) -> None:
     if trained is not None:
         write = export.export_classifier if network == "classifier" else export.export_segmenter
         write(trained, fn_args.serving_model_dir)
-
-
-def _made_from(network: str, params: Params, data: dict[str, str], start: Start | None) -> dict[str, Any]:
-    """Everything that the trained weights depend on, by hash or by name."""
-    group, shared = getattr(params, network), params.training
-    return {
-        "code": provenance.code_hash(),
-        "parameters": provenance.json_hash([params.seed, shared.deterministic, group.model_dump(mode="json")]),
-        **data,
-        "pretrained": settings.weights_hash(params, network),
-        "start": start.digest if start else "",
-        "started_from": list(start.lineage) if start else [],
-        "precision": devices.precision(group.precision),
-        "xla": devices.use_xla(shared.xla, deterministic=shared.deterministic),
-    }
-
-
-def _cache(network: str, params: Params) -> Path:
-    return Path(params.training.cache) / f"glioflow-{network}"
-
-
-def _checkpoints(network: str, params: Params, key: str) -> Checkpoints:
-    return Checkpoints(f"{params.training.checkpoints}/{network}", key)

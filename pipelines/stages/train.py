@@ -17,7 +17,8 @@ def run(params: Params, network: str) -> None:
     check_weights(params, network)
     check_start(params, network)
     require_gpu(params.training.gpu)  # before TFX is imported and anything is read
-    from components.train.stage import forget, train
+    from components.train.kept_state import forget
+    from components.train.stage import train
 
     if worker_index_and_count()[0]:  # another worker writes; this one only lends its devices
         files = [[str(EXAMPLES / f"Split-{split}" / "*")] for split in ("train", "val")]

@@ -11,7 +11,8 @@ from handmade_run import PATIENT_ROWS, RECORD, SLICES_BY_PATIENT, HandmadeRun
 from components.common.predictions import read_patients, read_slices
 from components.common.tables import read_manifest
 from components.evaluate.clinical import read_clinical
-from components.evaluate.summary import describe_patients, headline
+from components.evaluate.described_patients import describe_patients
+from components.evaluate.summary import headline
 from components.metrics.pixel_calibration import PixelCalibration
 
 

@@ -16,7 +16,7 @@ from whole_project import run_command, tiny_switches
 from components.adopt.adoption import adopt
 from components.common.errors import UserError
 from components.common.tables import read_splits
-from components.evaluate.summary import reviews
+from components.evaluate.described_patients import reviews
 from components.registry.names import SUMMARY
 from components.review.opening import Task, open_review
 from components.split.rule import SplitRule

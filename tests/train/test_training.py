@@ -26,7 +26,8 @@ from components.scans.scan import neighborhood, stack_neighbors
 from components.train import cache, settings
 from components.train.checkpoints import Checkpoints
 from components.train.epoch_validation import Validator
-from components.train.stage import forget, run_fn
+from components.train.kept_state import forget
+from components.train.stage import run_fn
 from models.networks.network_files import load_network
 
 pytestmark = pytest.mark.long

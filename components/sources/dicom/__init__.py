@@ -14,7 +14,6 @@ from typing import Any
 from pydicom import config
 
 from components.scans.identity import site_of
-from components.sources import nifti
 from components.sources.dicom.datasets import read_headers, silent
 from components.sources.dicom.exact_positions import orthonormalise
 from components.sources.dicom.folder import names, sort_files
@@ -24,7 +23,8 @@ from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.seg_mask import read_segmentation, slice_distances
 from components.sources.dicom.sequence import UNCLEAR
 from components.sources.dicom.series import Series, candidates
-from components.sources.nifti import file_names
+from components.sources.nifti import file_names, volume_file
+from components.sources.nifti.mask_labels import check_mask
 from components.sources.reading import DAMAGE, Options, Reading
 from components.sources.volumes import LACKING, build_scan
 from components.sources.volumes.volume import Volume
@@ -146,8 +146,8 @@ def _mask(outlines: list[Path], series: list[Series], reading: Reading) -> Volum
         return None
     where = f"{reading.patient}: mask"
     if file_names.is_volume(outlines[0].name):
-        volume = nifti.load(outlines[0], where, reading)
-        return volume and nifti.check_mask(volume, where, reading)
+        volume = volume_file.load(outlines[0], where, reading)
+        return volume and check_mask(volume, where, reading)
     note = partial(reading.add, "unknown", where, remedy="check that the tumour's segment is not among them")
     make = partial(read_segmentation, distances=slice_distances(series), note=note)
     return _load(make, outlines[0], where, reading)
