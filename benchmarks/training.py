@@ -84,6 +84,7 @@ def row(name: str, rates: dict[str, list[float]], base: str) -> str:
 def input_path(pictures: list[Path], patterns: list[str], folder: Path, turns: int) -> str:
     """The input path alone, of images and masks at 256 pixels."""
     from components.train import cache
+    from components.train.batch_arrays import batch_arrays
     from components.train.batches import batches
     from components.train.sampling import Sampler
 
@@ -95,7 +96,7 @@ def input_path(pictures: list[Path], patterns: list[str], folder: Path, turns: i
         place, before = folder / f"cache-{turn}", time.perf_counter()
         slices = cache.cached(files, "benchmark", 256, place, lambda: None)
         rates["shards"].append(len(slices) / (time.perf_counter() - before))
-        stream = iter(batches(slices, Sampler(slices.has_tumor, 16, turn, 0.5), with_masks=True)(0))
+        stream = iter(batches(batch_arrays(slices, Sampler(slices.has_tumor, 16, turn, 0.5), with_masks=True))(0))
         steps = 4 * len(slices) // 16
         rates["cache"].append(rate(16 * steps, deque, islice(stream, steps), 0))
     return row("images and masks", rates, "notebook")
@@ -107,6 +108,7 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
     import keras
 
     from components.train import cache, devices, settings
+    from components.train.batch_arrays import batch_arrays
     from components.train.batches import batches
     from components.train.measured_model import build
     from components.train.optimizer import optimizer
@@ -129,7 +131,8 @@ def steps(network: str, strategy: str | None, pictures: list[Path], patterns: li
     ours = ready()
     ours.compile(optimizer(1e-4, 100, 100, 1), loss=settings.loss_of(chosen, network))
     step = ours.compiled_step(xla=xla)
-    stream = iter(batches(slices, Sampler(slices.has_tumor, 16, 1, None), with_masks=with_masks)(0))
+    sampler = Sampler(slices.has_tumor, 16, 1, None)
+    stream = iter(batches(batch_arrays(slices, sampler, with_masks=with_masks))(0))
     constant = next(stream)
     theirs = ready().network  # the same network and precision; the notebook has no augmentation
     theirs.compile("adam", loss=settings.loss_of(chosen, network), jit_compile=xla)

@@ -5,7 +5,6 @@ It is not resumed: on a GPU it takes a few minutes.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections import deque
@@ -22,7 +21,8 @@ from components.common.errors import UserError
 from components.common.files import atomic_folder, write_json
 from components.common.params import Params
 from components.train import settings
-from components.train.batch_arrays import batch_arrays
+from components.train.batch_arrays import BatchArrays
+from components.train.drawn_arrays import drawn_arrays
 from components.train.optimizer import optimizer
 from components.train.training_slices import Slices
 from models.networks import network_files
@@ -64,7 +64,7 @@ def train(
     )
     model.build((None, *model.network.input_shape[1:]))
     model.optimizer.build(model.trainable_variables)
-    _run(model, _batch_of(network, params, slices, known), steps * recipe.epochs)
+    _run(model, drawn_arrays(params, network, slices, known), steps * recipe.epochs)
     if recipe.average:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     with atomic_folder(folder) as part:
@@ -84,26 +84,7 @@ def _built(network: str, params: Params) -> AugmentedModel:
     return AugmentedModel(built, augmenter, with_masks=network == "segmenter")
 
 
-def _batch_of(network: str, params: Params, slices: Slices, known: np.ndarray) -> Any:
-    """Return a function from a step to its batch, as `tf_training` deals them."""
-    recipe = getattr(params, network)
-    among = dataclasses.replace(
-        slices, order=slices.order[known], patients=slices.patients[known], has_tumor=slices.has_tumor[known]
-    )
-    sampler = settings.sampler(params, network, among)
-    gather = batch_arrays(
-        slices,
-        lambda step: known[sampler(step)],
-        with_masks=network == "segmenter",
-        soft=network == "segmenter" and params.segmenter.soft_masks,
-        neighbors=recipe.neighbors,
-        thick=recipe.augment.thick,
-        paster=settings.paster(params, network, slices, known[slices.has_tumor[known]]),
-    )
-    return lambda step: gather(step, 0, 1)
-
-
-def _run(model: AugmentedModel, batch_of: Any, total: int) -> None:
+def _run(model: AugmentedModel, arrays: BatchArrays, total: int) -> None:
     """Run `total` steps, a group of them in each call of the device, while threads prepare the next batches."""
     parts = (
         model.trainable_variables,
@@ -123,7 +104,7 @@ def _run(model: AugmentedModel, batch_of: Any, total: int) -> None:
         steps = iter(range(total))
         for done in bar(range(0, total, GROUP), "train", unit="group"):
             while len(waiting) < AHEAD * GROUP and (step := next(steps, None)) is not None:
-                waiting.append(threads.submit(batch_of, step))
+                waiting.append(threads.submit(arrays, step, 0, 1))
             group = [waiting.popleft().result() for _ in range(min(GROUP, total - done))]
             state, losses = run(state, tuple(np.stack(arrays) for arrays in zip(*group, strict=True)))
             losses.block_until_ready()

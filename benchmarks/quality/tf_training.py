@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from pathlib import Path
@@ -16,9 +15,9 @@ from components.common.files import atomic_folder, write_json
 from components.common.params import Params
 from components.common.progress import Progress
 from components.train import devices, provenance, settings
-from components.train.batch_arrays import balanced_weights
 from components.train.batches import batches
 from components.train.checkpoints import Checkpoints
+from components.train.drawn_arrays import drawn_arrays
 from components.train.interruption import Interruption
 from components.train.loop import Loop
 from components.train.measured_model import build
@@ -43,15 +42,10 @@ def train(
     keras.utils.set_random_seed(params.seed)
     if params.training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    _, weighted = settings.balance(params, network)
     model = build(network, params, devices.precision(recipe.precision))
     if start:
         model.network.set_weights(network_files.load_network(start).get_weights())
     steps = math.ceil(len(known) / recipe.batch_size)
-    among = dataclasses.replace(
-        slices, order=slices.order[known], patients=slices.patients[known], has_tumor=slices.has_tumor[known]
-    )
-    sampler = settings.sampler(params, network, among)
     key = provenance.json_hash(params.model_dump(mode="json"))
     checkpoints = Checkpoints(str(folder.with_suffix(".checkpoints")), key)
     began = time.time()
@@ -62,16 +56,7 @@ def train(
             loss=settings.loss_of(params, network),
             accumulate=recipe.accumulate,
             average=recipe.average,
-            batches=batches(
-                slices,
-                lambda step: known[sampler(step)],
-                with_masks=network == "segmenter",
-                soft=network == "segmenter" and params.segmenter.soft_masks,
-                neighbors=recipe.neighbors,
-                paster=settings.paster(params, network, slices, known[slices.has_tumor[known]]),
-                thick=recipe.augment.thick,
-                weights=balanced_weights(slices.has_tumor) if weighted else None,
-            ),
+            batches=batches(drawn_arrays(params, network, slices, known)),
             xla=False,
             steps=steps,
             validate=lambda: {"finished": time.time()},  # later is better: the last epoch is kept

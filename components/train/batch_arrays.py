@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from components.train.pasting import Paster
-from components.train.sampling import Sampler
 from components.train.training_slices import Slices
+
+BatchArrays = Callable[[int, int, int], tuple[np.ndarray, ...]]
 
 
 def balanced_weights(has_tumor: np.ndarray) -> np.ndarray:
@@ -21,7 +22,7 @@ def balanced_weights(has_tumor: np.ndarray) -> np.ndarray:
 
 def batch_arrays(
     slices: Slices,
-    sampler: Sampler,
+    sampler: Callable[[int], np.ndarray],
     *,
     with_masks: bool,
     soft: bool = False,
@@ -29,12 +30,12 @@ def batch_arrays(
     thick: float = 0.0,
     paster: Paster | None = None,
     weights: np.ndarray | None = None,
-) -> Callable[[int, int, int], tuple[np.ndarray, ...]]:
+) -> BatchArrays:
     """Return a function of (step, part, parts) that copies out one of the equal parts of a step's batch.
 
     Args:
         slices: slices to draw from.
-        sampler: choice of the slices of each step.
+        sampler: function from a step to the indices of its slices, int [batch], such as a `Sampler`.
         with_masks: whether targets are masks, [batch, size, size, 1]; else they are labels, {0, 1} [batch, 1].
         soft: whether masks hold the tumour fraction of each pixel, 0..1; else they are {0, 1}.
         neighbors: number of slices on either side along the channels.

@@ -4,58 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
-from components.train.batch_arrays import batch_arrays
-from components.train.pasting import Paster
-from components.train.sampling import Sampler
-from components.train.training_slices import Slices
+from components.train.batch_arrays import BatchArrays
 
 Batches = Callable[[int], tf.data.Dataset]
 MAX_STEPS = 2**62
 
 
-def batches(
-    slices: Slices,
-    sampler: Sampler,
-    *,
-    with_masks: bool,
-    soft: bool = False,
-    neighbors: int = 0,
-    thick: float = 0.0,
-    paster: Paster | None = None,
-    weights: np.ndarray | None = None,
-) -> Batches:
+def batches(arrays: BatchArrays) -> Batches:
     """Return a function from a first step to the endless batches from that step on.
 
     Args:
-        slices, sampler, with_masks, soft, neighbors, thick, paster, weights: see `batch_arrays`.
+        arrays: see `batch_arrays`; called from TensorFlow's threads.
 
     Returns:
-        A function that returns datasets of (images, uint8; targets, float32) or (images, targets, weights).
+        A function that returns datasets of what `arrays` returns.
     """
-    gather = batch_arrays(
-        slices,
-        sampler,
-        with_masks=with_masks,
-        soft=soft,
-        neighbors=neighbors,
-        thick=thick,
-        paster=paster,
-        weights=weights,
-    )
-    size, channels = slices.images.shape[1], (2 * neighbors + 1) * slices.images.shape[3]
+    sample = arrays(0, 0, 1)
+    kinds = [array.dtype for array in sample]
 
     def shaped(*values: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        shapes = [[None, size, size, channels], [None, size, size, 1] if with_masks else [None, 1], [None]]
-        return tuple(tf.ensure_shape(value, shape) for value, shape in zip(values, shapes, strict=False))
-
-    kinds = [tf.uint8, tf.float32] + ([] if weights is None else [tf.float32])
+        return tuple(
+            tf.ensure_shape(value, [None, *array.shape[1:]]) for value, array in zip(values, sample, strict=True)
+        )
 
     def part_of(first: int, part: int, parts: int) -> tf.data.Dataset:
         return tf.data.Dataset.range(first, MAX_STEPS).map(
-            lambda step: shaped(*tf.numpy_function(gather, [step, part, parts], kinds, stateful=False))
+            lambda step: shaped(*tf.numpy_function(arrays, [step, part, parts], kinds, stateful=False))
         )
 
     def start(first: int) -> tf.data.Dataset:

@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from components.common.errors import UserError
 from components.common.params import Params
-from components.train.pasting import Paster
 from components.train.same_architecture import check_architecture
-from components.train.sampling import Sampler
 from components.train.starting_network import Start, read_start
-from components.train.training_slices import Slices
 from models.networks import losses
 from models.networks.metrics import PooledDice
 
@@ -136,22 +132,6 @@ def balance(params: Params, network: str) -> tuple[float | None, bool]:
         return params.segmenter.tumor_share, False
     kind = params.classifier.imbalance
     return 0.5 if kind == "sample" else None, kind == "weight"
-
-
-def sampler(params: Params, network: str, slices: Slices) -> Sampler:
-    """Sampler of the slices that `network` learns from."""
-    share, _ = balance(params, network)
-    by_patient = network == "segmenter" and params.segmenter.draw == "patients"
-    turns = {"patients": slices.patients, "area": slices.tumor_area()} if by_patient else {}
-    return Sampler(slices.has_tumor, getattr(params, network).batch_size, params.seed, share, **turns)
-
-
-def paster(params: Params, network: str, slices: Slices, donors: np.ndarray) -> Paster | None:
-    """Paster of tumours of the slices `donors` into others; None if the segmenter asks for none."""
-    if network != "segmenter" or not params.segmenter.paste:
-        return None
-    around = slices.neighbor_indices(params.segmenter.neighbors)
-    return Paster(slices, donors, around, params.segmenter.paste, params.seed, soft=params.segmenter.soft_masks)
 
 
 def metric_of(network: str) -> keras.metrics.Metric:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 import tensorflow as tf
 
@@ -17,8 +16,8 @@ from components.common.params import Params
 from components.common.progress import Progress
 from components.train import cache, devices, provenance, settings
 from components.train.base_model import local_copy
-from components.train.batch_arrays import balanced_weights
 from components.train.batches import batches
+from components.train.drawn_arrays import drawn_arrays
 from components.train.epoch_validation import MONITORED, Validator
 from components.train.interruption import Interruption
 from components.train.kept_state import cache_folder, checkpoints_of
@@ -90,11 +89,9 @@ def train(
         )
         known = known_validation(start, network, validation.fingerprints) if start else 0
         with_masks = network == "segmenter"
-        _, weighted = settings.balance(params, network)
         loss, steps = settings.loss_of(params, network), math.ceil(len(slices) / group.batch_size)
         settings.check_updates(params, network, steps)
-        sampler = settings.sampler(params, network, slices)
-        weights = balanced_weights(slices.has_tumor) if weighted else None
+        arrays = drawn_arrays(params, network, slices)
         with strategy.scope():
             model = build(network, params, origin["precision"], start)
             loop = Loop(
@@ -104,16 +101,7 @@ def train(
                 accumulate=group.accumulate,
                 average=group.average,
                 xla=origin["xla"],
-                batches=batches(
-                    slices,
-                    sampler,
-                    with_masks=with_masks,
-                    soft=with_masks and group.soft_masks,
-                    neighbors=group.neighbors,
-                    paster=settings.paster(params, network, slices, np.flatnonzero(slices.has_tumor)),
-                    thick=group.augment.thick,
-                    weights=weights,
-                ),
+                batches=batches(arrays),
                 steps=steps,
                 validate=Validator(
                     model.network,

@@ -29,6 +29,7 @@ from tiny_training import LIGHT_AUGMENTATION, few_slices, run_training, tiny_tra
 
 from components.common.progress import Progress
 from components.train import checkpoints, devices, stage
+from components.train.batch_arrays import batch_arrays
 from components.train.batches import batches
 from components.train.epoch_validation import Validator
 from components.train.sampling import Sampler
@@ -169,7 +170,7 @@ def write_replica_batches():
     """Write the parts of three batches that each of two replicas gets."""
     slices, strategy = few_slices(), two_processors()
     with strategy.scope():
-        stream = iter(batches(slices, Sampler(slices.has_tumor, 8, seed=1), with_masks=True)(2))
+        stream = iter(batches(batch_arrays(slices, Sampler(slices.has_tumor, 8, seed=1), with_masks=True))(2))
         found = [[strategy.experimental_local_results(kind) for kind in next(stream)] for _ in range(3)]
     np.savez("parts.npz", images=[images for images, _ in found], masks=[masks for _, masks in found])
 
