@@ -18,7 +18,7 @@ import click
 import steps
 from processes import measure
 
-from pipelines import quiet
+from pipelines.processes import quiet
 
 quiet.silence()
 

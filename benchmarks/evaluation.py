@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from processes import measure
 
-from pipelines import quiet
+from pipelines.processes import quiet
 
 quiet.silence()
 

@@ -19,7 +19,7 @@ from components.layered.litert_engine import LiteRTEngine
 from components.layered.record import read_record
 from components.registry.resolve import model_folder
 from components.scans.scan import Scan
-from pipelines import quiet
+from pipelines.processes import quiet
 
 CONFIGS = ((1, 1), (1, 2), (2, 1), (2, 2), (4, 1))
 BATCHES = (1, 2, 4, 8)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
-from pipelines import quiet
+from pipelines.processes import quiet
 
 quiet.silence()
 

@@ -28,7 +28,7 @@ from components.common.layout import ENGINES
 from components.layered.litert_files import read_litert
 from components.layered.record import read_record
 from components.registry.resolve import model_folder
-from pipelines import quiet
+from pipelines.processes import quiet
 
 quiet.silence()
 

@@ -27,7 +27,7 @@ from notebook import NotebookBatches
 from processes import measure
 
 from components.common import params
-from pipelines import quiet
+from pipelines.processes import quiet
 
 quiet.silence()
 

@@ -26,7 +26,7 @@ def run(reviewed: str, into: str, *, scans: str | None, test_too: bool) -> None:
     target = Path(into).resolve()
     _check_not_made(target)
     from components.adopt.adoption import adopt
-    from pipelines.workflow import alone
+    from pipelines.runs.workflow import alone
 
     splits = {}
     if SPLITS.is_file():

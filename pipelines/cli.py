@@ -10,7 +10,8 @@ import click
 
 from components.common import faults, packages, system
 from components.common.errors import UserError
-from pipelines import gc_settings, project, quiet, user_environment
+from pipelines import project
+from pipelines.processes import gc_settings, quiet, user_environment
 from pipelines.verbs import cluster, pod, predict, registry, review, run, serve, stage, study
 
 

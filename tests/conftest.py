@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import gc_settings, quiet
+from pipelines.processes import gc_settings, quiet
 
 pytest_plugins = [
     "hypothesis_profiles",

@@ -11,7 +11,7 @@ KNOWN_MESSAGES = """\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795556735.361884      22 port.cc:153] oneDNN custom operations are on. You may see slightly different
 """
-SILENT = "from pipelines import quiet; quiet.silence()"
+SILENT = "from pipelines.processes import quiet; quiet.silence()"
 
 
 def standard_error(code):

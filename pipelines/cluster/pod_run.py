@@ -10,9 +10,9 @@ from dvc.repo import Repo
 from components.common import params
 from components.common.errors import TransientError, UserError
 from components.io.storage import Storage
-from pipelines import workflow
 from pipelines.cluster.run_store import RunStore
-from pipelines.forwarding import run_forwarding_signals
+from pipelines.processes.forwarding import run_forwarding_signals
+from pipelines.runs import workflow
 
 ORIGIN = "origin"  # Git's name for the repository that a pod was cloned from
 TRANSFERS = {"pull", "push"}  # they only move data, and may be repeated

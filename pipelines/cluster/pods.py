@@ -13,11 +13,11 @@ from dvc.repo import Repo
 from components.common.errors import TransientError, UserError
 from components.registry.git import GitError, git
 from components.registry.snapshot import snapshot
-from pipelines import times
 from pipelines.cluster.dag import before, steps
 from pipelines.cluster.plan import UNCHANGED, UNUSED, Plan, is_new, kept_in_git, to_run
 from pipelines.cluster.pod_run import ORIGIN, Run, dvc
 from pipelines.cluster.run_store import LOCK, Result, result_here
+from pipelines.runs import times
 
 START = "start"  # the run store's entry for the state before the run
 RAN, RESTORED = "ran", "restored from the run cache"

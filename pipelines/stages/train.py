@@ -8,7 +8,7 @@ from components.common.files import atomic_folder
 from components.common.params import Params
 from components.common.plain_path import plain_path
 from components.train.devices import require_gpu, worker_index_and_count
-from pipelines.own_weights import check_start, check_weights
+from pipelines.checks.own_weights import check_start, check_weights
 from pipelines.paths import ARTIFACTS, EXAMPLES, LIVE
 
 

@@ -13,7 +13,7 @@ from pipelines.project import from_here, into_here
 @click.group(name="compile")
 def compile_() -> None:
     """Write the files for a cluster, from dvc.yaml and params.yaml."""
-    from pipelines.workflow import require_repository
+    from pipelines.runs.workflow import require_repository
 
     require_repository()
 
@@ -70,9 +70,9 @@ def kubeflow(out: Path, registry: str | None, **site: str) -> None:
     from components.common import params
     from components.common.files import atomic_file
     from pipelines import stack
+    from pipelines.checks.own_weights import check_start
     from pipelines.cluster.dag import steps
     from pipelines.cluster.kubeflow import Site, compiled
-    from pipelines.own_weights import check_start
 
     chosen = params.load()
     starting = [f"{network}.start" for network in ("classifier", "segmenter") if check_start(chosen, network)]

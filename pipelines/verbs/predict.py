@@ -10,8 +10,8 @@ from click.core import ParameterSource
 
 from components.common import packages
 from components.common.layout import ENGINES
+from pipelines.processes.stop_signals import report_interruption
 from pipelines.project import from_here, into_here
-from pipelines.stop_signals import report_interruption
 
 
 @click.command()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from pipelines.processes.stop_signals import report_interruption
 from pipelines.project import from_here, into_here
-from pipelines.stop_signals import report_interruption
 
 
 @click.command()

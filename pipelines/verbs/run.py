@@ -20,8 +20,8 @@ def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: 
 
     Options are written to params.yaml, where they stay, and `dvc repro` runs what they change.
     """
-    from pipelines import workflow
     from pipelines.editing import assignments
+    from pipelines.runs import workflow
 
     chosen = [assignments.written("source", source)] if source else []
     chosen += [f"scale={scale}"] if scale else []
@@ -32,7 +32,7 @@ def run(source: str | None, scale: str | None, settings: tuple[str, ...], line: 
 @click.option("--sync", is_flag=True, help="Pull code and results from the Git and DVC remotes first; push results.")
 def scheduled(sync: bool) -> None:
     """Run the workflow unattended, unless another run is active; print the outcome as the last line."""
-    from pipelines import scheduled as unattended
+    from pipelines.runs import scheduled as unattended
 
     status, outcome = unattended.run(sync=sync)
     click.echo(f"scheduled run: {outcome}")
@@ -42,7 +42,7 @@ def scheduled(sync: bool) -> None:
 @click.command()
 def summary() -> None:
     """Print the result of the last run: verdict, headline numbers, report."""
-    from pipelines import run_summary
+    from pipelines.runs import run_summary
 
     click.echo(run_summary.summary())
 
@@ -50,9 +50,9 @@ def summary() -> None:
 @click.command()
 def clean() -> None:
     """Remove what the workflow made and can make again; scans, the ledger of splits and the registry stay."""
-    from pipelines import clean as cleaning
-    from pipelines.run_lock import alone
-    from pipelines.stop_signals import report_interruption
+    from pipelines.processes.run_lock import alone
+    from pipelines.processes.stop_signals import report_interruption
+    from pipelines.runs import clean as cleaning
 
     with report_interruption("what is left can be removed by another `glioflow clean`"), alone("clean"):
         removed = cleaning.run()
@@ -64,7 +64,8 @@ def doctor() -> None:
     """Describe the installation, and fail if it lacks something: versions, what is past its end of life, processors."""
     from components.common import packages
     from components.common.errors import UserError
-    from pipelines import missing_requirements, stack
+    from pipelines import stack
+    from pipelines.checks import missing_requirements
 
     whole = missing_requirements.whole()
     click.echo(stack.describe(whole=whole, image=os.environ.get(packages.IMAGE)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pipelines import stages
-from pipelines.times import noted
+from pipelines.runs.times import noted
 
 
 @click.group()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.processes.stop_signals import report_interruption
 from pipelines.project import from_here, into_here
-from pipelines.stop_signals import report_interruption
 
 if TYPE_CHECKING:
     from components.common.params import Params
@@ -108,7 +108,7 @@ def tune(network: str, trials: int, space: str | None) -> None:
     from components.common.yaml_text import read_yaml
     from components.studies.space import check_space, parse_space
     from pipelines.paths import ARTIFACTS, EXAMPLES
-    from pipelines.run_lock import alone
+    from pipelines.processes.run_lock import alone
 
     chosen, file = params.load(), Path(space) if space else SPACE
     if not EXAMPLES.is_dir():
@@ -134,7 +134,7 @@ def tune(network: str, trials: int, space: str | None) -> None:
 def _check_weights(space: Space, chosen: Params, network: str) -> None:
     """Refuse a search space with pre-trained weights that do not exist, or whose changes DVC would not notice."""
     from components.studies.space import ContradictionError, changed
-    from pipelines.own_weights import check_weights
+    from pipelines.checks.own_weights import check_weights
 
     values = space.get("weights")
     for value in values if isinstance(values, list) else ():
@@ -161,6 +161,6 @@ def crossval(folds: int | None) -> None:
     An interrupted cross-validation continues where it stopped. Folds run in a workspace of their own, so nothing from
     the last run changes.
     """
-    from pipelines import crossval as folding
+    from pipelines.runs import crossval as folding
 
     sys.exit(folding.run(folds))

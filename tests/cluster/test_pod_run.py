@@ -15,9 +15,9 @@ from gcsfs import GCSFileSystem
 from in_process_pods import dvc_here
 
 from components.common.errors import TransientError, UserError
-from pipelines import times
 from pipelines.cluster import pod_run, pods
 from pipelines.cluster.pod_run import Run, dvc
+from pipelines.runs import times
 
 META = {"resources": {"cpu": 1, "memory": "1Gi"}}
 

@@ -19,7 +19,7 @@ from components.common.faults import EX_TEMPFAIL
 from components.io.storage import Storage
 from components.sources.dicom.folder_owners import study_of
 from components.train.checkpoints import Checkpoints, State
-from pipelines import times
+from pipelines.runs import times
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from whole_project import copy_project
 
 from components.common.errors import UserError
-from pipelines import clean
+from pipelines.runs import clean
 
 
 @pytest.fixture

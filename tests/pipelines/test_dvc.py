@@ -15,11 +15,11 @@ from whole_project import copy_project
 from components.common import params
 from components.common.params.values import NO_TABLE
 from components.train import starting_network
-from pipelines import own_weights
+from pipelines.checks import own_weights
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # Shared by all stages without affecting their outputs: parameters are tracked as parameters.
-COMMON = ("components/common/", "pipelines/own_weights.py", "pipelines/paths.py")
+COMMON = ("components/common/", "pipelines/checks/own_weights.py", "pipelines/paths.py")
 
 
 def code_dependencies(name):

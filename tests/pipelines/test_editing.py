@@ -15,8 +15,8 @@ from in_process import glioflow
 
 from components.common import params, yaml_text
 from components.common.errors import UserError
-from pipelines import workflow
 from pipelines.editing import assignments, params_text
+from pipelines.runs import workflow
 
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 # Parameters in an unusual layout, which an edit must not tidy up.

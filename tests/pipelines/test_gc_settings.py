@@ -10,7 +10,7 @@ from conftest import ROOT
 
 PROGRAM = """
 import tempfile
-from pipelines import gc_settings
+from pipelines.processes import gc_settings
 
 class Loop:
     def __init__(self):

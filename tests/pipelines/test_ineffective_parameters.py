@@ -8,7 +8,8 @@ from changed_params import params_with
 from conftest import tiny_tree
 
 from components.common.errors import UserError
-from pipelines import ineffective_parameters, workflow
+from pipelines.checks import ineffective_parameters
+from pipelines.runs import workflow
 
 
 @pytest.mark.parametrize(

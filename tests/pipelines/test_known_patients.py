@@ -15,7 +15,7 @@ from scan_writers import make_scan, write_kaggle
 
 from components.common.errors import UserError
 from components.scans.identity import fingerprint
-from pipelines.known_patients import check_tested
+from pipelines.checks.known_patients import check_tested
 
 SPLITS = "patient,subject,site,split,fold\nP1,P1,x,train,0\nP2,P2,x,val,0\nP3,P3,x,test,0\nP4,P4,x,test,0\n"
 STAGES = {

@@ -13,7 +13,7 @@ from in_process import glioflow
 from components.common import params
 from components.common.errors import UserError
 from components.train import starting_network
-from pipelines import library_checks
+from pipelines.checks import library_checks
 
 
 def parse_params(**groups):

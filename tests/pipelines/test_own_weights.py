@@ -8,7 +8,7 @@ import pytest
 from changed_params import params_with
 
 from components.common.errors import UserError
-from pipelines.own_weights import check_start, check_weights
+from pipelines.checks.own_weights import check_start, check_weights
 
 RECORD = {"network": "segmenter", "arguments": {}, "made_from": {"people": ["a"]}}
 

@@ -12,7 +12,7 @@ from dvc_project import files, isolate, run
 from in_process import glioflow
 from scan_writers import make_scan, write_kaggle
 
-from pipelines import workflow
+from pipelines.runs import workflow
 
 
 def write_project(folder, **groups):

@@ -7,7 +7,7 @@ from conftest import tiny_tree
 from dvc_project import files
 from in_process import glioflow
 
-from pipelines import run_lock
+from pipelines.processes import run_lock
 
 
 def hold_lock(folder, monkeypatch):

@@ -14,12 +14,12 @@ import psutil
 import pytest
 from conftest import ROOT
 
-from pipelines.forwarding import run_forwarding_signals
+from pipelines.processes.forwarding import run_forwarding_signals
 
 # Runs a command as `glioflow run` runs DVC: the command inherits the lock.
 CALLER = """\
 import fcntl
-from pipelines.forwarding import kept_open, run_forwarding_signals
+from pipelines.processes.forwarding import kept_open, run_forwarding_signals
 
 with open("lock", "w") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -146,7 +146,9 @@ def test_a_signal_to_the_caller_reaches_all_and_the_last_is_awaited(start_caller
 def test_a_signal_at_any_moment_of_the_start_stops_the_command(number, tmp_path):
     """A signal used to get lost while the command was being started, or just before it was waited for."""
     command = ["sh", "-c", "sleep 2; touch ended"]
-    caller = f"from pipelines.forwarding import run_forwarding_signals as run; raise SystemExit(run({command}))"
+    caller = (
+        f"from pipelines.processes.forwarding import run_forwarding_signals as run; raise SystemExit(run({command}))"
+    )
     for attempt in range(90):
         process = subprocess.Popen(
             [sys.executable, "-c", caller], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -12,7 +12,8 @@ from stopping import assert_stopped, send_signals, send_signals_during_first_cal
 from whole_project import copy_project
 
 from components.predict.throughput import Throughput
-from pipelines import clean, watching
+from pipelines import watching
+from pipelines.runs import clean
 
 pytest_plugins = ["shell_signals"]
 pytestmark = pytest.mark.usefixtures("default_signals")

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from pipelines import times
-from pipelines.run_summary import stage_rows
+from pipelines.runs import times
+from pipelines.runs.run_summary import stage_rows
 
-STAGE = "from pipelines.times import noted\nimport os, signal, sys\nwith noted(sys.argv[1]): exec(sys.argv[2])"
+STAGE = "from pipelines.runs.times import noted\nimport os, signal, sys\nwith noted(sys.argv[1]): exec(sys.argv[2])"
 # Starts one stage after another, each through a shell of its own, and goes on if one fails.
 REPRO = "import subprocess, sys\nfor stage in sys.argv[1:]: subprocess.run(stage, shell=True, check=False)"
 STAGES = {"demo": {}, "train": {"foreach": ["classifier", "segmenter"]}, "report": {}}

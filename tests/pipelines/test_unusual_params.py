@@ -8,7 +8,7 @@ from dvc_project import files
 
 from components.common import params
 from components.common.errors import UserError
-from pipelines import workflow
+from pipelines.runs import workflow
 
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 

@@ -13,10 +13,10 @@ import pytest
 from conftest import ROOT
 from whole_project import BIN, commit, copy_project
 
-from pipelines import user_environment
+from pipelines.processes import user_environment
 
 PRINT_ACCOUNT = (
-    "from pipelines import user_environment; user_environment.complete(); import getpass, pathlib; "
+    "from pipelines.processes import user_environment; user_environment.complete(); import getpass, pathlib; "
     "print(getpass.getuser(), pathlib.Path.home())"
 )
 CHOOSE_PYTHON = (
@@ -105,7 +105,7 @@ def test_a_read_only_root_filesystem_is_enough(shared_folder, tmp_path):
     if subprocess.run([*command, "true"], capture_output=True).returncode:
         pytest.skip("nothing can be mounted here: unshare --mount fails")
     code = (
-        "from pipelines import user_environment; user_environment.complete(); "
+        "from pipelines.processes import user_environment; user_environment.complete(); "
         "from dvc.cli import main; print(main(['status']))"
     )
     copy_project(tmp_path / "project")

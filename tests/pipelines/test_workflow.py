@@ -25,7 +25,8 @@ from components.common.layout import SLICES
 from components.layered.record import digest
 from components.metrics.slice_scores import auroc
 from components.validate.drift import SHARE
-from pipelines import run_lock, workflow
+from pipelines.processes import run_lock
+from pipelines.runs import workflow
 
 
 @pytest.fixture(scope="module")

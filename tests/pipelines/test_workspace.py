@@ -10,7 +10,7 @@ from conftest import tiny_tree
 from dvc_project import files, isolate, run
 
 from components.common.errors import UserError
-from pipelines.workspace import Workspace
+from pipelines.runs.workspace import Workspace
 
 SECOND_FOLDER = Path(".dvc/tmp/second")
 STAGES = {

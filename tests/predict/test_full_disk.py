@@ -173,7 +173,7 @@ def test_an_operating_system_error_is_one_line(tmp_path, monkeypatch, error, mes
         raise error
 
     monkeypatch.setattr(cli.quiet, "silence", lambda: None)
-    monkeypatch.setattr("pipelines.run_summary.summary", lambda: fail())
+    monkeypatch.setattr("pipelines.runs.run_summary.summary", lambda: fail())
     result = glioflow("summary", cwd=tmp_path)
     assert result.returncode == exit_status
     (line,) = result.stderr.splitlines()

@@ -17,7 +17,7 @@ from serve_client import serving
 from components.layered.predictor import Predictor
 from components.registry.resolve import model_folder
 from components.scans.scan_files import read_scan
-from pipelines import quiet
+from pipelines.processes import quiet
 
 
 def main(model: str, out: str, *options: str) -> None:

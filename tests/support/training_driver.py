@@ -33,7 +33,7 @@ from components.train.batch_arrays import batch_arrays
 from components.train.batches import batches
 from components.train.epoch_validation import Validator
 from components.train.sampling import Sampler
-from pipelines import gc_settings
+from pipelines.processes import gc_settings
 
 RECIPES = {
     "segmenter": {"average": 0.9, "augment": LIGHT_AUGMENTATION},

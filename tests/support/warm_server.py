@@ -22,7 +22,7 @@ from pathlib import Path
 from conftest import TEST_PYTHONPATH
 from whole_project import BIN
 
-from pipelines import times
+from pipelines.runs import times
 
 CLIENT = """\
 #!{python} -IS
@@ -100,7 +100,7 @@ def take_over(caller):
 
 
 if __name__ == "__main__":
-    from pipelines import quiet
+    from pipelines.processes import quiet
 
     quiet.silence()
     serve(sys.argv[1])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.common.errors import UserError
 from components.common.lock import HeldError, held
-from pipelines.forwarding import kept_open
+from pipelines.processes.forwarding import kept_open
 
 
 class UnderWayError(UserError):

@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterator
 
 from components.common.files import read_result
-from pipelines import paths, times
+from pipelines import paths
+from pipelines.runs import times
 
 
 def number(value: float | None) -> str:

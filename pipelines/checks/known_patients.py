@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.common.errors import UserError
 from components.common.params import Params
 from components.train.starting_network import read_start, refuse_tested
-from pipelines.library_checks import NETWORKS, is_up_to_date
+from pipelines.checks.library_checks import NETWORKS, is_up_to_date
 from pipelines.paths import SPLITS
 
 

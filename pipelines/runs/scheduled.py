@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from pipelines import run_lock, synchronization, times, workflow
+from pipelines.processes import run_lock
+from pipelines.runs import synchronization, times, workflow
 
 
 def run(*, sync: bool) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from pipelines import guard
+from pipelines.processes import guard
 
 _kept: list[int] = []
 

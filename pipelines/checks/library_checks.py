@@ -26,9 +26,9 @@ from components.train.starting_network import read_start
 BACKBONES = ("MobileNet", "ResNet50", "VGG16")
 FLAGS = re.compile(r"--runner=FnApiRunner|--direct_num_workers=\d+|--direct_running_mode=multi_(threading|processing)")
 PASSED_FILE = Path(".dvc/tmp/glioflow-trial")
-CHECK_SCRIPT = "from pipelines.library_checks import main; main()"
+CHECK_SCRIPT = "from pipelines.checks.library_checks import main; main()"
 NETWORKS = {"classifier": "train@classifier", "segmenter": "train@segmenter"}
-CODE = Path(__file__).resolve().parents[1] / "models" / "networks"
+CODE = Path(__file__).resolve().parents[2] / "models" / "networks"
 
 
 def check_libraries(chosen: Params, *, trained: bool = True) -> None:
@@ -97,7 +97,7 @@ def _digest(chosen: Params, questions: list[str]) -> str:
 
 def main() -> None:
     """Answer the questions named on the command line for parameters on standard input; prints the first problem."""
-    from pipelines import gc_settings, quiet
+    from pipelines.processes import gc_settings, quiet
 
     gc_settings.collect_seldom()
     quiet.silence()

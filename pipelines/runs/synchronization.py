@@ -8,11 +8,11 @@ from typing import Any
 from components.common import yaml_text
 from components.common.errors import UserError
 from components.registry.git import git
-from pipelines import data_sources, recorded_ledger
-from pipelines.data_sources import State
-from pipelines.forwarding import run_forwarding_signals
+from pipelines.checks import data_sources, recorded_ledger
+from pipelines.checks.data_sources import State
 from pipelines.paths import LEDGER
-from pipelines.workflow import PARAMS, dvc
+from pipelines.processes.forwarding import run_forwarding_signals
+from pipelines.runs.workflow import PARAMS, dvc
 
 
 def pull() -> None:

@@ -12,12 +12,12 @@ from components.common.errors import UserError
 from components.common.files import atomic_file, atomic_folder, write_json
 from components.common.yaml_text import read_yaml
 from pipelines import paths
-from pipelines.known_patients import check_tested
-from pipelines.library_checks import check_libraries
-from pipelines.run_lock import alone
-from pipelines.run_summary import number
-from pipelines.workflow import PARAMS, check, dvc, require_repository
-from pipelines.workspace import Workspace
+from pipelines.checks.known_patients import check_tested
+from pipelines.checks.library_checks import check_libraries
+from pipelines.processes.run_lock import alone
+from pipelines.runs.run_summary import number
+from pipelines.runs.workflow import PARAMS, check, dvc, require_repository
+from pipelines.runs.workspace import Workspace
 
 WORKSPACE = Path(".dvc/tmp/crossval")
 RESULT = Path("reports/crossval.json")

@@ -11,7 +11,7 @@ from dvc.repo import Repo
 
 from components.common.errors import UserError
 from pipelines import dvc_errors
-from pipelines.workflow import require_repository
+from pipelines.runs.workflow import require_repository
 
 # Caches, checkpoints and studies are in artifacts/ beside the outputs, and an interrupted cross-validation in its
 # workspace; they belong to no stage.

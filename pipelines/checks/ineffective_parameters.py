@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from components.common.params import SCALES, Params
+from pipelines.checks.preflight import holds_files
 from pipelines.paths import DEMO
-from pipelines.preflight import holds_files
 
 # Parameters, the reason in words, and when it holds.
 RULES: tuple[tuple[tuple[str, ...], str, Callable[[Params], bool]], ...] = (

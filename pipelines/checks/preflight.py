@@ -10,7 +10,7 @@ from typing import Any
 from components.common.errors import UserError
 from components.common.params import Params
 from components.registry.git import GitError, git
-from pipelines.own_weights import check_start, check_weights
+from pipelines.checks.own_weights import check_start, check_weights
 from pipelines.stage_inputs import check_stages
 
 NOTES = ("README.md", ".gitignore")

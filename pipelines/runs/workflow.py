@@ -12,16 +12,18 @@ from components.common import params, yaml_text
 from components.common.errors import UserError
 from components.common.files import atomic_file
 from components.registry.git import NoRepositoryError, git
-from pipelines import ineffective_parameters, paths, times
-from pipelines.data_sources import check_sources
+from pipelines import paths
+from pipelines.checks import ineffective_parameters
+from pipelines.checks.data_sources import check_sources
+from pipelines.checks.known_patients import check_tested
+from pipelines.checks.library_checks import check_libraries
+from pipelines.checks.preflight import check_files, gate_warnings
+from pipelines.checks.recorded_ledger import check_ledger
 from pipelines.editing.params_text import put
-from pipelines.forwarding import run_forwarding_signals
-from pipelines.known_patients import check_tested
-from pipelines.library_checks import check_libraries
-from pipelines.preflight import check_files, gate_warnings
-from pipelines.recorded_ledger import check_ledger
-from pipelines.run_lock import alone
-from pipelines.run_summary import summary
+from pipelines.processes.forwarding import run_forwarding_signals
+from pipelines.processes.run_lock import alone
+from pipelines.runs import times
+from pipelines.runs.run_summary import summary
 
 PARAMS = Path("params.yaml")
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from components.common.errors import UserError
 from components.common.files import atomic_file
-from pipelines.forwarding import run_forwarding_signals
-from pipelines.workflow import PARAMS, dvc
+from pipelines.processes.forwarding import run_forwarding_signals
+from pipelines.runs.workflow import PARAMS, dvc
 
 CODE = ("components", "models", "pipelines")
 LOCK = "dvc.lock"

@@ -1,0 +1,1 @@
+"""Runs of the whole workflow: by hand, by a timer, once per fold."""
