@@ -58,7 +58,7 @@ def test_an_image_is_not_larger_than_its_limit(kind):
 
 
 def test_a_changed_file_ships_only_a_few_megabytes(kind, tmp_path):
-    copy_tracked(tmp_path, besides=("tests", "docs", "benchmarks"))
+    copy_tracked(tmp_path, excluded=("tests", "docs", "benchmarks"))
     changed = tmp_path / "components" / "common" / "errors.py"
     changed.write_text(changed.read_text() + "# changed\n")
     before = built_images.registry().push(built_images.image(kind))

@@ -54,7 +54,7 @@ def origin(image, tmp_path_factory, patched):
     """The bare Git repository that pods clone."""
     isolate(patched, tmp_path_factory)
     folder = tmp_path_factory.mktemp("origin")
-    copy_tracked(folder, besides=("tests", "docs"))
+    copy_tracked(folder, excluded=("tests", "docs"))
     run(folder, "git init -q -b main")
     run(folder, "git add .")
     run(folder, "git commit -q -m project")
