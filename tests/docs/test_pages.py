@@ -28,6 +28,7 @@ def finished(finished_project, tmp_path, tmp_path_factory, monkeypatch):
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copytree(ROOT / "infra", folder / "infra")  # `glioflow compile` writes into it
     (folder / ".venv").symlink_to(sys.prefix)
+    (folder / ".venv-checks").symlink_to(ROOT / ".venv-checks")  # has npm, where the machine has none
     (folder / "champion").unlink()  # a link to the project's own folder, which a page would fill
     shutil.copytree(ROOT / "champion", folder / "champion")
     for name in SCANS:
@@ -36,7 +37,7 @@ def finished(finished_project, tmp_path, tmp_path_factory, monkeypatch):
             (folder / name).symlink_to(tmp_path / "elsewhere" / name)
     shutil.copytree(folder / "data" / "demo", folder / "scans")
     with (folder / ".git" / "info" / "exclude").open("a", encoding="utf-8") as file:
-        file.write("\n".join(("", "/Makefile", "/infra", "/.venv", "/scans", "/SCANS", "/NEW", "")))
+        file.write("\n".join(("", "/Makefile", "/infra", "/.venv", "/.venv-checks", "/scans", "/SCANS", "/NEW", "")))
     run(folder, "git commit -q -a -m", "tiny sizes")
     return folder
 
