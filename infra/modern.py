@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import bootstrap
@@ -59,7 +60,7 @@ def main():
     """Check, or run the command in the modern stack."""
     verb, command = (sys.argv[1:2] or [""])[0], [*sys.argv[3:]] if sys.argv[2:3] == ["--"] else []
     if verb == "inside":
-        enter(command)
+        enter(sys.argv[2], sys.argv[4:])
     if verb not in ("check", "run", "test") or (verb == "run" and not command):
         refuse(USAGE)
     reason = missing()
@@ -80,7 +81,9 @@ def main():
     for name in NAMES:
         (cache() / "etc" / name).touch()  # a place to mount the machine's own
     bootstrap.set_up(bootstrap.chosen(["modern"]))
-    sys.exit(in_namespaces([sys.executable, str(Path(__file__).resolve()), "inside", "--", *command]))
+    with tempfile.TemporaryDirectory(prefix="glioflow-modern-") as temporary:
+        inside = [sys.executable, str(Path(__file__).resolve()), "inside", temporary, "--"]
+        sys.exit(in_namespaces(inside + command))
 
 
 if __name__ == "__main__":

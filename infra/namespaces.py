@@ -1,7 +1,8 @@
 """Run a command in the Debian root, with its own mounts and processes. Standard library only; runs on Python 3.8.
 
-All mounts are made in a private mount namespace. They, and everything written outside the project, are gone when the
-last process ends, however it ends.
+All mounts are made in a private mount namespace, and are gone when the last process ends, however it ends. What the
+command writes outside the project is gone, too; only if `infra/modern.py` itself is killed, the files of /tmp stay in
+a folder of the machine's /tmp: in memory, a night of tests would not fit.
 """
 
 import ctypes
@@ -45,8 +46,8 @@ def mount(*arguments):
         sys.exit("infra/modern.py: " + done.stderr.strip())
 
 
-def enter(command):
-    """Inside the namespace: build the root's view on an in-memory file system, move into it, run the command."""
+def enter(temporary, command):
+    """Inside the namespace: build the root's view in memory, with `temporary` as /tmp, move into it, run the command."""
     base, here = cache(), Path.cwd()
     view = base.parent / "view"  # filled only inside the namespace; outside it stays an empty folder
     view.mkdir(exist_ok=True)
@@ -63,6 +64,7 @@ def enter(command):
             mount("--bind", "-o", "ro", Path("/etc", name).resolve(), view / "etc" / name)
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         (view / name).mkdir(exist_ok=True)
+    mount("--bind", temporary, view / "tmp")
     (view / "tmp").chmod(0o1777)
     mount("-t", "proc", "proc", view / "proc")
     mount("--rbind", "/dev", view / "dev")

@@ -159,6 +159,16 @@ def test_a_command_runs_in_debian_13_with_access_to_its_folder(ready, tmp_path):
     assert list((debian.cache().parent / "view").iterdir()) == []
 
 
+def test_temporary_files_lie_on_the_disk_and_are_removed(ready, tmp_path):
+    """In memory, a night of tests would not fit."""
+    run = subprocess.run(
+        [*MODERN, "run", "--", "sh", "-c", "echo > /tmp/x; stat --format %d /tmp"],
+        env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(run.stdout.split()[-1]) == tmp_path.stat().st_dev
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_root_is_read_only(ready):
     run = subprocess.run(
         [*MODERN, "run", "--", "touch", "/usr/x", "/etc/x"], capture_output=True, text=True, check=False
@@ -168,10 +178,11 @@ def test_the_root_is_read_only(ready):
 
 
 @pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_however_a_command_ends_no_process_or_mount_is_left(ready, end, status):
+def test_however_a_command_ends_no_process_or_mount_is_left(ready, tmp_path, end, status):
     before = mounts()
     command = [*MODERN, "run", "--", "sh", "-c", "sleep 1000 & setsid sleep 1000 & echo started; wait"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+    temporary = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=temporary, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout.readline() == "started\n"
         descendants = psutil.Process(run.pid).children(recursive=True)
         assert len(descendants) >= 2
@@ -180,3 +191,4 @@ def test_however_a_command_ends_no_process_or_mount_is_left(ready, end, status):
     assert psutil.wait_procs(descendants, timeout=60)[1] == []
     assert mounts() == before
     assert list((debian.cache().parent / "view").iterdir()) == []
+    assert len(list(tmp_path.iterdir())) == (end == signal.SIGKILL)
