@@ -27,8 +27,15 @@ ABSENT = phrases(
     non GAD | T1 native (ohne KM) | T1 sem contraste | T1 PreC | T1 sin C | T1 s/gd | T1 pre inj | T1 pré-injection
     | T1 senza m.d.c | T1_noKM | T1noGd | T1 unkontrastiert | T1 oKM | T1_oKM | T1 vorKM | t1_vor_km | T1 no IV
     contrast | T1 kontrastsiz | T1 kontrastfrei | T1 utan kontrast | T1 voor contrast | T1 G- | T1 blanco | T1 bez
-    kontrastu
-    """
+    kontrastu | T1 u. kontrast | T1 u/kontrast | T1 fara contrast | T1 tanpa kontras | T1 kontraszt nélkül | T1
+    kontraszt előtt | T1 ilman tehostetta | T1 ennen varjoainetta | T1 kontrast öncesi | T1 KM'siz | T1 IV
+    kontrastsız | T1 bez KL | T1 před k.l. | T1 prije kontrasta | T1 natywne | T1 w/out contrast | T1 un-enhanced |
+    T1 KM: nein | T1 vor Gabe KM | T1 przed podaniem kontrastu | T1 prior to contrast | T1 pre IV | T1 (-) | T1
+    before contrast injection | T1 avant injection de gadolinium | T1 sans injection de produit de contraste | T1
+    sin inyección de contraste | T1 БЕЗ КОНТРАСТА | T1 до введения контраста | T1 без КУ | T1 до к/у | T1 비조영 | T1
+    조영증강 전 | T1 조영제 투여 전 | T1 造影剤なし | T1 造影剤投与前 | T1 无增强 | T1 未增强 | T1 增强扫描前
+    | T1 χωρίς σκιαγραφικό
+    """  # noqa: RUF001
 )
 PRESENT = phrases(
     """
@@ -41,17 +48,21 @@ PRESENT = phrases(
     post-contrast | T1 postcontrast | T1 POST IV | T1 + contrast | T1 INJ | T1 injection | T1 Gd-DTPA | T1 con civ |
     T1 C/CIV | T1 gd+ | T1 post inj. | T1 fs gd | T1 post mdc | T1 MDC+ | T1 m.d.c. | T1 c/gd | POST T1 | T1 post KM
     | T1 mKM | T1_mKM | T1 m.KM | T1 m. KM | T1 nKM | T1 nach KM-Gabe | T1 KM tra | T1 CONTRASTE | T1 delayed post |
-    T1 AFTER GAD | T1 con C | T1 kontrasztos | T1 efter kontr | T1 kontrastli |
-    T1 z kontrastem | T1WI+C | T1 G+ | T1 +K | T1 IV | T1 c/contraste | T1 wC | T1 W C | T1 w+c
-    """
+    T1 AFTER GAD | T1 con C | T1 kontrasztos | T1 efter kontr | T1 kontrastli | T1 z kontrastem | T1WI+C | T1 G+ |
+    T1 +K | T1 IV | T1 c/contraste | T1 wC | T1 W C | T1 w+c | T1 m. kontrast | T1 kontraszt után | T1 tehosteinen |
+    T1 po KL | T1 s KL | T1 s kontrastem | T1 sa KS | T1 ProHance | T1 GBCA | T1 p.c. | T1 (+) | T1 apres injection
+    de gadolinium | T1 after contrast injection | T1 С КОНТРАСТОМ
+    | T1 после КУ | T1 +КУ | T1 조영 후 | T1 造影剤 | T1 με
+    σκιαγραφικό
+    """  # noqa: RUF001
 )
 BOTH = phrases(
     """
-    T1 SE SAG C | T1 SG | T1 CG | T1 tra CC | T1-C |
-    T1 W/WO | T1 W & WO | T1 with and without contrast | T1 sans et avec gado | T1 mit und ohne KM | T1 ohne und mit
-    KM | T1 vor und nach KM | T1 sin y con contraste | T1 senza e con mdc | T1 con e senza mdc | T1 pre/post | T1
-    pre and post gad | T1 +/- C | T1 W WO CONTRAST | T1 W W/O CONTRAST | T1 w/ & w/o | T1 without/with contrast | T1
-    nativ + KM | T1 simple y contrastado | T1 W/O & W | T1 s/c y c/c
+    T1 SE SAG C | T1 SG | T1 CG | T1 tra CC | T1-C | T1 W/WO | T1 W & WO | T1 with and without contrast | T1 sans et
+    avec gado | T1 mit und ohne KM | T1 ohne und mit KM | T1 vor und nach KM | T1 nativ u. Kontrast | T1 sin y con
+    contraste | T1 senza e con mdc | T1 con e senza mdc | T1 pre/post | T1 pre and post gad | T1 +/- C | T1 W WO
+    CONTRAST | T1 W W/O CONTRAST | T1 w/ & w/o | T1 without/with contrast | T1 nativ + KM | T1 simple y contrastado
+    | T1 W/O & W | T1 s/c y c/c
     """
 )
 SILENT = phrases(

@@ -13,22 +13,36 @@ _AGENT = re.compile(
     r"""
       ((mezzo|medio|produit|agente?)\sd[ei]\s?)? (?<!phase\s)(?<!transfer\s) (\bi\.?v\.?\s)? [ck]ontr(as\w*|\b\.?)
     | \bgad\w* | \bgd(-?dtpa)?(?![a-z]) | \bk\.?m\b\.? | \bm\.?d\.?c\b\.? | \bciv\b | \bpdc\b | \bcte\b | \bce\b
-    | \binj\w* | \biniez\w* | \biniett\w* | \binye\w*
-    | \b(dotarem|magnevist|multihance|prohance|omniscan|clariscan|elucirem|vueway|primovist|artirem|dotagraf)\w*
+    | \binj\w* | \biniez\w* | \biniett\w* | \binye\w* | \bgbca\b | \bvarjoain\w* | \btehost\w*
+    | \b(dotarem|magnevist|multi\s?hance|pro\s?hance|omni\s?scan|clari\s?scan|elucirem|vueway|primovist|artirem)\w*
+    | \bdotagraf\w*
+    | ((?<=\bpo\s)|(?<=\bbez\s)|(?<=\bpred\s)|(?<=\bwith\s)|(?<=\bsa\s)) k\.?[ls]\b\.?  # Czech, Croatian
     """,
     re.VERBOSE,
 )
-# "kontrastfrei", "kontrastsiz": a word's ending says that there was none.
-_FREE = re.compile(r"\b[ck]ontras\w*(frei|los|less|siz)\b")
+# "kontrastfrei", "kontrastsiz": a word's ending says that there was none. So does the Danish, Norwegian "u/kontrast",
+# but in the German "nativ u. Kontrast", "u." is "and".
+_FREE = re.compile(
+    r"(\bi\.?v\.?\s)?\b([ck]ontras\w*(frei|los|less|siz)|km\W?siz)\b"
+    r"|(?<!nat )(?<!nativ )(?<!native )(?<!ohne )(?<!vor )\bu\b[\s./]*[ck]ontras\w*"
+)
+# The agent's name and its injection, side by side: "injection de gadolinium".
+_TWICE = re.compile(r"@(\s?(d[eiu]|of|von|media|medium|agent)?\s?@)+")
+# The Slavic instrumental: "s kontrastem" is "with"; elsewhere "s" is short for "without".
+_WITH_SLAVIC = re.compile(r"\bs\s(?=kontrast(em|om|n)|k\.?l\b)")
 # "precontrast", "nonGad", "oKM", "smdc": a word attached to the agent's name without a space.
 _GLUED = re.compile(
-    r"\b(pre|post|non?|un(?=[ck])|([mnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontras|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
+    r"\b(pre|post|non?|un(?=[ck])|([cmnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontras|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
 )
-_WITHOUT = r"(without|w\s?/\s?o|wo|ohne|sans|sin|senza|sem|zonder|utan|uden|uten|bez)"
+_WITHOUT = r"(without|w\s?/\s?o(ut)?|wo|ohne|sans|sin|senza|sem|zonder|(?<!@\s)utan|uden|uten|bez|fara|tanpa|ilman?)"
 _WITH = r"(with|w|mit|met|med|avec|con|com|post?|pos|apos|nach|apres|despues|dopo|after|efter|etter)"
-_BEFORE = r"(pre|prae?|vor|voor|fore?|przed|pred|avant|antes|prima|before)"
+_BEFORE = (
+    r"((pre|prae?|vor|voor|fore?|przed|pred|prije|pries|avant|antes|prima|before|prior|ennen)"
+    r"(\s(to|gabe|poda\w+|admin\w+|appli\w+))?)"
+)
 _NATIVE = (
-    r"(nativ\w*|nat|leer\w*|blanco|plain|simple|basale?(?!\s?gang)|dirett[ao]|unenh\w*|non?[\s-]?enh\w*|non\s?-?con)"
+    r"(nati?iv\w*|natywn\w*|nat|leer\w*|blanco|plain|simple|basale?(?!\s?gang)|dirett[ao]|un-?\s?enh\w*"
+    r"|non?[\s-]?enh\w*|non\s?-?con)"
 )
 _AND = r"[\s@]*([/&+,]|\b(and|und|u|et|puis|ed?|y)\b)+\.?\s*"
 # Other things can be left out: fat, flow. Other things can come before or after: an operation.
@@ -48,11 +62,11 @@ _BOTH = re.compile(
 )
 _ABSENT = re.compile(
     rf"""
-      \b(pre|prae?)\b(?!{_OF_TREATMENT})[\s-]?@? | \bt1\s?n$
+      \b(pre|prae?)\b(?!{_OF_TREATMENT})[\s-]?(iv\b\s?)?@? | \bt1\s?(n$|\(-\)(?!\s?@))
     | \b{_NATIVE}\b\s?@?
     | \b{_WITHOUT}\b(?!{_OF_FAT})[\s/.-]*(@|iv\b)?
     | \b(no|non|not|un|kein\w*|{_BEFORE}|v|o|ss?)\b([\s./-]|d(e|i|el|ell)\b|l')*(@|iv\b)
-    | @\s?[(:]*(none|no|pre|ohne|sans|sin)\b(?!{_OF_FAT})
+    | @\s?[(:]*\s?(none|no|pre|ohne|sans|sin|nein|nelkul|elott|oncesi\w*)\b(?!{_OF_FAT})
     | @\s?[(]?-[)]?(?=\s|$) | \(-\)\s?@ | \b[cg]-(?=\W|$) | (?<=\s)-c\b      # KM-, (-) KM, C-, -C
     | \biv\s?-(?=\W|$) | \bs\.?\s?m\.?\s?c\b
     | \bs\s?/\s?(c|cte|g|iv)\b | \bnon?\s?-?c\b        # s/c, no C
@@ -62,7 +76,7 @@ _ABSENT = re.compile(
 _PRESENT = re.compile(
     rf"""
       @ | \b(post|a?pos)\b(?!{_OF_TREATMENT}) | \b(nach|apres|despues|dopo|tras)\b(?!{_OF_TREATMENT}) | \benh\w*
-    | \+\s?[ckg]\b | \b[ckg]\s?\+ | \bt1\s?(c|pc|\+)(?!\w) | \bw\s?/?\s?c\b | \bc\s?/\s?(c|cte|g)\b
+    | \+\s?[ckg]\b | \b[ckg]\s?\+ | \bt1\s?(c|p\.?c|\+|\(\+\))(?!\w) | \bw\s?/?\s?c\b | \bc\s?/\s?(c|cte|g)\b
     | \b(con|com|with|mit|avec)(\sc\b|$) | \bc\.?\s?m\.?\s?c\b | \biv\b(?!\svent)
     """,
     re.VERBOSE,
@@ -78,7 +92,8 @@ _NONE = re.compile(
 
 def mentioned_agent(text: str) -> str:
     """Return "absent", "present", "both", or "" if no word mentions a contrast agent."""
-    text = _AGENT.sub("@", _GLUED.sub(r"\1 ", _FREE.sub("native", plain(text))))
+    text = _WITH_SLAVIC.sub("with ", _FREE.sub("native", plain(text)))
+    text = _TWICE.sub("@", _AGENT.sub("@", _GLUED.sub(r"\1 ", text)))
     rest = _BOTH.sub(" ", text)
     left = _ABSENT.sub(" ", rest)
     absent, present = left != rest, bool(_PRESENT.search(left))

@@ -17,7 +17,16 @@ _ENGLISH = {
     "после контраст": "post contrast", "контраст": "contrast",
     "нативн": "nativ", "диффуз": "diffusion", "перфуз": "perfusion",
 }  # fmt: skip
-_FOREIGN = re.compile("|".join(map(re.escape, sorted(_ENGLISH, key=len, reverse=True))))
+_FOREIGN = re.compile("|".join(map(re.escape, sorted(_ENGLISH, key=len, reverse=True))), re.IGNORECASE)
+# Phrases of several words that say without an agent, or with one; the agent's name alone, in `_ENGLISH`, says "with".
+_RUSSIAN_AGENT = r"(введения\s)?(в/в\s)?(контраст\w*|к/?[ув]\b)"
+_WITHOUT_AGENT = re.compile(
+    r"[非无無未不](增强|增強|造影|对比|對比)\w?|造影[剤剂劑]?(投与|注入|注射|使用)?(前|なし|無し)|(增强|增強)(扫描|掃描)?前"
+    r"|비\s?조영(증강)?|조영(제|증강)?\s?(투여|주입)?\s?(전|없이|없음)"
+    rf"|\b(без|до)\s{_RUSSIAN_AGENT}|\b(χωρ[ιί]ς|πριν|προ)\s(\w+\s)?σκιαγρ\w*",
+    re.IGNORECASE,
+)
+_WITH_AGENT = re.compile(rf"(\b(с|после)\s|\+\s?){_RUSSIAN_AGENT}|σκιαγρ\w*", re.IGNORECASE)  # noqa: RUF001
 
 
 def plain(text: str) -> str:
@@ -49,7 +58,9 @@ _WEIGHTING = re.compile(r"^(?:3d|co|[rwm])?(t[12])(?:weighted|w)?((?!\d).*)$")
 
 
 def _in_english(text: str) -> str:
-    return _FOREIGN.sub(lambda found: f" {_ENGLISH[found[0]]} ", text.translate(_FULL_WIDTH))
+    text = unicodedata.normalize("NFC", text.replace("_", " ")).translate(_FULL_WIDTH)  # macOS writes names in parts
+    text = _WITH_AGENT.sub(" gd ", _WITHOUT_AGENT.sub(" native ", text))
+    return _FOREIGN.sub(lambda found: f" {_ENGLISH[found[0].lower()]} ", text)
 
 
 # Japanese keyboards write letters and digits in full width.
