@@ -24,6 +24,10 @@ def inside(volume):
     return volume[volume > 0]
 
 
+def scaled(volume):
+    return (volume - volume.min()) / (volume.max() - volume.min())
+
+
 # Common changes of scanner units; the background of the phantom is 0.
 LINEAR = {
     "0 to 1": lambda v: v / v.max(),
@@ -35,6 +39,8 @@ INSIDE = {
     "standardised inside": lambda v: np.where(v > 0, (v - inside(v).mean()) / inside(v).std(), 0),
     "by the median": lambda v: np.where(v > 0, v / np.median(inside(v)) - 1, 0),
     "background far below": lambda v: np.where(v > 0, (v - inside(v).mean()) / inside(v).std(), -1000),
+    "standardised, then 0 to 1": lambda v: scaled(INSIDE["standardised inside"](v)),
+    "standardised, then 0 to 4095": lambda v: np.round(4095 * scaled(INSIDE["standardised inside"](v))),
     "cut at 5": lambda v: np.clip(np.where(v > 0, (v - inside(v).mean()) / inside(v).std(), 0), -5, 5),
 }
 
@@ -79,6 +85,14 @@ def test_standardisation_around_a_background_is_undone_and_reported(tmp_path, ki
     bright = before[..., 1] > 200
     assert (image[..., 1][bright] > 180).mean() > 0.95
     assert [problem.kind for problem in found.problems if problem.kind != "blank"] == ["intensities"] * 3
+
+
+def test_a_grey_background_of_8_bits_becomes_black():
+    volume = phantom().volumes["flair"].astype(float)
+    grey = np.round(255 * scaled(INSIDE["standardised inside"](volume))).astype(np.uint8)
+    assert grey[volume == 0].min() > 20
+    assert intensities.to_uint8(grey)[volume == 0].max() == 0
+    assert "standardised" in intensities.oddity(grey)
 
 
 @pytest.mark.parametrize("value", [0, 7, -1.5])

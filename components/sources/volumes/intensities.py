@@ -12,6 +12,8 @@ SAMPLE = 200_000  # voxels, enough to find that value
 # Fractions of the range of all other values. A value further above their minimum than INSIDE is no ordinary dark
 # background with small negative interpolation errors; one further below than FAR_BELOW was set by hand.
 INSIDE, FAR_BELOW = 0.05, 0.5
+# This fraction of the corners has the background's value if there are no negative values.
+SURROUNDS = 0.9
 # A darkest value above this fraction of the brightest is an offset: air and fluid are darker.
 OFFSET = 0.3
 # The brightest voxels of an eight-bit image are above this.
@@ -26,16 +28,16 @@ def is_flat(volume: np.ndarray) -> bool:
 def to_uint8(volume: np.ndarray) -> np.ndarray:
     """Scale the intensities of one sequence to 0..255.
 
-    Type uint8 stays as it is. Anything else is scanner units: 0, or the 0.5th percentile if values are negative or all
-    are far above 0, becomes 0, and the 99.5th percentile of the values above the darkest becomes 255. Percentiles
-    rather than extremes, because single bright voxels (vessels, fat) would otherwise darken the rest. If somebody has
-    standardised the brain and left its surroundings at one value, these become 0, and so does the brain's 0.5th
-    percentile.
+    Type uint8 stays as it is, unless its background was set to a grey. Anything else is scanner units: 0, or the
+    0.5th percentile if values are negative or all are far above 0, becomes 0, and the 99.5th percentile of the
+    values above the darkest becomes 255. Percentiles rather than extremes, because single bright voxels (vessels,
+    fat) would otherwise darken the rest. If somebody has standardised the brain and left its surroundings at one
+    value, these become 0, and so does the brain's 0.5th percentile.
     """
-    if volume.dtype == np.uint8:
+    background = set_background(volume)
+    if volume.dtype == np.uint8 and background is None:
         return volume
     volume = volume.astype(np.float32)
-    background = set_background(volume)
     if background is not None:
         inside = volume != background
         low, high = (float(value) for value in np.percentile(volume[inside], (0.5, 99.5)))
@@ -50,24 +52,28 @@ def to_uint8(volume: np.ndarray) -> np.ndarray:
 def set_background(volume: np.ndarray) -> float | None:
     """The value around a standardised brain, if it is not the darkest of a scale; None if there is no such value.
 
-    There is one if values are negative and many voxels share one that lies within the others or far below them.
+    There is one if many voxels share a value that lies within the others or far below them. If there are no negative
+    values, because they were scaled once more, it has to fill the corners, too.
     """
-    if volume.dtype == np.uint8 or volume.min() >= 0:
-        return None
     some = volume.ravel()[:: max(1, volume.size // SAMPLE)]
     values, counts = np.unique(some, return_counts=True)
     if len(values) < 3 or counts.max() < BACKGROUND * some.size:
         return None
-    common = float(values[counts.argmax()])
+    common, darkest = float(values[counts.argmax()]), float(volume.min())
+    if common == darkest >= 0:
+        return None
     low, high = np.percentile(volume[volume != common], (0.5, 99.5))
     above = (common - low) / max(high - low, 1e-12)
-    return common if above > INSIDE or above < -FAR_BELOW else None
+    if darkest < 0:
+        return common if above > INSIDE or above < -FAR_BELOW else None
+    surrounds = INSIDE < above < 1 - INSIDE and (_corners(volume) == common).mean() > SURROUNDS
+    return common if surrounds else None
 
 
 def oddity(volume: np.ndarray) -> str | None:
     """What is unusual about a sequence's intensities, in words; None if nothing is."""
     if set_background(volume) is not None:
-        return "is standardised (negative values around a background of one value); the background is treated as black"
+        return "is standardised (values below those of its uniform background); the background is treated as black"
     if volume.dtype == np.uint8 and volume.max() < DARK:
         return f"has values of 0 to {volume.max()} only, where 8 bits reach to 255"
     if _is_offset(volume):
@@ -84,13 +90,17 @@ def _is_offset(volume: np.ndarray) -> bool:
 
 def _is_bright_outside(volume: np.ndarray) -> bool:
     """Compare the corners with the rest: a head leaves them to the air."""
+    middle = volume[tuple(slice(length // 4, -(length // 4) or None) for length in volume.shape)]
+    return float(np.median(_corners(volume))) > float(np.percentile(middle, 75))
+
+
+def _corners(volume: np.ndarray) -> np.ndarray:
     size = [max(1, length // 10) for length in volume.shape]
     corners = [
         volume[tuple(slice(None, n) if first else slice(-n, None) for n, first in zip(size, ends, strict=True))].ravel()
         for ends in product((True, False), repeat=volume.ndim)
     ]
-    middle = volume[tuple(slice(length // 4, -(length // 4) or None) for length in volume.shape)]
-    return float(np.median(np.concatenate(corners))) > float(np.percentile(middle, 75))
+    return np.concatenate(corners)
 
 
 def _scaled(volume: np.ndarray, low: float, high: float) -> np.ndarray:
