@@ -56,6 +56,31 @@ def test_unnamed_channels_are_refused_with_the_parameter_to_set(tmp_path, form):
         assert_complete({"B_001": source.read("B_001", options)}, "B_001")
 
 
+@pytest.mark.parametrize("form", ["decathlon", "nnU-Net"])
+def test_an_unconfirmed_order_of_channels_is_noted(tmp_path, form):
+    made = phantom()
+    stack = np.stack([made.volumes[one] for one in ("t1", "flair", "t1ce")], -1)
+    if form == "decathlon":
+        write_nifti_volume(tmp_path / "imagesTs" / "B_001.nii.gz", stack, made.affine)
+    else:
+        for channel in range(3):
+            write_nifti_volume(tmp_path / "imagesTs" / f"B_001_{channel:04}.nii.gz", stack[..., channel], made.affine)
+    reading = read(tmp_path, masks=False)[0]["B_001"]
+    assert reading.scan is not None
+    (problem,) = reading.problems
+    assert "taken as pre, flair, post, in this order" in problem.what
+
+
+def test_two_channels_of_one_name_are_refused(tmp_path):
+    made = phantom()
+    stack = np.stack([made.volumes[one] for one in ("flair", "t1", "t1ce")], -1)
+    write_nifti_volume(tmp_path / "imagesTs" / "B_001.nii.gz", stack, made.affine)
+    (tmp_path / "dataset.json").write_text(json.dumps({"modality": ["FLAIR", "T1w", "T1w"]}), encoding="utf-8")
+    reading = read(tmp_path, masks=False)[0]["B_001"]
+    assert reading.scan is None
+    assert "are pre" in reading.problems[0].what
+
+
 def test_an_images_folder_uses_the_dataset_json_above_it(tmp_path):
     made = phantom()
     for channel, role in enumerate(("flair", "t1", "t1ce", "flair")):

@@ -54,7 +54,7 @@ def test_a_four_dimensional_file_without_a_position_is_noted(tmp_path):
     stack = np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1)
     write_nifti_volume(tmp_path / "P.nii.gz", stack, made.affine, (0, 0))
     with open_source(tmp_path) as source:
-        (problem,) = source.read("P", OPTIONS, masks=False).problems
+        _, problem = source.read("P", OPTIONS, masks=False).problems
     assert "no header of its files holds a position" in problem.what
 
 

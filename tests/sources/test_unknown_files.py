@@ -44,7 +44,9 @@ def test_a_mask_of_the_head_is_refused_whatever_its_name(tmp_path, name):
 @pytest.mark.parametrize("shape", [(40, 32, 12, 1, 3), (40, 32, 12, 3, 1)], ids=["channels last", "one at the end"])
 def test_extra_axes_of_length_one_are_ignored(tmp_path, shape):
     made = phantom()
-    stack = np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1).reshape(shape)
+    stack = (
+        (np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1) // 8).astype(np.uint8).reshape(shape)
+    )
     write_nifti_volume(tmp_path / "P1.nii.gz", stack, made.affine)
     write_nifti_volume(tmp_path / "P1_mask.nii.gz", made.volumes["seg"], made.affine)
     assert_complete(read(tmp_path)[0], "P1")
@@ -53,7 +55,7 @@ def test_extra_axes_of_length_one_are_ignored(tmp_path, shape):
 def test_four_dimensional_files_beside_folders_are_patients_too(tmp_path):
     made = phantom()
     place_files(tmp_path, *patient_files("P1", "P1"), *patient_files("P2", "P2"))
-    stack = np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1)
+    stack = (np.stack([made.volumes[role] for role in ("t1", "flair", "t1ce")], -1) // 8).astype(np.uint8)
     write_nifti_volume(tmp_path / "P3.nii.gz", stack, made.affine)
     write_nifti_volume(tmp_path / "P3_mask.nii.gz", made.volumes["seg"], made.affine)
     readings, problems = read(tmp_path)

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from components.io.storage import walk
 from components.scans.identity import site_of
-from components.sources.nifti import file_roles
+from components.scans.scan import CHANNELS
+from components.sources.nifti import default_channels, file_roles
 from components.sources.nifti.file_names import is_volume, pair, stem
 from components.sources.nifti.mask_labels import check_mask
 from components.sources.nifti.volume_file import load
@@ -69,10 +72,15 @@ def _channels(stack: Volume, path: Path, options: Options, reading: Reading) -> 
         what = f"{shape} where {expected}, or a sequence in the file's name, is expected"
         reading.add("shape", path.name, what, _channels_remedy(stack, path, options))
         return {}
+    twice = [name for name in CHANNELS if list(options.channels).count(name) > 1]
+    if twice:
+        what = f"several of its channels ({', '.join(options.channels)}) are {', '.join(twice)}"
+        reading.add("series", path.name, what, "tell them apart in dataset.json or in ingest.channels")
+        return {}
+    if stack.data.dtype != np.uint8:  # as ingest writes them, in this order
+        default_channels.note("its channels", options, reading)
     return {
-        name: replace(stack, data=stack.data[..., i])
-        for i, name in enumerate(options.channels)
-        if name in ("pre", "flair", "post")
+        name: replace(stack, data=stack.data[..., i]) for i, name in enumerate(options.channels) if name in CHANNELS
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel as nib
 
 from components.scans.scan import CHANNELS
-from components.sources.nifti import bids_names, folder_names, mask_words, one_person
+from components.sources.nifti import bids_names, default_channels, folder_names, mask_words, one_person
 from components.sources.nifti.file_names import Role, roles, stem
 from components.sources.reading import DAMAGE, Options, Reading
 from components.sources.words.plain_text import spaced
@@ -100,9 +100,7 @@ def _by_number(numbers: dict[Path, int], options: Options, reading: Reading) -> 
         remedy = "lay nnU-Net's dataset.json beside the folders, or name all in order, e.g. [flair, pre, post, t2]"
         reading.add("series", reading.patient, what, remedy)
         return dict.fromkeys(numbers, Role("other"))
-    if not options.from_source and tuple(channels) == CHANNELS:  # it is only the default
-        what = f"the files' numbers are taken as {', '.join(channels)}, in this order (ingest.channels)"
-        reading.add("choice", reading.patient, what, "lay nnU-Net's dataset.json beside the folders if they are not")
+    default_channels.note("the files' numbers", options, reading)
     return {
         path: Role(channels[number] if channels[number] in CHANNELS else "other") for path, number in numbers.items()
     }
