@@ -96,6 +96,23 @@ def test_a_patient_id_shared_by_two_persons_is_reported(tmp_path):
     assert "19" not in str(problem)
 
 
+@pytest.mark.parametrize("identity", ["Anonymous", "ANON", "0000", "xxx", "deidentified"])
+def test_a_placeholder_shared_by_several_folders_is_no_person(tmp_path, identity):
+    for name in ("A", "B"):
+        write_series(tmp_path / name, make_scan(identity, seed=len(name)), "flair", PatientBirthDate="")
+    with open_source(tmp_path) as source:
+        (problem,) = source.problems
+    assert (problem.kind, problem.where) == ("identity", "folder 2 of 2")
+    assert "no name but what programs write" in problem.what
+
+
+def test_a_placeholder_of_a_single_folder_is_accepted(tmp_path):
+    write_series(tmp_path / "A", make_scan("Anonymous"), "flair")
+    write_series(tmp_path / "B", make_scan("P2"), "flair")
+    with open_source(tmp_path) as source:
+        assert source.problems == []
+
+
 @pytest.mark.parametrize("date", ["", "00000000", "19600229"])
 def test_a_removed_or_equal_birth_date_is_not_reported(tmp_path, date):
     write_series(tmp_path / "A", make_scan(), "flair")

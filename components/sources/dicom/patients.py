@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -19,6 +20,13 @@ GIVE_IDENTITY = "write a PatientID into them, a pseudonym is enough: `dcmodify -
 
 OWN_IDENTITY = "give each person a PatientID of its own: `dcmodify -m PatientID=P001 FILES`"
 OTHER_PERSON = "has the PatientID of another folder, and another birth date or sex"
+NOBODY = "has the PatientID of another folder, and that is no name but what programs write in its place"
+# What de-identification writes into PatientID: "ANONYMOUS", "xxxx", "0".
+_PLACEHOLDER = re.compile(
+    r"(an[oó]n\w*|de-?ident\w*|unknown|none|null|nil|n/?a|no ?(name|id)|removed|redacted|deleted|hidden|blank|empty"
+    r"|test|patient ?(id)?|subject ?(id)?|default|x+|0+|-+|\.+|\*+|\?+)",
+    re.IGNORECASE,
+)
 
 
 def by_identity(tree: Storage, entries: Mapping[str, Entry]) -> tuple[dict[str, Entry], list[Problem], list[str]]:
@@ -43,7 +51,9 @@ def by_identity(tree: Storage, entries: Mapping[str, Entry]) -> tuple[dict[str, 
                 problems.append(Problem("identity", "", where, NO_IDENTITY, GIVE_IDENTITY, lost=True))
                 reported += folder.files
                 continue
-            if not _same_person(tree, path, seen_in.setdefault(identity, path)):
+            if identity in seen and _PLACEHOLDER.fullmatch(identity):
+                problems.append(Problem("identity", "", where, NOBODY, OWN_IDENTITY))
+            elif not _same_person(tree, path, seen_in.setdefault(identity, path)):
                 problems.append(Problem("identity", "", where, OTHER_PERSON, OWN_IDENTITY))
             for one in examinations(tree, folder):
                 seen[identity] += 1
