@@ -95,6 +95,18 @@ def one_instance_uid(data, _):
     data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = f"1.2.{data.SeriesNumber}"
 
 
+def one_instance_uid_for_all_series(data, _):
+    data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+
+
+def no_instance_uids(data, _):
+    del data.SOPInstanceUID
+
+
+def no_uids(data, _):
+    del data.SOPInstanceUID, data.SeriesInstanceUID
+
+
 def no_frame_of_reference(data, _):
     del data.FrameOfReferenceUID
 
@@ -111,6 +123,7 @@ def noisy_spacing(data, number):
     "change",
     [
         *(series_uid_per_slice, series_uid_and_number_per_slice, one_uid_for_all_series, one_instance_uid),
+        *(one_instance_uid_for_all_series, no_instance_uids, no_uids),
         *(no_frame_of_reference, no_modality, noisy_spacing),
     ],
     ids=lambda change: change.__name__,

@@ -20,6 +20,7 @@ from components.sources.dicom.series import TAGS, Series
 from components.sources.nifti import file_names
 from components.sources.reading import DAMAGE, Reading
 
+IDENTIFYING = ("SeriesInstanceUID", "SeriesNumber", "SeriesDescription")  # a series
 MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 
 
@@ -90,8 +91,8 @@ def _check_one_examination(studies: set[str], images: int, reading: Reading) -> 
 
 
 def _identity(header: Any) -> tuple[str, ...]:
-    """Identity of an image: SOPInstanceUID, and its position in case careless software repeats that."""
-    names = ("SOPInstanceUID", "Modality", "ImagePositionPatient", "InstanceNumber")
+    """Identity of an image: SOPInstanceUID; its place and series in case careless software repeats or removes that."""
+    names = ("SOPInstanceUID", "Modality", "ImagePositionPatient", "InstanceNumber", *IDENTIFYING)
     return tuple(str(header.get(name)) for name in names)
 
 
