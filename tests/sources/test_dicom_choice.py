@@ -117,3 +117,16 @@ def test_an_examination_of_another_modality_is_reported(tmp_path):
     with open_source(tmp_path) as source:
         (problem,) = source.read(NAME, OPTIONS, masks=False).problems
     assert "no MR images; Modality is CT" in str(problem)
+
+
+@pytest.mark.parametrize("description", ["AX FLAIR THIN", "AX FLAIR FS ORBITS"])
+def test_a_slab_with_more_slices_does_not_replace_the_whole_head(tmp_path, description):
+    scan = write_examination(
+        tmp_path / "in" / "x", ("pre", {}), ("flair", {"SeriesDescription": "AX T2 FLAIR"}), ("post", {})
+    )
+    thin = make_scan(slices=12, seed=4, affine=scan.affine @ np.diag([1, 1, 0.2, 1]))
+    write_series(tmp_path / "in" / "x" / "9", thin, "flair", "9", SeriesNumber=9, SeriesDescription=description)
+    with open_source(tmp_path / "in") as source:
+        reading = source.read(NAME, Options(size=32, spacing=1.0), masks=False)
+    assert ["series 2 is used as flair, not series 9" in problem.what for problem in reading.problems] == [True]
+    np.testing.assert_array_equal(reading.scan.image, scan.image)

@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from components.sources.dicom import measured
 from components.sources.dicom.measured import number
 from components.sources.dicom.sequence import OTHER, Inference, sequence_of
+from components.sources.dicom.slabs import are_slabs
 from components.sources.words.contrast_agent import stated_agent
 from components.sources.words.sequences import weighting
 
@@ -85,24 +86,29 @@ class Series:
 def candidates(series: Sequence[Series]) -> dict[str, list[Series]]:
     """Series that fit each sequence, best first, and those that are "unclear".
 
-    Series without doubt come first, then those whose contrast is stated, then axial, then original ones, then those
-    with more slice positions, then lower numbers. Among T1 whose headers don't mention contrast agent, the lower number
-    comes first: the agent is given later.
+    Series without doubt come first, then those whose contrast is stated, then those of the whole head, then axial,
+    then original ones, then those with more slice positions, then lower numbers. Among T1 whose headers don't
+    mention contrast agent, the lower number comes first: the agent is given later.
     """
     fitting: dict[str, list[Series]] = {}
     for one in _with_own_agents(_with_own_protocols(series)):
         fitting.setdefault(one.inferred.sequence, []).append(one)
     fitting.pop(OTHER, None)
-    for found in fitting.values():
-        found.sort(key=_rank)
-    return fitting
+    return {what: _sorted(found) for what, found in fitting.items()}
 
 
-def _rank(one: Series) -> tuple[bool, bool, bool, bool, float, float]:
+def _sorted(series: Sequence[Series]) -> list[Series]:
+    slabs = are_slabs([(one.headers, one.axial) for one in series])
+    ranks = {id(one): _rank(one, slab) for one, slab in zip(series, slabs, strict=True)}
+    return sorted(series, key=lambda one: ranks[id(one)])
+
+
+def _rank(one: Series, slab: bool) -> tuple[bool, bool, bool, bool, bool, float, float]:
     first, inferred = one.headers[0], one.inferred
     return (
         bool(inferred.doubt),
         inferred.unstated,
+        slab,
         not one.axial,
         measured.is_derived(first),
         number(first, "SeriesNumber") if inferred.unstated else -_positions(one),
