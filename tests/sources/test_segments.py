@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import highdicom as hd
 import numpy as np
 import pytest
+from pydicom import dcmread
 from scan_writers import make_scan, segmentation, write_series
 
 from components.sources import open_source
@@ -38,6 +40,7 @@ def read_with(folder, *segments):
         ("Segment_2", "123037004", "Brain stem"),
         ("Segment_2", "91723000", "Cerebellum"),
         ("brainstem", "85756007", "Tissue"),
+        ("resection cavity", "49755003", "Cavity"),
     ],
     ids=lambda segment: segment[0],
 )
@@ -47,7 +50,7 @@ def test_anatomy_beside_the_tumour_is_skipped_and_reported(tmp_path, anatomy):
     (problem,) = reading.problems
     assert (problem.kind, problem.what) == (
         "unknown",
-        "1 of its 2 segments are ignored: their headers say that they are anatomy",
+        "1 of its 2 segments are ignored: by their headers, they are no tumour",
     )
 
 
@@ -69,3 +72,40 @@ def test_all_other_segments_are_merged_into_one_mask(tmp_path, segments):
 def test_anatomy_alone_is_not_a_mask(tmp_path):
     reading, _ = read_with(tmp_path, ("brainstem", "123037004", "Brain stem"))
     assert [problem.kind for problem in reading.problems] == ["mask_values"]
+
+
+def test_a_file_that_outlines_anatomy_yields_to_the_tumours(tmp_path):
+    before, masks = read_with(tmp_path, TUMOUR)
+    brain = dcmread(tmp_path / "P1" / "seg.dcm")
+    brain.SOPInstanceUID = brain.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    brain.SegmentSequence[0].SegmentLabel = "cerebrum"
+    brain.SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0].CodeMeaning = "Cerebrum"
+    brain.save_as(tmp_path / "P1" / "brain.dcm")
+    with open_source(tmp_path) as source:
+        reading = source.read("P1", OPTIONS)
+    assert reading.problems == before.problems == []
+    np.testing.assert_array_equal(reading.scan.mask, masks[..., 0])
+
+
+def test_contours_are_reported_as_unread(tmp_path):
+    for channel in ("pre", "flair", "post"):
+        (image, *_) = write_series(tmp_path / "P1" / channel, SCAN, channel)
+    image.Modality, image.SOPInstanceUID = "RTSTRUCT", "1.2.3"
+    del image.PixelData
+    image.save_as(tmp_path / "P1" / "contours.dcm")
+    with open_source(tmp_path) as source:
+        (problem,) = source.read("P1", OPTIONS).problems
+    assert (problem.kind, "RTSTRUCT) are not read" in problem.what) == ("missing_mask", True)
+
+
+@pytest.mark.parametrize(("tumour", "refused"), [(1.0, False), (0.6, True)])
+def test_fractions_are_not_a_mask(tmp_path, tumour, refused):
+    for channel in ("pre", "flair", "post"):
+        slices = write_series(tmp_path / "P1" / channel, SCAN, channel)
+        if channel == "flair":
+            outlines = segmentation(SCAN, slices, tumour * SCAN.mask, hd.seg.SegmentationTypeValues.FRACTIONAL)
+    outlines.save_as(tmp_path / "P1" / "seg.dcm")
+    with open_source(tmp_path) as source:
+        problems = source.read("P1", OPTIONS).problems
+    assert [problem.kind for problem in problems] == ["mask_values"] * refused
+    assert all("fractions or probabilities" in problem.what for problem in problems)

@@ -159,7 +159,7 @@ def write_dicom(folder, scan, mask=True, channels=CHANNELS):
             segmentation(scan, slices).save_as(Path(folder) / "seg.dcm")
 
 
-def segmentation(scan, slices, mask=None):
+def segmentation(scan, slices, mask=None, kind=hd.seg.SegmentationTypeValues.BINARY):
     """The mask as DICOM SEG without empty slices, as most tools write it; one segment per index of a fourth axis."""
     mask = scan.mask if mask is None else mask
     descriptions = [
@@ -175,7 +175,7 @@ def segmentation(scan, slices, mask=None):
     return hd.seg.Segmentation(
         source_images=slices,
         pixel_array=mask,
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segmentation_type=kind,
         segment_descriptions=descriptions,
         series_instance_uid=generate_uid(),
         series_number=9,

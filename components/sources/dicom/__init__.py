@@ -17,6 +17,8 @@ from components.scans.identity import site_of
 from components.sources.dicom.datasets import read_headers, silent
 from components.sources.dicom.exact_positions import orthonormalise
 from components.sources.dicom.folder import names, sort_files
+from components.sources.dicom.outlines import CONTOURS
+from components.sources.dicom.outlines import masks as masks_among
 from components.sources.dicom.pixel_data import stack_series
 from components.sources.dicom.positions import missing_at_an_end
 from components.sources.dicom.refused import RefusedError
@@ -137,17 +139,20 @@ def _load(make: Callable[[Any], Volume], of: Any, where: str, reading: Reading) 
 
 def _mask(outlines: list[Path], series: list[Series], reading: Reading) -> Volume | None:
     """The single mask among DICOM SEG and NIfTI files."""
-    if len(outlines) != 1:
-        if outlines:
-            what = f"{len(outlines)} masks (DICOM SEG or NIfTI) where one is expected"
+    found, contours = masks_among(outlines)
+    if len(found) != 1:
+        if found:
+            what = f"{len(found)} masks (DICOM SEG or NIfTI) where one is expected"
             reading.add("series", reading.patient, what, "leave the one reference mask in the folder")
         else:
-            reading.add("missing_mask", reading.patient, "no reference mask (DICOM SEG or NIfTI)")
+            also = f"; its contours ({CONTOURS}) are not read" if contours else ""
+            remedy = "convert them to DICOM SEG or NIfTI, e.g. with 3D Slicer" if contours else ""
+            reading.add("missing_mask", reading.patient, f"no reference mask (DICOM SEG or NIfTI){also}", remedy)
         return None
     where = f"{reading.patient}: mask"
-    if file_names.is_volume(outlines[0].name):
-        volume = volume_file.load(outlines[0], where, reading)
+    if file_names.is_volume(found[0].name):
+        volume = volume_file.load(found[0], where, reading)
         return volume and check_mask(volume, where, reading)
     note = partial(reading.add, "unknown", where, remedy="check that the tumour's segment is not among them")
     make = partial(read_segmentation, distances=slice_distances(series), note=note)
-    return _load(make, outlines[0], where, reading)
+    return _load(make, found[0], where, reading)

@@ -14,6 +14,7 @@ from components.io.storage import walk
 from components.sources.dicom.datasets import HEAD, is_dicom, is_named_as_dicom, read_file
 from components.sources.dicom.grouping import File, group_into_series
 from components.sources.dicom.measured import value
+from components.sources.dicom.outlines import CONTOURS
 from components.sources.dicom.positions import NEEDED
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.series import TAGS, Series
@@ -25,7 +26,7 @@ MR_CLASSES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRI
 
 
 def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]:
-    """Read all headers of a folder, or of one file; returns MR series, and the files that hold masks.
+    """Read all headers of a folder, or of one file; returns MR series, and the files that hold outlines.
 
     Raises:
         RefusedError: the files are of several persons.
@@ -47,11 +48,11 @@ def sort_files(place: Path, reading: Reading) -> tuple[list[Series], list[Path]]
             continue
         # Reports are ignored, as is the second of two exports of one image.
         modality, image = _modality(header), _identity(header)
-        if modality not in ("MR", "SEG"):
+        if modality not in ("MR", "SEG", CONTOURS):
             others.add(modality if re.fullmatch("[A-Z]{2,4}", modality) else "none")
         elif image not in images:
             images.add(image)
-            if modality == "SEG":
+            if modality != "MR":
                 outlines.append(path)
                 on_masks.add(str(header.get("PatientID") or "").strip())
             else:

@@ -46,8 +46,19 @@ def read_segmentation(
             measures.SpacingBetweenSlices = known[0]
     outlines = hd.seg.Segmentation.from_dataset(data, copy=False)
     numbers = tumour_segments(data, note)
+    _check_whole(data)
     stack = outlines.get_volume(segment_numbers=numbers, combine_segments=True, skip_overlap_checks=True, rtol=EVEN)
     return placed(stack.array, stack.affine, frame)
+
+
+def _check_whole(data: Any) -> None:
+    """Refuse fractions other than 0 and 1: nobody has said from which on they are tumour."""
+    if data.get("SegmentationType") != "FRACTIONAL":
+        return
+    whole = int(data.get("MaximumFractionalValue") or 255)
+    if not np.isin(data.pixel_array, (0, whole)).all():
+        what = "holds fractions or probabilities (SegmentationType FRACTIONAL), not a mask"
+        raise RefusedError("mask_values", what, "apply a threshold, and save it as a BINARY segmentation")
 
 
 def slice_distances(series: Sequence[Series]) -> dict[str, float]:

@@ -25,14 +25,15 @@ def tumour_segments(data: Any, note: Callable[[str], None]) -> list[int]:
     Raises:
         RefusedError: all are of anatomy.
     """
-    segments = list(data.get("SegmentSequence") or [])
+    # Label 0 of a label map is what is outside all segments.
+    segments = [one for one in data.get("SegmentSequence") or [] if int(one.SegmentNumber)]
     anatomy = {int(one.SegmentNumber) for one in segments if _is_of_anatomy(one)}
     numbers = [int(one.SegmentNumber) for one in segments if int(one.SegmentNumber) not in anatomy]
     if segments and not numbers:
         what = "its segments are of anatomy, not of a tumour"
         raise RefusedError("mask_values", what, "give the tumour's mask, and say so in SegmentLabel")
     if anatomy:
-        note(f"{len(anatomy)} of its {len(segments)} segments are ignored: their headers say that they are anatomy")
+        note(f"{len(anatomy)} of its {len(segments)} segments are ignored: by their headers, they are no tumour")
     return numbers
 
 

@@ -17,7 +17,7 @@ _ANATOMY = re.compile(
     r"\b(brain\w*|hd|bet\w*|skull\w*|head|scalp|face|deface\w*|eyes?|orbits?|ventric\w*|csf|[gw]m|gr[ae]y|white|aparc\w*|aseg|tissue\w*"
     r"|pve\w*|cerebell\w*|stem|parenchyma\w*|synth ?seg|synth ?strip|robex|strip\w*|vessels?|air|bone|fov"
     r"|fast|wmh|icv|intracranial|cerebrum|hirn\w*|foreground|background"
-    r"|hemi\w*|lobes?|atlas|hippocamp\w*|thalam\w*)\b"
+    r"|hemi\w*|lobes?|atlas|hippocamp\w*|thalam\w*|cavit\w*)\b"
 )
 _BY_HAND = re.compile(r"\b(manual\w*|corrected|expert|consensus|final|gt|groundtruth|ground truth)\b")
 _BY_MACHINE = re.compile(r"\b(auto\w*|approx\w*|pred\w*|draft|raw|prob\w*)\b")
@@ -37,7 +37,7 @@ def names_a_tumour(text: str) -> bool:
 
 
 def is_of_anatomy(text: str) -> bool:
-    """Return whether the words name something other than a tumour: the brain, its tissues, the eyes."""
+    """Return whether the words name something other than a tumour: the brain, its tissues, the eyes, a cavity."""
     return bool(_ANATOMY.search(text)) and not _TUMOUR.search(text)
 
 
