@@ -34,6 +34,8 @@ WRONG_HEADERS = {
     "other directions": lambda data, affine: (data, rotated_about_its_corner(affine)),
     "axes swapped, header kept": lambda data, affine: (np.ascontiguousarray(data.transpose(1, 0, 2)), affine),
     "axes reversed, header kept": lambda data, affine: (np.ascontiguousarray(data.T), affine),
+    "cropped, header kept": lambda data, affine: (data[4:-4, 3:-3, 1:-1], affine),
+    "resampled, header kept": lambda data, affine: (np.repeat(np.repeat(data, 2, 0), 2, 1), affine),
     "far away": lambda data, affine: (data, affine + np.array([[0, 0, 0, 500.0]] + [[0] * 4] * 3)),
 }
 

@@ -65,8 +65,8 @@ def contradiction(
         return "its header places it as FLAIR with axes of the patient swapped or mirrored (LPS for RAS?)", COPY_HEADER
     if _transposed(volume, flair):
         return "its header is FLAIR's, but its voxels lie in another order of axes", "save it in FLAIR's order of axes"
-    if is_mask and not by_slice and not same_shape and np.allclose(volume.affine, flair.affine, atol=1e-2):
-        return "its header is FLAIR's, but its shape is not, so it was probably cropped", CUT
+    if not by_slice and _is_cut(volume, flair, is_mask):
+        return "its header is FLAIR's, but its shape is not, so it was probably cropped or resampled", CUT
     if max(shares) < SHARED:
         return f"it shares {max(shares):.0%} of its field of view with FLAIR", COPY_HEADER if same_shape else EXPORT
     if is_mask and same_shape and shift(volume, flair) > 1 and not _is_reordered(volume, flair):
@@ -75,6 +75,12 @@ def contradiction(
             COPY_HEADER,
         )
     return None
+
+
+def _is_cut(volume: Geometry, flair: Geometry, is_mask: bool) -> bool:
+    """Return whether a header is FLAIR's although the shape isn't; a sequence may end earlier, but along one axis."""
+    differing = sum(one != other for one, other in zip(volume.shape, flair.shape, strict=True))
+    return differing > (0 if is_mask else 1) and bool(np.allclose(volume.affine, flair.affine, atol=1e-2))
 
 
 def is_same_grid(one: Geometry, other: Geometry) -> bool:
