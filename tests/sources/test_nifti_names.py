@@ -90,12 +90,29 @@ def test_only_the_ce_label_of_bids_changes_the_sequence(entities, suffix, agent)
     assert file_names.role(f"{name}.nii.gz", "") == expected
 
 
+@pytest.mark.parametrize("label", ["unenhanced", "noagent", "ohneKM", "nonenhanced", "false", "sinContraste"])
+def test_a_ce_label_may_say_that_no_agent_was_given(label):
+    assert file_names.role(f"sub-1_ce-{label}_T1w.nii.gz", "") == "pre"
+
+
+@pytest.mark.parametrize("name", ["cT1", "P1_cT1", "CT1", "T1Wce", "T1W_CE"])
+def test_short_names_of_an_enhanced_t1_are_recognised(name):
+    assert file_names.role(f"{name}.nii.gz", "P1") == "post"
+
+
+def test_parts_of_a_tumour_are_not_taken_for_all_of_it():
+    ranks = {file_names.roles([f"P_{part}_mask.nii.gz"], "P").popitem()[1].rank for part in ("et", "ed", "ncr", "core")}
+    assert len(ranks) == 1  # a tie, which is refused
+
+
 @pytest.mark.parametrize(
     ("names", "best"),
     [
         (["P_automated_approx_segm", "P_segm"], "P_segm"),
         (["P_GlistrBoost", "P_GlistrBoost_ManuallyCorrected"], "P_GlistrBoost_ManuallyCorrected"),
         (["P_mask", "P_tumor_mask"], "P_tumor_mask"),
+        (["P_seg_core", "P_seg"], "P_seg"),
+        (["sub-1_acq-postGd_T1w", "sub-1_acq-preGd_T1w"], "sub-1_acq-preGd_T1w"),
         (["P_FLAIR", "P_FLAIR_bias", "P_FLAIR_bet"], "P_FLAIR"),
         (["sub-1_space-MNI_FLAIR", "sub-1_FLAIR"], "sub-1_FLAIR"),
     ],

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from components.sources.words.contrast_agent import mentioned_agent
+
 _ENTITY = re.compile(
     r"(?P<key>sub|ses|sample|task|tracer|trc|acq|ce|stain|rec|dir|run|mod|echo|flip|inv|mt|part|proc|hemi|space|split"
     r"|recording|chunk|res|den|label|desc|atlas|cohort)-(?P<label>[A-Za-z0-9+]+)"
@@ -22,7 +24,9 @@ _SUFFIXES: dict[str, str | None] = {
     **dict.fromkeys(("bold", "cbv", "sbref", "dwi", "asl", "m0scan", "epi", "fieldmap", "phasediff", "magnitude")),
     **dict.fromkeys(("magnitude1", "magnitude2", "phase1", "phase2", "defacemask", "pet", "ct", "mrsi", "svs")),
 }
-_NO_AGENT = re.compile(r"(no|non|none|0|pre|without|native|nativ|na)(contrast|gad\w*|gd|ce)?", re.IGNORECASE)
+_NO_AGENT = re.compile(
+    r"(no|non|none|0|false|pre|without|native|nativ|na)(contrast|agent|gad\w*|gd|ce)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class BidsName:
     def agent(self) -> bool | None:
         """Whether contrast agent was given, by the entity `ce`; None if there is no such entity."""
         label = self.entities.get("ce")
-        return None if label is None else not _NO_AGENT.fullmatch(label)
+        if label is None:
+            return None
+        return not _NO_AGENT.fullmatch(label) and mentioned_agent(label) != "absent"
 
     @property
     def derived(self) -> int:

@@ -77,7 +77,7 @@ def _role(whole: str, text: str) -> Role:
     what = ("post" if bids.agent else "pre") if measured == "t1" else measured
     free = spaced(" ".join(bids.entities.get(key, "") for key in ("acq", "desc", "rec")))
     doubt = free if what == "pre" and bids.agent is None and _says_agent(free) else ""
-    return Role(what, _rank(" ".join(labels), bids.derived) - bool(_OTHER_PLANE.search(free)), doubt)
+    return Role(what, _rank(" ".join(labels), bids.derived) - bool(_OTHER_PLANE.search(free)) - bool(doubt), doubt)
 
 
 def _by_words(words: str) -> Role:

@@ -13,6 +13,8 @@ _TUMOUR = re.compile(
     r"\b\w*(lesion|tumou?r|tumeur|glioma)\w*\b|\b(gbm|edema|oedema|necro\w*|enhancing|core|wt|tc|et|gtv|metasta\w*)\b"
     r"|\bglistr ?boost\b"
 )
+# Parts of a tumour: one of them is not all of it.
+_PART = re.compile(r"\b(et|tc|core|enhancing|ed|edema|oedema|ncr|net|necro\w*|cyst\w*)\b")
 _ANATOMY = re.compile(
     r"\b(brain\w*|hd|bet\w*|skull\w*|head|scalp|face|deface\w*|eyes?|orbits?|ventric\w*|csf|[gw]m|gr[ae]y|white|aparc\w*|aseg|tissue\w*"
     r"|pve\w*|cerebell\w*|stem|parenchyma\w*|synth ?seg|synth ?strip|robex|strip\w*|vessels?|air|bone|fov"
@@ -45,7 +47,7 @@ def rank(text: str) -> int:
     """How strongly the words suggest that this mask is the tumour's reference: the highest of several is taken."""
     of_a_sequence = re.search(r"\bmask\b", text) and re.search(r"\b(t1|t2|flair)\b", text)  # as brain masks are called
     return (
-        bool(_TUMOUR.search(text))
+        (-1 if _PART.search(text) else bool(_TUMOUR.search(text)))
         - bool(of_a_sequence)
         + 2 * bool(_BY_HAND.search(text))
         - 2 * bool(_BY_MACHINE.search(text))

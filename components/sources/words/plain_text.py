@@ -43,7 +43,8 @@ def plain(text: str) -> str:
 
 def spaced(name: str) -> str:
     """A file name's words in lower case, separated by one space: "5_T1Gd" is "5 t1 gd", "T1_KM-" is "t1 km-"."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[A-CE-Z])", " ", _in_english(name))
+    name = re.sub(r"(?<![A-Za-z])cT1(?!\d)", "CT1", _in_english(name))
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[A-CE-VX-Z])", " ", name)
     text = _without_accents(apart.lower()).encode("ascii", "ignore").decode()
     text = re.sub(r"(?<=[a-z])-(?=[_ .]|$)", "\0", text)  # "without"
     words = re.split(r"[^a-z0-9+\0]+", text)
