@@ -17,14 +17,14 @@ from components.scans.identity import site_of
 from components.sources.dicom.datasets import read_headers, silent
 from components.sources.dicom.exact_positions import orthonormalise
 from components.sources.dicom.folder import names, sort_files
-from components.sources.dicom.outlines import CONTOURS
-from components.sources.dicom.outlines import masks as masks_among
 from components.sources.dicom.pixel_data import stack_series
 from components.sources.dicom.positions import missing_at_an_end
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.seg_mask import read_segmentation, slice_distances
 from components.sources.dicom.sequence import UNCLEAR
 from components.sources.dicom.series import Series, candidates
+from components.sources.dicom.tumour_outlines import CONTOURS
+from components.sources.dicom.tumour_outlines import masks as masks_among
 from components.sources.nifti import file_names, volume_file
 from components.sources.nifti.mask_labels import check_mask
 from components.sources.reading import DAMAGE, Options, Reading

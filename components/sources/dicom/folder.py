@@ -14,10 +14,10 @@ from components.io.storage import walk
 from components.sources.dicom.datasets import HEAD, is_dicom, is_named_as_dicom, read_file
 from components.sources.dicom.grouping import File, group_into_series
 from components.sources.dicom.measured import value
-from components.sources.dicom.outlines import CONTOURS
 from components.sources.dicom.positions import NEEDED
 from components.sources.dicom.refused import RefusedError
 from components.sources.dicom.series import TAGS, Series
+from components.sources.dicom.tumour_outlines import CONTOURS
 from components.sources.nifti import file_names
 from components.sources.reading import DAMAGE, Reading
 
