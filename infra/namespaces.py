@@ -47,7 +47,7 @@ def mount(*arguments):
 
 
 def enter(temporary, command):
-    """Inside the namespace: build the root's view in memory, with `temporary` as /tmp, move into it, run the command."""
+    """Inside the namespace: build the root's view in memory, with `temporary` as /tmp, and run the command in it."""
     base, here = cache(), Path.cwd()
     view = base.parent / "view"  # filled only inside the namespace; outside it stays an empty folder
     view.mkdir(exist_ok=True)
