@@ -15,6 +15,7 @@ from finished_project import clone_project
 from pages import PAGES, blocks, script
 from whole_project import environment
 
+VIEWER = ROOT / ".tools" / "review"
 NOT_RUN = [(page, block) for page in PAGES for block in blocks(page) if block.reason]
 # Names that pages use for the reader's own scans.
 SCANS = ("SCANS", "NEW", "scans")
@@ -28,7 +29,8 @@ def finished(finished_project, tmp_path, tmp_path_factory, monkeypatch):
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copytree(ROOT / "infra", folder / "infra")  # `glioflow compile` writes into it
     (folder / ".venv").symlink_to(sys.prefix)
-    (folder / ".venv-checks").symlink_to(ROOT / ".venv-checks")  # has npm, where the machine has none
+    if VIEWER.is_dir():  # the modern stack's root knows no certificates of a site's own, so npm may be out of reach
+        shutil.copytree(VIEWER, folder / ".tools" / "review")
     (folder / "champion").unlink()  # a link to the project's own folder, which a page would fill
     shutil.copytree(ROOT / "champion", folder / "champion")
     for name in SCANS:
@@ -37,7 +39,7 @@ def finished(finished_project, tmp_path, tmp_path_factory, monkeypatch):
             (folder / name).symlink_to(tmp_path / "elsewhere" / name)
     shutil.copytree(folder / "data" / "demo", folder / "scans")
     with (folder / ".git" / "info" / "exclude").open("a", encoding="utf-8") as file:
-        file.write("\n".join(("", "/Makefile", "/infra", "/.venv", "/.venv-checks", "/scans", "/SCANS", "/NEW", "")))
+        file.write("\n".join(("", "/Makefile", "/infra", "/.venv", "/.tools", "/scans", "/SCANS", "/NEW", "")))
     run(folder, "git commit -q -a -m", "tiny sizes")
     return folder
 
