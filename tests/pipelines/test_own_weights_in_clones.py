@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 
-import pytest
 import yaml
 from conftest import ROOT
 from dvc_project import files, isolate, run
 
-pytestmark = pytest.mark.nightly  # apart from .gitignore, all of it is DVC and Git
 STAGES = {"train": {"cmd": "cp own/weights/v1/segmenter/network.json out", "deps": ["own/weights"], "outs": ["out"]}}
 
 
