@@ -20,6 +20,7 @@ from components.common.problems import numbers
 from components.scans.identity import site_of
 from components.scans.scan import CHANNELS, Scan
 from components.sources.reading import DAMAGE, Options, Reading
+from components.sources.volumes.copies import check_slices
 from components.sources.volumes.tumour_masks import can_be_a_tumour
 
 SCALE_FIRST = "scale each sequence to 0..255 (its 99.5th percentile at 255) and save it with 8 bits"
@@ -68,6 +69,7 @@ def read(folder: Path, patient: str, options: Options, masks: bool = True) -> Re
         reading.add("shape", folder.name, f"its images and masks are {listed} pixels")
         return reading
     image, truth = np.stack(pictures), np.stack(truths) > 0 if truths else None
+    check_slices(image, folder.name, reading)
     if truth is None or can_be_a_tumour(truth, image[..., CHANNELS.index("flair")], folder.name, reading, BRAIN):
         reading.scan = Scan(patient, site_of(patient), image, truth)
     return reading

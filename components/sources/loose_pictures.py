@@ -10,6 +10,7 @@ from components.scans.identity import site_of
 from components.scans.scan import Scan
 from components.sources.kaggle_3m import read_picture
 from components.sources.reading import Options, Reading
+from components.sources.volumes.copies import check_slices
 
 SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp")
 
@@ -26,5 +27,6 @@ def read(place: Path, patient: str, options: Options, masks: bool = True) -> Rea
         reading.add("missing_mask", place.name, "a single image has no reference mask")
     pixels = read_picture(place, reading, channels=3)
     if pixels is not None:
+        check_slices(pixels, place.name, reading)
         reading.scan = Scan(patient, site_of(patient), np.ascontiguousarray(pixels)[None], None)
     return reading

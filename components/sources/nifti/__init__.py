@@ -49,7 +49,7 @@ def read(
         reading.add("missing_mask", patient, "no reference mask")
     if mask is not None:
         mask = check_mask(mask, _where(found["mask"], place), reading)
-    build_scan(reading, site_of(patient), patient, volumes, mask, options)
+    build_scan(reading, site_of(patient), patient, volumes, mask, options, of_stack="stack" in found)
     return reading
 
 

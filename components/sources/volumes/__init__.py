@@ -9,7 +9,7 @@ import numpy as np
 from components.scans.geometry import Geometry, model_grid, own_grid, resample, resample_mask, voxels_outside
 from components.scans.scan import CHANNELS, Scan
 from components.sources.reading import Options, Reading
-from components.sources.volumes import axis_order, coverage, intensities, placing, position
+from components.sources.volumes import axis_order, copies, coverage, intensities, placing, position
 from components.sources.volumes.tumour_masks import can_be_a_tumour
 from components.sources.volumes.volume import Volume
 
@@ -18,7 +18,14 @@ LACKING = ("unreadable", "type", "not_finite", "shape", "gap")
 
 
 def build_scan(
-    reading: Reading, site: str, where: str, volumes: Mapping[str, Volume], mask: Volume | None, options: Options
+    reading: Reading,
+    site: str,
+    where: str,
+    volumes: Mapping[str, Volume],
+    mask: Volume | None,
+    options: Options,
+    *,
+    of_stack: bool = False,
 ) -> None:
     """Put the scan into `reading`, unless there is no FLAIR or a problem forbids it.
 
@@ -33,6 +40,7 @@ def build_scan(
         volumes: sequences by name, "pre", "flair" and "post", three axes each.
         mask: reference mask, where every value above 0 is tumour; None if there is none.
         options: size and spacing of the slices.
+        of_stack: whether the volumes are channels of one file.
     """
     if "flair" not in volumes and not reading.has(*LACKING, "series"):
         what = "no FLAIR sequence, which is the one that shows the tumour's extent"
@@ -41,6 +49,9 @@ def build_scan(
         return
     volumes = {name: volume for name, volume in volumes.items() if _has_contents(name, volume, where, reading)}
     if "flair" not in volumes:
+        return
+    copies.check(volumes, where, reading, of_stack=of_stack)
+    if reading.has("series"):
         return
     flair = volumes["flair"]
     placed = {name: placing.place(name, volume, flair, where, reading) for name, volume in volumes.items()}
