@@ -34,7 +34,8 @@ ABSENT = phrases(
     before contrast injection | T1 avant injection de gadolinium | T1 sans injection de produit de contraste | T1
     sin inyección de contraste | T1 БЕЗ КОНТРАСТА | T1 до введения контраста | T1 без КУ | T1 до к/у | T1 비조영 | T1
     조영증강 전 | T1 조영제 투여 전 | T1 造影剤なし | T1 造影剤投与前 | T1 无增强 | T1 未增强 | T1 增强扫描前
-    | T1 χωρίς σκιαγραφικό
+    | T1 χωρίς σκιαγραφικό | T1 không tiêm | T1 không thuốc | T1 không tiêm thuốc | T1 trước tiêm | T1 không thuốc
+    đối quang từ | T1 NC | T1 NC AX | T1 tra NC | T1 0 ml gd | T1 GD 0 ml
     """  # noqa: RUF001
 )
 PRESENT = phrases(
@@ -53,7 +54,8 @@ PRESENT = phrases(
     T1 po KL | T1 s KL | T1 s kontrastem | T1 sa KS | T1 ProHance | T1 GBCA | T1 p.c. | T1 (+) | T1 apres injection
     de gadolinium | T1 after contrast injection | T1 С КОНТРАСТОМ
     | T1 после КУ | T1 +КУ | T1 조영 후 | T1 造影剤 | T1 με
-    σκιαγραφικό
+    σκιαγραφικό | T1 có tiêm | T1 sau tiêm thuốc | T1 có thuốc đối quang | T1 - GD | T1 amb contrast | T1 SENSE GD |
+    T1 10 ml gd | T1 1.0 gd | T1 - post GD | T1 ax-gd
     """  # noqa: RUF001
 )
 BOTH = phrases(
@@ -62,14 +64,16 @@ BOTH = phrases(
     avec gado | T1 mit und ohne KM | T1 ohne und mit KM | T1 vor und nach KM | T1 nativ u. Kontrast | T1 sin y con
     contraste | T1 senza e con mdc | T1 con e senza mdc | T1 pre/post | T1 pre and post gad | T1 +/- C | T1 W WO
     CONTRAST | T1 W W/O CONTRAST | T1 w/ & w/o | T1 without/with contrast | T1 nativ + KM | T1 simple y contrastado
-    | T1 W/O & W | T1 s/c y c/c
+    | T1 W/O & W | T1 s/c y c/c | T1 -GD | T1 tra -KM | T1 0 gd | T1 0 KM | T1 sense contrast | T1 sense gadolini |
+    T1 s KM
     """
 )
 SILENT = phrases(
     """
     T1 | AX T1 SE | t1_mprage_sag_p2_iso | T1 posterior fossa | T1 post-op | T1 preop | T1 post RT | T1 post surgery
     | T1W | sT1W_3D_TFE | T1 FS | T1 w/o fat sat | T1 ohne FS | T1 sans fatsat | T1 basal ganglia | T1 MTC | T1 AX
-    OBLIQUE | T1 COR | 3D T1 CUBE | T1 no fatsat | T1 non fs | T1 post op | T1 POSTOP | Ax T1 W
+    OBLIQUE | T1 SENSE | T1 không xóa mỡ | NC 001 T1 | T1 COR
+    | 3D T1 CUBE | T1 no fatsat | T1 non fs | T1 post op | T1 POSTOP | Ax T1 W
     """
 )
 FLAIR = phrases(
@@ -116,6 +120,10 @@ NO_AGENT = [
     "NO CONTRAST AGENT",
     "NOT GIVEN",
     "no KM",
+    "NC",
+    "sense contrast",
+    "không",
+    "noncontrast",
 ]
 AN_AGENT = ["Y", "YES", "Gadovist", "10ML GADAVIST", "Dotarem", "KM", "Magnevist", "ja", "oui", "novogad", "Nordic"]
 

@@ -49,6 +49,8 @@ T1_dixon_W pre           T1_Gd_minus_T1 other        P_GTV1 mask                
 tumorseg_manual mask     P_vol_tumeur mask           P_flair_prediction mask     wmh_seg other        icv_mask other
 diffuse_glioma_1_flair flair  AX_T1_FLAIR_C post     Hirnmaske_seg other         T1_SynthSeg other
 FLAIR_unstripped flair   T1GD_unstripped post        T1c_bias post             brain_tumor_mask mask   T1_sub other
+T1_-C pre             P_T1_-c pre              T1_-GD None               P_T1_s_KM None        NC_1_T1ce post
+T1_không_tiêm pre      T1_NC pre                T1-C post                 P_-_T1_c post
 """
 
 

@@ -16,6 +16,7 @@ _AGENT = re.compile(
     | \binj\w* | \biniez\w* | \biniett\w* | \binye\w* | \bgbca\b | \bvarjoain\w* | \btehost\w*
     | \b(dotarem|magnevist|multi\s?hance|pro\s?hance|omni\s?scan|clari\s?scan|elucirem|vueway|primovist|artirem)\w*
     | \bdotagraf\w*
+    | \b(tiem|thuoc|(doi|can)\squang)(\s(thuoc|(doi|can)\squang|tu\b))*\b  # Vietnamese
     | ((?<=\bpo\s)|(?<=\bbez\s)|(?<=\bpred\s)|(?<=\bwith\s)|(?<=\bsa\s)) k\.?[ls]\b\.?  # Czech, Croatian
     """,
     re.VERBOSE,
@@ -30,14 +31,20 @@ _FREE = re.compile(
 _TWICE = re.compile(r"@(\s?(d[eiu]|of|von|media|medium|agent)?\s?@)+")
 # The Slavic instrumental: "s kontrastem" is "with"; elsewhere "s" is short for "without".
 _WITH_SLAVIC = re.compile(r"\bs\s(?=kontrast(em|om|n)|k\.?l\b)")
+# Signs with two meanings, of which one is "without". "T1 -GD": a minus, or a dash. "0 gd": none, or a number of the
+# series. "sense contrast": Catalan, or Philips' SENSE. "s KM": Slavic "with", or short for "without".
+_DOUBTFUL = re.compile(r"(?<=\s)-(?=@)|(?<![\w.,])0\s?(?=@)")
+_DOUBTFUL_WORDS = re.compile(r"\bsense\s(?=contrasts?\b|gadolini\b|civ\b)|\bs\s(?=k\.?m\b)")
 # "precontrast", "nonGad", "oKM", "smdc": a word attached to the agent's name without a space.
 _GLUED = re.compile(
     r"\b(pre|post|non?|un(?=[ck])|([cmnosv]|vor|nach|mit|ohne|sin|con)(?=km|mdc|civ))(?=[ck]ontras|gad|gd\b|km\b|mdc\b|civ\b|inj|ce?\b)"
 )
-_WITHOUT = r"(without|w\s?/\s?o(ut)?|wo|ohne|sans|sin|senza|sem|zonder|(?<!@\s)utan|uden|uten|bez|fara|tanpa|ilman?)"
+_WITHOUT = (
+    r"(without|w\s?/\s?o(ut)?|wo|ohne|sans|sin|senza|sem|zonder|(?<!@\s)utan|uden|uten|bez|fara|tanpa|khong|ilman?)"
+)
 _WITH = r"(with|w|mit|met|med|avec|con|com|post?|pos|apos|nach|apres|despues|dopo|after|efter|etter)"
 _BEFORE = (
-    r"((pre|prae?|vor|voor|fore?|przed|pred|prije|pries|avant|antes|prima|before|prior|ennen)"
+    r"((pre|prae?|vor|voor|fore?|przed|pred|prije|pries|avant|antes|prima|before|prior|truoc|ennen)"
     r"(\s(to|gabe|poda\w+|admin\w+|appli\w+))?)"
 )
 _NATIVE = (
@@ -46,7 +53,7 @@ _NATIVE = (
 )
 _AND = r"[\s@]*([/&+,]|\b(and|und|u|et|puis|ed?|y)\b)+\.?\s*"
 # Other things can be left out: fat, flow. Other things can come before or after: an operation.
-_OF_FAT = r"\s?-?(fs\b|fat|ff\b|graisse|grasa|grasso|fett|spa?ir|flow|fc\b|mt|sat|motion|angle|gap|nav|sense)"
+_OF_FAT = r"\s?-?(fs\b|fat|ff\b|graisse|grasa|grasso|fett|spa?ir|flow|fc\b|mt|sat|motion|angle|gap|nav|sense|xoa)"
 _OF_TREATMENT = (
     r"\s?-?(op\b|op?er|surg|treat|ther|rt\b|rad|che?m|chir|resec|biops|sat|scan|fossa|proc|traum|ict|part|erior)"
 )
@@ -68,6 +75,7 @@ _ABSENT = re.compile(
     | \b(no|non|not|un|kein\w*|{_BEFORE}|v|o|ss?)\b([\s./-]|d(e|i|el|ell)\b|l')*(@|iv\b)
     | @\s?[(:]*\s?(none|no|pre|ohne|sans|sin|nein|nelkul|elott|oncesi\w*)\b(?!{_OF_FAT})
     | @\s?[(]?-[)]?(?=\s|$) | \(-\)\s?@ | \b[cg]-(?=\W|$) | (?<=\s)-c\b      # KM-, (-) KM, C-, -C
+    | (@\s?)?(?<![\w.,])0+([.,]0+)?\s?(ml|mmol)\b\s?@? | \bnc$ | (?<=\bt1\s)nc\b
     | \biv\s?-(?=\W|$) | \bs\.?\s?m\.?\s?c\b
     | \bs\s?/\s?(c|cte|g|iv)\b | \bnon?\s?-?c\b        # s/c, no C
     """,
@@ -85,15 +93,16 @@ _PRESENT = re.compile(
 _EITHER = re.compile(r"\s(c|sc|cc|sg|cg)$")
 # Values of ContrastBolusAgent that mean that there was none.
 _NONE = re.compile(
-    rf"(n|nil|null|nein|false|f|n/?a|unknown|unspec\w*|0+([.,]0*)?(\s?ml)?"
-    rf"|({_WITHOUT}|none?|not?|kein\w*|ningun\w*|aucun\w*|nessun\w*)\b.*)$"
+    rf"(nc?|noncon\w*|nil|null|nein|false|f|n/?a|unknown|unspec\w*|0+([.,]0*)?(\s?ml)?"
+    rf"|({_WITHOUT}|none?|not?|kein\w*|ningun\w*|aucun\w*|nessun\w*|sense)\b.*)$"
 )
 
 
 def mentioned_agent(text: str) -> str:
     """Return "absent", "present", "both", or "" if no word mentions a contrast agent."""
     text = _WITH_SLAVIC.sub("with ", _FREE.sub("native", plain(text)))
-    text = _TWICE.sub("@", _AGENT.sub("@", _GLUED.sub(r"\1 ", text)))
+    text = _AGENT.sub("@", _GLUED.sub(r"\1 ", _DOUBTFUL_WORDS.sub("+/-", text)))
+    text = _DOUBTFUL.sub("+/-", _TWICE.sub("@", text))
     rest = _BOTH.sub(" ", text)
     left = _ABSENT.sub(" ", rest)
     absent, present = left != rest, bool(_PRESENT.search(left))

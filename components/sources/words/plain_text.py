@@ -47,6 +47,7 @@ def spaced(name: str) -> str:
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[0-9])(?=[A-CE-VX-Z])", " ", name)
     text = _without_accents(apart.lower()).encode("ascii", "ignore").decode()
     text = re.sub(r"(?<=[a-z])-(?=[_ .]|$)", "\0", text)  # "without"
+    text = re.sub(r"(?<=[_ ])-(?=(c|ce|gd|gad\w*|km|mdc)(?![a-z]))", " \0", text)
     words = re.split(r"[^a-z0-9+\0]+", text)
     words = [word for part in words for word in ("t1 ce" if part == "ct1" else part).split()]
     return " ".join(part for word in words for part in _WEIGHTING.sub(r" \1 \2", word).split()).replace("\0", "-")
@@ -70,4 +71,4 @@ _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 def _without_accents(text: str) -> str:
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return text.replace("ø", "o").replace("ł", "l").replace("ß", "ss").replace("\u0131", "i")
+    return text.replace("ø", "o").replace("ł", "l").replace("đ", "d").replace("ß", "ss").replace("\u0131", "i")
