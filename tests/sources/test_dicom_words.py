@@ -83,6 +83,7 @@ FLAIR = phrases(
     FLAIR LONG TR | eFLAIR_longTR | Flair tra | t2_flair_KM | FLAIRCUBE | T2-FLAIR | t2 space da-fl | SPAIR FLAIR |
     FLAIR 3D SAG | ax flair propeller | t2_blade_dark-fluid | t2_tse_dark-fl | FLAIR synthetic | SAG FLAIR MPR | AX
     FLAIR reformat | T2W_FLAIR | FLAIR fatsat | t2_qtse_flair | FLAIR transversal
+    | t2 tirm fluid | tirm tra dark
     """
 )
 NEITHER = phrases(
@@ -92,7 +93,7 @@ NEITHER = phrases(
     CISS | FIESTA | 3-pl T2 FGRE | DTI 64 | rs_fMRI | MTT | AX SWAN | VENBOLD | sShot DWI | DWI FLAIR | FLAIR DWI |
     SUSTRACCION | sottrazione | T1 C-spine | T1 HWS | T1 map | MR venography | PC MRV | Angio TOF | B1000 | scout |
     SmartBrain | Topogram | T1 perfusion | MRSI | Diffusione | Difusión | Loc | LOCALISER | repérage | SURVEY | T2
-    DIXON | PD TSE
+    DIXON | PD TSE | HARDI
     """
 )
 NO_AGENT = [

@@ -49,6 +49,12 @@ T1_dixon_W pre           T1_Gd_minus_T1 other        P_GTV1 mask                
 tumorseg_manual mask     P_vol_tumeur mask           P_flair_prediction mask     wmh_seg other        icv_mask other
 diffuse_glioma_1_flair flair  AX_T1_FLAIR_C post     Hirnmaske_seg other         T1_SynthSeg other
 FLAIR_unstripped flair   T1GD_unstripped post        T1c_bias post             brain_tumor_mask mask   T1_sub other
+T1_před_KL pre           T1_pred_kontrastem pre   P_flair_pred mask        FLAIR_abnormality mask
+T2_FLAIR_hyperintensity mask                       abnormality_1_flair flair  P_consensus mask
+consensus_1_flair flair  P_CTV_mask other
+IRSPGR pre               IR-FSPGR pre             IRSPGR_gd post           GRE None              HARDI other
+P_CTV other              P_ptv2 other             CTV_1_flair flair        P_gtv mask            P_consensus_seg mask
+tirm_fluid flair         t2_tirm_tra_dark flair   t2_tirm_cor other        white_matter_hyperintensities other
 T1_-C pre             P_T1_-c pre              T1_-GD None               P_T1_s_KM None        NC_1_T1ce post
 T1_không_tiêm pre      T1_NC pre                T1-C post                 P_-_T1_c post
 """

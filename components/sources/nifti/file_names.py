@@ -69,6 +69,8 @@ def _role(whole: str, text: str) -> Role:
         words = spaced(" ".join([*labels, words]))
         if mask_words.is_of_anatomy(words):
             return Role("other", doubt="a mask of the brain or of a part of the head")
+        if mask_words.has_a_margin(words):
+            return Role("other", doubt="a target volume (CTV, PTV), larger than the tumour,")
         return Role("mask", mask_words.rank(words))
     if bids.agent is not None and measured is None:
         measured = name_words.sequence(words)

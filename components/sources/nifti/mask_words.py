@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 
 _MASK = re.compile(
-    r"\b(mask|masks|msk|maske|masque|maschera|mascara|pred|prediction|seg|segm|segmentation|segmentations|segmented|label|labels|labelmap|outline|contour|annotation\w*"
+    r"\b(mask|masks|msk|maske|masque|maschera|mascara|prediction|seg|segm|segmentation|segmentations|segmented|label|labels|labelmap|outline|contour|annotation\w*"
     r"|roi|voi|gtv\d*|gt|ot|groundtruth|ground truth|truth|dseg|glistr ?boost|brainmask|betmask|manually ?corrected)\b"
     r"|\b\w*(tumou?r|lesion)(seg|mask)\w*\b"
+    r"|\bpred\b(?! (k[lsmu]?|kontr\w*|gd|gad\w*|pod\w*|apl\w*|inj\w*)\b)"  # not the Czech "T1 před KL", before
 )
+# Words for a mask that may also be those of a study, as in "consensus_001_flair": these count as the last word only.
+_LAST = re.compile(r"\b(abnormalit\w+|hyperintensit\w+|consensus|staple|[cp]tv ?\d*)$")
+# Target volumes of radiotherapy: the tumour with a margin.
+_MARGIN = re.compile(r"\b[cp]tv ?\d*\b")
 _TUMOUR = re.compile(
     r"\b\w*(lesion|tumou?r|tumeur|glioma)\w*\b|\b(gbm|edema|oedema|necro\w*|enhancing|core|wt|tc|et|gtv|metasta\w*)\b"
     r"|\bglistr ?boost\b"
@@ -30,7 +35,8 @@ def is_mask(text: str) -> bool:
 
     "tumor" or "lesion" means a mask only as the last word: "P1_flair_lesion", but not "tumor_001_flair".
     """
-    return bool(_MASK.search(text)) or any(found.end() == len(text) for found in _TUMOUR.finditer(text))
+    named = _MASK.search(text) or _LAST.search(text)
+    return bool(named) or any(found.end() == len(text) for found in _TUMOUR.finditer(text))
 
 
 def names_a_tumour(text: str) -> bool:
@@ -41,6 +47,11 @@ def names_a_tumour(text: str) -> bool:
 def is_of_anatomy(text: str) -> bool:
     """Return whether the words name something other than a tumour: the brain, its tissues, the eyes, a cavity."""
     return bool(_ANATOMY.search(text)) and not _TUMOUR.search(text)
+
+
+def has_a_margin(text: str) -> bool:
+    """Return whether the words name a target volume of radiotherapy, which is larger than the tumour."""
+    return bool(_MARGIN.search(text))
 
 
 def rank(text: str) -> int:

@@ -15,8 +15,8 @@ _OTHER = re.compile(
     | shim | phoenix | screen\s?(sa|shot) | \breport\b | \bsummary\b | \bgsps\b
     # diffusion, perfusion, function, spectra
     | \be?\s?adc\b | apparent | \bdwi?\b | \bsdw\b | \bdiff(?!use) | \bdifu | trace | \bdti\b | tensor | \bcolfa\b
-    | \bfa\s?map | \bivim\b | \bdki\b | noddi | \bb\s?[1-9]\d{2,3}\b | \bperf\b | perfu | \bdsc\b | \bp?c?asl\b
-    | \b(r|rel)?cb[fv]\b | \bmtt\b
+    | \bhardi\b | \bfa\s?map | \bivim\b | \bdki\b | noddi | \bb\s?[1-9]\d{2,3}\b | \bperf\b | perfu | \bdsc\b
+    | \bp?c?asl\b | \b(r|rel)?cb[fv]\b | \bmtt\b
     | \bttp\b | \btmax\b | \bdce\b | ktrans | \bpwi\b | \bdyn | dinam | \bbold\b | \br?s?fmri\b | resting | spe[ck]tro
     | \b[pg]bp\b | fractional | average\sdc | \bsvs\b | \bcsi\b | \bmrsi?\b
     # blood and vessels
@@ -40,10 +40,12 @@ _OTHER = re.compile(
     """,
     re.VERBOSE,
 )
-_T1 = re.compile(r"\bt1\b|mp2?-? ?rage|\bf?spgr|bravo|\btfl|\bvibe|thrive|\blava\b|\b3d ?tfe")
+_T1 = re.compile(r"\bt1\b|mp2?-? ?rage|\b(ir ?-?)?f?spgr|bravo|\btfl|\bvibe|thrive|\blava\b|\b3d ?tfe")
 _T2 = re.compile(r"\bt2\b|\bpdw?\b|\bdp\b|proton|haste\b|ssfse")
 # "fla" is CaPTk's, "t2 f" that of BraTS from 2023.
-_FLAIR = re.compile(r"flair|dark ?-?fl|\bda ?-?fl\b|fluid ?-?(atten|suppr)|\bfla\b|\bt2 f\b")
+_FLAIR = re.compile(
+    r"flair|dark ?-?fl|\bda ?-?fl\b|fluid ?-?(atten|suppr)|\bfla\b|\bt2 f\b|\btirm(\s\w+)*\s(dark|fluid)\b"
+)
 _TIRM = re.compile(r"\bt[ui]rm|\btir2d|\bspcir")  # Siemens' inversion recovery, for FLAIR and for STIR
 
 
