@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
+from nibabel.volumeutils import apply_read_scaling
 
 from components.scans.geometry import Geometry, is_usable
-from components.sources.nifti import header_position
+from components.sources.nifti import header_position, wrapped_values
 from components.sources.reading import DAMAGE, MAX_VOXELS, Reading
 from components.sources.volumes.position import is_unset, shift
 from components.sources.volumes.volume import Volume
@@ -22,7 +24,7 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
         path: file.
         where: name of the file in problems.
         reading: reading that records problems: of kind "unreadable", "type" (not one number per voxel) or "not_finite",
-            after which there is no volume; or "choice" (sform, qform and pixdim contradict each other).
+            after which there is no volume; "choice" (sform, qform and pixdim contradict each other); or "intensities" (values lost their sign).
 
     Returns:
         The volume; None if the file is unusable.
@@ -39,10 +41,12 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
             reading.add("type", where, f"holds {_words(kind)} where one number per voxel is expected", remedy)
             return None
         _check_gzip(path)
-        data = np.asarray(picture.dataobj)
+        data = _values(picture, where, reading)
         affine = np.asarray(picture.affine, np.float64)
     except DAMAGE as error:
         reading.add("unreadable", where, f"not a readable NIfTI file ({type(error).__name__})")
+        return None
+    if data is None:
         return None
     if not is_usable(affine):
         remedy = "its sform, qform or pixdim are broken: convert it again"
@@ -62,6 +66,13 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
     if contradiction := header_position.sizes_differ(picture, geometry):
         reading.add("choice", where, contradiction, "volumes in ml depend on it: convert it again from its source")
     return Volume(data, geometry, header_position.space(picture), lacks_position, qform, header_position.block(picture))
+
+
+def _values(picture: Any, where: str, reading: Reading) -> np.ndarray | None:
+    """Read the voxels; None if nobody can know what their values mean."""
+    raw = wrapped_values.unwrap(picture.dataobj.get_unscaled(), where, reading)
+    scale = picture.dataobj.slope, picture.dataobj.inter
+    return None if raw is None else np.asarray(apply_read_scaling(raw, *map(np.asanyarray, scale)))
 
 
 def _words(kind: np.dtype) -> str:
