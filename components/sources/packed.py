@@ -15,8 +15,8 @@ from components.sources import archive
 from components.sources.nifti.file_names import is_volume
 from components.sources.reading import DAMAGE
 
-ARCHIVES = (*archive.SUFFIXES, ".7z", ".rar")
-PACKED = (*ARCHIVES, ".gz", ".bz2", ".xz")
+ARCHIVES = (*archive.SUFFIXES, ".7z", ".rar", ".tar.zst", ".tzst", ".tar.lz4", ".tar.lz", ".tar.z", ".tbz2", ".txz")
+PACKED = (*ARCHIVES, ".gz", ".bz2", ".xz", ".zst", ".lz4")
 MEMBERS = 20  # of an archive, enough to see whether it was unpacked here
 UNPACK = "unpack them, one folder per patient"
 

@@ -50,7 +50,7 @@ def no_folder(address: str | Path) -> str:
     if is_file and (unread := unread_formats.what_and_remedy([str(address)])):
         return f"{address}: {'; '.join(unread)}"
     if is_file and packed.is_packed(str(address)):
-        return f"{address}: packed in a way that is not read; unpack it first"
+        return f"{address}: packed in a way that is not read; unpack it first ({', '.join(archive.SUFFIXES)} are read)"
     what = "neither scans nor an archive" if is_file else "no such folder of scans"
     return (
         f"{address}: {what}; give a folder, a .zip or .tar, or a gs:// address, in a workflow with "

@@ -63,6 +63,14 @@ BROKEN = {
     "text": (lambda f: path(f).write_text("hello", encoding="utf-8"), "_flair.nii.gz: not a readable NIfTI file"),
     "damaged gzip": (flip_bytes, "_flair.nii.gz: not a readable NIfTI file"),
     "damaged mask": (lambda f: path(f, "seg").write_bytes(b"\x1f\x8b"), "_seg.nii.gz: not a readable NIfTI file"),
+    "not compressed": (
+        lambda f: path(f).write_bytes(gzip.decompress(path(f).read_bytes())),
+        "it is not compressed, though its name ends in .gz; rename it to .*_flair.nii",
+    ),
+    "compressed": (
+        lambda f: path(f).rename(f / f"{NAME}_flair.nii"),
+        "it is compressed .gzip., though its name doesn't end in .gz; rename it to .*_flair.nii.gz",
+    ),
     "no such type": (lambda f: edit_header(f, datatype=999), "_flair.nii.gz: not a readable NIfTI file"),
     "bomb": (lambda f: edit_header(f, dim=[3, 30000, 30000, 30000, 1, 1, 1, 1]), "claims 30000 x 30000 x 30000 voxels"),
     "no voxels": (lambda f: edit_header(f, dim=[3, 32, 32, 0, 1, 1, 1, 1]), "claims 32 x 32 x 0 voxels"),

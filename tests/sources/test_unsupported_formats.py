@@ -74,7 +74,18 @@ def test_unsupported_files_in_a_patients_folder_are_reported(tmp_path, write):
     assert "P1" not in str(problem)  # the folder may be named after a person
 
 
-@pytest.mark.parametrize("name", ["flair.nii.bz2", "scans.7z", "IM1.dcm.gz"])
+@pytest.mark.parametrize("name", ["flair.nii.bz2", "scans.7z", "IM1.dcm.gz", "scans.tar.zst", "flair.nii.zst"])
 def test_other_compressed_files_are_refused_with_advice_to_unpack(tmp_path, name):
-    with pytest.raises(UserError, match="unpack it first"), open_input(str(write_junk(tmp_path / name))):
+    with (
+        pytest.raises(UserError, match=r"unpack it first.*\.tar\.gz.* are read"),
+        open_input(str(write_junk(tmp_path / name))),
+    ):
         pass
+
+
+def test_an_archive_of_another_type_beside_patients_is_reported_as_lost(tmp_path):
+    WRITERS[0](tmp_path)
+    write_junk(tmp_path / "more.tar.zst")
+    (problem,) = read(tmp_path, masks=False)[1]
+    assert problem.lost
+    assert "unpack" in problem.advice

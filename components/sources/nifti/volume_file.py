@@ -11,7 +11,7 @@ import numpy as np
 from nibabel.volumeutils import apply_read_scaling
 
 from components.scans.geometry import Geometry, is_usable
-from components.sources.nifti import header_position, wrapped_values
+from components.sources.nifti import header_position, length_unit, unloadable, wrapped_values
 from components.sources.reading import DAMAGE, MAX_VOXELS, Reading
 from components.sources.volumes.position import is_unset, shift
 from components.sources.volumes.volume import Volume
@@ -24,7 +24,8 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
         path: file.
         where: name of the file in problems.
         reading: reading that records problems: of kind "unreadable", "type" (not one number per voxel) or "not_finite",
-            after which there is no volume; "choice" (sform, qform and pixdim contradict each other); or "intensities" (values lost their sign).
+            after which there is no volume; "choice" (sform, qform and pixdim contradict each other, or lengths are not
+            in millimetres); or "intensities" (values lost their sign).
 
     Returns:
         The volume; None if the file is unusable.
@@ -42,15 +43,15 @@ def load(path: Path, where: str, reading: Reading) -> Volume | None:
             return None
         _check_gzip(path)
         data = _values(picture, where, reading)
-        affine = np.asarray(picture.affine, np.float64)
+        affine = length_unit.to_millimetres(picture, where, reading)
     except DAMAGE as error:
-        reading.add("unreadable", where, f"not a readable NIfTI file ({type(error).__name__})")
+        what, remedy = unloadable.wrong_suffix(path) or (f"not a readable NIfTI file ({type(error).__name__})", "")
+        reading.add("unreadable", where, what, remedy)
         return None
     if data is None:
         return None
     if not is_usable(affine):
-        remedy = "its sform, qform or pixdim are broken: convert it again"
-        reading.add("unreadable", where, "its header gives no usable orientation and spacing", remedy)
+        reading.add("unreadable", where, *unloadable.unusable_affine(affine))
         return None
     if not np.isfinite(data).all():
         reading.add("not_finite", where, f"{int((~np.isfinite(data)).sum())} voxels are NaN or infinite")
