@@ -9,7 +9,7 @@ import numpy as np
 from components.scans.geometry import Geometry, model_grid, own_grid, resample, resample_mask, voxels_outside
 from components.scans.scan import CHANNELS, Scan
 from components.sources.reading import Options, Reading
-from components.sources.volumes import axis_order, copies, coverage, intensities, placing, position
+from components.sources.volumes import axis_order, copies, coverage, field_of_view, intensities, placing, position
 from components.sources.volumes.tumour_masks import can_be_a_tumour
 from components.sources.volumes.volume import Volume
 
@@ -63,6 +63,7 @@ def build_scan(
     if all(one.lacks_position for one in (*volumes.values(), mask or flair)):
         what = "no header of its files holds a position; they are taken voxel by voxel, and left may be right"
         reading.add("choice", where, what, position.EXPORT)
+    field_of_view.check(flair.geometry, where, reading)
     size = options.size
     grid = model_grid(flair.geometry, size, options.spacing) if size else own_grid(flair.geometry)
     planes = _planes(placed, grid, where, reading)
