@@ -41,6 +41,10 @@ def remove_tags(*names):
     return lambda data, _: [delattr(data, name) for name in names]
 
 
+def remove_the_identifier(data, _):
+    del data.SOPInstanceUID, data.file_meta.MediaStorageSOPInstanceUID
+
+
 def give_each_image_its_own_series(data, number):
     data.SeriesInstanceUID = f"1.2.3.{number + 1}"
 
@@ -151,8 +155,9 @@ def test_a_name_in_another_alphabet_stays_readable(tmp_path):
         (remove_tags("FrameOfReferenceUID"), "FrameOfReferenceUID (0020,0052)"),
         (remove_tags("StudyInstanceUID"), "StudyInstanceUID (0020,000D)"),
         (set_tags(SOPInstanceUID="1.2.3"), "SOPInstanceUID (0008,0018)"),
+        (remove_the_identifier, "SOPInstanceUID (0008,0018)"),
     ],
-    ids=["no frame of reference", "no study", "one identifier for all images"],
+    ids=["no frame of reference", "no study", "one identifier for all images", "no identifier"],
 )
 def test_without_a_segmentation_the_mask_is_nifti_and_the_tag_is_named(tmp_path, change, tag):
     scan = make_scan(affine=OBLIQUE)
