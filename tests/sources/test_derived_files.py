@@ -72,7 +72,7 @@ def test_bids_runs_and_acquisitions_count_as_one_sequence(tmp_path):
 def test_a_mask_with_rounding_errors_of_its_scale_factor_is_read(tmp_path):
     made = phantom()
     made.write(tmp_path / "P", roles=("flair", "t1", "t1ce"))
-    picture = nib.Nifti1Image((made.volumes["seg"] * 32767).astype(np.int16), made.affine)
+    picture = nib.Nifti1Image(made.volumes["seg"].astype(np.int16) * 32767, made.affine)
     picture.header.set_slope_inter(1 / 32767.1, 0)
     picture.to_filename(tmp_path / "P" / "P_seg.nii.gz")
     readings, _ = read(tmp_path)
