@@ -125,9 +125,8 @@ def test_a_scan_in_another_format_leaves_no_mask_of_the_earlier_one(two_patients
     shutil.rmtree(tmp_path / "in")
     for scan in scans:
         write_nifti(tmp_path / "in", scan)
-        (
-            tmp_path / "in" / f"{scan.patient}_t1.nii.gz"
-        ).unlink()  # one of the two lacks it, and has a copy of FLAIR there
+        (t1,) = (tmp_path / "in").rglob(f"{scan.patient}_t1.nii.gz")
+        t1.unlink()  # one of the two lacks it, and has a copy of FLAIR there
     assert resume(tmp_path, model) == 0
     assert sorted(path.name for path in (tmp_path / "out" / "masks").iterdir()) == [
         f"{name}_mask.nii.gz" for name in two_patients
