@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from layered_models import LOCAL_RUNNER, write_layered
 from PIL import Image
-from prediction_runs import NO_OPTIONS, files, rows, write_model
+from prediction_runs import NO_OPTIONS, files, predict_with_overlays, rows, write_model
 from scan_writers import write_nifti
 
 from components.common.errors import UserError
@@ -25,9 +25,7 @@ from pipelines import predicting
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    write_model(folder)
-    return folder
+    return write_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +38,7 @@ def expected(demo_source, model):
 
 @pytest.fixture(scope="module")
 def out(demo_source, model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("predicted") / "out"
-    assert predicting.run((str(demo_source),), str(model), str(folder), **NO_OPTIONS | {"overlays": True}) == 0
-    return folder
+    return predict_with_overlays(demo_source, model, tmp_path_factory.mktemp("predicted") / "out")
 
 
 def test_the_prediction_table_equals_what_evaluation_computes(out, expected):

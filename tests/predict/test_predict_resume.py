@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from layered_models import LOCAL_RUNNER, write_layered
 from PIL import Image
-from prediction_runs import NO_OPTIONS, files, rows, write_model
+from prediction_runs import NO_OPTIONS, files, predict_with_overlays, rows, write_model
 from scan_writers import write_nifti
 
 from components.common.errors import UserError
@@ -21,16 +21,12 @@ from pipelines import predicting
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    write_model(folder)
-    return folder
+    return write_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
 def out(demo_source, model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("predicted") / "out"
-    assert predicting.run((str(demo_source),), str(model), str(folder), **NO_OPTIONS | {"overlays": True}) == 0
-    return folder
+    return predict_with_overlays(demo_source, model, tmp_path_factory.mktemp("predicted") / "out")
 
 
 def test_a_stopped_run_resumes(demo_source, model, out, tmp_path, capsys):
