@@ -40,12 +40,17 @@ class Geometry:
         return turn, Geometry(shape, self.affine @ inv_ornt_aff(turn, self.shape))
 
 
+def are_possible(sizes: np.ndarray) -> np.ndarray:
+    """Return which voxel sizes, millimetres, a scan can have: those between 0.01 and 100."""
+    return (sizes > 0.01) & (sizes < 100)
+
+
 def is_usable(affine: np.ndarray) -> bool:
-    """Return whether an affine is plausible for a scan: voxels of 0.01 to 100 mm, and axes nearly at right angles."""
+    """Return whether an affine is plausible for a scan: possible voxel sizes, and axes nearly at right angles."""
     if not np.isfinite(affine).all():
         return False
     sizes = voxel_sizes(affine)
-    if (sizes <= 0.01).any() or (sizes >= 100).any():
+    if not are_possible(sizes).all():
         return False
     return abs(np.linalg.det(affine[:3, :3])) > 0.5 * sizes.prod() and not np.isnan(io_orientation(affine)).any()
 

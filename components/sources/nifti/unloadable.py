@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 from nibabel.affines import voxel_sizes
 
+from components.scans.geometry import are_possible
+from components.sources.nifti import length_unit
+
 GZIP = b"\x1f\x8b"
 _HEADER_SIZES = {size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")}  # NIfTI-1 and -2
 
@@ -29,8 +32,8 @@ def wrong_suffix(path: Path) -> tuple[str, str] | None:
 def unusable_affine(affine: np.ndarray) -> tuple[str, str]:
     """Say why `geometry.is_usable` refuses an affine, and the remedy."""
     sizes = voxel_sizes(affine) if np.isfinite(affine).all() else np.zeros(3)
-    if ((sizes > 0) & ((sizes <= 0.01) | (sizes >= 100))).any():
+    if ((sizes > 0) & ~are_possible(sizes)).any():
         listed = " x ".join(f"{size:.3g}" for size in sizes)
-        return f"its header gives voxels of {listed} mm", "write their sizes in millimetres, and say so in xyzt_units"
+        return f"its header gives voxels of {listed} mm", length_unit.REMEDY
     remedy = "its sform, qform or pixdim are broken: convert it again"
     return "its header gives no usable orientation and spacing", remedy
